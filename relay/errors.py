@@ -1,0 +1,25 @@
+"""Errors, named by what the caller does next. Adapters translate into these; nobody else speaks of statuses."""
+
+
+class RelayError(Exception):
+    """Something on the other side went wrong. The message holds no secret and no customer's words."""
+
+
+class Unavailable(RelayError):
+    """No answer, or not now: worth another attempt. Nothing has happened on the other side."""
+
+
+class Throttled(Unavailable):
+    """The other side asked us to wait. Costs no attempt."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  #: Seconds.
+
+
+class Uncertain(Unavailable):
+    """The request was sent and its answer was lost: it may or may not have had its effect."""
+
+
+class NotAccepted(RelayError):
+    """Understood and refused. Another attempt changes nothing."""

@@ -1,0 +1,1 @@
+"""Everything that speaks Kit's custom channel API."""

@@ -1,0 +1,1 @@
+"""What the relay remembers: tables, and verbs that own their transactions."""

@@ -1,0 +1,1 @@
+"""Everything that speaks Telegram's Bot API."""
