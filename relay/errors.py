@@ -9,6 +9,10 @@ class Unavailable(RelayError):
     """No answer, or not now: worth another attempt. Nothing has happened on the other side."""
 
 
+class Down(Unavailable):
+    """Nobody gets through: no connection, refused credentials, a closed gateway. Costs no delivery an attempt."""
+
+
 class Throttled(Unavailable):
     """The other side asked us to wait. Costs no attempt."""
 

@@ -92,3 +92,28 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The other side has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again: the lane waits, so that its order holds."""
+
+    after: float  #: Seconds.
+    reason: str
+    free: bool = False  #: The attempt does not count.
+    uncertain: bool = False  #: The attempt may have had its effect.
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """No more attempts: a dead letter. The lane goes on."""
+
+    reason: str
+
+
+Result = Delivered | Retry | Bury

@@ -1,0 +1,199 @@
+"""A courier carries deliveries of one channel in one direction until the other side has them or they are dead letters.
+
+One lane is carried by one task at a time, lanes go side by side. The order within a lane, and that nobody else has it,
+is the store's business; how to carry is the carrier's; whether to try again is policy's.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from relay.errors import RelayError, Unavailable
+from relay.metrics import Metrics
+from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
+from relay.policy import MAX_ATTEMPTS, Gate, judge
+from relay.store.delivering import LEASE
+from relay.store.store import Store
+
+log = structlog.get_logger()
+
+#: Seconds after which a courier looks at the store even if nobody woke it.
+_LOOK = 5.0
+#: Seconds that deliveries in flight get to end when the relay stops.
+_GRACE = 20.0
+
+
+class Attempt:
+    """What a carrier may do to a delivery besides carrying it."""
+
+    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event) -> None:
+        self.delivery = delivery
+        self._store = store
+        self._stopping = stopping
+
+    async def confirm(self, steps_done: int) -> bool:
+        """Remember that so many steps are done. False: go no further, the rest is for a later attempt."""
+        while True:
+            try:
+                ours = await self._store.note_progress(self.delivery, steps_done)
+            except Unavailable:
+                await asyncio.sleep(1.0)  # what is done must be written down before the next step
+                continue
+            return ours and not self._stopping.is_set()
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait. False: the relay is stopping, go no further."""
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+            except TimeoutError:
+                return True
+        return not self._stopping.is_set()
+
+
+#: Carries one delivery. True: the other side has it. False: unfinished, go on later. Raises RelayError.
+Carry = Callable[[Attempt], Awaitable[bool]]
+
+
+class Courier:
+    """See the module. `limit` is how many lanes are carried at the same time at most."""
+
+    def __init__(
+        self, channel: str, direction: Direction, store: Store, carry: Carry, metrics: Metrics, *, limit: int = 256
+    ) -> None:
+        self.channel = channel
+        self.direction = direction
+        self.gate = Gate()
+        self._store = store
+        self._carry = carry
+        self._metrics = metrics
+        self._limit = limit
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._in_flight: dict[int, Delivery] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Carry what is due until `stop`; then let what is in flight end, up to 20 seconds.
+
+        Only a bug makes it raise (an ExceptionGroup): then the process ends, and nothing is lost.
+        """
+        async with asyncio.TaskGroup() as group:
+            aside = (
+                group.create_task(self._stop_at(stop), name=f"stop {self.direction}"),
+                group.create_task(self._renew_leases(), name=f"leases {self.direction}"),
+            )
+            while not stop.is_set():
+                self._wake.clear()
+                next_due_at = await self._set_out(group)
+                await self._rest(next_due_at)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=_GRACE)
+            for task in (*aside, *self._tasks):
+                task.cancel()
+
+    async def _set_out(self, group: asyncio.TaskGroup) -> float | None:
+        """Claim what is due and send a task out with each. Returns when more is due (Unix time), if that is known."""
+        room = self.gate.room(self._limit - len(self._in_flight), len(self._in_flight), time.monotonic())
+        if room <= 0:
+            return None
+        try:
+            claimed = await self._store.claim(self.channel, self.direction, room)
+        except Unavailable:
+            return time.time() + 1.0
+        for delivery in claimed.deliveries:
+            self._in_flight[delivery.id] = delivery
+            task = group.create_task(self._deliver(delivery), name=f"delivery {delivery.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return claimed.next_due_at
+
+    async def _rest(self, next_due_at: float | None) -> None:
+        """Wait until something may be due."""
+        until = [_LOOK]
+        if next_due_at is not None:
+            until.append(next_due_at - time.time())
+        if self.gate.down and not self._in_flight:
+            until = [self.gate.opens_at - time.monotonic()]
+        alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
+        await self._wake.wait()
+        alarm.cancel()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        started = time.monotonic()
+        result = await self._try(delivery)
+        took = time.monotonic() - started
+        del self._in_flight[delivery.id]
+        # The settlement is queued before the woken courier can queue its next claim: both share a commit.
+        self._wake.set()
+        await self._settle(delivery, result)
+        self._report(delivery, result, took)
+
+    async def _try(self, delivery: Delivery) -> Result:
+        if delivery.attempts > MAX_ATTEMPTS:
+            # Attempts are counted before they are made: this one ended the process each time, so it gets no more.
+            return Bury(f"gave up after {delivery.attempts - 1} attempts that did not end")
+        attempt = Attempt(delivery, self._store, self._stopping)
+        try:
+            done = await self._carry(attempt)
+        except RelayError as error:
+            dice = random.random()  # noqa: S311 - jitter is no secret
+            self.gate.failed(error, delivery.lane_id, time.monotonic(), dice)
+            return judge(error, delivery, dice, down=self.gate.down)
+        self.gate.passed()
+        return Delivered() if done else Retry(0.0, "interrupted between two steps", free=True)
+
+    async def _settle(self, delivery: Delivery, result: Result) -> None:
+        while True:
+            try:
+                if not await self._store.settle(delivery, result):
+                    log.warning("delivery.lease_lost", delivery=delivery.id, direction=self.direction)
+            except Unavailable:
+                await asyncio.sleep(1.0)  # done is done: it must not be carried again because the disk was full
+                continue
+            return
+
+    def _report(self, delivery: Delivery, result: Result, took: float) -> None:
+        outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
+        fields: dict[str, object] = {}
+        if isinstance(result, Retry):
+            fields = {"after": round(result.after, 1), "reason": result.reason}
+        elif isinstance(result, Bury):
+            fields = {"reason": result.reason}
+        else:
+            self._metrics.delivery_seconds.labels(self.direction).observe(time.time() - delivery.accepted_at)
+        self._metrics.attempts.labels(self.direction, outcome).inc()
+        self._metrics.attempt_seconds.labels(self.direction).observe(took)
+        self._metrics.down.labels(self.direction).set(self.gate.down)
+        log.info(
+            "delivery.attempted",
+            direction=self.direction,
+            delivery=delivery.id,
+            client=delivery.client_id,
+            attempt=delivery.attempts,
+            outcome=outcome,
+            took_ms=round(took * 1000, 1),
+            **fields,
+        )
+
+    async def _renew_leases(self) -> None:
+        """Hold the leases of what takes long, so that a crash alone lets them run out."""
+        while True:
+            await asyncio.sleep(LEASE / 4)
+            for delivery in list(self._in_flight.values()):
+                try:
+                    await self._store.renew(delivery)
+                except Unavailable:
+                    break
+
+    async def _stop_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping.set()
+        self._wake.set()

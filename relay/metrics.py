@@ -1,0 +1,76 @@
+"""The relay's Prometheus metrics. Totals come from the store, so that they survive restarts."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from relay.store.asking import Counts
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_OUTCOMES = ("received", "delivered", "dead", "declined")
+
+
+class _Stored(Collector):
+    """What the store counted, as of the last look."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counts] = {}
+        self.now = 0.0
+
+    def collect(self) -> Iterable[Metric]:
+        totals = {
+            outcome: CounterMetricFamily(
+                f"relay_{outcome}", f"Letters and deliveries {outcome}, since ever.", labels=("channel", "direction")
+            )
+            for outcome in _OUTCOMES
+        }
+        waiting = GaugeMetricFamily("relay_waiting", "Deliveries that wait.", labels=("channel", "direction"))
+        oldest = GaugeMetricFamily(
+            "relay_oldest_waiting_seconds", "Age of the oldest waiting delivery.", labels=("channel", "direction")
+        )
+        for channel, counts in self.counts.items():
+            for direction in ("to_kit", "to_telegram"):
+                for outcome, family in totals.items():
+                    family.add_metric((channel, direction), counts.totals.get((direction, outcome), 0))
+                waiting.add_metric((channel, direction), counts.waiting.get(direction, 0))
+                since = counts.oldest.get(direction, self.now)
+                oldest.add_metric((channel, direction), max(0.0, self.now - since))
+        yield from (*totals.values(), waiting, oldest)
+
+
+class Metrics:
+    """Everything that is measured. One object a relay, with a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._stored = _Stored()
+        self._registry.register(self._stored)
+        directions = ("direction",)
+        self.attempts = Counter(
+            "relay_attempts", "Attempts to deliver.", ("direction", "outcome"), registry=self._registry
+        )
+        self.attempt_seconds = Histogram(
+            "relay_attempt_seconds", "How long an attempt took.", directions, registry=self._registry, buckets=_SECONDS
+        )
+        self.delivery_seconds = Histogram(
+            "relay_delivery_seconds",
+            "From acceptance to delivery.",
+            directions,
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self.callbacks = Counter(
+            "relay_callbacks", "Requests to Kit's callback.", ("verdict",), registry=self._registry
+        )
+        self.updates = Counter("relay_updates", "Updates from Telegram.", ("verdict",), registry=self._registry)
+        self.skipped_payloads = Counter(
+            "relay_skipped_payloads", "Payload items of Kit that the relay does not know.", registry=self._registry
+        )
+        self.down = Gauge("relay_side_down", "1 while the other side seems down.", directions, registry=self._registry)
+
+    def render(self, counts: dict[str, Counts], now: float) -> bytes:
+        """The exposition text, with the store's counts of this moment."""
+        self._stored.counts, self._stored.now = counts, now
+        return generate_latest(self._registry)

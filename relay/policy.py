@@ -1,0 +1,111 @@
+"""Retry or bury, and when: pure arithmetic. Clock and dice come in as arguments."""
+
+from dataclasses import dataclass, field
+
+from relay.errors import Down, NotAccepted, RelayError, Throttled, Unavailable, Uncertain
+from relay.model import Bury, Delivery, Retry
+
+#: After that many attempts (about an hour and a quarter of back-off) a delivery is buried.
+MAX_ATTEMPTS = 12
+#: Seconds between attempts at most.
+MAX_BACK_OFF = 600.0
+#: Seconds between probes of a side that is down, at most.
+MAX_PROBE_PAUSE = 15.0
+#: So many failures in a row, of more than one lane, mean that the side is down.
+DOWN_AFTER = 5
+
+
+def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> float:
+    """Seconds to wait after the `attempts`-th failure: doubling, with jitter. `dice` is from [0, 1)."""
+    return min(longest, 2.0 ** min(attempts - 1, 20)) * (0.5 + dice / 2)
+
+
+def judge(  # noqa: PLR0911 - a table: one case, one line
+    error: RelayError, delivery: Delivery, dice: float, *, down: bool
+) -> Retry | Bury:
+    """What becomes of a delivery after a failed attempt.
+
+    While the other side is `down` nothing counts: an outage of hours must not turn a queue into dead letters.
+    Kit recognises a repeated event by its id; Telegram does not, so there an answer may be missed only once.
+    """
+    reason = str(error)
+    match error:
+        case NotAccepted():
+            return Bury(reason)
+        case Throttled(retry_after=seconds):
+            return Retry(max(0.05, seconds), reason, free=True)
+        case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
+            return Bury(f"may have arrived: twice no answer to the same call ({reason})")
+        case Uncertain():
+            after = back_off(delivery.attempts, dice)
+            return Retry(after, reason, free=down, uncertain=delivery.direction == "to_telegram")
+        case Down():
+            return Retry(0.0, reason, free=True)
+        case Unavailable() if down:
+            return Retry(0.0, reason, free=True)
+        case _ if delivery.attempts >= MAX_ATTEMPTS:
+            return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
+        case _:
+            return Retry(back_off(delivery.attempts, dice), reason)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Whether the other side seems to be down, and when the next probe may go."""
+
+    down: bool = False
+    opens_at: float = 0.0  #: While down: when one probe may pass, on the caller's clock.
+    last_error: str | None = None
+    _probes: int = 0
+    _failures: int = 0
+    _lanes: set[int] = field(default_factory=set)
+
+    def failed(self, error: RelayError, lane_id: int, now: float, dice: float) -> None:
+        """Take note of a failed attempt."""
+        if isinstance(error, (NotAccepted, Throttled)):
+            self.passed()  # a refusal is an answer: somebody is there
+            return
+        self.last_error = str(error)
+        self._failures += 1
+        self._lanes.add(lane_id)
+        if isinstance(error, Down) or (self._failures >= DOWN_AFTER and len(self._lanes) > 1):
+            if self.down and now < self.opens_at:
+                return  # one of many that were in flight when it went down: no longer pause for that
+            self.down = True
+            self._probes += 1
+            self.opens_at = now + back_off(self._probes, dice, longest=MAX_PROBE_PAUSE)
+
+    def passed(self) -> None:
+        """Take note of an answer."""
+        self.down = False
+        self.last_error = None
+        self._probes = self._failures = 0
+        self._lanes.clear()
+
+    def room(self, wanted: int, in_flight: int, now: float) -> int:
+        """How many deliveries may set out now."""
+        if not self.down:
+            return wanted
+        return 1 if now >= self.opens_at and in_flight == 0 else 0
+
+
+class Pace:
+    """How long a call must wait so that `rate` a second, after a burst, is never passed. Unit: seconds.
+
+    The generic cell rate algorithm: one number a key. A rate of 0 means no limit.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._interval = 1.0 / rate if rate else 0.0
+        self._tolerance = self._interval * (burst - 1)
+        self._next: dict[int, float] = {}
+
+    def reserve(self, key: int, now: float) -> float:
+        """Take the next free place of `key` and return how long it is away."""
+        if not self._interval:
+            return 0.0
+        if len(self._next) > 10_000:
+            self._next = {key: at for key, at in self._next.items() if at > now}
+        at = max(self._next.get(key, now), now)
+        self._next[key] = at + self._interval
+        return max(0.0, at - self._tolerance - now)

@@ -1,0 +1,249 @@
+"""The delivering half: claim, renew, note progress, settle.
+
+A claim is a lease on a lane, so that one lane has one courier and one delivery in flight. Settling, and every note of
+progress, checks that the lease is still ours: a courier that outlived its lease changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, exists, false, func, null, select, true, update
+
+from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
+from relay.store.accepting import add_to_tally
+from relay.store.tables import client_link, lane, outbox
+
+#: Seconds that a claim holds. Couriers renew it long before; only a crash lets it run out.
+LEASE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A courier's wish for work."""
+
+    channel: str
+    direction: Direction
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The oldest waiting delivery of each claimed lane."""
+
+    deliveries: list[Delivery]
+    next_due_at: float | None  #: Unix time when more may be due; None when nothing waits.
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a courier reports of one delivery."""
+
+    delivery: Delivery
+    result: Result
+
+
+def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
+    """Lease lanes that are due, the longest due first, and count the attempt before it is made."""
+    return [_claim_one(tx, now, wish) for wish in claims]
+
+
+def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
+    of_courier = (lane.c.channel == wish.channel) & (lane.c.direction == wish.direction)
+    due = (
+        select(lane.c.id)
+        .where(of_courier, lane.c.due_at <= now)
+        .order_by(lane.c.due_at, lane.c.id)
+        .limit(wish.limit)
+        .with_for_update(skip_locked=True)
+    )
+    leased = tx.execute(
+        update(lane)
+        .where(lane.c.id.in_(due))
+        .values(due_at=now + LEASE, lease=lane.c.lease + 1, leased=true())
+        .returning(lane.c.id, lane.c.lease, lane.c.client_id)
+    ).all()
+    deliveries = _heads(tx, wish, {lane_id: (lease, client_id) for lane_id, lease, client_id in leased})
+    next_due_at = tx.scalar(select(func.min(lane.c.due_at)).where(of_courier, lane.c.due_at.is_not(None)))
+    return Claimed(deliveries, next_due_at)
+
+
+def _heads(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str]]) -> list[Delivery]:
+    if not lanes:
+        return []
+    waiting = outbox.c.status == "waiting"
+    heads = select(func.min(outbox.c.id)).where(outbox.c.lane_id.in_(list(lanes)), waiting).group_by(outbox.c.lane_id)
+    rows = tx.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(heads))
+        .values(attempts=outbox.c.attempts + 1)
+        .returning(
+            outbox.c.id,
+            outbox.c.lane_id,
+            outbox.c.body,
+            outbox.c.attempts,
+            outbox.c.steps_done,
+            outbox.c.uncertain,
+            outbox.c.accepted_at,
+        )
+    ).all()
+    chats = _chats(tx, wish, {client_id for _, client_id in lanes.values()})
+    return [
+        Delivery(
+            id=row.id,
+            channel=wish.channel,
+            direction=wish.direction,
+            client_id=lanes[row.lane_id][1],
+            chat_id=chats.get(lanes[row.lane_id][1]),
+            body=row.body,
+            lane_id=row.lane_id,
+            lease=lanes[row.lane_id][0],
+            attempts=row.attempts,
+            steps_done=row.steps_done,
+            uncertain=row.uncertain,
+            accepted_at=row.accepted_at,
+        )
+        for row in rows
+    ]
+
+
+def _chats(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, int]:
+    """Where Telegram deliveries go is looked up at each attempt, so that one row says it."""
+    if wish.direction != "to_telegram":
+        return {}
+    found = tx.execute(
+        select(client_link.c.client_id, client_link.c.chat_id).where(
+            client_link.c.channel == wish.channel, client_link.c.client_id.in_(clients)
+        )
+    )
+    return {client_id: chat_id for client_id, chat_id in found}  # noqa: C416 - rows are not pairs to dict()
+
+
+def renew(tx: Connection, now: float, deliveries: Sequence[Delivery]) -> list[None]:
+    """Hold the leases of deliveries in flight for another while."""
+    statement = update(lane).where(_OURS).values(due_at=bindparam("new_due_at"))
+    tx.execute(statement, [{**_lease_of(delivery), "new_due_at": now + LEASE} for delivery in deliveries])
+    return [None] * len(deliveries)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The first `steps_done` steps of a delivery are confirmed."""
+
+    delivery: Delivery
+    steps_done: int
+
+
+def note_progress(tx: Connection, _now: float, notes: Sequence[Progress]) -> list[bool]:
+    """Remember confirmed steps. False: the lease is lost, stop."""
+    ours = _still_ours(tx, [note.delivery for note in notes])
+    values = [
+        {"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in notes if note.delivery.id in ours
+    ]
+    if values:
+        statement = (
+            update(outbox)
+            .where(outbox.c.id == bindparam("of_id"))
+            .values(steps_done=bindparam("new_steps_done"), uncertain=0)
+        )
+        tx.execute(statement, values)
+    return [note.delivery.id in ours for note in notes]
+
+
+def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[bool]:
+    """Close deliveries, or put them back, and let their lanes go on. False: the lease was lost, nothing changed."""
+    ours = _still_ours(tx, [settlement.delivery for settlement in settlements])
+    valid = [settlement for settlement in settlements if settlement.delivery.id in ours]
+    if valid:
+        tx.execute(_SETTLE, [_settled(settlement, now) for settlement in valid])
+        tx.execute(_RELEASE, [_released(settlement, now) for settlement in valid])
+        add_to_tally(tx, _tallied(valid))
+    return [settlement.delivery.id in ours for settlement in settlements]
+
+
+def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
+    """End every lease: whoever starts on an exclusively held database knows that no courier is left from before."""
+    changed = tx.execute(update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false()))
+    return [changed.rowcount] * len(items)
+
+
+_OURS = (lane.c.id == bindparam("of_lane")) & (lane.c.lease == bindparam("with_lease")) & lane.c.leased.is_(True)
+
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("of_id"))
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        settled_at=bindparam("new_settled_at"),
+        attempts=outbox.c.attempts - bindparam("free_attempts"),
+        uncertain=outbox.c.uncertain + bindparam("more_uncertain"),
+    )
+)
+
+# After a settled delivery the lane is due again at once if something waits in it, else it sleeps.
+_RELEASE = (
+    update(lane)
+    .where(_OURS)
+    .values(
+        leased=false(),
+        due_at=case(
+            (exists().where(outbox.c.lane_id == lane.c.id, outbox.c.status == "waiting"), bindparam("new_due_at")),
+            else_=null(),
+        ),
+    )
+)
+
+
+def _lease_of(delivery: Delivery) -> dict[str, Any]:
+    return {"of_lane": delivery.lane_id, "with_lease": delivery.lease}
+
+
+def _still_ours(tx: Connection, deliveries: list[Delivery]) -> set[int]:
+    rows = tx.execute(
+        select(lane.c.id, lane.c.lease)
+        .where(lane.c.id.in_({delivery.lane_id for delivery in deliveries}), lane.c.leased.is_(True))
+        .with_for_update()
+    )
+    held = {(lane_id, lease) for lane_id, lease in rows}
+    return {delivery.id for delivery in deliveries if (delivery.lane_id, delivery.lease) in held}
+
+
+def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
+    values = {
+        "of_id": settlement.delivery.id,
+        "new_status": "delivered",
+        "new_reason": None,
+        "new_settled_at": now,
+        "free_attempts": 0,
+        "more_uncertain": 0,
+    }
+    match settlement.result:
+        case Retry(reason=reason, free=free, uncertain=uncertain):
+            values |= {"new_status": "waiting", "new_reason": reason, "new_settled_at": None}
+            values |= {"free_attempts": int(free), "more_uncertain": int(uncertain)}
+        case Bury(reason=reason):
+            values |= {"new_status": "dead", "new_reason": reason}
+        case Delivered():
+            pass
+    return values
+
+
+def _released(settlement: Settlement, now: float) -> dict[str, Any]:
+    after = settlement.result.after if isinstance(settlement.result, Retry) else 0.0
+    return {**_lease_of(settlement.delivery), "new_due_at": now + after}
+
+
+def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
+    totals: Counter[tuple[str, str, str]] = Counter()
+    for settlement in settlements:
+        delivery = settlement.delivery
+        match settlement.result:
+            case Delivered():
+                totals[delivery.channel, delivery.direction, "delivered"] += 1
+            case Bury():
+                totals[delivery.channel, delivery.direction, "dead"] += 1
+            case Retry():
+                pass
+    return totals

@@ -1,0 +1,75 @@
+"""The relay's memory, as verbs. Each verb is one transaction, shared with whoever calls at the same moment.
+
+Every verb raises relay.errors.Unavailable when the database cannot commit; then nothing of the call has happened.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import time
+
+from relay.model import Delivery, Direction, Media, Result
+from relay.store import accepting, asking, delivering
+from relay.store.accepting import Arrival, Verdict
+from relay.store.asking import Counts
+from relay.store.database import Database, open_database
+from relay.store.delivering import Claim, Claimed, Progress, Settlement
+
+
+class Store:
+    """See `open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def accept(self, arrival: Arrival) -> list[Verdict]:
+        """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
+        return await self._database.run(accepting.accept, arrival)
+
+    async def claim(self, channel: str, direction: Direction, limit: int) -> Claimed:
+        """Lease up to `limit` lanes that are due and take the oldest delivery of each."""
+        return await self._database.run(delivering.claim, Claim(channel, direction, limit))
+
+    async def renew(self, delivery: Delivery) -> None:
+        """Hold the lease of a delivery that takes long."""
+        await self._database.run(delivering.renew, delivery)
+
+    async def note_progress(self, delivery: Delivery, steps_done: int) -> bool:
+        """Remember that the first `steps_done` steps are confirmed. False: the lease is lost, stop."""
+        return await self._database.run(delivering.note_progress, Progress(delivery, steps_done))
+
+    async def settle(self, delivery: Delivery, result: Result) -> bool:
+        """Report what became of a claimed delivery. False: the lease was lost, nothing changed."""
+        return await self._database.run(delivering.settle, Settlement(delivery, result))
+
+    async def find_media(self, media_id: str) -> Media | None:
+        """The file behind a capability, or None."""
+        return await self._database.run(asking.find_media, media_id)
+
+    async def next_update_id(self, channel: str) -> int:
+        """The polling offset; 0 when there is none yet."""
+        return await self._database.run(asking.next_update_id, channel)
+
+    async def count(self, channel: str) -> Counts:
+        """Totals and what waits, read in one transaction, so that they add up."""
+        return await self._database.run(asking.count, channel)
+
+    async def forget(self, before: float) -> int:
+        """Delete what was delivered, and the words of letters, from before a Unix time. Returns the rows changed."""
+        return await self._database.run(asking.forget, before)
+
+    async def release_all(self) -> int:
+        """End the leases of couriers that died. Only for who holds the database alone. Returns how many there were."""
+        return await self._database.run(delivering.release_all, None)
+
+
+@asynccontextmanager
+async def open_store(path: Path, *, now: Callable[[], float] = time) -> AsyncIterator[Store]:
+    """Open the database at `path`, which must have the current schema, for this process alone.
+
+    Raises StoreLockedError when another process holds it.
+    """
+    async with open_database(path, now=now) as database:
+        store = Store(database)
+        await store.release_all()
+        yield store
