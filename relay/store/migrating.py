@@ -1,7 +1,9 @@
 """The schema's version: whether the database is current, older, or newer than this code."""
 
 import sqlite3
+import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
@@ -17,7 +19,7 @@ def version_of(path: Path) -> str | None:
     if not path.exists() or path.stat().st_size == 0:
         return None
     try:
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
@@ -25,9 +27,6 @@ def version_of(path: Path) -> str | None:
         raise SchemaError(f"the database {path} cannot be opened: {error}") from None
     except sqlite3.DatabaseError as error:
         raise SchemaError(f"the file {path} is no healthy SQLite database: {error}. Restore it from a backup") from None
-    finally:
-        if "connection" in locals():
-            connection.close()
     return str(row[0]) if row else None
 
 
@@ -44,15 +43,24 @@ def is_current(path: Path) -> bool:
 
 def migrate(path: Path) -> None:
     """Bring the database at `path` to this code's schema, creating it if need be, each migration in a transaction."""
-    # Alembic costs 10 MB that a running relay should not carry: it is imported by who migrates, and only then.
-    from alembic import command  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 - see bring_up_to_date
     from alembic.config import Config  # noqa: PLC0415
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    if version_of(path) is not None and not is_current(path):
+        _back_up(path)
     config = Config(stdout=sys.stderr)
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     config.attributes["path"] = path
     command.upgrade(config, "head")
+
+
+def _back_up(path: Path) -> None:
+    """Leave a copy from before the upgrade beside the database: downgrades are not supported, restoring is."""
+    copy = path.with_name(f"{path.name}.before-{HEAD}")
+    copy.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
 
 
 def scripts() -> Path:
@@ -60,3 +68,22 @@ def scripts() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "_migrations"
     return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Migrate the database at `path`, if it needs it, in a process of its own.
+
+    Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails.
+    """
+    if is_current(path):
+        return
+    done = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "relay.store.migrating", str(path)], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines() or ["no reason given"]
+        raise SchemaError(f"the database {path} could not be migrated: {last[-1]}")
+
+
+if __name__ == "__main__":
+    migrate(Path(sys.argv[1]))

@@ -1,0 +1,74 @@
+"""Health and metrics. `/healthz` says that the process lives; `/readyz` whether it does its work, with reasons."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from relay.errors import Unavailable
+from relay.metrics import Metrics
+from relay.store.asking import Counts
+
+#: Seconds that the oldest delivery may wait before somebody should look.
+OLD = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `/readyz`."""
+
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The handlers of the internal port. `sides` are asked at each request what they think of the other side."""
+
+    channel: str
+    count: Callable[[str], Awaitable[Counts]]
+    sides: dict[str, Callable[[], Check]]
+    metrics: Metrics
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        app.router.add_get("/healthz", healthz)
+        app.router.add_get("/readyz", self.readyz)
+        app.router.add_get("/metrics", self.render_metrics)
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """200 when every check is well, else 503; the reasons as JSON either way."""
+        checks = {name: check() for name, check in self.sides.items()}
+        try:
+            async with asyncio.timeout(2.0):
+                counts = await self.count(self.channel)
+            checks |= {"database": Check(ok=True, reason="answers"), "oldest_waiting": _oldest(counts, time.time())}
+        except (TimeoutError, Unavailable):
+            checks["database"] = Check(ok=False, reason="does not answer")
+        ready = all(check.ok for check in checks.values())
+        body = {"ready": ready, "checks": {name: {"ok": c.ok, "reason": c.reason} for name, c in checks.items()}}
+        return web.json_response(body, status=200 if ready else 503)
+
+    async def render_metrics(self, _request: web.Request) -> web.Response:
+        """The Prometheus exposition, https://prometheus.io/docs/instrumenting/exposition_formats/."""
+        try:
+            counts = {self.channel: await self.count(self.channel)}
+        except Unavailable:
+            return web.Response(status=503, text="the database does not answer")
+        body = self.metrics.render(counts, time.time())
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """The event loop turns."""
+    return web.Response(text="OK")
+
+
+def _oldest(counts: Counts, now: float) -> Check:
+    if not counts.oldest:
+        return Check(ok=True, reason="nothing waits")
+    direction, since = min(counts.oldest.items(), key=lambda item: item[1])
+    age = max(0.0, now - since)
+    return Check(ok=age < OLD, reason=f"{direction} waits since {age:.0f} s, {counts.waiting[direction]} in all")

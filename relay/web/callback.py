@@ -1,0 +1,97 @@
+"""Kit's callback: 200 only after the event is on disk, and nothing at all for anybody else.
+
+Source: https://voximplant.com/kit/docs/channels/custom.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from relay.errors import Unavailable
+from relay.intake import AcceptCallback
+from relay.kit.protocol import BadEvent, BadSignature, ChannelTest, SignedEvent, read_event
+from relay.metrics import Metrics
+
+log = structlog.get_logger()
+
+#: Bytes. An agent's longest message is a fraction of it.
+BODY_LIMIT = 2**20
+#: Seconds that a body may take to arrive; aiohttp itself would wait for ever.
+_BODY_TIME = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class KitCallback:
+    """The handlers of `/kit/callback` for one channel."""
+
+    salt: str
+    api_token: str
+    accept: AcceptCallback
+    metrics: Metrics
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        app.router.add_get("/kit/callback", self.answer_test)  # HEAD comes with it
+        app.router.add_post("/kit/callback", self.answer_event)
+
+    async def answer_test(self, _request: web.Request) -> web.Response:
+        """Kit asks whether somebody is here while the channel is being created, when nobody knows its salt yet."""
+        return web.Response(text="OK")
+
+    async def answer_event(self, request: web.Request) -> web.Response:
+        """An event: verified, committed, acknowledged."""
+        try:
+            body = await _read_body(request)
+            callback = read_event(_authorization(request), body, salt=self.salt, token=self.api_token)
+        except BadSignature:
+            return self._refuse(401, "the signature does not match")
+        except BadEvent as error:
+            return self._refuse(400, str(error))
+        except web.HTTPException as error:
+            return self._refuse(error.status, error.reason)
+        if isinstance(callback, ChannelTest):
+            self.metrics.callbacks.labels("test").inc()
+            log.info("callback.test", signed=callback.signed)
+            return web.Response(text="OK")
+        return await self._accept(callback, body)
+
+    async def _accept(self, callback: SignedEvent, body: bytes) -> web.Response:
+        try:
+            verdict = await self.accept(callback, body)
+        except Unavailable:
+            self.metrics.callbacks.labels("unavailable").inc()
+            return web.Response(status=503, headers={"Retry-After": "5"}, text="try again later")
+        self.metrics.callbacks.labels(verdict).inc()
+        level = log.warning if verdict in {"tampered", "unknown_client", "dead"} else log.info
+        level(
+            "callback.received",
+            event_id=callback.event.event_id,
+            event_type=callback.event.event_type,
+            verdict=verdict,
+            signature=callback.form,
+        )
+        return web.Response(text="OK")
+
+    def _refuse(self, status: int, reason: str) -> web.Response:
+        self.metrics.callbacks.labels("refused").inc()
+        log.warning("callback.refused", status=status, reason=reason)
+        return web.Response(status=status, text=reason)
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """The body as it came. Raises web.HTTPException: compressed, too large, or too slow."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not accepted")
+    try:
+        async with asyncio.timeout(_BODY_TIME):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason="the body took too long") from None
+
+
+def _authorization(request: web.Request) -> bytes | None:
+    """The header's bytes as they came: a str with odd characters would make the comparison itself fail."""
+    values = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
+    return values[0] if len(values) == 1 else None

@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relay.model import Bury, Delivered, Delivery, Result, Retry
+from relay.store.delivering import LEASE
+from relay.store.store import Store, open_store
+from tests.databases import new_database
+from tests.store.conftest import Clock
+from tests.store.letters import CHANNEL, event, update
+
+
+async def claim(store: Store, limit: int = 10) -> list[Delivery]:
+    return (await store.claim(CHANNEL, "to_kit", limit)).deliveries
+
+
+async def test_a_lane_is_carried_one_at_a_time_in_order(store: Store) -> None:
+    """The second delivery of a lane cannot be claimed before the first is settled."""
+    for number in (1, 2, 3):
+        await store.accept(update(number))
+    seen = []
+    while deliveries := await claim(store):
+        [delivery] = deliveries
+        assert await claim(store) == []
+        seen.append(delivery.body)
+        assert await store.settle(delivery, Delivered())
+    assert seen == ["event 1", "event 2", "event 3"]
+
+
+async def test_a_retry_parks_its_lane_and_no_other(store: Store, clock: Clock) -> None:
+    """Order holds through a back-off, and other lanes do not wait for it."""
+    await store.accept(update(1, client="7"))
+    await store.accept(update(2, client="7"))
+    await store.accept(update(3, client="8"))
+    slow, quick = await claim(store)
+    await store.settle(slow, Retry(30.0, "no answer"))
+    await store.settle(quick, Delivered())
+    assert await claim(store) == []
+    claimed = await store.claim(CHANNEL, "to_kit", 1)
+    assert claimed.next_due_at == clock() + 30
+    clock.advance(30)
+    [again] = await claim(store)
+    assert (again.body, again.attempts) == ("event 1", 2)
+
+
+async def test_a_free_retry_costs_no_attempt(store: Store) -> None:
+    """A 429, or an outage, is not held against the delivery."""
+    await store.accept(update(1))
+    for _ in range(5):
+        [delivery] = await claim(store)
+        assert delivery.attempts == 1
+        await store.settle(delivery, Retry(0.0, "throttled", free=True))
+
+
+async def test_a_dead_letter_frees_its_lane_and_keeps_its_reason(store: Store) -> None:
+    """After a burial the lane goes on with what comes next."""
+    await store.accept(update(1))
+    await store.accept(update(2))
+    [first] = await claim(store)
+    await store.settle(first, Bury("refused"))
+    [second] = await claim(store)
+    assert second.body == "event 2"
+    assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
+
+
+async def test_a_lost_lease_settles_nothing(store: Store, clock: Clock) -> None:
+    """A courier that outlived its lease cannot settle what another has claimed since."""
+    await store.accept(update(1))
+    [stale] = await claim(store)
+    clock.advance(LEASE + 1)
+    [fresh] = await claim(store)
+    assert fresh.lease == stale.lease + 1
+    assert not await store.settle(stale, Delivered())
+    assert not await store.note_progress(stale, 1)
+    assert (await store.count(CHANNEL)).waiting == {"to_kit": 1}
+    assert await store.settle(fresh, Delivered())
+    assert not await store.settle(fresh, Delivered())
+
+
+async def test_a_renewed_lease_holds(store: Store, clock: Clock) -> None:
+    """What takes long stays ours as long as it is renewed."""
+    await store.accept(update(1))
+    [delivery] = await claim(store)
+    for _ in range(3):
+        clock.advance(LEASE * 0.8)
+        await store.renew(delivery)
+        assert await claim(store) == []
+    assert await store.settle(delivery, Delivered())
+
+
+async def test_confirmed_steps_are_remembered(store: Store) -> None:
+    """A retry goes on after the last confirmed step, and certainty starts anew there."""
+    await store.accept(update(1))
+    await store.accept(event("e1"))
+    [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+    await store.settle(delivery, Retry(0.0, "no answer", uncertain=True))
+    [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+    assert delivery.uncertain == 1
+    assert await store.note_progress(delivery, 2)
+    await store.settle(delivery, Retry(0.0, "no answer"))
+    [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+    assert (delivery.steps_done, delivery.uncertain) == (2, 0)
+
+
+async def test_a_new_process_takes_over_at_once(path: Path, clock: Clock) -> None:
+    """Leases of a courier that died do not delay its successor, and parked lanes stay parked."""
+    async with open_store(path, now=clock) as before:
+        await before.accept(update(1, client="7"))
+        await before.accept(update(2, client="8"))
+        parked, _held = await claim(before)
+        await before.settle(parked, Retry(100.0, "later"))
+    async with open_store(path, now=clock) as after:
+        assert [delivery.body for delivery in await claim(after)] == ["event 2"]
+
+
+async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Store, clock: Clock) -> None:
+    """After the retention time words are gone; ids stay, so that a duplicate is still known."""
+    await store.accept(update(1, client="7"))
+    await store.accept(update(2, client="8"))
+    [first] = await claim(store, 1)
+    await store.settle(first, Delivered())
+    clock.advance(1000)
+    assert await store.forget(clock() - 500) == 2
+    assert await store.accept(update(1)) == ["duplicate"]
+    assert [delivery.body for delivery in await claim(store)] == ["event 2"]
+    assert (await store.count(CHANNEL)).totals["to_kit", "delivered"] == 1
+
+
+ACTIONS = st.lists(st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "crash", "wait"]), max_size=60)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=ACTIONS, clients=st.lists(st.integers(1, 3), min_size=60, max_size=60))
+async def test_whatever_happens_order_holds_and_the_sums_add_up(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[str], clients: list[int]
+) -> None:
+    """Received = delivered + waiting + dead at every moment, each lane leaves in order, nothing leaves twice."""
+    path = new_database(tmp_path_factory.mktemp("store"))
+    clock = Clock()
+    held: list[Delivery] = []
+    left: dict[str, list[int]] = {}
+    async with open_store(path, now=clock) as store:
+        for number, (action, client) in enumerate(zip(actions, clients, strict=False)):
+            if action == "accept":
+                await store.accept(update(number, client=str(client)))
+            elif action == "claim":
+                held += await claim(store, 2)
+            elif action == "crash":
+                await store.release_all()  # whatever is in `held` now is a ghost with a stale lease
+            elif action == "wait":
+                clock.advance(5)
+            elif held:
+                delivery = held.pop(client % len(held))
+                results: dict[str, Result] = {"deliver": Delivered(), "retry": Retry(3.0, "later"), "bury": Bury("no")}
+                result = results[action]
+                if await store.settle(delivery, result) and action != "retry":
+                    left.setdefault(delivery.client_id, []).append(delivery.id)
+            counts = await store.count(CHANNEL)
+            gone = counts.totals.get(("to_kit", "delivered"), 0) + counts.totals.get(("to_kit", "dead"), 0)
+            assert counts.totals.get(("to_kit", "received"), 0) == gone + counts.waiting.get("to_kit", 0)
+    for ids in left.values():
+        assert ids == sorted(set(ids))
