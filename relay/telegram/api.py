@@ -1,0 +1,131 @@
+"""The bot as the rest of the relay sees it: raw calls in, plain values or `relay.errors` out.
+
+Calls are raw (`call`), not PTB's typed methods, for two reasons: a Message that PTB cannot parse must not turn a
+success into a failure, and nobody reads the answers, while parsing them costs as much as the rest of the call.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import aiohttp
+from telegram import Bot
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+from telegram.request import BaseRequest
+
+from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.telegram.request import AiohttpRequest
+
+_CAPITAL: Final = re.compile("(?=[A-Z])")
+
+
+class BadContent(NotAccepted):
+    """400: the content, not the chat's state, may be at fault. Worth one try in another form."""
+
+
+class ChatMoved(NotAccepted):
+    """The group became a supergroup, which has another id."""
+
+    def __init__(self, message: str, *, new_chat_id: int) -> None:
+        super().__init__(message)
+        self.new_chat_id = new_chat_id
+
+
+class PolledElsewhere(Unavailable):
+    """409: another instance polls this bot, or a webhook is set."""
+
+
+class TokenRefused(Unavailable):
+    """Telegram does not know this token (any more). Only the operator can help."""
+
+
+def open_bot(token: str, api_url: str, session: aiohttp.ClientSession) -> Bot:
+    """A bot over `session` (see `request.open_session`), usable at once: nothing is asked of Telegram here.
+
+    `bot.initialize()` is not called and need not be: it would call getMe, and the relay starts while Telegram is down.
+    So `bot.id` and `bot.username` are not to be used; the id is the part of the token before the colon.
+    `api_url` has no slash at its end, e.g. https://api.telegram.org.
+    """
+    # At DEBUG, PTB logs the token (in its base URL) and every message's text. These two levels keep it from that,
+    # whatever the root logger's level is.
+    for name in ("telegram", "telegram.Bot"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    transport = AiohttpRequest(session)
+    return Bot(
+        token,
+        base_url=f"{api_url}/bot",
+        base_file_url=f"{api_url}/file/bot",
+        request=transport,
+        get_updates_request=transport,
+    )
+
+
+async def call(
+    bot: Bot,
+    method: str,
+    parameters: Mapping[str, object],
+    *,
+    read_timeout: float | None = None,
+    write_timeout: float | None = None,
+) -> Any:  # noqa: ANN401 - whatever JSON the method answers
+    """Call a Bot API method by its name, e.g. "sendMessage". Returns its `result`, raw. Raises relay.errors.
+
+    Timeouts are seconds; None leaves the transport's.
+    """
+    with translated():
+        return await bot.do_api_request(
+            # PTB turns get_Updates into getUpdates; spelt getUpdates, it warns that the bot has such a method.
+            _CAPITAL.sub("_", method),
+            api_kwargs=dict(parameters),
+            read_timeout=BaseRequest.DEFAULT_NONE if read_timeout is None else read_timeout,
+            write_timeout=BaseRequest.DEFAULT_NONE if write_timeout is None else write_timeout,
+        )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """PTB's errors, raised inside, leave as relay.errors, without cause or context: those may show the token."""
+    try:
+        yield
+    except TelegramError as error:
+        raise _translate(error) from None
+
+
+def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: PLR0911 - one per kind of error
+    # The order matters: BadRequest and TimedOut are NetworkErrors.
+    match error:
+        case RetryAfter():
+            # Its public twin warns, and is a number or a timedelta by an environment variable.
+            seconds = error._retry_after.total_seconds()  # noqa: SLF001 - see above
+            return Throttled("Telegram asked to wait", retry_after=seconds)
+        case ChatMigrated(new_chat_id=new_chat_id):
+            return ChatMoved("Telegram: the group became a supergroup with another id", new_chat_id=new_chat_id)
+        case Forbidden():
+            return NotAccepted(f"Telegram: {error.message}")
+        case BadRequest():
+            return BadContent(f"Telegram: {error.message}")
+        case InvalidToken() | EndPointNotFound():
+            return TokenRefused("Telegram refused the bot token")
+        case Conflict() if "webhook" in error.message:
+            return PolledElsewhere("a webhook is set for this bot")
+        case Conflict():
+            return PolledElsewhere("another instance polls this bot")
+        case TimedOut():
+            return Uncertain(f"Telegram: {error.message}")
+        case NetworkError():
+            return Unavailable(f"Telegram: {error.message}")
+        case _:
+            return Unavailable(f"Telegram: unexpected {type(error).__name__}")

@@ -1,0 +1,205 @@
+"""Agents' files, fetched to disk. Their URLs are hostile until proven: see `guard` for the addresses.
+
+Everything is bounded (size, total and idle time, redirects) and nothing is sent along: no cookies, no credentials, no
+referrer. The relay's secrets live in other sessions.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import aiohttp
+import structlog
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from relay.errors import NotAccepted, Unavailable
+from relay.telegram.guard import ForbiddenAddressError, public_socket
+
+MAX_REDIRECTS: Final = 3
+CHUNK: Final = 256 * 2**10
+_PREFIX: Final = "fetch-"
+#: Seconds. No download lives so long, so an older file was left behind by a process that died.
+_STALE: Final = 3600
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_AGAIN_LATER: Final = frozenset({408, 425, 429})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file on disk, until the `fetch` that yielded it ends."""
+
+    path: Path
+    size: int  #: Bytes; never 0.
+    content_type: str  #: As its server says; "" when it doesn't.
+
+
+class FileFetcher:
+    """Fetches files by URLs that others chose. One for the process; `close` it.
+
+    `trusted_hosts` are hosts or host:port pairs, in lower case, that may be asked over plain http and at private
+    addresses. `timeout` (seconds) is for a whole file, `idle` for a connection and for any wait for its next bytes.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        trusted_hosts: frozenset[str] = frozenset(),
+        *,
+        max_bytes: int = 50 * 2**20,
+        timeout: float = 60.0,
+        idle: float = 15.0,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._directory = directory
+        self._trusted_hosts = trusted_hosts
+        self._max_bytes = max_bytes
+        self._timeout = timeout
+        self._idle = idle
+        self._resolver = resolver
+        self._swept = False
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def close(self) -> None:
+        """Close the connections. `fetch` opens them again."""
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()
+
+    @asynccontextmanager
+    async def fetch(self, url: str) -> AsyncIterator[FetchedFile]:
+        """Download to a file that only we may read, and delete it afterwards.
+
+        Raises NotAccepted when the URL, its host, its answer (4xx) or its size is refused; Unavailable when it may work
+        later. Their texts name the host at most, never path or query: those may hold a signature.
+        """
+        target = _parse(url)
+        path = None
+        try:
+            try:
+                with await asyncio.to_thread(self._open_file) as file:
+                    path = Path(file.name)
+                    size, content_type = await self._download(target, file)
+            except OSError as error:
+                raise Unavailable(f"the file could not be stored ({type(error).__name__})") from None
+            yield FetchedFile(path, size, content_type)
+        finally:
+            if path is not None:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def _download(self, target: URL, file: IO[bytes]) -> tuple[int, str]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                for _ in range(MAX_REDIRECTS + 1):
+                    async with self._get(target) as response:
+                        if response.status not in _REDIRECTS:
+                            return await self._save(response, file), response.headers.get("Content-Type", "")
+                        target = _next_hop(target, response)
+        except TimeoutError:
+            raise Unavailable(f"{_host(target)} took too long to send the file") from None
+        raise NotAccepted(f"{_host(target)} redirects too often")
+
+    @asynccontextmanager
+    async def _get(self, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
+        trusted = self._is_trusted(url)
+        if url.scheme != "https" and not (trusted and url.scheme == "http"):
+            raise NotAccepted(f"{_host(url)}: files are fetched over https only")
+        try:
+            async with self._session(trusted=trusted).get(url, allow_redirects=False) as response:
+                yield response
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.__cause__, ForbiddenAddressError):
+                log.warning("file.refused", host=_host(url), reason="not a public address")
+                raise NotAccepted(f"{_host(url)} is not on the public internet") from None
+            raise Unavailable(f"{_host(url)} could not be reached") from None
+        except (aiohttp.InvalidURL, ValueError):
+            raise NotAccepted("the file's link is not a usable URL") from None
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise Unavailable(f"{_host(url)} broke off ({type(error).__name__})") from None
+
+    async def _save(self, response: aiohttp.ClientResponse, file: IO[bytes]) -> int:
+        host = _host(response.url)
+        if response.status >= 500 or response.status in _AGAIN_LATER:
+            raise Unavailable(f"{host} answered {response.status} for the file")
+        if response.status != 200:
+            raise NotAccepted(f"{host} answered {response.status} for the file")
+        size = response.content_length or 0
+        if size <= self._max_bytes:
+            size = 0
+            async for chunk in response.content.iter_chunked(CHUNK):
+                size += len(chunk)
+                if size > self._max_bytes:
+                    break
+                await asyncio.to_thread(file.write, chunk)
+        if size > self._max_bytes:
+            raise NotAccepted(f"the file is larger than {self._max_bytes // 2**20} MB")
+        if not size:
+            raise NotAccepted("the file is empty")
+        return size
+
+    def _is_trusted(self, url: URL) -> bool:
+        return not self._trusted_hosts.isdisjoint((url.host, f"{url.host_subcomponent}:{url.port}"))
+
+    def _session(self, *, trusted: bool) -> aiohttp.ClientSession:
+        # Two sessions, two pools: what a trusted host's connections may do never rubs off on another hop.
+        if trusted not in self._sessions:
+            self._sessions[trusted] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    use_dns_cache=False,
+                    resolver=self._resolver,
+                    socket_factory=None if trusted else public_socket,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._idle, sock_read=self._idle),
+            )
+        return self._sessions[trusted]
+
+    def _open_file(self) -> IO[bytes]:
+        if not self._swept:
+            self._swept = True
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for left_behind in self._directory.glob(f"{_PREFIX}*"):
+                if left_behind.stat().st_mtime < time.time() - _STALE:
+                    left_behind.unlink(missing_ok=True)
+        # Mode 0600. It outlives its closing, because the uploads (a first and perhaps a second one) read it by name.
+        return tempfile.NamedTemporaryFile(prefix=_PREFIX, dir=self._directory, delete=False)
+
+
+def _parse(url: str) -> URL:
+    try:
+        target = URL(url)
+    except ValueError:
+        raise NotAccepted("the file's link is not a usable URL") from None
+    return _checked(target)
+
+
+def _next_hop(url: URL, response: aiohttp.ClientResponse) -> URL:
+    location = response.headers.get("Location", "")
+    try:
+        target = url.join(URL(location)) if location else None
+    except ValueError:
+        target = None
+    if target is None:
+        raise NotAccepted(f"{_host(url)} redirects to nowhere")
+    return _checked(target)
+
+
+def _checked(url: URL) -> URL:
+    if not url.absolute or not url.host:
+        raise NotAccepted("the file's link is not a usable URL")
+    if url.raw_user is not None or url.raw_password is not None:
+        raise NotAccepted("the file's link holds a user name")
+    return url.with_fragment(None)
+
+
+def _host(url: URL) -> str:
+    return (url.raw_host or "the host")[:100]

@@ -1,0 +1,159 @@
+"""Updates by long polling: fetched raw, given away to be committed, and only then confirmed.
+
+getUpdates with a higher offset is the acknowledgement, and Telegram keeps an unconfirmed update for 24 hours. So a
+crash between the two fetches the same batch again, and loses nothing.
+https://core.telegram.org/bots/api#getupdates
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from telegram import Bot
+from telegram.constants import UpdateType
+
+from relay.errors import RelayError, Throttled, Unavailable
+from relay.telegram.api import PolledElsewhere, call
+
+BATCH: Final = 100
+MAX_PAUSE: Final = 30.0
+
+#: Update kinds that nobody writes to us with, and why we don't ask for them. Every other kind is asked for.
+NOT_ASKED: Final[Mapping[UpdateType, str]] = {
+    UpdateType.CHANNEL_POST: "a channel's public posts; that the bot was added to one comes as my_chat_member",
+    UpdateType.EDITED_CHANNEL_POST: "the same",
+    UpdateType.INLINE_QUERY: "typed into other chats; the bot offers no inline mode",
+    UpdateType.CHOSEN_INLINE_RESULT: "the same",
+    UpdateType.SHIPPING_QUERY: "the relay sends no invoices",
+    UpdateType.PRE_CHECKOUT_QUERY: "the relay sends no invoices",
+    UpdateType.PURCHASED_PAID_MEDIA: "the relay sells no media",
+    UpdateType.POLL: "the state of polls that the bot sent, and it sends none; a customer's poll is a message",
+    UpdateType.POLL_ANSWER: "the same",
+    UpdateType.CHAT_MEMBER: "other people coming and going in groups; the bot's own case is my_chat_member",
+    UpdateType.CHAT_JOIN_REQUEST: "for administrators of groups and channels",
+    UpdateType.CHAT_BOOST: "for administrators of channels",
+    UpdateType.REMOVED_CHAT_BOOST: "the same",
+    UpdateType.MESSAGE_REACTION_COUNT: "anonymous counts under channel posts: nobody's in particular",
+    UpdateType.MANAGED_BOT: "the relay manages no other bots",
+    UpdateType.GUEST_MESSAGE: "may be answered only once and at once, which an agent cannot",
+}
+ALLOWED_UPDATES: Final = tuple(kind.value for kind in UpdateType if kind not in NOT_ASKED)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PollState:
+    """How the polling is doing."""
+
+    last_success: float | None  #: When Telegram last answered, on the monotonic clock.
+    error: str | None  #: What is wrong now, in words without secrets.
+
+
+class Poller:
+    """Polls one bot. `offset` gives the stored offset; `accept` commits updates and the offset after them.
+
+    `accept` gets dicts that all have an integer `update_id`, and the offset that it is to store is the highest one
+    plus 1: Telegram may begin anew at a lower id after a week of silence, so it may be lower than the one before.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        *,
+        offset: Callable[[], Awaitable[int]],
+        accept: Callable[[list[dict[str, Any]]], Awaitable[None]],
+        poll_timeout: int = 30,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._bot = bot
+        self._stored_offset = offset
+        self._accept = accept
+        self._poll_timeout = poll_timeout
+        self._dice = dice
+        self._next: int | None = None
+        self._failures = 0
+        self._state = PollState(last_success=None, error=None)
+
+    def state(self) -> PollState:
+        """How the polling is doing, for readiness."""
+        return self._state
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll until `stop` is set; a batch in hand is accepted first. Whatever raises RelayError is tried again."""
+        stopping = asyncio.create_task(stop.wait(), name="poller: stop")
+        try:
+            while not stop.is_set():
+                try:
+                    await self._round(stopping)
+                except RelayError as error:
+                    pause = self._failed(error)
+                    await asyncio.wait({stopping}, timeout=pause)
+                else:
+                    self._failures = 0
+                    self._state = PollState(self._state.last_success, None)
+        finally:
+            stopping.cancel()
+
+    async def _round(self, stopping: asyncio.Task[bool]) -> None:
+        if self._next is None:
+            self._next = await self._stored_offset()
+        batch = await self._fetch(self._next, stopping)
+        if not batch:
+            return
+        updates = [update for update in batch if _has_id(update)]
+        if len(updates) < len(batch):
+            log.error("poll.update_without_id", updates=len(batch) - len(updates))
+        if not updates:
+            raise Unavailable("Telegram sent only updates without an update_id, which cannot be confirmed")
+        # Until the commit is certain only the store knows the offset: it may have failed before or after.
+        self._next = None
+        await self._accept(updates)
+        self._next = max(update["update_id"] for update in updates) + 1
+
+    async def _fetch(self, offset: int, stopping: asyncio.Task[bool]) -> list[Any]:
+        """The next batch; empty after a quiet poll, or when stopping: a cancelled getUpdates confirms nothing more."""
+        parameters = {
+            "offset": offset,
+            "timeout": self._poll_timeout,
+            "limit": BATCH,
+            "allowed_updates": ALLOWED_UPDATES,
+        }
+        polling = asyncio.create_task(
+            call(self._bot, "getUpdates", parameters, read_timeout=self._poll_timeout + 10.0), name="getUpdates"
+        )
+        try:
+            await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not polling.done():
+                return []
+        finally:
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
+        batch = polling.result()
+        if not isinstance(batch, list):
+            raise Unavailable("Telegram answered getUpdates with something else than updates")
+        self._state = PollState(time.monotonic(), self._state.error)
+        return batch
+
+    def _failed(self, error: RelayError) -> float:
+        """Note the failure. Returns the seconds to wait."""
+        self._failures += 1
+        doubled = min(MAX_PAUSE, 2.0 ** min(self._failures, 10))
+        match error:
+            case Throttled(retry_after=seconds):
+                pause = seconds
+            case PolledElsewhere():
+                pause = doubled  # From 2 s: the other instance may be the one that we replace.
+            case _:
+                pause = doubled / 2 * (0.5 + self._dice())
+        self._state = PollState(self._state.last_success, str(error))
+        log.warning("poll.failed", reason=str(error), failures=self._failures, pause=round(pause, 1))
+        return pause
+
+
+def _has_id(update: object) -> bool:
+    return isinstance(update, dict) and type(update.get("update_id")) is int

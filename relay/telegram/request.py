@@ -1,0 +1,208 @@
+"""PTB's transport, on aiohttp: one connection pool, uploads streamed from disk, errors told apart by phase.
+
+Whoever may repeat a `sendMessage` must know whether Telegram can have seen the first one, since the Bot API has no
+idempotency key. So errors before the request was sent are `NetworkError`, and all later ones `TimedOut`, which here
+means "outcome unknown". No error text and no log line holds a URL, because a Bot API URL holds the token.
+"""
+
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+from telegram.request import BaseRequest, RequestData
+from yarl import URL
+
+if TYPE_CHECKING:
+    from telegram._utils.types import ODVInput  # BaseRequest's signature has it; PTB exports it nowhere else
+
+#: Bytes. A full getUpdates answer (100 updates of the longest kind) stays well under it.
+MAX_ANSWER: Final = 16 * 2**20
+#: Seconds to wait after a 429 that does not say how long.
+DEFAULT_RETRY_AFTER: Final = 5
+
+_JSON_HEADERS: Final = {"Content-Type": "application/json"}
+_BEFORE_SENDING: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+_TOKEN: Final = re.compile(r"\d{3,}:[A-Za-z0-9_-]{5,}")
+
+
+def open_session() -> aiohttp.ClientSession:
+    """The session for everything that goes to Telegram. To be called, and later closed, in the running loop.
+
+    It keeps no cookies, reads no proxy settings from the environment, and opens as many connections as there are calls:
+    how many those are is the callers' business, and a call that waits for a slot would look like a slow Telegram.
+    """
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+
+
+class AiohttpRequest(BaseRequest):
+    """Carries Bot API calls over `session`, which stays the caller's to close.
+
+    Timeouts are seconds: `connect_timeout` until the connection stands, then `read_timeout` for the whole answer, and
+    for uploads `write_timeout` on top. None means for ever.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 30.0,
+        write_timeout: float = 60.0,
+    ) -> None:
+        self._session = session
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._write_timeout = write_timeout
+        self._urls: dict[str, URL] = {}
+
+    @property
+    def read_timeout(self) -> float | None:
+        """Seconds that an answer may take when the call does not say."""
+        return self._read_timeout
+
+    async def initialize(self) -> None:
+        """Nothing to do: the session is open."""
+
+    async def shutdown(self) -> None:
+        """Nothing to do: the session belongs to whoever opened it."""
+
+    async def do_request(  # noqa: PLR0913, PLR0917 - BaseRequest's signature
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: "ODVInput[float]" = BaseRequest.DEFAULT_NONE,
+        write_timeout: "ODVInput[float]" = BaseRequest.DEFAULT_NONE,
+        connect_timeout: "ODVInput[float]" = BaseRequest.DEFAULT_NONE,
+        pool_timeout: "ODVInput[float]" = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - the pool has no limit
+    ) -> tuple[int, bytes]:
+        """One call. Returns only 2xx answers; anything else leaves as the `telegram.error` that it means."""
+        uploads = request_data is not None and request_data.contains_files
+        connect = _seconds(connect_timeout, self._connect_timeout)
+        parts = [connect, _seconds(read_timeout, self._read_timeout)]
+        if uploads:
+            parts.append(_seconds(write_timeout, self._write_timeout))
+        total = None if None in parts else sum(part for part in parts if part is not None)
+        try:
+            async with self._session.request(
+                method,
+                self._url(url),
+                data=_form(request_data) if request_data and uploads else _json(request_data),
+                headers=None if uploads else _JSON_HEADERS,
+                timeout=aiohttp.ClientTimeout(total=total, connect=connect),
+                allow_redirects=False,
+            ) as response:
+                status, payload = response.status, await _read(response)
+        except _BEFORE_SENDING as error:
+            raise NetworkError(f"Telegram could not be reached ({type(error).__name__})") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise TimedOut(f"the answer was lost ({type(error).__name__})") from None
+        if 200 <= status < 300:
+            return status, payload
+        raise _refusal(status, payload)
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """The answer to a call that went well. One that cannot be read leaves the outcome unknown: TimedOut.
+
+        PTB's own version logs the body.
+        """
+        answer = _object(payload)
+        if "result" not in answer:
+            raise TimedOut("the answer could not be read")
+        return answer
+
+    def _url(self, url: str) -> URL:
+        # Parsing a URL costs more than the rest of a call, and a bot only ever uses a handful of them.
+        known = self._urls.get(url)
+        if known is None:
+            known = self._urls[url] = URL(url, encoded=True)
+        return known
+
+
+def _seconds(timeout: "ODVInput[float]", default: float) -> float | None:
+    # What is neither a number nor None is PTB's mark for "not given".
+    return timeout if timeout is None or isinstance(timeout, int | float) else default
+
+
+def _json(request_data: RequestData | None) -> bytes:
+    return json.dumps(request_data.parameters).encode() if request_data else b"{}"
+
+
+def _form(request_data: RequestData) -> aiohttp.FormData:
+    # Telegram reads names as they stand: it knows neither percent-encoding nor filename*.
+    form = aiohttp.FormData(quote_fields=False)
+    for name, value in request_data.json_parameters.items():
+        form.add_field(name, value)
+    for name, (filename, content, content_type) in request_data.multipart_data.items():
+        form.add_field(name, content, filename=filename, content_type=content_type)
+    return form
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            raise aiohttp.ClientPayloadError
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _refusal(status: int, payload: bytes) -> TelegramError:
+    """What an answer other than 2xx means. https://core.telegram.org/bots/api#making-requests."""
+    answer = _object(payload)
+    parameters = answer.get("parameters")
+    if not isinstance(parameters, dict):
+        parameters = {}
+    words = _words(answer.get("description"), status)
+    moved_to, wait = parameters.get("migrate_to_chat_id"), parameters.get("retry_after")
+    if isinstance(moved_to, int):
+        return ChatMigrated(moved_to)
+    if status == 429:
+        return RetryAfter(min(max(wait, 1), 3600) if isinstance(wait, int) else DEFAULT_RETRY_AFTER)
+    if status == 413:
+        return BadRequest(words)
+    if status == 504:
+        return TimedOut(words)  # The gateway gave up on a request that it had passed on.
+    meaning: dict[int, type[TelegramError]] = {
+        400: BadRequest,
+        401: InvalidToken,
+        403: Forbidden,
+        404: InvalidToken,
+        409: Conflict,
+    }
+    # Without Telegram's own JSON it is a proxy or a captive portal that speaks, and what it says is not final.
+    return meaning.get(status, NetworkError)(words) if answer.get("ok") is False else NetworkError(words)
+
+
+def _words(description: object, status: int) -> str:
+    if isinstance(description, str):
+        printable = "".join(character for character in description if character.isprintable())
+        return _TOKEN.sub("<token>", printable)[:200]
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
