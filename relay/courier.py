@@ -59,10 +59,18 @@ Carry = Callable[[Attempt], Awaitable[bool]]
 
 
 class Courier:
-    """See the module. `limit` is how many lanes are carried at the same time at most."""
+    """See the module. `limit` is how many lanes are carried at the same time at most; `now` is the store's clock."""
 
-    def __init__(
-        self, channel: str, direction: Direction, store: Store, carry: Carry, metrics: Metrics, *, limit: int = 256
+    def __init__(  # noqa: PLR0913 - its whole world, said once where the relay is put together
+        self,
+        channel: str,
+        direction: Direction,
+        store: Store,
+        carry: Carry,
+        metrics: Metrics,
+        *,
+        limit: int = 256,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.channel = channel
         self.direction = direction
@@ -71,6 +79,7 @@ class Courier:
         self._carry = carry
         self._metrics = metrics
         self._limit = limit
+        self._now = now
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._in_flight: dict[int, Delivery] = {}
@@ -107,7 +116,7 @@ class Courier:
         try:
             claimed = await self._store.claim(self.channel, self.direction, room)
         except Unavailable:
-            return time.time() + 1.0
+            return self._now() + 1.0
         for delivery in claimed.deliveries:
             self._in_flight[delivery.id] = delivery
             task = group.create_task(self._deliver(delivery), name=f"delivery {delivery.id}")
@@ -119,7 +128,7 @@ class Courier:
         """Wait until something may be due."""
         until = [_LOOK]
         if next_due_at is not None:
-            until.append(next_due_at - time.time())
+            until.append(next_due_at - self._now())
         if self.gate.down and not self._in_flight:
             until = [self.gate.opens_at - time.monotonic()]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
@@ -168,7 +177,7 @@ class Courier:
         elif isinstance(result, Bury):
             fields = {"reason": result.reason}
         else:
-            self._metrics.delivery_seconds.labels(self.direction).observe(time.time() - delivery.accepted_at)
+            self._metrics.delivery_seconds.labels(self.direction).observe(self._now() - delivery.accepted_at)
         self._metrics.attempts.labels(self.direction, outcome).inc()
         self._metrics.attempt_seconds.labels(self.direction).observe(took)
         self._metrics.down.labels(self.direction).set(self.gate.down)

@@ -13,6 +13,10 @@ class Down(Unavailable):
     """Nobody gets through: no connection, refused credentials, a closed gateway. Costs no delivery an attempt."""
 
 
+class SourceUnavailable(Unavailable):
+    """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
+
+
 class Throttled(Unavailable):
     """The other side asked us to wait. Costs no attempt."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from relay.errors import Down, NotAccepted, RelayError, Throttled, Unavailable, Uncertain
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable, Uncertain
 from relay.model import Bury, Delivery, Retry
 
 #: After that many attempts (about an hour and a quarter of back-off) a delivery is buried.
@@ -36,9 +36,8 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
             return Retry(max(0.05, seconds), reason, free=True)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
             return Bury(f"may have arrived: twice no answer to the same call ({reason})")
-        case Uncertain():
-            after = back_off(delivery.attempts, dice)
-            return Retry(after, reason, free=down, uncertain=delivery.direction == "to_telegram")
+        case Uncertain() if delivery.direction == "to_telegram":
+            return Retry(back_off(delivery.attempts, dice), reason, free=down, uncertain=True)
         case Down():
             return Retry(0.0, reason, free=True)
         case Unavailable() if down:
@@ -65,6 +64,8 @@ class Gate:
         if isinstance(error, (NotAccepted, Throttled)):
             self.passed()  # a refusal is an answer: somebody is there
             return
+        if isinstance(error, SourceUnavailable):
+            return  # says nothing about the side itself
         self.last_error = str(error)
         self._failures += 1
         self._lanes.add(lane_id)

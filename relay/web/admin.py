@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -29,7 +29,7 @@ class Admin:
 
     channel: str
     count: Callable[[str], Awaitable[Counts]]
-    sides: dict[str, Callable[[], Check]]
+    sides: Mapping[str, Callable[[], Check]]
     metrics: Metrics
 
     def add_to(self, app: web.Application) -> None:

@@ -1,0 +1,53 @@
+"""How a delivery reaches the other side: what the couriers are given to do."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from relay.courier import Attempt, Carry
+from relay.errors import NotAccepted
+from relay.kit.client import KitClient
+from relay.policy import Pace
+from relay.steps import Step, load_steps
+
+#: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+_CHAT_BURST: Final = 3
+_BURST: Final = 5
+_ALL_CHATS: Final = 0
+
+#: Does one step in a chat. Raises RelayError.
+DoStep = Callable[[int, Step], Awaitable[None]]
+
+
+def to_kit(kit: KitClient) -> Carry:
+    """One event, one request. Kit knows a repeated event by its id."""
+
+    async def carry(attempt: Attempt) -> bool:
+        await kit.send(attempt.delivery.body)
+        return True
+
+    return carry
+
+
+def to_telegram(do_step: DoStep, *, rate: float, chat_rate: float) -> Carry:
+    """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes."""
+    pace, chat_pace = Pace(rate, _BURST), Pace(chat_rate, _CHAT_BURST)
+
+    async def carry(attempt: Attempt) -> bool:
+        chat_id = attempt.delivery.chat_id
+        if chat_id is None:
+            raise NotAccepted("the chat of this client is not known any more")
+        steps = load_steps(attempt.delivery.body)
+        for done, step in enumerate(steps):
+            if done < attempt.delivery.steps_done:
+                continue
+            now = time.monotonic()
+            wait = max(chat_pace.reserve(chat_id, now), pace.reserve(_ALL_CHATS, now))
+            if not await attempt.pause(wait):
+                return False
+            await do_step(chat_id, step)
+            if done + 1 < len(steps) and not await attempt.confirm(done + 1):
+                return False
+        return True
+
+    return carry

@@ -1,0 +1,252 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from relay.courier import Attempt, Carry, Courier
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable
+from relay.metrics import Metrics
+from relay.store.store import Store, open_store
+from tests.databases import new_database
+from tests.store.conftest import Clock
+from tests.store.letters import CHANNEL, event, update
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+    async with open_store(new_database(tmp_path), now=clock) as opened:
+        yield opened
+
+
+class OtherSide:
+    """What a test lets the other side do: fail as scripted, hold, and remember what arrived."""
+
+    def __init__(self) -> None:
+        self.arrived: list[str] = []
+        self.script: dict[str, list[RelayError]] = {}
+        self.open = asyncio.Event()
+        self.open.set()
+        self.at_once = self.most_at_once = 0
+        self.changed = asyncio.Condition()
+
+    async def carry(self, attempt: Attempt) -> bool:
+        body = attempt.delivery.body
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await self._tell()
+        try:
+            await self.open.wait()
+            if self.script.get(body):
+                raise self.script[body].pop(0)
+            self.arrived.append(body)
+        finally:
+            self.at_once -= 1
+            await self._tell()
+        return True
+
+    async def _tell(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with self.changed:
+            await asyncio.wait_for(self.changed.wait_for(condition), 10)
+
+
+@asynccontextmanager
+async def running(
+    store: Store, carry: Carry, clock: Clock, *, direction: str = "to_kit", limit: int = 256
+) -> AsyncIterator[Courier]:
+    courier = Courier(CHANNEL, direction, store, carry, Metrics(), limit=limit, now=clock)  # type: ignore[arg-type]
+    stop = asyncio.Event()
+    task = asyncio.create_task(courier.run(stop))
+    try:
+        yield courier
+    finally:
+        stop.set()
+        await task
+
+
+async def settled(store: Store, outcome: str, number: int, direction: str = "to_kit") -> None:
+    """Wait until so many deliveries have ended that way."""
+
+    async def reached() -> bool:
+        return (await store.count(CHANNEL)).totals.get((direction, outcome), 0) >= number
+
+    await eventually(reached)
+
+
+async def test_lanes_go_side_by_side_and_each_in_order(store: Store, clock: Clock) -> None:
+    """A lane that is held costs the others nothing, and every lane keeps its order."""
+    side = OtherSide()
+    for number in range(30):
+        await store.accept(update(number, client=str(number % 3 + 1)))
+    side.open.clear()
+    async with running(store, side.carry, clock):
+        await side.until(lambda: side.at_once == 3)
+        side.open.set()
+        await settled(store, "delivered", 30)
+    for client in range(3):
+        own = [body for body in side.arrived if int(body.split()[1]) % 3 == client]
+        assert own == sorted(own, key=lambda body: int(body.split()[1]))
+    assert side.most_at_once == 3
+
+
+async def test_no_more_lanes_than_the_limit_are_carried_at_once(store: Store, clock: Clock) -> None:
+    """The bound on what is in flight holds."""
+    side = OtherSide()
+    for number in range(40):
+        await store.accept(update(number, client=str(number + 1)))
+    async with running(store, side.carry, clock, limit=8):
+        await settled(store, "delivered", 40)
+    assert side.most_at_once <= 8
+
+
+async def test_a_failed_delivery_is_tried_again_before_what_follows(store: Store, clock: Clock) -> None:
+    """Back-off parks the lane, so the order holds; another lane passes meanwhile."""
+    side = OtherSide()
+    side.script["event 1"] = [Unavailable("500")]
+    for number, client in ((1, "7"), (2, "7"), (3, "8")):
+        await store.accept(update(number, client=client))
+    async with running(store, side.carry, clock) as courier:
+        await settled(store, "delivered", 1)
+        assert side.arrived == ["event 3"]
+        clock.advance(2)
+        courier.wake()
+        await settled(store, "delivered", 3)
+    assert side.arrived == ["event 3", "event 1", "event 2"]
+
+
+async def test_a_refused_delivery_is_a_dead_letter_and_the_lane_goes_on(store: Store, clock: Clock) -> None:
+    """A final refusal costs one attempt and blocks nobody."""
+    side = OtherSide()
+    side.script["event 1"] = [NotAccepted("no such field")]
+    await store.accept(update(1))
+    await store.accept(update(2))
+    async with running(store, side.carry, clock):
+        await settled(store, "delivered", 1)
+    assert side.arrived == ["event 2"]
+    assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
+
+
+async def test_a_throttled_chat_waits_as_long_as_it_was_told(store: Store, clock: Clock) -> None:
+    """A 429 is obeyed and costs no attempt."""
+    side = OtherSide()
+    side.script["event 1"] = [Throttled("429", retry_after=40.0)] * 20
+    await store.accept(update(1))
+
+    async def parked() -> bool:
+        return (await store.claim(CHANNEL, "to_kit", 1)).next_due_at == clock() + 40
+
+    async with running(store, side.carry, clock) as courier:
+        for left in range(19, -1, -1):
+            await side.until(lambda left=left: len(side.script["event 1"]) == left)  # type: ignore[misc]
+            await eventually(parked)
+            clock.advance(40)
+            courier.wake()
+        await settled(store, "delivered", 1)
+
+
+async def test_an_outage_costs_no_attempt_and_its_end_is_noticed(store: Store, clock: Clock) -> None:
+    """While nobody gets through one probe at a time goes out; the first answer lets everything flow, in order."""
+    side = OtherSide()
+    for number in range(20):
+        side.script[f"event {number}"] = [Down("no connection")]
+        await store.accept(update(number, client=str(number % 4 + 1)))
+    async with running(store, side.carry, clock) as courier:
+        await side.until(lambda: sum(map(len, side.script.values())) == 16)
+        assert courier.gate.down
+        for number in range(20):
+            side.script[f"event {number}"] = []
+        await settled(store, "delivered", 20)
+        assert not courier.gate.down
+    for client in range(4):
+        own = [body for body in side.arrived if int(body.split()[1]) % 4 == client]
+        assert own == sorted(own, key=lambda body: int(body.split()[1]))
+
+
+async def test_a_file_server_that_is_down_does_not_stop_the_others(store: Store, clock: Clock) -> None:
+    """A third party's outage parks the lanes that need it and closes no gate."""
+    side = OtherSide()
+    for number in range(10):
+        side.script[f"event {number}"] = [SourceUnavailable("no file")]
+        await store.accept(update(number, client=str(number + 1)))
+    async with running(store, side.carry, clock) as courier:
+        await side.until(lambda: not any(side.script.values()))
+        assert not courier.gate.down
+
+
+async def test_a_delivery_that_ends_the_process_each_time_is_buried_untried(store: Store, clock: Clock) -> None:
+    """Attempts are counted before they are made: a poison delivery cannot crash the relay for ever."""
+    side = OtherSide()
+    await store.accept(update(1))
+    for _ in range(12):
+        assert (await store.claim(CHANNEL, "to_kit", 1)).deliveries
+        await store.release_all()
+    async with running(store, side.carry, clock):
+        await settled(store, "dead", 1)
+    assert side.arrived == []
+
+
+async def test_stopping_finishes_what_is_in_hand_and_starts_nothing_new(store: Store, clock: Clock) -> None:
+    """After the stop the delivery in flight ends well; the next one stays for the next start."""
+    side = OtherSide()
+    side.open.clear()
+    await store.accept(update(1))
+    await store.accept(update(2))
+    courier = Courier(CHANNEL, "to_kit", store, side.carry, Metrics(), now=clock)
+    stop = asyncio.Event()
+    task = asyncio.create_task(courier.run(stop))
+    await side.until(lambda: side.at_once == 1)
+    stop.set()
+    await asyncio.sleep(0)
+    side.open.set()
+    await task
+    counts = await store.count(CHANNEL)
+    assert (side.arrived, counts.waiting) == (["event 1"], {"to_kit": 1})
+
+
+async def test_a_delivery_of_many_steps_stops_between_two_and_goes_on_after_them(store: Store, clock: Clock) -> None:
+    """A stop does not wait for a long delivery, and what was confirmed is not repeated."""
+    await store.accept(update(1))
+    await store.accept(event("e1"))
+    done: list[int] = []
+    stop = asyncio.Event()
+
+    async def carry(attempt: Attempt) -> bool:
+        for step in range(attempt.delivery.steps_done, 4):
+            done.append(step)
+            if step == 1:
+                stop.set()
+            if not await attempt.confirm(step + 1):
+                return False
+        return True
+
+    first = Courier(CHANNEL, "to_telegram", store, carry, Metrics(), now=clock)
+    await first.run(stop)
+    assert done == [0, 1]
+    async with running(store, carry, clock, direction="to_telegram"):
+        await settled(store, "delivered", 1, "to_telegram")
+    assert done == [0, 1, 2, 3]
+
+
+async def test_a_bug_ends_the_courier_aloud(store: Store, clock: Clock) -> None:
+    """What is no RelayError is a bug: the process must end, and the delivery stays."""
+
+    async def carry(_: Attempt) -> bool:
+        raise ZeroDivisionError
+
+    await store.accept(update(1))
+    courier = Courier(CHANNEL, "to_kit", store, carry, Metrics(), now=clock)
+    with pytest.raises(ExceptionGroup) as caught, suppress(asyncio.CancelledError):
+        await courier.run(asyncio.Event())
+    assert caught.group_contains(ZeroDivisionError)
+    assert (await store.count(CHANNEL)).waiting == {"to_kit": 1}
