@@ -1,0 +1,66 @@
+"""Where the text of a setting comes from: the environment, a file that it names, or `.env`. Knows no setting by name.
+
+Each setting `NAME` can also be given as `NAME_FILE`, the path of a file with the value in it: that is how container
+secrets arrive. The nearest place wins: the environment before `.env`. Inside one place the two forms exclude each
+other, since nobody could tell which one is meant.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, DotEnvSettingsSource
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands where a value should be. The line names the variable, never what it holds."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+    variables: Mapping[str, str | None]
+
+
+def read_values(settings: type[BaseSettings], env_file: Path | None) -> dict[str, str | Unreadable]:
+    """What the outside says about each field; fields about which it says nothing (or nothing but "") are left out.
+
+    Raises OSError and UnicodeError when `env_file` is there and cannot be read.
+    """
+    places = [_Place("the environment", os.environ)]
+    if env_file is not None:
+        source = DotEnvSettingsSource(settings, env_file=env_file, case_sensitive=True)
+        places.append(_Place(str(env_file), source.env_vars))
+    return dict(_found(settings.model_fields, places))
+
+
+def _found(fields: Iterable[str], places: list[_Place]) -> Iterator[tuple[str, str | Unreadable]]:
+    for field in fields:
+        values = (_value_in(place, field.upper()) for place in places)
+        value = next((value for value in values if value is not None), None)
+        if value is not None:
+            yield field, value
+
+
+def _value_in(place: _Place, name: str) -> str | Unreadable | None:
+    value = place.variables.get(name) or None
+    path = place.variables.get(f"{name}_FILE") or None
+    if value is not None and path is not None:
+        return Unreadable(f"{name}: is set twice in {place.name}, also as {name}_FILE. Keep one of the two.")
+    return value if path is None else _content(f"{name}_FILE", path)
+
+
+def _content(name: str, path: str) -> str | Unreadable:
+    # The path is not repeated in a line: people put the secret itself there, by mistake.
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        return Unreadable(f"{name}: names a file that cannot be read ({error.strerror}).")
+    except ValueError:  # not UTF-8, or a path that no file can have
+        return Unreadable(f"{name}: names a file that is not text in UTF-8.")
+    content = content.rstrip("\r\n")
+    return content or Unreadable(f"{name}: names an empty file.")

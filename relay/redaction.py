@@ -1,0 +1,64 @@
+"""Takes secrets out of a line of text, however they got there and however they are written. Pure.
+
+It works on finished lines, so no call, level, library or traceback can go around it.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+MARK: Final = "[redacted]"
+
+# Each pattern comes with words of which one must stand in the line before the pattern is worth a search.
+_PATTERNS: Final = (
+    # A bot token, ours or another's; its id, which is public, stays. The colon may be percent-encoded.
+    ((":", "%3"), re.compile(r"(\d{3,}(?::|%(?:25)*3[Aa]))[A-Za-z0-9_-]{20,}"), rf"\1{MARK}"),
+    (("eyJ",), re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"), MARK),
+    (("earer", "EARER"), re.compile(r"\b(bearer(?:\s|%20|\+)+)(?!\[)[^\s\"',\\]+", re.IGNORECASE), rf"\1{MARK}"),
+    # Kit's session tokens, whose form nobody promises.
+    (
+        ("s_token", "h_token"),
+        re.compile(r"((?:access|refresh)_token(?:\\*[\"']\s*:\s*\\*[\"']|=|%3[Dd]))(?!\[)[^\s\\\"'&,}]+"),
+        rf"\1{MARK}",
+    ),
+)
+
+_BACKSLASH: Final = r"(?:\\|%(?:25)*5[Cc])"
+
+
+def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that replaces these values, and whatever looks like a token, in a line."""
+    longest_first = sorted({secret for secret in secrets if secret.strip("\\")}, key=len, reverse=True)
+    known = [(_anchor(secret), _any_spelling(secret)) for secret in longest_first]
+
+    def redact(line: str) -> str:
+        for anchor, spelling in known:
+            if anchor in line:
+                line = spelling.sub(MARK, line)
+        for hints, pattern, replacement in _PATTERNS:
+            if any(hint in line for hint in hints):
+                line = pattern.sub(replacement, line)
+        return line
+
+    return redact
+
+
+def _anchor(secret: str) -> str:
+    """The longest part that every spelling leaves as it is: looking for it is fast."""
+    return max(re.split(r"[^A-Za-z0-9]+", secret), key=len)
+
+
+def _any_spelling(secret: str) -> re.Pattern[str]:
+    """Raw, escaped as in JSON or repr(), percent-encoded, and each of these applied again."""
+    # Backslashes at the end stay: taking more of them than the secret has could break the JSON around it.
+    return re.compile("".join(map(_spellings, re.findall(r"\\+|[^\\]", secret.rstrip("\\")))))
+
+
+def _spellings(part: str) -> str:
+    """One character, or a run of backslashes, whose number escaping multiplies."""
+    if part[0] == "\\":
+        return rf"{_BACKSLASH}{{{len(part)},}}+"
+    if part.isascii() and part.isalnum():
+        return part
+    encoded = "".join(rf"%(?:25)*(?i:{byte:02x})" for byte in part.encode())
+    return rf"{_BACKSLASH}*+(?:{re.escape(part)}|{encoded})"

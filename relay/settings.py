@@ -1,0 +1,230 @@
+"""What an operator can set: read once at the start, refused early with words, never printed where it is secret.
+
+Field names are the environment's names in lower case; a field's description is its line in the README's table and the
+hint in "is missing". Building a `Settings` reads nothing: only `load_settings` looks outside, so that a demo or a test
+cannot pick up a real token by accident.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from relay.environment import Unreadable, read_values
+from relay.shapes import bot_token, host_list, host_url, name, secret, sqlite_url, url, web_url, webhook_secret
+
+KitRegion = Literal["us", "br", "eu", "kz", "ru", "ru2"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LogFormat = Literal["console", "json"]
+
+_Secret = Annotated[SecretStr, AfterValidator(secret)]
+_Name = Annotated[str, AfterValidator(name)]
+_Port = Annotated[int, Field(ge=0, le=65535)]
+_Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used: one line per wrong field, naming it and never showing its value."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class _UnreadableError(ValueError):
+    """Carries a line that is complete already."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, checked and frozen. Secrets print as asterisks."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    telegram_bot_token: Annotated[SecretStr, AfterValidator(bot_token)] = Field(
+        description="The bot's token. @BotFather gives it: /newbot, or /token for a bot that exists."
+    )
+    telegram_api_url: Annotated[str, AfterValidator(url)] = Field(
+        "https://api.telegram.org", description="Where the Bot API is; a local Bot API server goes here."
+    )
+    telegram_mode: Literal["polling", "webhook"] = Field(
+        "polling", description="How updates come in. This version knows `polling` only."
+    )
+    telegram_webhook_secret: Annotated[SecretStr, AfterValidator(webhook_secret)] | None = Field(
+        None, description="Proves that a webhook call is Telegram's. Not used while polling."
+    )
+    telegram_rate_limit: _Rate = Field(30, description="Messages a second to all chats together; 0 = no limit.")
+    telegram_chat_rate_limit: _Rate = Field(1, description="Messages a second to one chat; 0 = no limit.")
+
+    kit_api_url: Annotated[str, AfterValidator(host_url)] | None = Field(
+        None, description="Kit's API host, as the channel's page shows it. Wins over `KIT_REGION`."
+    )
+    kit_region: KitRegion | None = Field(
+        None, validate_default=True, description="Where the Kit account lives: us, br, eu, kz, ru or ru2."
+    )
+    kit_domain: _Name = Field(description="The Kit account's name, the first word of its address.")
+    kit_api_token: _Secret = Field(
+        description="The API token chosen in the channel's form. Kit: Administration > Security > API tokens."
+    )
+    kit_channel_uuid: _Name = Field(description="The channel's UUID, in the channel's settings once it is saved.")
+    kit_security_salt: _Secret = Field(description="The channel's Security Salt, in its settings.")
+
+    relay_public_url: Annotated[str, AfterValidator(web_url)] = Field(
+        description="The https address under which Kit and agents' browsers reach this relay."
+    )
+    relay_host: _Name = Field("127.0.0.1", description="The address to listen on; the container sets 0.0.0.0.")
+    relay_port: _Port = Field(8080, description="The public port; 0 = any free one.")
+    relay_admin_host: _Name = Field("127.0.0.1", description="The address for health and metrics. Never publish it.")
+    relay_admin_port: _Port = Field(8081, description="The port for health and metrics; 0 = any free one.")
+    relay_database_url: Annotated[str, AfterValidator(sqlite_url)] = Field(
+        "sqlite:///data/relay.db",
+        description="The database: `sqlite:///` and a path; four slashes for an absolute one.",
+    )
+    relay_data_dir: Path = Field(Path("data"), description="The directory for files in transit.")
+    relay_log_level: Annotated[LogLevel, BeforeValidator(lambda value: str(value).upper())] = Field(
+        "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL. DEBUG may show customers' words."
+    )
+    relay_log_format: LogFormat = Field("console", description="`console` for people, `json` for machines.")
+    relay_agent_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = Field(
+        "en", description="The language of the relay's notes to agents, as a code like `en`."
+    )
+    relay_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        7, description="Days for which the text of what was delivered is kept."
+    )
+    relay_trusted_file_hosts: Annotated[str, AfterValidator(host_list)] = Field(
+        "",
+        description="Hosts, or host:port, separated by commas, from which agents' files may come even over http or "
+        "from a private address.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes these by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the caller says: see the module's docstring."""
+        return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> object:
+        if isinstance(value, Unreadable):
+            raise _UnreadableError(value.line)
+        return value
+
+    @field_validator("telegram_mode")
+    @classmethod
+    def _supported(cls, mode: str) -> str:
+        if mode == "webhook":
+            raise ValueError("is `webhook`, which is not supported by this version. Use `polling`.")
+        return mode
+
+    @field_validator("kit_region")
+    @classmethod
+    def _host_known(cls, region: str | None, info: ValidationInfo) -> str | None:
+        if region is None and info.data.get("kit_api_url", "wrong, and said so already") is None:
+            raise ValueError("is missing, and so is KIT_API_URL. Set one of them; regions: us, br, eu, kz, ru, ru2.")
+        return region
+
+    @field_validator("kit_channel_uuid")
+    @classmethod
+    def _not_in_url(cls, uuid: str, info: ValidationInfo) -> str:
+        if (info.data.get("kit_api_url") or "").endswith(f"/{uuid}"):
+            raise ValueError("stands at the end of KIT_API_URL too. Leave only the host there.")
+        return uuid
+
+    @field_validator("relay_admin_port")
+    @classmethod
+    def _another_port(cls, port: int, info: ValidationInfo) -> int:
+        if port and port == info.data.get("relay_port"):
+            raise ValueError("is the same as RELAY_PORT. Health and metrics need a port of their own.")
+        return port
+
+    @property
+    def kit_base_url(self) -> str:
+        """Kit's API without a trailing slash."""
+        return self.kit_api_url or f"https://kit-im-{self.kit_region}.voximplant.com"
+
+    @property
+    def bot_id(self) -> str:
+        """The bot's id: the public half of its token."""
+        return self.telegram_bot_token.get_secret_value().partition(":")[0]
+
+    @property
+    def database_path(self) -> Path:
+        """SQLite's file."""
+        return Path(self.relay_database_url.removeprefix("sqlite:///"))
+
+    @property
+    def trusted_file_hosts(self) -> frozenset[str]:
+        """Hosts and host:port pairs, in lower case."""
+        return frozenset(filter(None, self.relay_trusted_file_hosts.split(",")))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret values themselves, for the log to look for."""
+        values = (getattr(self, field) for field in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
+def load_settings(env_file: Path | None = Path(".env")) -> Settings:
+    """Read the environment, the files that it names, and `env_file` if there is one.
+
+    Raises SettingsError with a line for each field that is missing or wrong.
+    """
+    try:
+        return Settings.model_validate(read_values(Settings, env_file))
+    except ValidationError as error:
+        lines = [_line(wrong) for wrong in error.errors(include_url=False, include_input=False)]
+    except (OSError, UnicodeError):
+        lines = [f"{env_file}: is there and cannot be read as text in UTF-8."]
+    raise SettingsError(lines)  # outside of the handlers: neither error may hang on it, they know the values
+
+
+def summary(settings: Settings) -> dict[str, object]:
+    """All settings for the log of a start: secrets only as "set"."""
+    return {field: _shown(getattr(settings, field)) for field in type(settings).model_fields}
+
+
+def _shown(value: object) -> object:
+    match value:
+        case SecretStr():
+            return "set"
+        case None:
+            return "not set"
+        case Path():
+            return str(value)
+        case _:
+            return value
+
+
+#: pydantic's name of an error, and our words for it; {} are filled from the error's context.
+_WORDS: Final = {
+    "int_parsing": "must be a whole number.",
+    "float_parsing": "must be a number.",
+    "finite_number": "must be a number.",
+    "greater_than_equal": "must be {ge} or more.",
+    "less_than_equal": "must be {le} or less.",
+    "literal_error": "must be one of: {expected}.",
+    "string_pattern_mismatch": "must be a code of two or three small letters, like en.",
+}
+
+
+def _line(wrong: ErrorDetails) -> str:
+    field = str(wrong["loc"][0])
+    context = wrong.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, _UnreadableError):
+        return str(cause)
+    if cause is not None:
+        words = str(cause)
+    elif wrong["type"] == "missing":
+        words = f"is missing. {Settings.model_fields[field].description}"
+    else:
+        words = _WORDS.get(wrong["type"], "cannot be used.").format(**context)
+    return f"{field.upper()}: {words}"

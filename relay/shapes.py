@@ -1,0 +1,128 @@
+"""What the text of a setting must look like, and what to tell the operator when it does not. Pure.
+
+Each function returns the value, tidied, or raises ValueError with words that follow the setting's name. The words
+never repeat the value: it may be a secret, or a secret pasted into the wrong place.
+"""
+
+import re
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+# https://core.telegram.org/bots/features#botfather shows its form: the bot's id, a colon, 35 characters.
+_BOT_TOKEN: Final = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
+# https://core.telegram.org/bots/api#setwebhook, secret_token
+_WEBHOOK_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_VISIBLE_ASCII: Final = re.compile(r"[!-~]+")
+_NAME: Final = re.compile(r"[\w.:-]+", re.ASCII)
+
+
+def bot_token(value: SecretStr) -> SecretStr:
+    """A token as @BotFather gives it."""
+    secret(value)
+    if not _BOT_TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError("is not a bot token: digits, a colon and some 35 letters are expected, as @BotFather gave it.")
+    return value
+
+
+def webhook_secret(value: SecretStr) -> SecretStr:
+    """The characters that Telegram allows in a webhook's secret."""
+    if not _WEBHOOK_SECRET.fullmatch(value.get_secret_value()):
+        raise ValueError("may have 1 to 256 letters, digits, _ and - only.")
+    return value
+
+
+def secret(value: SecretStr) -> SecretStr:
+    """A secret that can go into a header or a URL; no other shape is promised by who issues it."""
+    _no_space(value.get_secret_value())
+    if not _VISIBLE_ASCII.fullmatch(value.get_secret_value()):
+        raise ValueError("has a character in it that no secret has. Copy it again.")
+    return value
+
+
+def name(value: str) -> str:
+    """A name or an id: letters, digits, dots, dashes, underscores, colons."""
+    _no_space(value)
+    if "/" in value:
+        raise ValueError("has a slash in it. Only the name is wanted, not an address.")
+    if not _NAME.fullmatch(value):
+        raise ValueError("may have letters, digits and . - _ : only.")
+    return value
+
+
+def url(value: str) -> str:
+    """An http or https URL without query, fragment and credentials; a trailing slash goes."""
+    _parts(value)
+    return value.rstrip("/")
+
+
+def web_url(value: str) -> str:
+    """The same, over https; http only on this machine, where nobody listens in between."""
+    parts = _parts(value)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise ValueError("must begin with https:// (http:// is for this machine only).")
+    return value.rstrip("/")
+
+
+def host_url(value: str) -> str:
+    """The same again, and a host alone is good too: Kit shows it without a scheme."""
+    return web_url(value if "://" in value else f"https://{value}")
+
+
+def sqlite_url(value: str) -> str:
+    """SQLAlchemy's notation for a SQLite file."""
+    if value.startswith(("postgresql://", "postgres://", "postgresql+")):
+        raise ValueError("names PostgreSQL, which is not supported by this version. Use sqlite:///data/relay.db.")
+    path = value.removeprefix("sqlite:///")
+    if path == value:
+        raise ValueError("must begin with sqlite:/// and go on with a path.")
+    if not path or path.endswith("/") or path.startswith(":") or re.search(r"[?#\x00]", path):
+        raise ValueError("names no file. Write a plain path after sqlite:///, as in sqlite:///data/relay.db.")
+    return value
+
+
+def host_list(value: str) -> str:
+    """Hosts, or host:port, separated by commas; in lower case and without spaces around them."""
+    hosts = [host.strip().lower() for host in value.split(",") if host.strip()]
+    for host in hosts:
+        parts = _split(f"//{host}")
+        if parts.netloc != host or parts.hostname is None or "@" in host or re.search(r"[\s*]", host):
+            raise ValueError("must be hosts, or host:port, separated by commas: no scheme, no path, no *.")
+    return ",".join(hosts)
+
+
+def _no_space(value: str) -> None:
+    if re.search(r"\s", value):
+        raise ValueError("has a space in it. Copy it again.")
+    if not value.isprintable():
+        raise ValueError("has an invisible character in it. Copy it again.")
+
+
+def _parts(value: str) -> SplitResult:
+    _no_space(value)
+    parts = _split(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must begin with https:// and go on with a host.")
+    if parts.username is not None:
+        raise ValueError("has a user name or password in it. Leave it out.")
+    if "?" in value or "#" in value:
+        raise ValueError("must end after the path: no ? and no #.")
+    return parts
+
+
+def _split(value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # read late by urllib: a bad one shows only here
+    except ValueError:
+        raise ValueError("is not an address that can be used: look at its host and port.") from None
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
