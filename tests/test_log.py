@@ -183,7 +183,9 @@ def leak_crash() -> None:
     except RuntimeError as error:
         sys.excepthook(type(error), error, error.__traceback__)
         threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, None)))
-        loop_exception_handler(asyncio.new_event_loop(), {"message": f"Task {TOKEN}", "exception": error})
+        loop = asyncio.new_event_loop()
+        loop_exception_handler(loop, {"message": f"Task {TOKEN}", "exception": error})
+        loop.close()
 
 
 def leak_broken_record() -> None:
@@ -193,7 +195,6 @@ def leak_broken_record() -> None:
     logging.getLogger("some.library").warning("%d", TOKEN)
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("fmt", ["json", "console"])
 @pytest.mark.parametrize(
     "leak",

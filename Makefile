@@ -1,0 +1,48 @@
+# Everything from a bare checkout: each target makes .venv by itself, from locked dependencies with hashes.
+PYTHON ?= python3
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test lint bench lock
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Make .venv with everything in it
+
+demo: $(READY) ## Try the relay between a Telegram and a Kit that run on this machine
+	.venv/bin/relay demo
+
+run: $(READY) ## Run the relay with the settings of the environment and .env
+	.venv/bin/relay run
+
+test: $(READY) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
+	.venv/bin/python -m pytest --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
+
+lint: $(READY) ## Check style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: $(READY) ## Measure
+	.venv/bin/python -m tests.bench
+
+lock: ## Lock the newest versions that pyproject.toml allows
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
+	&& "$$tools/bin/pip" install --quiet --disable-pip-version-check uv \
+	&& compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade" \
+	&& $$compile pyproject.toml -o requirements.lock \
+	&& $$compile pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+$(READY): requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). On Debian: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than 3.11. On Debian 12 or later: apt-get install python3 python3-venv;" \
+			"or name a newer one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,243 @@
+"""How the relay is shipped: the image, the compose file and the example of settings hold the rules of the house."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+from pydantic_core import PydanticUndefined
+
+from relay.settings import Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).parent.parent
+NAMES = {field.upper() for field in Settings.model_fields}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """The instructions of the Dockerfile with their arguments, continued lines joined."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    return [(line.split()[0], line.split(None, 1)[1]) for line in text.splitlines() if line.strip()]
+
+
+def shipped() -> dict[str, list[str]]:
+    """The instructions of the last stage, which is what runs."""
+    stages = [at for at, (instruction, _) in enumerate(dockerfile()) if instruction == "FROM"]
+    found: dict[str, list[str]] = {}
+    for instruction, arguments in dockerfile()[stages[-1] :]:
+        found.setdefault(instruction, []).append(arguments)
+    return found
+
+
+def compose() -> dict[str, Any]:
+    """The compose file."""
+    return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+
+
+def service() -> dict[str, Any]:
+    """The one service of the compose file."""
+    return dict(compose()["services"]["relay"])
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    """The Dockerfile follows the rules that are known to all."""
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_base_image_is_pinned_by_tag() -> None:
+    """No base image is whatever is newest today."""
+    bases = [arguments.split()[0] for instruction, arguments in dockerfile() if instruction == "FROM"]
+    assert len(bases) == 2
+    assert all(re.fullmatch(r"python:3\.11-slim-[a-z]+(@sha256:[0-9a-f]{64})?", base) for base in bases)
+
+
+def test_the_image_installs_only_what_is_locked() -> None:
+    """Each pip install checks hashes, or installs our own wheel without looking anywhere."""
+    commands = [
+        part for what, run in dockerfile() if what == "RUN" for part in run.split("&&") if "pip install" in part
+    ]
+    assert len(commands) == 3
+    assert all("--require-hashes" in part or {"--no-deps", "--no-index"} <= {*part.split()} for part in commands)
+
+
+def test_the_image_copies_only_what_it_names() -> None:
+    """No `COPY .` carries a secret into a layer, and .dockerignore keeps everything unnamed out."""
+    copied = [arguments for instruction, arguments in dockerfile() if instruction in {"COPY", "ADD"}]
+    assert not [arguments for arguments in copied if "." in arguments.split()[:-1]]
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    assert allowed == {"LICENSE", "README.md", "migrations", "pyproject.toml", "relay", "requirements*.lock"}
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    """The process has a numeric uid of its own, so that orchestrators can see that it is not root."""
+    assert shipped()["USER"] == ["10001:10001"]
+
+
+def test_the_image_runs_the_console_script() -> None:
+    """`docker run IMAGE` is `relay run`, without a shell in between, and SIGTERM reaches it."""
+    assert json.loads(shipped()["ENTRYPOINT"][0]) == ["relay"]
+    assert json.loads(shipped()["CMD"][0]) == ["run"]
+    assert shipped()["STOPSIGNAL"] == ["SIGTERM"]
+    assert "relay" in PROJECT["scripts"]
+
+
+def test_what_must_not_be_lost_lies_on_the_volume() -> None:
+    """With default settings the database and the files in transit are on the image's volume."""
+    home, volume = PurePosixPath(shipped()["WORKDIR"][0]), PurePosixPath(shipped()["VOLUME"][0])
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    database = home / defaults["relay_database_url"].removeprefix("sqlite:///")
+    assert database.is_relative_to(volume)
+    assert (home / defaults["relay_data_dir"]).is_relative_to(volume)
+
+
+def test_the_image_listens_where_its_port_is() -> None:
+    """The container exposes the public port and no other, and listens on all its addresses there."""
+    assert shipped()["EXPOSE"] == [str(Settings.model_fields["relay_port"].default)]
+    variables = dict(pair.split("=", 1) for pair in " ".join(shipped()["ENV"]).split())
+    assert variables["RELAY_HOST"] == "0.0.0.0"
+    assert {name for name in variables if name.startswith(("RELAY_", "KIT_", "TELEGRAM_"))} <= NAMES
+
+
+def test_the_health_check_needs_no_shell() -> None:
+    """The image's health check is an exec form of a module that is there."""
+    command = json.loads(shipped()["HEALTHCHECK"][0].partition("CMD")[2])
+    assert command == ["python", "-m", "relay.healthcheck"]
+
+
+async def healthcheck(port: int) -> int | None:
+    """Run the health check as the container does."""
+    environment = os.environ | {"RELAY_ADMIN_PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "relay.healthcheck", env=environment)
+    return await process.wait()
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (404, False)])
+async def test_the_health_check_says_what_the_relay_says(*, status: int, healthy: bool) -> None:
+    """Only a 200 of /healthz counts as healthy."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    async with TestServer(app) as server:
+        assert await healthcheck(server.port or 0) == (0 if healthy else 1)
+
+
+async def test_no_answer_is_not_healthy() -> None:
+    """A relay that does not listen is not healthy."""
+    assert await healthcheck(unused_port()) == 1
+
+
+def test_compose_has_one_service_and_one_volume() -> None:
+    """No `version` and no `name`, which old and new compose disagree about; the data volume is the only one."""
+    assert set(compose()) == {"services", "volumes"}
+    assert set(compose()["services"]) == {"relay"}
+    assert list(compose()["volumes"]) == ["relay-data"]
+    assert service()["volumes"] == [f"relay-data:{shipped()['VOLUME'][0]}"]
+
+
+def test_compose_gives_the_container_as_little_as_possible() -> None:
+    """No rights, no writable root, a small /tmp without programs, bounded memory and processes."""
+    assert service()["cap_drop"] == ["ALL"]
+    assert service()["security_opt"] == ["no-new-privileges:true"]
+    assert service()["read_only"] is True
+    assert {"noexec", "nosuid", "nodev"} <= set(service()["tmpfs"][0].partition(":")[2].split(","))
+    assert service()["mem_limit"]
+    assert service()["pids_limit"]
+    assert not {"privileged", "network_mode", "pid", "ipc", "cap_add", "devices", "user"} & set(service())
+
+
+def test_compose_publishes_the_public_port_to_this_machine_only() -> None:
+    """A proxy that speaks https stands in front; the admin port is published nowhere."""
+    assert service()["ports"] == ["127.0.0.1:8080:8080"]
+
+
+def test_compose_lets_the_relay_finish_and_brings_it_back() -> None:
+    """Docker waits longer than the relay needs to stop, restarts it after a bug, and keeps its logs bounded."""
+    assert int(service()["stop_grace_period"].removesuffix("s")) >= 30
+    assert service()["restart"] == "unless-stopped"
+    assert service()["init"] is True
+    assert {"max-size", "max-file"} <= set(service()["logging"]["options"])
+
+
+def test_compose_holds_no_secret() -> None:
+    """Settings come from .env; the compose file sets none."""
+    assert service()["env_file"] == ".env"
+    assert "environment" not in service()
+
+
+EXAMPLE = (ROOT / ".env.example").read_text()
+
+
+def test_the_example_names_every_setting() -> None:
+    """Each setting is in .env.example once, and nothing in it is no setting."""
+    named = re.findall(r"^#?([A-Z][A-Z_]+)=", EXAMPLE, flags=re.MULTILINE)
+    assert sorted(named) == sorted(NAMES)
+
+
+def test_the_example_shows_the_defaults() -> None:
+    """What a commented line of .env.example shows is what happens without it."""
+    for name, shown in re.findall(r"^#([A-Z][A-Z_]+)=(.*)$", EXAMPLE, flags=re.MULTILINE):
+        default = Settings.model_fields[name.lower()].default
+        assert default is not PydanticUndefined, name
+        assert shown == ("" if default is None else str(default)), name
+
+
+def test_the_example_asks_for_what_is_needed(tmp_path: Path) -> None:
+    """An unfilled copy of .env.example is refused for the lines that it leaves open, and for nothing else."""
+    (tmp_path / ".env").write_text(EXAMPLE)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(tmp_path / ".env")
+    open_lines = re.findall(r"^([A-Z][A-Z_]+)=$", EXAMPLE, flags=re.MULTILINE)
+    assert sorted(line.split(":")[0] for line in refused.value.lines) == sorted(open_lines)
+
+
+def test_the_deployment_page_names_only_real_settings() -> None:
+    """Variables in docs/deployment.md exist."""
+    named = set(re.findall(r"\b(?:RELAY|KIT|TELEGRAM)_[A-Z_]+\b", (ROOT / "docs" / "deployment.md").read_text()))
+    assert {name.removesuffix("_FILE") for name in named} <= NAMES
+
+
+PYTHONS = {
+    "older than 3.11": "exit 1",
+    "cannot make virtual environments": 'case "$2" in *ensurepip*) exit 1;; esac',
+}
+
+
+@pytest.mark.parametrize(("complaint", "script"), PYTHONS.items(), ids=PYTHONS)
+def test_make_says_what_is_missing(tmp_path: Path, complaint: str, script: str) -> None:
+    """A Python that cannot do is one clear line with the package to install, not a traceback."""
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    for name in ("requirements-dev.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    done = subprocess.run(
+        ["make", "--silent", "install", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert complaint in done.stdout
+    assert "apt-get install" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_make_has_every_promised_target() -> None:
+    """`make` alone lists what can be made."""
+    done = subprocess.run(["make", "-C", ROOT, "--no-print-directory"], capture_output=True, text=True, check=True)
+    listed = {line.split()[1] for line in done.stdout.splitlines()}
+    assert listed >= {"install", "demo", "run", "test", "lint", "bench", "lock"}
