@@ -1,0 +1,126 @@
+"""Hands events to Kit over HTTP. Decides nothing about retries, except the one that a refused token needs."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from relay.errors import NotAccepted, Unavailable, Uncertain
+from relay.kit.protocol import Request, TokenRefused, Tokens, login_request, read_answer, send_headers, send_path
+from relay.kit.tokens import Answer, TokenKeeper
+
+ANSWER_LIMIT: Final = 64 * 1024  #: Bytes that are read of an answer; Kit's own stay below 1 KiB.
+# Kit's answers are too short to gain by compression, and what is not compressed cannot be a bomb.
+_COMMON_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "telegram-kit-relay"}
+
+
+class KitClient:
+    """Sends events to one Kit channel, through a session that it doesn't own (and that must keep no cookies).
+
+    `now` gives monotonic seconds. `timeout` bounds one request, a login or refresh takes a third of it at most; so a
+    `send` ends within 2 2/3 timeouts.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what stands in the channel's form in Kit, value by value
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        domain: str,
+        api_token: str,
+        channel_uuid: str,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        timeout: float = 30.0,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._send_url = URL(self._base_url + send_path(channel_uuid), encoded=True)
+        self._send_timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 3)
+        self._token_timeout = aiohttp.ClientTimeout(total=timeout / 3)
+        self._keeper = TokenKeeper(
+            self._call, login_request(domain, api_token, channel_uuid), api_token=api_token, now=now
+        )
+        self._headers: Mapping[str, str] = {}
+        self._headers_of: Tokens | None = None
+        self._last_error: str | None = None
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last send or login failed; None when it succeeded."""
+        return self._last_error
+
+    def token_age(self) -> float | None:
+        """Seconds since the access token was issued; None without one."""
+        return self._keeper.age()
+
+    async def login(self) -> None:
+        """Get new tokens by the API token, whatever we have. Raises Unavailable or Throttled, with words for people."""
+        try:
+            await self._keeper.login()
+        except Unavailable as error:
+            self._last_error = str(error)
+            raise
+        self._last_error = None
+
+    async def send(self, body: str | bytes) -> None:
+        """Hand over one event, a `SendEvent` as JSON; return once Kit has taken it.
+
+        Raises Unavailable, Throttled, Uncertain or NotAccepted.
+        """
+        try:
+            await self._send(body.encode() if isinstance(body, str) else body)
+        except (Unavailable, NotAccepted) as error:
+            self._last_error = str(error)
+            raise
+        self._last_error = None
+
+    async def _send(self, body: bytes) -> None:
+        tokens = self._keeper.fresh() or await self._keeper.renew()
+        try:
+            return await self._post_event(tokens, body)
+        except TokenRefused:
+            tokens = await self._keeper.renew(refused=tokens)
+        try:
+            return await self._post_event(tokens, body)
+        except TokenRefused as error:
+            hint = "check the API token, and that the relay's address is on the account's IP whitelist in Kit"
+            raise Unavailable(f"{error}, and a new one too: {hint}") from None
+
+    async def _post_event(self, tokens: Tokens, body: bytes) -> None:
+        if tokens is not self._headers_of:
+            self._headers = {**_COMMON_HEADERS, **send_headers(tokens.access)}
+            self._headers_of = tokens
+        status, headers, answer = await self._exchange(self._send_url, self._headers, body, self._send_timeout)
+        read_answer(status, headers, answer, now=time.time(), secrets=(tokens.access,))
+
+    async def _call(self, request: Request) -> Answer:
+        url = URL(self._base_url + request.path_and_query, encoded=True)
+        return await self._exchange(url, {**_COMMON_HEADERS, **request.headers}, request.body, self._token_timeout)
+
+    async def _exchange(
+        self, url: URL, headers: Mapping[str, str], body: bytes, limits: aiohttp.ClientTimeout
+    ) -> Answer:
+        """One POST. Raises Unavailable if it surely was not sent, Uncertain if its answer was lost."""
+        try:
+            async with self._session.post(
+                url, data=body, headers=headers, timeout=limits, allow_redirects=False
+            ) as response:
+                return response.status, response.headers, await _read(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise Unavailable(f"no connection to Kit ({type(error).__name__})") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # aiohttp's own texts may quote the URL, and a login's URL holds the API token.
+            raise Uncertain(f"Kit's answer was lost ({type(error).__name__})") from None
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    data = b""
+    while len(data) <= ANSWER_LIMIT:
+        chunk = await response.content.readany()
+        if not chunk:
+            return data
+        data += chunk
+    response.close()
+    return data[:ANSWER_LIMIT]

@@ -1,0 +1,258 @@
+"""Kit's protocol without I/O: requests and answers as values, callbacks from bytes. The client only moves the bytes.
+
+Source: https://voximplant.com/kit/docs/channels/custom. Kit documents neither statuses nor error codes, so only the
+boolean `success` is believed, and a failure is sorted by what the caller does next.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, NoReturn
+from urllib.parse import quote, urlencode
+
+from pydantic import ValidationError
+
+from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
+from relay.kit.models import CloseConversationEvent, Event, OtherEvent, SendMessageEvent
+from relay.kit.signature import channel_test_form_of, form_of
+
+LOGIN_PATH = "/api/v3/botService/login"
+REFRESH_PATH = "/api/v3/botService/refreshToken"
+
+_FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+_HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,8192}")
+_EVENT_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_UNPRINTABLE = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_RETRY_AFTER = range(1, 3600)  #: Seconds that we are willing to be told.
+
+
+class TokenRefused(Unavailable):
+    """Kit doesn't take the token: get another one, then try again."""
+
+
+class BadSignature(RelayError):
+    """The caller did not prove that it is Kit."""
+
+
+class BadEvent(RelayError):
+    """The body is not an event that anybody could read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to Kit's host. Its path and headers hold secrets, so they never stand in its repr."""
+
+    method: Literal["POST"]
+    path_and_query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a login or a refresh gives."""
+
+    access: str = field(repr=False)  #: Lives 15 minutes.
+    refresh: str | None = field(repr=False)  #: Lives 24 hours.
+
+
+@dataclass(frozen=True, slots=True)
+class SignedEvent:
+    """A callback that Kit signed."""
+
+    event: Event
+    form: str  #: The signature's form, for the log (see `relay.kit.signature.form_of`).
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTest:
+    """The request that Kit makes when a channel is created: to be answered 200, and nothing else."""
+
+    signed: bool  #: Whether it carried the valid test signature; at that moment our salt may not be set yet.
+
+
+Callback = SignedEvent | ChannelTest
+
+
+def login_request(domain: str, api_token: str, channel_uuid: str) -> Request:
+    """The request for a new pair of tokens."""
+    query = urlencode({"domain": domain, "access_token": api_token}, quote_via=quote, safe="")
+    return Request("POST", f"{LOGIN_PATH}?{query}", _FORM, _form(channel_uuid=channel_uuid))
+
+
+def refresh_request(refresh_token: str) -> Request:
+    """The request that changes a refresh token into a new pair."""
+    return Request("POST", REFRESH_PATH, _FORM, _form(refresh_token=refresh_token))
+
+
+def send_request(channel_uuid: str, access_token: str, body: bytes) -> Request:
+    """The request that hands an event to Kit. `body` is a `SendEvent` as JSON."""
+    return Request("POST", send_path(channel_uuid), send_headers(access_token), body)
+
+
+def send_path(channel_uuid: str) -> str:
+    """Where events go."""
+    return "/" + quote(channel_uuid, safe="")
+
+
+def send_headers(access_token: str) -> dict[str, str]:
+    """What stands in the head of each event; good as long as the token."""
+    return {
+        "Accept": "application/json",
+        "Authorization": f"Bearer {access_token}",
+        "Content-Type": "application/json",
+    }
+
+
+def read_tokens(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: float, secrets: Iterable[str] = ()
+) -> Tokens:
+    """The tokens in an answer to login or refresh. Raises like `read_answer`."""
+    read_answer(status, headers, body, now=now, secrets=secrets)
+    result = json.loads(body).get("result")
+    access, refresh = (_token(result, name) for name in ("access_token", "refresh_token"))
+    if access is None:
+        raise Unavailable("Kit's answer to the login holds no usable token")
+    return Tokens(access, refresh)
+
+
+def read_answer(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: float, secrets: Iterable[str] = ()
+) -> None:
+    """Return if Kit took the request; else raise by what to do next. `now` is Unix time, for a Retry-After date.
+
+    Raises TokenRefused, Throttled, Unavailable or NotAccepted. `secrets` are masked in what is quoted from Kit.
+    """
+    answer = _read_json(body)
+    success = answer.get("success") if isinstance(answer, dict) else None
+    accepted = 200 <= status < 300
+    if accepted and success is True:
+        return
+    error, code = _error_of(answer, secrets) if success is False else ("", None)
+    said = f"HTTP {status}" + (f", code {code}" if code is not None else "") + (f": {error}" if error else "")
+    if not accepted or success is False:
+        _raise_failure(status, code, said, headers, now)
+    raise Unavailable(f"Kit's answer is not one ({said})")
+
+
+def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: str) -> Callback:
+    """What Kit calls about, once it has proven to be Kit. `authorization` is the header's raw bytes.
+
+    Raises BadEvent or BadSignature, whose messages hold nothing of the body.
+    """
+    test_form = channel_test_form_of(authorization, salt, token)
+    if not body.strip():
+        return ChannelTest(signed=test_form is not None)
+    raw = _read_strict_json(body)
+    # PHP writes an empty object as a list.
+    if raw == [] and test_form:
+        return ChannelTest(signed=True)
+    if not isinstance(raw, dict):
+        raise BadEvent("the body is not a JSON object")
+    event_id, event_type = raw.get("event_id"), raw.get("event_type")
+    if event_id is None:
+        # The test signature is as good as public once sent, so it opens nothing: an event needs its own.
+        if test_form and event_type is None:
+            return ChannelTest(signed=True)
+        raise BadSignature("the body has no event id, and it is no signed channel test")
+    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+        raise BadEvent("the event id is not 1 to 128 characters of A-Z a-z 0-9 _ . : -")
+    form = form_of(authorization, salt, token, event_id)
+    if form is None:
+        raise BadSignature("the signature is missing or wrong")
+    return SignedEvent(_read_model(raw, event_type), form)
+
+
+def _form(**fields: str) -> bytes:
+    return urlencode(fields, quote_via=quote, safe="").encode()
+
+
+def _token(result: object, name: str) -> str | None:
+    value = result.get(name) if isinstance(result, dict) else None
+    # A token goes into a header: anything else than printable ASCII could break out of it.
+    return value if isinstance(value, str) and _HEADER_SAFE.fullmatch(value) else None
+
+
+def _read_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever Kit answered
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error_of(answer: dict[str, Any], secrets: Iterable[str]) -> tuple[str, int | None]:
+    """Kit's words about a failure, on one line and without our secrets, and its code."""
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        return "", None
+    error, code = result.get("error"), result.get("code")
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
+        code = int(code)
+    text = error if isinstance(error, str) else ""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    text = " ".join(_UNPRINTABLE.sub(" ", text).split())[:200]
+    return text, code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 10**9 else None
+
+
+def _raise_failure(status: int, code: int | None, said: str, headers: Mapping[str, str], now: float) -> NoReturn:
+    either = {status, code}
+    if either & {401, 403}:
+        raise TokenRefused(f"Kit refused the token ({said})")
+    if 429 in either:
+        raise Throttled(f"Kit asks for patience ({said})", retry_after=_retry_after(headers, now))
+    if status in {404, 405, 410}:
+        # The settings name the wrong host or channel; the message is innocent and must wait.
+        raise Unavailable(f"Kit doesn't know this address: check its URL and the channel's UUID ({said})")
+    ours = 400 <= status < 500 or 200 <= status < 300
+    if not ours or either & {408, 425} or (code is not None and 500 <= code < 600):
+        raise Unavailable(f"Kit cannot take it now ({said})")
+    raise NotAccepted(f"Kit refused it ({said})")
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float:
+    """Seconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3); 5 when it cannot be read."""
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    try:
+        seconds = float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else _unix_time(value) - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return 5.0
+    return float(min(max(seconds, _RETRY_AFTER.start), _RETRY_AFTER.stop))
+
+
+def _unix_time(http_date: str) -> float:
+    date = parsedate_to_datetime(http_date)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+
+
+def _read_strict_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller sent
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise BadEvent("the body is not JSON as RFC 8259 has it") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two readers of one body may each believe another of two equal keys; so nobody gets to choose.
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise ValueError("duplicate key")
+    return unique
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _read_model(raw: dict[str, Any], event_type: object) -> Event:
+    models: dict[object, type[Event]] = {"send_message": SendMessageEvent, "close_conversation": CloseConversationEvent}
+    model = models.get(event_type, OtherEvent) if isinstance(event_type, str) else OtherEvent
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadEvent(f"the event's {place or 'body'} does not fit: {first['type']}") from None

@@ -1,0 +1,59 @@
+"""Kit's callback signature, and which of its plausible spellings a caller used. Pure.
+
+Kit signs an event with `MD5(salt:token:event_id)` and the request that tests a new channel with `MD5(salt:token)`
+(https://voximplant.com/kit/docs/channels/custom). The documentation's template is mangled, so a spaced form, a scheme
+word before the digest and upper-case digits are accepted too: each of them proves the same secret.
+
+The signature does not cover the body, and a secret-prefix MD5 can be extended: a caller must check the event id's
+alphabet before it comes here.
+"""
+
+import hashlib
+import hmac
+import re
+
+_SPELLING = re.compile(rb"(?:(?P<scheme>[A-Za-z][A-Za-z0-9_-]{0,31})[ \t]+)?(?P<digest>[0-9A-Fa-f]{32})")
+_NO_DIGEST = b"\0" * 32  #: Equal to no hex digest; compared when there is none, so that all refusals cost the same.
+
+
+def sign(salt: str, token: str, event_id: str) -> str:
+    """The signature of an event, as 32 lower-case hex digits."""
+    return _digest(f"{salt}:{token}:{event_id}")
+
+
+def sign_channel_test(salt: str, token: str) -> str:
+    """The signature of the request that Kit makes when a channel is created, as 32 lower-case hex digits."""
+    return _digest(f"{salt}:{token}")
+
+
+def form_of(authorization: bytes | None, salt: str, token: str, event_id: str) -> str | None:
+    """The form in which the header proves the secret for this event, e.g. `plain` or `spaced, scheme`; else None.
+
+    Takes the header's raw bytes. An empty salt or token proves nothing, so it never matches.
+    """
+    expected = (("plain", sign(salt, token, event_id)), ("spaced", _digest(f"{salt}: {token}: {event_id}")))
+    return _match(authorization, expected, known=bool(salt and token))
+
+
+def channel_test_form_of(authorization: bytes | None, salt: str, token: str) -> str | None:
+    """Like `form_of`, for the request that tests a channel. Never authorises an event."""
+    expected = (("plain", sign_channel_test(salt, token)), ("spaced", _digest(f"{salt}: {token}")))
+    return _match(authorization, expected, known=bool(salt and token))
+
+
+def _digest(text: str) -> str:
+    # MD5 is Kit's choice, not ours. "replace" keeps an odd salt from raising; it then simply doesn't match.
+    return hashlib.md5(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+def _match(authorization: bytes | None, expected: tuple[tuple[str, str], ...], *, known: bool) -> str | None:
+    spelling = _SPELLING.fullmatch((authorization or b"").strip(b" \t"))
+    digest = spelling["digest"] if spelling else _NO_DIGEST
+    matched = None
+    for form, right in expected:
+        if hmac.compare_digest(digest.lower(), right.encode()):
+            matched = form
+    if matched is None or spelling is None or not known:
+        return None
+    marks = (("scheme", spelling["scheme"] is not None), ("upper case", digest != digest.lower()))
+    return ", ".join([matched, *(mark for mark, seen in marks if seen)])

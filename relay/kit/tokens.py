@@ -1,0 +1,144 @@
+"""Keeps an access token fresh: renews ahead of time, one request however many wait, no storm of refused logins."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.kit.protocol import Request, TokenRefused, Tokens, read_tokens, refresh_request
+
+LIFE = 15 * 60.0  #: Seconds that an access token lives (https://voximplant.com/kit/docs/channels/custom).
+RENEW_AFTER = 12 * 60.0  #: Age in seconds at which it is renewed, so that no event meets a dying one.
+AHEAD_PAUSE = 15.0  #: Seconds until the next attempt to renew a token that still lives.
+MAX_LOGIN_PAUSE = 60.0  #: Seconds between logins, at most, while Kit refuses them.
+
+Answer = tuple[int, Mapping[str, str], bytes]
+
+log = structlog.get_logger()
+
+
+class TokenKeeper:
+    """The tokens of one channel. `call` makes one request; it raises Unavailable or Uncertain when there is no answer.
+
+    `login` is the request that always works, as long as the API token does; `api_token` is masked in errors.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Request], Awaitable[Answer]],
+        login: Request,
+        *,
+        api_token: str,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._call = call
+        self._login = login
+        self._api_token = api_token
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._tokens: Tokens | None = None
+        self._refresh_token: str | None = None
+        self._issued_at = 0.0
+        self._renew_at = 0.0
+        self._attempts = 0  #: Finished ones, so that those who waited for one share its outcome.
+        self._failure: Unavailable | None = None
+        self._login_pause = 0.0
+        self._no_login_before = 0.0
+        self._login_failure: Unavailable | None = None
+
+    def age(self) -> float | None:
+        """Seconds since the access token was issued; None without one."""
+        return None if self._tokens is None else self._now() - self._issued_at
+
+    def fresh(self) -> Tokens | None:
+        """The tokens, if they need no renewal yet."""
+        return self._tokens if self._now() < self._renew_at else None
+
+    async def renew(self, refused: Tokens | None = None) -> Tokens:
+        """Tokens that are fresh and not the `refused` ones. Raises Unavailable or Throttled."""
+        attempts_seen = self._attempts
+        async with self._lock:
+            tokens = self.fresh()
+            if tokens is not None and tokens is not refused:
+                return tokens
+            if self._failure is not None and self._attempts != attempts_seen:
+                raise _again(self._failure)
+            if self._tokens is refused:
+                self._tokens = None
+            return await self._attempt()
+
+    async def login(self) -> None:
+        """Get new tokens by the API token, whatever we have. Raises Unavailable or Throttled."""
+        async with self._lock:
+            self._tokens = self._refresh_token = None
+            await self._attempt()
+
+    async def _attempt(self) -> Tokens:
+        try:
+            tokens = await self._refreshed() or await self._logged_in()
+        except Unavailable as error:
+            self._attempts += 1
+            self._failure = error
+            if self._tokens is None or self._now() - self._issued_at >= LIFE:
+                raise
+            log.warning("kit.renewal_postponed", reason=str(error))
+            self._renew_at = self._now() + AHEAD_PAUSE
+            return self._tokens
+        self._attempts += 1
+        self._failure = None
+        self._tokens, self._refresh_token = tokens, tokens.refresh
+        self._issued_at = self._now()
+        self._renew_at = self._issued_at + RENEW_AFTER
+        return tokens
+
+    async def _refreshed(self) -> Tokens | None:
+        # A refresh token is tried once: if anything goes wrong, the next renewal is a login, which needs no history.
+        refresh_token, self._refresh_token = self._refresh_token, None
+        if refresh_token is None:
+            return None
+        try:
+            return await self._ask(refresh_request(refresh_token), (refresh_token,))
+        except (TokenRefused, NotAccepted) as error:
+            log.info("kit.refresh_refused", reason=str(error))
+            return None
+
+    async def _logged_in(self) -> Tokens:
+        remaining = self._no_login_before - self._now()
+        if self._login_failure is not None and remaining > 0:
+            raise _again(self._login_failure, retry_after=remaining)
+        try:
+            tokens = await self._ask(self._login, (self._api_token,))
+        except Throttled as error:
+            self._bar_logins(error, error.retry_after)
+            raise
+        except (TokenRefused, NotAccepted) as error:
+            self._login_pause = min(max(1.0, 2 * self._login_pause), MAX_LOGIN_PAUSE)
+            refusal = Unavailable(
+                "Kit refused the login: check KIT_API_TOKEN, KIT_DOMAIN and KIT_CHANNEL_UUID, and that the relay's "
+                f"address is on the account's API whitelist ({error})"
+            )
+            self._bar_logins(refusal, self._login_pause)
+            raise refusal from None
+        self._login_pause, self._login_failure = 0.0, None
+        return tokens
+
+    def _bar_logins(self, failure: Unavailable, seconds: float) -> None:
+        self._login_failure = failure
+        self._no_login_before = self._now() + seconds
+
+    async def _ask(self, request: Request, secrets: tuple[str, ...]) -> Tokens:
+        try:
+            status, headers, body = await self._call(request)
+        except Uncertain as error:
+            # A login whose answer was lost has had no effect that matters.
+            raise Unavailable(str(error)) from None
+        return read_tokens(status, headers, body, now=time.time(), secrets=secrets)
+
+
+def _again(failure: Unavailable, *, retry_after: float | None = None) -> Unavailable:
+    """The same failure for another caller: one exception raised twice would grow two tracebacks."""
+    if isinstance(failure, Throttled):
+        return Throttled(str(failure), retry_after=failure.retry_after if retry_after is None else retry_after)
+    return Unavailable(str(failure))

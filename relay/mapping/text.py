@@ -1,0 +1,136 @@
+"""Plain text between two services: counting as Telegram counts, rendering entities, cutting what is too long. Pure.
+
+Telegram counts text and places entities in UTF-16 units (https://core.telegram.org/bots/api#messageentity).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import regex  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
+from telegram import MessageEntity
+
+_CLUSTER = regex.compile(r"\X")
+_SENTENCE_END = regex.compile(r"""[.!?\u2026\u3002\uff01\uff1f][\p{Pe}\p{Pf}"']*$""")
+_IDEOGRAPHIC_ENDS = frozenset("\u3002\uff01\uff1f")  #: After these no white space follows.
+_QUOTES = frozenset({"blockquote", "expandable_blockquote"})
+
+
+def clean(text: object) -> str:
+    """Text that every database and every UTF-8 can hold: no NUL, lone surrogates replaced. "" if it is no text."""
+    if not isinstance(text, str):
+        return ""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def render(text: str, entities: Sequence[MessageEntity]) -> str:
+    """The text as it reads without formatting: `label (URL)` for a hidden link, quoted lines behind `> `."""
+    marked = [entity for entity in entities if entity.type == "text_link" or entity.type in _QUOTES]
+    if not marked:
+        return text
+    index_at = _indexer(text)
+    # (where, rank, what): at one place a link ends first, then a quote, then the next quote begins.
+    insertions: list[tuple[int, int, str]] = []
+    for entity in marked:
+        start, end = index_at(entity.offset), index_at(entity.offset + entity.length)
+        if start < end:
+            insertions += (
+                _link(text, start, end, clean(entity.url)) if entity.type == "text_link" else _quote(text, start, end)
+            )
+    pieces, done = [], 0
+    for where, _, what in sorted(insertions, key=lambda insertion: insertion[:2]):
+        pieces += [text[done:where], what]
+        done = where
+    return "".join([*pieces, text[done:]])
+
+
+def split(text: str, limit: int) -> list[str]:
+    """Parts of at most `limit` UTF-16 units, none blank: cut at a paragraph, line, sentence or word if there is one.
+
+    Only the white space at the cuts is lost. A grapheme cluster is cut only if it alone exceeds the limit.
+    """
+    if units(text) <= limit:
+        return [text] if text.strip() else []
+    clusters = [piece for cluster in _CLUSTER.findall(text) for piece in _within(cluster, limit)]
+    parts, start = [], 0
+    while start < len(clusters):
+        if clusters[start].isspace():
+            start += 1
+            continue
+        end, room = start, limit
+        while end < len(clusters) and (room := room - units(clusters[end])) >= 0:
+            end += 1
+        if end < len(clusters):
+            end = _best_cut(clusters, start, end)
+        last = end
+        while clusters[last - 1].isspace():
+            last -= 1
+        parts.append("".join(clusters[start:last]))
+        start = end
+    return parts
+
+
+def _indexer(text: str) -> Callable[[int], int]:
+    """From an offset in UTF-16 units to an index into the text; what lies outside goes to the nearest end."""
+    if units(text) == len(text):
+        return lambda offset: min(max(offset, 0), len(text))
+    indexes = [index for index, character in enumerate(text) for _ in range(1 + (character > "\uffff"))]
+    indexes.append(len(text))
+    return lambda offset: indexes[min(max(offset, 0), len(indexes) - 1)]
+
+
+def _link(text: str, start: int, end: int, url: str) -> Iterable[tuple[int, int, str]]:
+    label = text[start:end].strip()
+    if url and label.rstrip("/") not in {url.rstrip("/"), url.rstrip("/").partition("://")[2]}:
+        yield start + len(text[start:end].rstrip()), 0, f" ({url})"
+
+
+def _quote(text: str, start: int, end: int) -> Iterable[tuple[int, int, str]]:
+    yield start, 2, "> " if start == 0 or text[start - 1] == "\n" else "\n> "
+    for index in range(start, end - 1):
+        if text[index] == "\n":
+            yield index + 1, 2, "> "
+    if end < len(text) and "\n" not in {text[end - 1], text[end]}:
+        yield end, 1, "\n"
+
+
+def _within(cluster: str, limit: int) -> Iterable[str]:
+    """The cluster itself, or, when not even it fits, its code points."""
+    return (cluster,) if units(cluster) <= limit else cluster
+
+
+def _best_cut(clusters: Sequence[str], start: int, end: int) -> int:
+    """Where to end a part that would reach `end`: as late as possible at the best kind of place in its second half."""
+    middle = (start + end) // 2
+    for fits, floor in ((_paragraph, middle), (_line, middle), (_sentence, middle), (_word, start)):
+        for cut in range(end, floor, -1):
+            if fits(clusters, cut):
+                return cut
+    return end
+
+
+def _paragraph(clusters: Sequence[str], cut: int) -> bool:
+    return _line(clusters, cut) and cut + 1 < len(clusters) and _line(clusters, cut + 1)
+
+
+def _line(clusters: Sequence[str], cut: int) -> bool:
+    return clusters[cut] in {"\n", "\r\n", "\u2028", "\u2029"}
+
+
+def _sentence(clusters: Sequence[str], cut: int) -> bool:
+    before = "".join(clusters[max(0, cut - 4) : cut])
+    ideographic = clusters[cut - 1] in _IDEOGRAPHIC_ENDS
+    return ideographic or (clusters[cut].isspace() and _SENTENCE_END.search(before) is not None)
+
+
+def _word(clusters: Sequence[str], cut: int) -> bool:
+    return clusters[cut].isspace()

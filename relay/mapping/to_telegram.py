@@ -1,0 +1,87 @@
+"""From an event of Kit's to the steps that tell the customer in Telegram. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from relay.kit.models import (
+    CloseConversationEvent,
+    ContactItem,
+    Event,
+    IncomingMessage,
+    Item,
+    LocationItem,
+    MediaItem,
+    OtherItem,
+    SendMessageEvent,
+)
+from relay.mapping.names import file_name
+from relay.mapping.places import describe_point
+from relay.mapping.text import clean, split, units
+from relay.model import Accepted, Declined, Draft, Outcome
+from relay.steps import SendFile, SendText, Step, dump_steps
+
+MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
+MAX_CAPTION: Final = 1024  #: UTF-16 units (https://core.telegram.org/bots/api#sendphoto).
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What becomes of an event, and what of it could not be carried."""
+
+    outcome: Outcome
+    skipped: tuple[str, ...] = ()  #: Types of payload items that were left out, for the log.
+
+
+def map_event(event: Event) -> Mapped:
+    """The steps for an event, or the reason why there are none."""
+    if isinstance(event, SendMessageEvent):
+        return _map_message(event.client_data.client_id, event.event_data.message or IncomingMessage())
+    if isinstance(event, CloseConversationEvent):
+        return Mapped(Declined("conversation closed: nothing to send", closes=event.client_data.client_id))
+    return Mapped(Declined("unknown event type"))
+
+
+def _map_message(client_id: str, message: IncomingMessage) -> Mapped:
+    text = clean(message.text)
+    payload = message.payload or []
+    items = [item for item in payload if not isinstance(item, OtherItem)]
+    skipped = tuple(clean(item.type) for item in payload if isinstance(item, OtherItem))
+    steps = _steps(text, items)
+    if not steps:
+        return Mapped(Declined("nothing in it that Telegram could show" if skipped else "empty message"), skipped)
+    return Mapped(Accepted(Draft("to_telegram", client_id, dump_steps(steps))), skipped)
+
+
+def _steps(text: str, items: Sequence[Item]) -> list[Step]:
+    """The text first, in front of the items or as the caption of the first one; then the items in their order."""
+    caption = (
+        text if text.strip() and items and isinstance(items[0], MediaItem) and units(text) <= MAX_CAPTION else None
+    )
+    steps: list[Step] = [] if caption else _texts(text)
+    for item in items:
+        match item:
+            case MediaItem():
+                steps.append(SendFile(item.type, item.file_url, _name_of(item), caption))
+                caption = None
+            case LocationItem():
+                steps += _texts(
+                    "\n".join(filter(None, (clean(item.address), describe_point(item.latitude, item.longitude))))
+                )
+            case ContactItem():
+                steps += _texts("\n".join(filter(None, (clean(item.name), clean(item.number)))))
+    return steps
+
+
+def _texts(text: str) -> list[Step]:
+    return [SendText(part) for part in split(text, MAX_TEXT)]
+
+
+def _name_of(item: MediaItem) -> str:
+    """The name that Kit gave, else the last part of the URL's path, else the kind."""
+    try:
+        path = urlsplit(item.file_url).path
+    except ValueError:
+        path = ""
+    return file_name(item.file_name, file_name(unquote(path.rpartition("/")[2]), item.type))

@@ -1,0 +1,51 @@
+"""Kinds of updates that are no customer's message, and why each is not carried to Kit. Pure."""
+
+from typing import Final
+
+from telegram import Update
+
+from relay.mapping.text import clean
+
+#: Fields of `telegram.Update` that `to_kit` carries.
+CARRIED: Final = frozenset({"message", "edited_message"})
+
+_CHANNEL: Final = "a channel or group is not a customer"
+_BUSINESS: Final = "the relay is not connected to a Telegram Business account"
+_SHOP: Final = "the relay sells nothing"
+_POLL: Final = "the relay asks no polls"
+
+#: The other fields, each with its reason.
+REASONS: Final = {
+    "business_connection": _BUSINESS,
+    "business_message": _BUSINESS,
+    "callback_query": "the relay shows no buttons",
+    "channel_post": _CHANNEL,
+    "chat_boost": _CHANNEL,
+    "chat_join_request": _CHANNEL,
+    "chat_member": _CHANNEL,
+    "chosen_inline_result": "the relay answers no inline queries",
+    "deleted_business_messages": _BUSINESS,
+    "edited_business_message": _BUSINESS,
+    "edited_channel_post": _CHANNEL,
+    "guest_message": "the relay is no guest in other chats",
+    "inline_query": "the relay answers no inline queries",
+    "managed_bot": "the relay manages no bots",
+    "message_reaction": "a reaction says nothing in words",
+    "message_reaction_count": _CHANNEL,
+    "my_chat_member": "whether the bot may write shows when it writes",
+    "poll": _POLL,
+    "poll_answer": _POLL,
+    "pre_checkout_query": _SHOP,
+    "purchased_paid_media": _SHOP,
+    "removed_chat_boost": _CHANNEL,
+    "shipping_query": _SHOP,
+}
+
+
+def why_not_carried(update: Update) -> str:
+    """The reason why an update without a customer's message is not carried; it names the field."""
+    for field in Update.ALL_TYPES:
+        if getattr(update, field, None) is not None:
+            return f"{field}: {REASONS.get(field, 'an unknown kind of update')}"
+    unknown = ", ".join(clean(field)[:64] for field in sorted(update.api_kwargs)[:5])
+    return f"{unknown or 'nothing'}: an unknown kind of update"
