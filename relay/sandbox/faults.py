@@ -1,0 +1,148 @@
+"""What can be made to go wrong at either look-alike. Every switch may be changed at any moment.
+
+An *operation* is a Bot API method ("sendMessage"; "file" for a download), or at Kit "login", "refreshToken", "event",
+"file". A *subject* is a chat or a client id. A fault without an operation hits every request except those in `spared`:
+a test that loses "the next answer" does not mean the long poll that happens to be open.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+def cut(request: web.Request) -> web.Response:
+    """Close the request's connection without an answer. What is returned never leaves."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+@dataclass(slots=True)
+class ScriptedAnswer:
+    """An answer that is given instead of doing what was asked."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    on: str | None = None  #: Only for this operation.
+    of: str | None = None  #: Only for this chat or client.
+    times: int = 1
+
+    def response(self) -> web.Response:
+        """The answer as it leaves; JSON unless its headers say otherwise."""
+        return web.Response(
+            status=self.status, body=self.body, headers={"Content-Type": "application/json", **self.headers}
+        )
+
+
+@dataclass(slots=True)
+class Faults:
+    """The switches. All off at first."""
+
+    latency: float = 0.0  #: Seconds between doing what was asked and answering.
+    down: bool = False  #: Every connection is closed without an answer, and nothing is done.
+    hold: asyncio.Event | None = None  #: Answers wait until it is set; what was asked is done at once.
+    hold_on: str | None = None  #: Hold answers of this operation only.
+    lose_answers: int = 0  #: So many requests are carried out, and their connections closed without an answer.
+    lose_on: str | None = None  #: Lose answers of this operation only.
+    lose_of: str | None = None  #: Lose answers to this chat or client only.
+    next_answers: list[ScriptedAnswer] = field(default_factory=list)
+    spared: frozenset[str] = frozenset()
+    lost: int = 0  #: How many answers have been lost so far.
+    scripted: int = 0  #: How many scripted answers have been given so far.
+
+    def answer_next(  # noqa: PLR0913 - a test names what matters to it and leaves the rest
+        self,
+        status: int,
+        *,
+        payload: object = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        on: str | None = None,
+        of: str | int | None = None,
+        times: int = 1,
+    ) -> None:
+        """Answer the next `times` requests (of operation `on`, of chat or client `of`) with this instead of doing them.
+
+        `payload` is sent as JSON; `body` is sent as it is.
+        """
+        raw = body if body is not None else json.dumps(payload).encode()
+        subject = None if of is None else str(of)
+        self.next_answers.append(ScriptedAnswer(status, raw, headers or {}, on, subject, times))
+
+    def lose_next(self, times: int = 1, *, on: str | None = None, of: str | int | None = None) -> None:
+        """Carry out the next `times` requests that match, and answer none of them."""
+        self.lose_answers, self.lose_on, self.lose_of = times, on, None if of is None else str(of)
+
+    def take_scripted(self, operation: str, subject: str | None) -> ScriptedAnswer | None:
+        """The scripted answer for this request, if there is one; it is used up."""
+        for answer in self.next_answers:
+            if self._hits(answer.on, answer.of, operation, subject):
+                answer.times -= 1
+                if answer.times <= 0:
+                    self.next_answers.remove(answer)
+                self.scripted += 1
+                return answer
+        return None
+
+    async def let_out(
+        self, request: web.Request, answer: web.Response, operation: str, subject: str | None
+    ) -> web.Response:
+        """The answer, late, held, or lost, as the switches say."""
+        if self.latency or self.hold is not None:
+            await self.delay(operation)
+        return cut(request) if self.loses(operation, subject) else answer
+
+    async def delay(self, operation: str) -> None:
+        """Wait as `latency` and `hold` say."""
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        if self.hold is not None and self._hits(self.hold_on, None, operation, None):
+            await self.hold.wait()
+
+    def loses(self, operation: str, subject: str | None) -> bool:
+        """Whether this answer is to be lost; counted."""
+        if self.down:
+            return True
+        if self.lose_answers <= 0 or not self._hits(self.lose_on, self.lose_of, operation, subject):
+            return False
+        self.lose_answers -= 1
+        self.lost += 1
+        return True
+
+    def apply(self, switches: Mapping[str, Any]) -> None:
+        """Set switches from JSON. Raises ValueError or TypeError for what is not a switch.
+
+        They are latency, down, lose_answers, lose_on, lose_of, and next_answers, a list of objects with the arguments
+        of `answer_next`.
+        """
+        for name, value in switches.items():
+            match name, value:
+                case "latency", int() | float():
+                    self.latency = float(value)
+                case "down", bool():
+                    self.down = value
+                case "lose_answers", int():
+                    self.lose_answers = value
+                case "lose_on" | "lose_of", str() | None:
+                    setattr(self, name, value)
+                case "next_answers", list():
+                    for answer in value:
+                        self.answer_next(**answer)
+                case _:
+                    raise ValueError(f"no such switch, or not its type: {name}")
+
+    def clear(self) -> None:
+        """All switches off."""
+        self.latency, self.down, self.hold, self.hold_on = 0.0, False, None, None
+        self.lose_answers, self.lose_on, self.lose_of = 0, None, None
+        self.next_answers.clear()
+
+    def _hits(self, on: str | None, of: str | None, operation: str, subject: str | None) -> bool:
+        if on is None and operation in self.spared:
+            return False
+        return on in (None, operation) and of in (None, subject)

@@ -1,0 +1,57 @@
+"""A look-alike's HTTP server: on loopback, on a port that stays the same when it is stopped and started again."""
+
+from collections.abc import Callable
+from typing import Self
+
+from aiohttp import web
+
+#: Seconds that a request in hand is given when the server stops: a stop is an outage, not a farewell.
+GRACE = 0.02
+
+
+class Server:
+    """Serves what `application` builds; a new one at each start, because aiohttp closes an application for good."""
+
+    def __init__(self, application: Callable[[], web.Application], *, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._application = application
+        self._runner: web.AppRunner | None = None
+        self.host = host
+        self.port = port  #: 0 until the first start has found a free one.
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`, without a slash at the end. Known once started."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the listening socket is open."""
+        return self._runner is not None
+
+    async def start(self) -> None:
+        """Open the listening socket. Raises OSError when the port is taken."""
+        if self._runner is not None:
+            return
+        # A client that hangs up ends its request here too: an abandoned long poll must not linger.
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=GRACE, handler_cancellation=True)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.host, self.port, backlog=1024).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the listening socket and every connection, long polls included."""
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()

@@ -1,0 +1,1 @@
+"""The look-alikes are as strict as they claim."""

@@ -1,0 +1,27 @@
+"""Both look-alikes, and a client to talk to them."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramLookAlike]:
+    async with TelegramLookAlike() as look_alike:
+        yield look_alike
+
+
+@pytest.fixture
+async def kit() -> AsyncIterator[KitLookAlike]:
+    async with KitLookAlike() as look_alike:
+        yield look_alike
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        yield session

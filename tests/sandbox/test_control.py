@@ -1,0 +1,80 @@
+"""The control APIs and the program that the demo and the benchmarks use."""
+
+import asyncio
+import json
+import signal
+import sys
+
+import aiohttp
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.order import out_of_order
+from relay.sandbox.telegram import TelegramLookAlike
+
+
+async def test_a_customer_can_be_played_with_curl(telegram: TelegramLookAlike, http: aiohttp.ClientSession) -> None:
+    """A text and a file go in, the conversation comes out in order."""
+    telegram.limits.on = False
+    url = f"{telegram.url}/sandbox/customers/7/messages"
+    async with http.post(url, json={"text": "hello", "first_name": "Boris"}) as answer:
+        assert (await answer.json())["message_id"] == 1
+    form = aiohttp.FormData()
+    form.add_field("caption", "look")
+    form.add_field("file", b"\xff\xd8\xff", filename="a.jpg", content_type="image/jpeg")
+    async with http.post(url, data=form) as answer:
+        assert answer.status == 200
+    await http.post(f"{telegram.url}/bot{telegram.token}/sendMessage", json={"chat_id": 7, "text": "hi"})
+    async with http.get(url) as answer:
+        lines = await answer.json()
+    assert [(line["from"], line.get("text", line.get("caption"))) for line in lines] == [
+        ("customer", "hello"),
+        ("customer", "look"),
+        ("bot", "hi"),
+    ]
+    assert telegram.customer(7).user["first_name"] == "Boris"
+
+
+async def test_a_backlog_is_queued_in_turn_and_counted(
+    telegram: TelegramLookAlike, http: aiohttp.ClientSession
+) -> None:
+    """Texts are CHAT:SEQ, and a reset forgets them."""
+    async with http.post(f"{telegram.url}/sandbox/backlog", json={"updates": 500, "chats": 20}) as answer:
+        assert (await answer.json())["pending"] == 500
+    texts = [update["message"]["text"] for update in telegram.updates.pending]
+    assert texts[20] == texts[0].replace(":0", ":1")
+    await http.post(f"{telegram.url}/sandbox/reset")
+    async with http.get(f"{telegram.url}/sandbox/stats") as answer:
+        assert (await answer.json())["updates_pending"] == 0
+
+
+async def test_kit_fires_a_load_and_answers_figures(kit: KitLookAlike, http: aiohttp.ClientSession) -> None:
+    """Without a relay every callback fails, and is counted so."""
+    kit.callbacks.url = "http://127.0.0.1:9/kit/callback"
+    load = {"count": 6, "clients": ["1", "2", "3"], "concurrency": 2}
+    async with http.post(f"{kit.url}/sandbox/callbacks", json=load) as answer:
+        figures = await answer.json()
+    assert (figures["sent"], figures["accepted"], figures["failed"]) == (6, 0, 6)
+    async with http.get(f"{kit.url}/sandbox/stats") as answer:
+        assert (await answer.json())["callbacks_posted"] == 6
+
+
+def test_order_is_told_by_the_numbers_in_texts() -> None:
+    """A lower number after a higher one in the same lane is out of order; other lanes and other texts don't matter."""
+    assert out_of_order([("a", "a:0"), ("b", "b:5"), ("a", "a:1"), ("a", "hello")]) == 0
+    assert out_of_order([("a", "a:0"), ("a", "a:2"), ("a", "a:1"), ("a", "a:3")]) == 1
+
+
+async def test_the_program_says_where_it_listens_and_ends_on_sigterm() -> None:
+    """One line of JSON with both URLs; exit 0."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay.sandbox", "--no-limits", stdout=asyncio.subprocess.PIPE
+    )
+    assert program.stdout is not None
+    said = json.loads(await program.stdout.readline())
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{said['telegram']['url']}/bot{said['telegram']['token']}/getMe") as answer,
+    ):
+        assert (await answer.json())["result"]["username"] == said["telegram"]["username"]
+    program.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(program.wait(), 5) == 0

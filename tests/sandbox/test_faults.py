@@ -1,0 +1,104 @@
+"""The faults that tests and benchmarks switch on do what they say."""
+
+import asyncio
+import json
+import time
+
+import aiohttp
+import pytest
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+
+CHAT = 107804195
+
+
+async def say(http: aiohttp.ClientSession, telegram: TelegramLookAlike, text: str) -> int:
+    url = f"{telegram.url}/bot{telegram.token}/sendMessage"
+    async with http.post(url, json={"chat_id": CHAT, "text": text}) as answer:
+        await answer.read()
+        return answer.status
+
+
+async def test_a_lost_answer_has_had_its_effect(telegram: TelegramLookAlike, http: aiohttp.ClientSession) -> None:
+    """The message is in the chat though its sender never heard of it; the next answer arrives."""
+    telegram.customer(CHAT).writes("hi")
+    telegram.faults.lose_next(1, on="sendMessage", of=CHAT)
+    with pytest.raises(aiohttp.ClientError):
+        await say(http, telegram, "lost")
+    assert await say(http, telegram, "heard") == 200
+    assert telegram.chat(CHAT).texts == ["lost", "heard"]
+    assert telegram.faults.lost == 1
+
+
+async def test_down_closes_connections_and_does_nothing(
+    telegram: TelegramLookAlike, http: aiohttp.ClientSession
+) -> None:
+    """While down, nothing is answered and nothing happens; the control API stays."""
+    telegram.customer(CHAT).writes("hi")
+    async with http.post(f"{telegram.url}/sandbox/faults", json={"down": True}) as answer:
+        assert answer.status == 200
+    with pytest.raises(aiohttp.ClientError):
+        await say(http, telegram, "nobody")
+    telegram.faults.clear()
+    assert await say(http, telegram, "back") == 200
+    assert telegram.chat(CHAT).texts == ["back"]
+
+
+async def test_a_stopped_server_refuses_and_comes_back_on_its_port(
+    telegram: TelegramLookAlike, http: aiohttp.ClientSession
+) -> None:
+    """An open long poll is cut at once, connections are refused, and the same URL works after a start."""
+    telegram.customer(CHAT).writes("hi")
+    url, began = telegram.url, time.monotonic()
+    poll = asyncio.create_task(http.get(f"{url}/bot{telegram.token}/getUpdates?timeout=30&offset=999"))
+    telegram.updates.clear()
+    await telegram.wait_for(lambda: telegram.updates.is_polled)
+    await telegram.server.stop()
+    with pytest.raises(aiohttp.ClientError):
+        await poll
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await say(http, telegram, "refused")
+    await telegram.server.start()
+    assert telegram.url == url
+    assert await say(http, telegram, "back") == 200
+    assert time.monotonic() - began < 5
+
+
+async def test_held_answers_leave_when_they_are_let_go(
+    telegram: TelegramLookAlike, http: aiohttp.ClientSession
+) -> None:
+    """The effect is there while the answer waits."""
+    telegram.customer(CHAT).writes("hi")
+    telegram.faults.hold = asyncio.Event()
+    sending = asyncio.create_task(say(http, telegram, "held"))
+    await telegram.wait_for(lambda: telegram.chat(CHAT).texts == ["held"])
+    assert not sending.done()
+    telegram.faults.hold.set()
+    assert await sending == 200
+
+
+async def test_latency_delays_answers(telegram: TelegramLookAlike, http: aiohttp.ClientSession) -> None:
+    """Each answer takes as long as it is told to."""
+    telegram.customer(CHAT).writes("hi")
+    telegram.faults.latency = 0.1
+    began = time.monotonic()
+    await say(http, telegram, "slow")
+    assert time.monotonic() - began >= 0.1
+
+
+async def test_scripted_answers_come_in_any_form(kit: KitLookAlike, http: aiohttp.ClientSession) -> None:
+    """Kit may answer a page of HTML with 502, as often as it is told to, where it is told to."""
+    kit.faults.answer_next(502, body=b"<html>", headers={"Content-Type": "text/html"}, on="login", times=2)
+    url = f"{kit.url}/api/v3/botService/login"
+    for _ in range(2):
+        async with http.post(url) as answer:
+            assert (answer.status, await answer.text()) == (502, "<html>")
+    async with http.post(url) as answer:
+        assert json.loads(await answer.text())["success"] is False
+
+
+async def test_waiting_in_vain_tells_what_had_happened(telegram: TelegramLookAlike) -> None:
+    """A deadline that passes says so, with counts."""
+    with pytest.raises(TimeoutError, match="0 calls, 0 refused"):
+        await telegram.wait_for(lambda: False, timeout=0.01)
