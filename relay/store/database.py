@@ -139,7 +139,9 @@ async def open_database(path: Path, *, now: Callable[[], float] = time.time) -> 
     Raises StoreLockedError when another process holds it.
     """
     with hold_lock(path):
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"isolation_level": None})
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{path}", connect_args={"isolation_level": None}, hide_parameters=True
+        )
         event.listen(engine.sync_engine, "connect", _set_pragmas)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
         try:

@@ -1,0 +1,125 @@
+"""The real relay as a process of its own, between look-alikes that live in the test."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.databases import new_database
+from tests.waiting import eventually
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class RelayProcess:
+    """`relay run`, with its log in a file."""
+
+    home: Path
+    environment: dict[str, str]
+    port: int
+    admin_port: int
+    process: asyncio.subprocess.Process | None = None
+    started_in: list[float] = field(default_factory=list)  #: Seconds from each start to the first answer.
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.home / "relay.log").read_text()
+
+    async def start(self) -> None:
+        """Start, and return once the relay answers."""
+        started = time.monotonic()
+        with (self.home / "relay.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "relay", "run", cwd=self.home, env=self.environment, stderr=log, stdout=log
+            )
+        await eventually(self.answers, within=20)
+        self.started_in.append(time.monotonic() - started)
+
+    async def answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.returncode is None, self.log[-2000:]
+        return (await self.get("/healthz", admin=False))[0] == 200
+
+    async def get(self, path: str, *, admin: bool = True) -> tuple[int, str]:
+        """Ask the internal (or the public) port; (0, "") when nobody answers."""
+        port = self.admin_port if admin else self.port
+        try:
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
+                return response.status, await response.text()
+        except aiohttp.ClientError:
+            return 0, ""
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self, grace: float = 25.0) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.terminate()
+        return await asyncio.wait_for(self.process.wait(), grace)
+
+
+@asynccontextmanager
+async def relay_between(
+    telegram: TelegramLookAlike, kit: KitLookAlike, home: Path, **settings: str
+) -> AsyncIterator[RelayProcess]:
+    """A relay that is set up between the two and not yet started; stopped at the end."""
+    new_database(home)
+    port, admin_port = free_port(), free_port()
+    kit.callbacks.url = f"http://127.0.0.1:{port}/kit/callback"
+    relay = RelayProcess(home, environment(telegram, kit, home, port, admin_port, settings), port, admin_port)
+    try:
+        yield relay
+    finally:
+        if relay.process is not None and relay.process.returncode is None:
+            await relay.kill()
+
+
+def environment(
+    telegram: TelegramLookAlike, kit: KitLookAlike, home: Path, port: int, admin_port: int, more: Mapping[str, str]
+) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "TELEGRAM_BOT_TOKEN": telegram.token,
+        "TELEGRAM_API_URL": telegram.url,
+        "TELEGRAM_RATE_LIMIT": "0",
+        "TELEGRAM_CHAT_RATE_LIMIT": "0",
+        "KIT_API_URL": kit.url,
+        "KIT_DOMAIN": kit.domain,
+        "KIT_API_TOKEN": kit.api_token,
+        "KIT_CHANNEL_UUID": kit.channel_uuid,
+        "KIT_SECURITY_SALT": kit.salt,
+        "RELAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "RELAY_PORT": str(port),
+        "RELAY_ADMIN_PORT": str(admin_port),
+        "RELAY_DATABASE_URL": f"sqlite:///{home}/relay.db",
+        "RELAY_DATA_DIR": str(home),
+        "RELAY_LOG_LEVEL": "DEBUG",
+        "RELAY_LOG_FORMAT": "json",
+        "RELAY_TRUSTED_FILE_HOSTS": f"127.0.0.1:{kit.server.port}",
+        **more,
+    }
