@@ -20,14 +20,13 @@ from telegram.error import (
     Forbidden,
     InvalidToken,
     NetworkError,
-    RetryAfter,
     TelegramError,
     TimedOut,
 )
 from telegram.request import BaseRequest
 
 from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
-from relay.telegram.request import AiohttpRequest
+from relay.telegram.request import AiohttpRequest, FloodWait
 
 _CAPITAL: Final = re.compile("(?=[A-Z])")
 
@@ -107,9 +106,7 @@ def translated() -> Iterator[None]:
 def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: PLR0911 - one per kind of error
     # The order matters: BadRequest and TimedOut are NetworkErrors.
     match error:
-        case RetryAfter():
-            # Its public twin warns, and is a number or a timedelta by an environment variable.
-            seconds = error._retry_after.total_seconds()  # noqa: SLF001 - see above
+        case FloodWait(seconds=seconds):
             return Throttled("Telegram asked to wait", retry_after=seconds)
         case ChatMigrated(new_chat_id=new_chat_id):
             return ChatMoved("Telegram: the group became a supergroup with another id", new_chat_id=new_chat_id)

@@ -119,6 +119,8 @@ class FileFetcher:
                 log.warning("file.refused", host=_host(url), reason="not a public address")
                 raise NotAccepted(f"{_host(url)} is not on the public internet") from None
             raise Unavailable(f"{_host(url)} could not be reached") from None
+        except aiohttp.ConnectionTimeoutError:
+            raise Unavailable(f"{_host(url)} could not be reached") from None
         except (aiohttp.InvalidURL, ValueError):
             raise NotAccepted("the file's link is not a usable URL") from None
         except (aiohttp.ClientError, ConnectionError) as error:

@@ -18,7 +18,6 @@ from telegram.error import (
     Forbidden,
     InvalidToken,
     NetworkError,
-    RetryAfter,
     TelegramError,
     TimedOut,
 )
@@ -45,6 +44,16 @@ def open_session() -> aiohttp.ClientSession:
     how many those are is the callers' business, and a call that waits for a slot would look like a slow Telegram.
     """
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+
+
+class FloodWait(TelegramError):
+    """429. Instead of PTB's RetryAfter, which emits a DeprecationWarning each time that it is made or read."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many requests, wait {seconds} s")
+        self.seconds = seconds
 
 
 class AiohttpRequest(BaseRequest):
@@ -182,7 +191,7 @@ def _refusal(status: int, payload: bytes) -> TelegramError:
     if isinstance(moved_to, int):
         return ChatMigrated(moved_to)
     if status == 429:
-        return RetryAfter(min(max(wait, 1), 3600) if isinstance(wait, int) else DEFAULT_RETRY_AFTER)
+        return FloodWait(min(max(wait, 1), 3600) if isinstance(wait, int) else DEFAULT_RETRY_AFTER)
     if status == 413:
         return BadRequest(words)
     if status == 504:

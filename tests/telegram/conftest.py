@@ -1,0 +1,26 @@
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from telegram import Bot
+
+from relay.sandbox.telegram import TelegramLookAlike
+from relay.telegram.api import open_bot
+from relay.telegram.request import open_session
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramLookAlike]:
+    async with TelegramLookAlike(limits=False) as look_alike:
+        yield look_alike
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_session() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def bot(telegram: TelegramLookAlike, session: aiohttp.ClientSession) -> Bot:
+    return open_bot(telegram.token, telegram.url, session)

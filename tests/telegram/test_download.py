@@ -1,0 +1,405 @@
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.test_utils import TestServer
+
+from relay.errors import NotAccepted, RelayError, Unavailable
+from relay.telegram.download import CHUNK, FileFetcher
+from relay.telegram.guard import ForbiddenAddressError, is_public, public_socket
+from tests.telegram.wires import Talk, closed_port, read_request, resident, wire
+
+LOOPBACKS = [
+    *(
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "127.8.9.10",
+        "0.0.0.0",
+        "0",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+    ),
+    *("017700000001", "127.0.0.1.", "localhost", "LOCALHOST", "localhost.", "a.localhost", "ip6-localhost"),
+    *("[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[::7f00:1]"),
+    *("[64:ff9b::7f00:1]", "[64:ff9b::127.0.0.1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2002:7f00:1::1]"),
+    *("[2001::1]", "[2001:0:53aa:64c:0:fbff:80ff:fffe]", "[fec0::1]", "[fe80::1]", "[fe80::1%25lo]", "[ff02::1]"),
+    *("[fc00::1]", "[fd00:ec2::254]", "[::ffff:0:127.0.0.1]", "[100::1]", "[2001:db8::1]", "[5f00::1]", "[3fff::1]"),
+    *("10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "100.100.100.200", "192.0.0.192"),
+    *("198.18.0.1", "192.88.99.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "192.0.2.1"),
+    *("①②⑦.⓪.⓪.①", "127。0。0。1", "%31%32%37.0.0.1"),
+]
+ODD_URLS = [
+    *("file:///etc/passwd", "gopher://127.0.0.1:{port}/_x", "ftp://127.0.0.1:{port}/x", "dict://127.0.0.1:{port}/x"),
+    *(
+        "http://127.0.0.1:{port}/x",
+        "HTTP://127.0.0.1:{port}/x",
+        "ws://127.0.0.1:{port}/x",
+        "unix:///var/run/docker.sock",
+    ),
+    *(
+        "data:text/plain,hi",
+        "javascript:alert(1)",
+        "//127.0.0.1:{port}/x",
+        "/etc/passwd",
+        "",
+        " ",
+        "https://",
+        "https:///x",
+    ),
+    *("https://user:pass@127.0.0.1:{port}/x", "https://user@127.0.0.1:{port}/x", "https://127.0.0.1:99999/x"),
+    *("https://example.com@127.0.0.1:{port}/x", "https://127.0.0.1:{port}#@example.com/", "https://[::1/x"),
+    *(
+        "https://127.0.0.1:{port}\\@example.com/",
+        "https://exa mple.com/",
+        "https://127.0.0.1:{port}\r\nX: y/",
+        "tcp://127.0.0.1:{port}/",
+    ),
+]
+HOSTILE = [f"https://{host}:{{port}}/secret-path?secret-query" for host in LOOPBACKS] + ODD_URLS
+
+
+@asynccontextmanager
+async def fetcher(directory: Path, trusted: frozenset[str] = frozenset(), **how: object) -> AsyncIterator[FileFetcher]:
+    opened = FileFetcher(directory, trusted, **how)  # type: ignore[arg-type]
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def serving(handler: Callable[[web.Request], object]) -> AsyncIterator[str]:
+    """An HTTP server on loopback; yields its host:port."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)  # type: ignore[arg-type]
+    server = TestServer(application)
+    await server.start_server()
+    try:
+        yield f"127.0.0.1:{server.port}"
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def counting() -> AsyncIterator[tuple[int, list[object]]]:
+    """A listening socket on every loopback address there is, and the list of who connected."""
+    visitors: list[object] = []
+
+    async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visitors.append(writer.get_extra_info("peername"))
+        writer.transport.abort()
+
+    listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    server = await asyncio.start_server(meet, sock=listener)
+    async with server:
+        yield listener.getsockname()[1], visitors
+
+
+class Names(AbstractResolver):
+    """A DNS whose answers are the test's: each name's addresses in turn, the last one for ever."""
+
+    def __init__(self, **answers: list[str]) -> None:
+        self.answers = {name.replace("_", "."): addresses for name, addresses in answers.items()}
+        self.asked = 0
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - AbstractResolver's signature
+    ) -> list[ResolveResult]:
+        self.asked += 1
+        addresses = self.answers[host]
+        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        flags = socket.AI_NUMERICHOST
+        return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=flags)]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def left_in(directory: Path) -> list[Path]:
+    return list(directory.iterdir())
+
+
+def test_there_are_enough_hostile_targets() -> None:
+    """The table below has at least 60 targets."""
+    assert len(set(HOSTILE)) >= 60
+
+
+async def test_no_hostile_url_is_connected_to(tmp_path: Path) -> None:
+    """Direct or by redirect, none of the hostile targets sees a connection, and no refusal tells path or query."""
+    async with counting() as (port, visitors):
+        current = ""
+
+        async def redirect(_: web.Request) -> web.Response:
+            return web.Response(status=302, headers={"Location": current})
+
+        async with serving(redirect) as trusted, fetcher(tmp_path, frozenset({trusted})) as files:
+            for template in HOSTILE:
+                current = template.format(port=port)
+                urls = [current] if "\r" in current else [current, f"http://{trusted}/start"]
+                for url in urls:
+                    with pytest.raises(RelayError) as refused:
+                        async with files.fetch(url):
+                            pytest.fail(f"fetched {url}")
+                    assert "secret" not in str(refused.value), url
+                    assert "user" not in str(refused.value) or "user name" in str(refused.value), url
+        assert visitors == []
+    assert left_in(tmp_path) == []
+
+
+async def test_the_counting_socket_does_count(tmp_path: Path) -> None:
+    """The test above would see a connection: a trusted host's arrives at the same socket."""
+    async with counting() as (port, visitors), fetcher(tmp_path, frozenset({"127.0.0.1"})) as files:
+        with pytest.raises(Unavailable):
+            async with files.fetch(f"http://127.0.0.1:{port}/"):
+                pass
+        assert visitors
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "::1", "64:ff9b::a00:5", "::ffff:10.0.0.5"])
+async def test_a_name_for_a_private_address_is_refused_for_good(tmp_path: Path, address: str) -> None:
+    """What counts is the address that the name has at the moment of connecting."""
+    async with (
+        counting() as (port, visitors),
+        fetcher(tmp_path, resolver=Names(files_example=[address])) as files,
+    ):
+        with pytest.raises(NotAccepted, match=r"files\.example is not on the public internet"):
+            async with files.fetch(f"https://files.example:{port}/x"):
+                pass
+        assert visitors == []
+
+
+async def test_a_name_that_rebinds_gains_nothing(tmp_path: Path) -> None:
+    """Each connection asks the DNS anew and is checked itself: an answer is never remembered as harmless."""
+    names = Names(rebind_example=["192.0.2.1", "127.0.0.1"])
+    async with counting() as (port, visitors), fetcher(tmp_path, resolver=names) as files:
+        for _ in range(3):
+            with pytest.raises(NotAccepted):
+                async with files.fetch(f"https://rebind.example:{port}/x"):
+                    pass
+        assert visitors == []
+    assert names.asked == 3
+
+
+async def test_trust_is_for_one_host_and_port_only(tmp_path: Path) -> None:
+    """A trusted host that redirects to another port of itself, or to another name, takes no trust along."""
+    async with counting() as (port, visitors):
+        targets = iter([f"http://127.0.0.1:{port}/", f"https://127.0.0.1:{port}/", f"https://localhost:{port}/"])
+
+        async def redirect(_: web.Request) -> web.Response:
+            return web.Response(status=307, headers={"Location": next(targets)})
+
+        async with serving(redirect) as trusted, fetcher(tmp_path, frozenset({trusted})) as files:
+            for _ in range(3):
+                with pytest.raises(NotAccepted):
+                    async with files.fetch(f"http://{trusted}/"):
+                        pass
+        assert visitors == []
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        *(("8.8.8.8", True), ("1.1.1.1", True), ("2606:4700::1111", True), ("2a00:1450:4001::1", True)),
+        *(("127.0.0.1", False), ("::1", False), ("64:ff9b::808:808", False), ("2002:808:808::1", False)),
+        *(("192.88.99.1", False), ("fe80::1%lo", False), ("2a00:1450::1%lo", False), ("no address", False)),
+    ],
+)
+def test_public_addresses_are_known(address: str, public: bool) -> None:  # noqa: FBT001 - a table's column
+    """Only global unicast addresses that carry no other address are public; only for them there is a socket."""
+    assert is_public(address) is public
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    if public:
+        public_socket((family, socket.SOCK_STREAM, 0, "", (address, 443))).close()
+    else:
+        with pytest.raises(ForbiddenAddressError):
+            public_socket((family, socket.SOCK_STREAM, 0, "", (address, 443)))
+
+
+async def test_a_file_arrives_on_disk_and_is_gone_afterwards(tmp_path: Path) -> None:
+    """The bytes are right, only we may read them, redirects are followed, nothing is sent along, nothing stays."""
+    seen: list[web.Request] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append(request)
+        if len(seen) <= 3:
+            return web.Response(status=301, headers={"Location": f"/{len(seen)}?x=1", "Set-Cookie": "a=b"})
+        return web.Response(body=b"%PDF" * 1000, content_type="application/pdf")
+
+    async with serving(handle) as host, fetcher(tmp_path / "new", frozenset({host})) as files:
+        async with files.fetch(f"http://{host}/start?signature=1#part") as file:
+            content = await asyncio.to_thread(file.path.read_bytes)
+            assert content == b"%PDF" * 1000
+            assert (file.size, file.content_type) == (4000, "application/pdf")
+            assert file.path.stat().st_mode & 0o777 == 0o600
+        assert left_in(tmp_path / "new") == []
+        for request in seen:
+            assert not {"Cookie", "Authorization", "Referer"} & request.headers.keys()
+            assert request.headers["Accept-Encoding"] == "identity"
+
+
+async def test_a_fourth_redirect_is_one_too_many(tmp_path: Path) -> None:
+    """A chain of redirects ends after three."""
+    hops = 0
+
+    async def handle(_: web.Request) -> web.Response:
+        nonlocal hops
+        hops += 1
+        return web.Response(status=302, headers={"Location": f"/{hops}"})
+
+    async with serving(handle) as host, fetcher(tmp_path, frozenset({host})) as files:
+        with pytest.raises(NotAccepted, match="redirects too often"):
+            async with files.fetch(f"http://{host}/"):
+                pass
+    assert hops == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        *((404, NotAccepted), (403, NotAccepted), (410, NotAccepted), (204, NotAccepted), (304, NotAccepted)),
+        *((500, Unavailable), (503, Unavailable), (429, Unavailable), (408, Unavailable)),
+    ],
+)
+async def test_answers_without_a_file_are_told_apart(tmp_path: Path, status: int, expected: type[RelayError]) -> None:
+    """4xx is final, 5xx and "too busy" are not; the text names host and status, never the path."""
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    async with serving(handle) as host, fetcher(tmp_path, frozenset({host})) as files:
+        with pytest.raises(RelayError, match=rf"127\.0\.0\.1 answered {status}") as raised:
+            async with files.fetch(f"http://{host}/secret-path?secret-query"):
+                pass
+    assert type(raised.value) is expected
+    assert "secret" not in str(raised.value)
+    assert left_in(tmp_path) == []
+
+
+def head(length: int | None) -> bytes:
+    framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
+    return b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % framing
+
+
+def sending(*parts: bytes, forever: bytes = b"", pause: float = 0.0, hold: bool = False) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        for part in parts:
+            writer.write(part)
+        while forever:
+            writer.write(forever)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        await writer.drain()
+        if hold:
+            await reader.read()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("talk", "expected", "words"),
+    [
+        (sending(head(10_001), b"x"), NotAccepted, "larger than"),
+        (sending(head(None), forever=b"800\r\n" + b"x" * 2048 + b"\r\n"), NotAccepted, "larger than"),
+        (sending(head(0)), NotAccepted, "empty"),
+        (sending(head(100), b"x" * 50), Unavailable, "broke off"),
+        (sending(b""), Unavailable, "broke off"),
+        (sending(b"not http\r\n\r\n"), Unavailable, "broke off"),
+        (sending(head(100), b"x", hold=True), Unavailable, "broke off"),
+        (sending(hold=True), Unavailable, "broke off"),
+        (sending(head(10_000), forever=b"x", pause=0.02), Unavailable, "too long"),
+    ],
+    ids=["says too large", "is too large", "empty", "cut", "no answer", "no http", "stalls", "silent", "drips"],
+)
+async def test_every_download_ends(tmp_path: Path, talk: Talk, expected: type[RelayError], words: str) -> None:
+    """Lying sizes, endless bodies, stalls and drips all end in time, with a reason, and leave no file."""
+    async with wire(talk) as url, fetcher(tmp_path, frozenset({"127.0.0.1"}), max_bytes=10_000) as files:
+        files._timeout, files._idle = 0.5, 0.2
+        began = time.monotonic()
+        with pytest.raises(RelayError, match=words) as raised:
+            async with files.fetch(f"{url}/x"):
+                pass
+        assert type(raised.value) is expected
+        assert time.monotonic() - began < 3
+    assert left_in(tmp_path) == []
+
+
+async def test_a_gzip_bomb_is_measured_inflated(tmp_path: Path) -> None:
+    """A server that compresses unasked cannot smuggle more than the limit."""
+
+    async def handle(_: web.Request) -> web.Response:
+        response = web.Response(body=bytes(5_000_000))
+        response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    async with serving(handle) as host, fetcher(tmp_path, frozenset({host}), max_bytes=1_000_000) as files:
+        with pytest.raises(NotAccepted, match="larger"):
+            async with files.fetch(f"http://{host}/"):
+                pass
+
+
+async def test_a_host_that_cannot_be_reached_may_be_asked_again(tmp_path: Path) -> None:
+    """A refused connection is Unavailable, and so is a certificate that nobody vouches for, even a trusted host's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server, fetcher(tmp_path, frozenset({"127.0.0.1"})) as files:
+        unsigned = server.sockets[0].getsockname()[1]
+        for url in (f"http://127.0.0.1:{closed_port()}/", f"https://127.0.0.1:{unsigned}/"):
+            with pytest.raises(Unavailable, match=r"127\.0\.0\.1 could not be reached"):
+                async with files.fetch(url):
+                    pass
+
+
+async def test_a_directory_that_cannot_be_written_is_no_bug(tmp_path: Path) -> None:
+    """A full or missing disk is Unavailable: the delivery waits."""
+    (tmp_path / "file").touch()
+    async with fetcher(tmp_path / "file" / "below", frozenset({"127.0.0.1"})) as files:
+        with pytest.raises(Unavailable, match="could not be stored"):
+            async with files.fetch("http://127.0.0.1:1/"):
+                pass
+
+
+async def test_what_a_dead_process_left_is_swept(tmp_path: Path) -> None:
+    """Old downloads are removed at the first fetch; fresh ones and other files stay."""
+    for name in ("fetch-old", "fetch-new", "other"):
+        (tmp_path / name).touch()
+    for name in ("fetch-old", "other"):
+        os.utime(tmp_path / name, (1, 1))
+    async with fetcher(tmp_path) as files:
+        with pytest.raises(NotAccepted):
+            async with files.fetch("https://127.0.0.1/"):
+                pass
+    assert {path.name for path in left_in(tmp_path)} == {"fetch-new", "other"}
+
+
+async def test_memory_stays_flat_for_fifty_megabytes(tmp_path: Path) -> None:
+    """A large file passes through, it is not collected."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(49 * 2**20 // CHUNK):
+            await response.write(bytes(CHUNK))
+        return response
+
+    async with serving(handle) as host, fetcher(tmp_path, frozenset({host})) as files:
+        before = resident()
+        async with files.fetch(f"http://{host}/") as file:
+            assert file.size == 49 * 2**20
+            assert resident() - before < 12 * 2**20

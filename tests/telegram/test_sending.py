@@ -1,0 +1,261 @@
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram import Bot
+
+from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.sandbox.telegram import TelegramLookAlike
+from relay.steps import FileKind, SendFile, SendText
+from relay.telegram.api import ChatMoved, call, open_bot
+from relay.telegram.download import FileFetcher
+from relay.telegram.names import MAX_NAME, fit_name, upload_name
+from relay.telegram.sending import send_step
+from tests.telegram.wires import read_request, resident, wire
+
+CHAT = 107804195
+JPEG = b"\xff\xd8\xff"
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[str]:
+    """The agent's files: `/N` has N bytes, and begins like a JPEG. Yields the URL."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        left = int(request.match_info["size"])
+        response = web.StreamResponse()
+        response.content_length = left
+        await response.prepare(request)
+        await response.write(JPEG)
+        left -= len(JPEG)
+        while left:
+            chunk = bytes(min(left, 2**16))
+            await response.write(chunk)
+            left -= len(chunk)
+        return response
+
+    application = web.Application()
+    application.router.add_get("/{size}", handle)
+    server = TestServer(application)
+    await server.start_server()
+    yield f"http://127.0.0.1:{server.port}"
+    await server.close()
+
+
+@pytest.fixture
+async def fetcher(tmp_path: Path) -> AsyncIterator[FileFetcher]:
+    opened = FileFetcher(tmp_path, frozenset({"127.0.0.1"}))
+    yield opened
+    await opened.close()
+    assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a test may look
+
+
+@pytest.fixture(autouse=True)
+def _customer_wrote(telegram: TelegramLookAlike) -> None:
+    telegram.customer(CHAT).writes("hello")
+
+
+def sent(telegram: TelegramLookAlike) -> list[tuple[str, list[tuple[str, int]]]]:
+    return [(made.method, [(file.file_name, file.size) for file in made.files]) for made in telegram.calls]
+
+
+async def test_a_text_arrives_as_it_is(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
+    """Texts go out plain: what looks like markup stays text."""
+    text = "<b>5 < 6</b> *_[x](y)_* &amp; 👩‍👩‍👧 \u202e"
+    await send_step(bot, fetcher, CHAT, SendText(text))
+    assert [made.params for made in telegram.calls] == [{"chat_id": CHAT, "text": text}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [("photo", "sendPhoto"), ("video", "sendVideo"), ("audio", "sendAudio"), ("document", "sendDocument")],
+)
+async def test_a_file_is_uploaded_by_its_kind(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, kind: FileKind, method: str
+) -> None:
+    """Bytes, name and caption arrive; the URL is not given to Telegram."""
+    await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/70000", "Ünï 1.bin", "a *caption*"))
+    assert sent(telegram) == [(method, [("Ünï 1.bin", 70_000)])]
+    assert telegram.calls[0].files[0].data == JPEG + bytes(69_997)
+    assert telegram.calls[0].params["caption"] == "a *caption*"
+    assert desk not in repr(telegram.calls[0].params)
+
+
+async def test_a_photo_over_ten_megabytes_goes_as_a_document(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """Telegram would refuse it as a photo, so that it is not tried."""
+    size = 10 * 2**20
+    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/{size}", "a.jpg"))
+    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/{size + 1}", "a.jpg"))
+    assert sent(telegram) == [("sendPhoto", [("a.jpg", size)]), ("sendDocument", [("a.jpg", size + 1)])]
+    assert telegram.refused == []
+
+
+@pytest.mark.parametrize(("kind", "method"), [("photo", "sendPhoto"), ("video", "sendVideo"), ("audio", "sendAudio")])
+async def test_refused_content_goes_as_a_document_once(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, kind: FileKind, method: str
+) -> None:
+    """A 400 for the content is answered with sendDocument, caption included; a second 400 is final."""
+    telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS", on=method)
+    await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/10", "a.jpg", "see"))
+    assert sent(telegram) == [("sendDocument", [("a.jpg", 10)])]
+    assert telegram.calls[0].params["caption"] == "see"
+    telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS", times=2)
+    with pytest.raises(NotAccepted):
+        await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/10", "a.jpg", "see"))
+    assert len(telegram.calls) == 1
+    assert [refused.method for refused in telegram.refused] == [method, method, "sendDocument"]
+
+
+async def test_errors_leave_by_what_they_mean(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
+    """Blocked is final, 429 says how long, a moved chat says where to, 502 is later, a lost answer is uncertain."""
+    telegram.next_answer(403, "Forbidden: bot was blocked by the user")
+    with pytest.raises(NotAccepted, match="blocked"):
+        await send_step(bot, fetcher, CHAT, SendText("x"))
+    telegram.next_answer(429, "Too Many Requests", retry_after=3)
+    with pytest.raises(Throttled) as throttled:
+        await send_step(bot, fetcher, CHAT, SendText("x"))
+    assert throttled.value.retry_after == 3
+    telegram.next_answer(400, "group chat was upgraded", migrate_to_chat_id=-100123)
+    with pytest.raises(ChatMoved) as moved:
+        await send_step(bot, fetcher, CHAT, SendText("x"))
+    assert moved.value.new_chat_id == -100123
+    telegram.next_answer(502, "Bad Gateway")
+    with pytest.raises(Unavailable) as unavailable:
+        await send_step(bot, fetcher, CHAT, SendText("x"))
+    assert type(unavailable.value) is Unavailable
+    telegram.faults.lose_next()
+    with pytest.raises(Uncertain):
+        await send_step(bot, fetcher, CHAT, SendText("x"))
+
+
+async def test_an_upload_whose_answer_is_lost_is_not_sent_as_something_else(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """Only a 400 falls back: after a lost answer the photo may have arrived."""
+    telegram.faults.lose_next()
+    with pytest.raises(Uncertain):
+        await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/10", "a.jpg"))
+    assert [made.method for made in telegram.calls] == ["sendPhoto"]
+
+
+async def test_an_unfetchable_file_sends_nothing(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
+    """A refused URL ends the step before Telegram hears of it."""
+    with pytest.raises(NotAccepted):
+        await send_step(bot, fetcher, CHAT, SendFile("photo", "https://10.0.0.1/x", "a.jpg"))
+    assert telegram.calls == []
+
+
+def telegrams_reading(header: str) -> dict[str, str]:
+    """Content-Disposition as Telegram reads it: tdnet/td/net/HttpReader.cpp, parse_multipart_form_data."""
+    read: dict[str, str] = {}
+    for part in header.removeprefix("form-data;").split(";"):
+        key, equals, value = part.partition("=")
+        if equals:
+            value = value.strip()
+            quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            read[key.strip()] = value[1:-1] if quoted else value
+    return read
+
+
+async def disposition_of(name: str, tmp_path: Path) -> tuple[str, bytes]:
+    """The upload's Content-Disposition line as it is on the wire, and the whole request."""
+    seen: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        if b"sendDocument" in request:
+            seen.append(request)
+            writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"ok":true,"result":true}')
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfile")
+        await writer.drain()
+        writer.write_eof()
+        await reader.read()
+
+    async with wire(talk) as url, aiohttp.ClientSession() as session:
+        fetcher = FileFetcher(tmp_path, frozenset({"127.0.0.1"}))
+        try:
+            await send_step(open_bot("1:t", url, session), fetcher, 1, SendFile("document", f"{url}/f", name))
+        finally:
+            await fetcher.close()
+    match = re.search(rb"\r\nContent-Disposition: ([^\r\n]*filename[^\r\n]*)\r\n", seen[0])
+    assert match is not None
+    return match[1].decode(), seen[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "arrives"),
+    [
+        ("Договор № 7.pdf", "Договор № 7.pdf"),
+        ("契約書 (最終) 100%25.pdf", "契約書 (最終) 100%25.pdf"),
+        ("naïve+café&co=1.txt", "naïve+café&co=1.txt"),
+        ("👩‍👩‍👧 family.png", "👩‍👩‍👧 family.png"),
+        ('a";name="chat_id.pdf', "a',name='chat_id.pdf"),
+        ("a; name=chat_id", "a, name=chat_id"),
+        ("a\r\nX-Injected: 1\r\n\r\nbody.pdf", "aX-Injected: 1body.pdf"),
+        ("..\\..\\evil/../../etc/passwd", ".._.._evil_.._.._etc_passwd"),
+        ("photo\u202egpj.exe", "photogpj.exe"),
+        ("nul\x00.pdf", "nul.pdf"),
+        ("", "file"),
+        ("..", "file"),
+        ("x" * 300 + ".pdf", "x" * (MAX_NAME - 4) + ".pdf"),
+    ],
+)
+async def test_file_names_arrive_as_telegram_reads_them(name: str, arrives: str, tmp_path: Path) -> None:
+    """Any name reaches Telegram's own reader as plain UTF-8, and none can rename the form's fields or add headers."""
+    header, request = await disposition_of(name, tmp_path)
+    assert telegrams_reading(header) == {"name": "document", "filename": arrives}
+    assert b"\r\nX-Injected" not in request
+
+
+@given(st.text())
+def test_any_name_becomes_a_fit_one(name: str) -> None:
+    """Whatever it was, a name is short, never empty, encodable, on one line, and stays as it is the second time."""
+    for fit in (fit_name(name), upload_name(name)):
+        assert 0 < len(fit) <= MAX_NAME
+        assert fit.encode()
+        assert fit.splitlines() == [fit]
+        assert fit_name(fit) == fit
+        assert fit.strip(".")
+    assert not set('";\\/') & set(upload_name(name))
+
+
+async def test_memory_stays_flat_for_a_fifty_megabyte_upload(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """Neither download nor upload holds the file in memory."""
+    before = resident()
+    await send_step(bot, fetcher, CHAT, SendFile("document", f"{desk}/{49 * 2**20}", "a.bin"))
+    assert sent(telegram) == [("sendDocument", [("a.bin", 49 * 2**20)])]
+    assert resident() - before < 20 * 2**20
+
+
+async def test_a_thousand_calls_take_a_moment(session: aiohttp.ClientSession) -> None:
+    """The transport is not what limits sending: 30 calls a second are Telegram's limit, hundreds are ours."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"ok":true,"result":true}')
+
+    async with wire(talk) as url:
+        bot = open_bot("1:t", url, session)
+
+        async def lane() -> None:
+            for _ in range(50):
+                await call(bot, "sendMessage", {"chat_id": 1, "text": "hello"})
+
+        began = time.perf_counter()
+        await asyncio.gather(*(lane() for _ in range(20)))
+        assert time.perf_counter() - began < 5
+        await session.close()
