@@ -108,15 +108,13 @@ class TelegramFiles:
 
         Raises what `resolve` raises. A remembered path that Telegram has dropped meanwhile is asked for once more.
         """
-        response = await self._get(await self.resolve(file_id), span)
+        file, response = await self._get(file_id, span)
         if response.status in _GONE:
             response.close()
-            self._paths.pop(file_id, None)
-            response = await self._get(await self.resolve(file_id), span)
+            file, response = await self._get(file_id, span)
         async with response:
             _check(response)
-            _, file = self._paths.get(file_id, (0.0, None))
-            yield OpenFile(response, span, file.size if file else None)
+            yield OpenFile(response, span, file.size)
 
     async def _ask(self, file_id: str) -> RemoteFile:
         try:
@@ -131,15 +129,19 @@ class TelegramFiles:
         size = answer.get("file_size")
         return RemoteFile(path, size if isinstance(size, int) and size >= 0 else None)
 
-    async def _get(self, file: RemoteFile, span: Span | None) -> aiohttp.ClientResponse:
+    async def _get(self, file_id: str, span: Span | None) -> tuple[RemoteFile, aiohttp.ClientResponse]:
+        file = await self.resolve(file_id)
         headers = {"Accept-Encoding": "identity"}
         if span is not None:
             headers["Range"] = f"bytes={span.first}-{span.last}"
         url = URL(f"{self._bot.base_file_url}/{quote(file.path)}", encoded=True)
         try:
-            return await self._session.get(url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+            response = await self._session.get(url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"Telegram's files could not be reached ({type(error).__name__})") from None
+        if response.status in _GONE:
+            self._paths.pop(file_id, None)
+        return file, response
 
 
 def _check(response: aiohttp.ClientResponse) -> None:
