@@ -117,7 +117,7 @@ async def _pour(upstream: OpenFile, response: web.StreamResponse) -> bool:
                 async with asyncio.timeout(SLOWEST_WRITE):
                     await response.write(chunk)
     except (RelayError, ConnectionError, TimeoutError) as error:
-        log.info("media.broken_off", reason=type(error).__name__)
+        log.info("media.broken_off", reason=str(error) or type(error).__name__)
         return False
     return True
 

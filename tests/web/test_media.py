@@ -342,6 +342,15 @@ async def test_a_dead_link_is_renewed_once(desk: Desk, monkeypatch: pytest.Monke
     assert asked() > 4
 
 
+@pytest.mark.parametrize("result", [{}, {"file_path": "/etc/passwd"}, {"file_path": "a/../../b"}, {"file_path": 1}, []])
+async def test_an_odd_path_is_not_followed(desk: Desk, result: object) -> None:
+    """What Telegram tells as a path must be one below the bot's own; anything else is an outage."""
+    path = desk.keep()
+    desk.telegram.faults.answer_next(200, payload={"ok": True, "result": result}, on="getFile")
+    async with desk.get(path) as answer:
+        assert answer.status == 503
+
+
 async def test_the_memory_for_paths_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The path longest unused is forgotten first."""
     monkeypatch.setattr(files_module, "MAX_PATHS", 2)
