@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from relay.errors import NotAccepted, Unavailable, Uncertain
@@ -42,7 +43,7 @@ class KitClient:
         self._keeper = TokenKeeper(
             self._call, login_request(domain, api_token, channel_uuid), api_token=api_token, now=now
         )
-        self._headers: Mapping[str, str] = {}
+        self._headers: Mapping[str, str] = CIMultiDict()
         self._headers_of: Tokens | None = None
         self._last_error: str | None = None
 
@@ -90,7 +91,7 @@ class KitClient:
 
     async def _post_event(self, tokens: Tokens, body: bytes) -> None:
         if tokens is not self._headers_of:
-            self._headers = {**_COMMON_HEADERS, **send_headers(tokens.access)}
+            self._headers = CIMultiDict({**_COMMON_HEADERS, **send_headers(tokens.access)})
             self._headers_of = tokens
         status, headers, answer = await self._exchange(self._send_url, self._headers, body, self._send_timeout)
         read_answer(status, headers, answer, now=time.time(), secrets=(tokens.access,))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
 
 import structlog
 
@@ -35,7 +36,7 @@ class TokenKeeper:
     ) -> None:
         self._call = call
         self._login = login
-        self._api_token = api_token
+        self._login_secrets = (api_token, quote(api_token, safe=""))
         self._now = now
         self._lock = asyncio.Lock()
         self._tokens: Tokens | None = None
@@ -109,7 +110,7 @@ class TokenKeeper:
         if self._login_failure is not None and remaining > 0:
             raise _again(self._login_failure, retry_after=remaining)
         try:
-            tokens = await self._ask(self._login, (self._api_token,))
+            tokens = await self._ask(self._login, self._login_secrets)
         except Throttled as error:
             self._bar_logins(error, error.retry_after)
             raise

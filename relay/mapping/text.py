@@ -11,7 +11,7 @@ from telegram import MessageEntity
 _CLUSTER = regex.compile(r"\X")
 _SENTENCE_END = regex.compile(r"""[.!?\u2026\u3002\uff01\uff1f][\p{Pe}\p{Pf}"']*$""")
 _IDEOGRAPHIC_ENDS = frozenset("\u3002\uff01\uff1f")  #: After these no white space follows.
-_QUOTES = frozenset({"blockquote", "expandable_blockquote"})
+_MARKED = frozenset({"text_link", "blockquote", "expandable_blockquote"})
 
 
 def clean(text: object) -> str:
@@ -34,7 +34,7 @@ def units(text: str) -> int:
 
 def render(text: str, entities: Sequence[MessageEntity]) -> str:
     """The text as it reads without formatting: `label (URL)` for a hidden link, quoted lines behind `> `."""
-    marked = [entity for entity in entities if entity.type == "text_link" or entity.type in _QUOTES]
+    marked = [entity for entity in entities if entity.type in _MARKED and _has_place(entity)]
     if not marked:
         return text
     index_at = _indexer(text)
@@ -77,6 +77,11 @@ def split(text: str, limit: int) -> list[str]:
         parts.append("".join(clusters[start:last]))
         start = end
     return parts
+
+
+def _has_place(entity: MessageEntity) -> bool:
+    # PTB takes what stands in the JSON.
+    return isinstance(entity.offset, int) and isinstance(entity.length, int)
 
 
 def _indexer(text: str) -> Callable[[int], int]:

@@ -1,0 +1,285 @@
+"""Only a signed, readable event gets in, and nothing that a stranger sends makes the reader stumble."""
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.kit.models import CloseConversationEvent, MediaItem, OtherEvent, OtherItem, SendMessageEvent
+from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, SignedEvent, read_event
+from relay.kit.signature import sign, sign_channel_test
+from tests.kit.length_extension import extend
+
+SALT, TOKEN = "S3cr3t-salt", "api-token-1"
+SAMPLES = Path(__file__).parent.parent / "samples" / "kit"
+SIGNATURES: dict[str, str] = json.loads((SAMPLES / "signatures.json").read_text())
+NAMES = sorted(path.stem for path in SAMPLES.glob("*.json") if path.stem != "signatures")
+
+
+def read(body: bytes, authorization: bytes | None) -> Callback:
+    return read_event(authorization, body, salt=SALT, token=TOKEN)
+
+
+def read_signed(**changes: Any) -> Any:
+    """Read an event with the given changes, rightly signed."""
+    raw = {
+        "client_data": {"client_id": "7"},
+        "event_id": "e1",
+        "event_type": "send_message",
+        "event_data": {"message": {"message_id": "m", "text": "hello"}},
+        **changes,
+    }
+    callback = read(json.dumps(raw).encode(), sign(SALT, TOKEN, raw["event_id"]).encode())
+    assert isinstance(callback, SignedEvent)
+    return callback.event
+
+
+def read_items(*items: object) -> list[Any]:
+    event = read_signed(event_data={"message": {"payload": list(items)}})
+    return list(event.event_data.message.payload)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sample_is_read_with_its_signature(name: str) -> None:
+    """Each recorded callback is an event of its kind, for the client that it names."""
+    callback = read((SAMPLES / f"{name}.json").read_bytes(), SIGNATURES[name].encode())
+    assert isinstance(callback, SignedEvent)
+    assert callback.form == "plain"
+    assert isinstance(callback.event, CloseConversationEvent if name.startswith("close") else SendMessageEvent)
+    assert callback.event.client_data.client_id == "107804195"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_sample_is_read_with_another_signature(name: str) -> None:
+    """No signature, another event's and the channel test's are all refused."""
+    body = (SAMPLES / f"{name}.json").read_bytes()
+    others = {signature for other, signature in SIGNATURES.items() if other != name}
+    for header in (None, b"", *(signature.encode() for signature in others)):
+        with pytest.raises(BadSignature):
+            read(body, header)
+
+
+def test_a_length_extended_event_id_is_refused() -> None:
+    """The forged pair is right as far as MD5 goes, and still opens nothing: the event id's alphabet is too small."""
+    seen = "evt-text-0001"
+    prefix = f"{SALT}:{TOKEN}:".encode()
+    appended, digest = extend(SIGNATURES["text"], len(prefix) + len(seen), b"-forged")
+    forged = seen.encode() + appended
+    assert hashlib.md5(prefix + forged, usedforsecurity=False).hexdigest() == digest
+    body = json.dumps({"event_id": forged.decode("latin-1"), "event_type": "send_message"})
+    with pytest.raises(BadEvent):
+        read(body.encode(), digest.encode())
+
+
+def test_the_test_signature_extended_is_refused() -> None:
+    """Nor can the channel test's signature be stretched into one for an event."""
+    prefix = f"{SALT}:{TOKEN}".encode()
+    appended, digest = extend(SIGNATURES["_channel_test"], len(prefix), b":evt-1")
+    for event_id in (appended.decode("latin-1"), appended[1:].decode("latin-1"), "evt-1"):
+        with pytest.raises((BadEvent, BadSignature)):
+            read(json.dumps({"event_id": event_id, "event_type": "send_message"}).encode(), digest.encode())
+
+
+@pytest.mark.parametrize("event_id", ["", "a b", "a\n", "ä", "a/b", "x" * 129, "\0", "\ud800", 5, 1.5, True, [], {}])
+def test_event_ids_of_another_alphabet_are_refused(event_id: object) -> None:
+    """An event id is 1 to 128 characters of a small alphabet, to the very end of the string, or it is none."""
+    header = sign(SALT, TOKEN, str(event_id)).encode()
+    with pytest.raises(BadEvent):
+        read(json.dumps({"event_id": event_id, "event_type": "x"}).encode(), header)
+
+
+TEST_SIGNATURE = sign_channel_test(SALT, TOKEN).encode()
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b"\r\n"])
+@pytest.mark.parametrize(("header", "signed"), [(None, False), (b"nonsense", False), (TEST_SIGNATURE, True)])
+def test_an_empty_request_is_the_channel_test(body: bytes, header: bytes | None, *, signed: bool) -> None:
+    """It is answered even unsigned: when the channel is created, its salt cannot be known here yet."""
+    assert read(body, header) == ChannelTest(signed=signed)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"test": 1}', b'{"event_id": null, "event_type": null}'])
+def test_a_signed_test_may_have_a_body(body: bytes) -> None:
+    """With the test signature, a body without an event is a channel test."""
+    assert read(body, TEST_SIGNATURE) == ChannelTest(signed=True)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"test": 1}', b'{"event_type": "send_message"}', b'{"event_id": null}'])
+def test_an_unsigned_body_without_event_is_refused(body: bytes) -> None:
+    """A body must be signed, as a test or as an event."""
+    with pytest.raises(BadSignature):
+        read(body, None)
+
+
+def test_the_test_signature_opens_no_event() -> None:
+    """Whatever of an event a body holds, the channel test's signature doesn't authorise it."""
+    for body in (
+        b'{"event_type": "send_message"}',
+        b'{"event_type": "send_message", "event_id": "e"}',
+        b'{"event_id":"e"}',
+    ):
+        with pytest.raises(BadSignature):
+            read(body, TEST_SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x",
+        b"{",
+        b"null",
+        b"5",
+        b'"text"',
+        b"[]",
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'{"event_id": "e1", "a": NaN}',
+        b'{"event_id": "e1", "a": -Infinity}',
+        b'{"event_id": "e1", "a": ' + b"9" * 100_000 + b"}",
+        b'{"event_id": "e1", "event_id": "e1"}',
+        b'{"event_id": "e1", "event_data": {"message": 1, "message": 2}}',
+        b'\xef\xbb\xbf{"event_id": "e1"}',
+        '{"event_id": "e1"}'.encode("utf-16"),
+        b'{"event_id": "\xff"}',
+        b"event_id=e1",
+    ],
+    ids=lambda body: repr(body[:40]),
+)
+def test_what_is_not_strict_json_is_a_bad_event(body: bytes) -> None:
+    """Broken, deep, doubled or strangely encoded JSON is refused; it never raises anything else."""
+    with pytest.raises(BadEvent):
+        read(body, sign(SALT, TOKEN, "e1").encode())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event_type": None},
+        {"event_type": 5},
+        {"client_data": None},
+        {"client_data": {}},
+        {"client_data": {"client_id": ""}},
+        {"client_data": {"client_id": "x" * 257}},
+        {"client_data": {"client_id": ["7"]}},
+        {"event_data": None},
+        {"event_data": "x"},
+        {"event_data": {"message": "x"}},
+        {"event_data": {"message": {"text": 5}}},
+        {"event_data": {"message": {"text": "x" * 100_001}}},
+        {"event_data": {"message": {"payload": "x"}}},
+        {"event_data": {"message": {"payload": ["x"]}}},
+        {"event_data": {"message": {"payload": [None]}}},
+        {"event_data": {"message": {"payload": [{"type": "photo", "file_url": 5}]}}},
+        {"event_data": {"message": {"payload": [{"type": "photo", "file_url": "x" * 9000}]}}},
+        {"event_data": {"message": {"payload": [{"type": "x"}] * 101}}},
+        {"event_data": {"message": {"payload": [{"type": "location", "latitude": "up", "longitude": 1}]}}},
+        {"event_data": {"message": {"payload": [{"type": "location", "latitude": 10**400, "longitude": 1}]}}},
+        {"event_data": {"message": {"text": "x"}, "sender_data": {"sender_id": 2**63}}},
+    ],
+    ids=str,
+)
+def test_wrong_types_and_sizes_are_a_bad_event(changes: dict[str, Any]) -> None:
+    """A signed body that does not fit the model is refused in words that hold nothing of it."""
+    with pytest.raises(BadEvent) as caught:
+        read_signed(**changes)
+    assert "xxx" not in str(caught.value)
+
+
+@pytest.mark.parametrize("message", [None, [], {}, {"text": None, "payload": None}, {"text": ""}, {"payload": []}])
+def test_a_message_may_be_empty(message: object) -> None:
+    """Text and payload may be null, absent or empty, each on its own and both together."""
+    assert isinstance(read_signed(event_data={"message": message}), SendMessageEvent)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """What Kit adds tomorrow costs no message today."""
+    event = read_signed(new=1, event_data={"new": {}, "message": {"text": "hi", "new": []}, "sender_data": {"new": 1}})
+    assert event.event_data.message.text == "hi"
+
+
+def test_unknown_event_types_are_events_too() -> None:
+    """An event of an unknown type is read by id and type, whatever else it holds."""
+    assert read_signed(event_type="agent_typing", event_data=5, client_data=None) == OtherEvent(
+        event_id="e1", event_type="agent_typing"
+    )
+
+
+def test_unknown_payload_types_keep_their_name() -> None:
+    """What we cannot use is kept by its type, so that it can be skipped aloud; the rest of the message survives."""
+    items = read_items(
+        {"type": "telegram_inline_keyboard_markup", "inline_keyboard": [[]]},
+        {"type": "photo"},
+        {"type": "video", "file_url": ""},
+        {"type": "location", "latitude": 1},
+        {"type": "contact", "name": ""},
+        {"no": "type"},
+        {"type": ["photo"]},
+        {"type": "photo", "file_url": "https://f.example/a.png"},
+    )
+    assert [item.type for item in items if isinstance(item, OtherItem)] == [
+        "telegram_inline_keyboard_markup",
+        "photo",
+        "video",
+        "location",
+        "contact",
+        "untyped",
+        "untyped",
+    ]
+    assert items[-1] == MediaItem(type="photo", file_url="https://f.example/a.png")
+
+
+def test_url_stands_in_for_file_url() -> None:
+    """Kit's functions write `url` where the documentation has `file_url`, which wins when both are there."""
+    assert read_items({"type": "audio", "url": "https://f.example/a"})[0].file_url == "https://f.example/a"
+    assert read_items({"type": "audio", "url": "https://no", "file_url": "https://yes"})[0].file_url == "https://yes"
+
+
+def test_php_spells_empty_objects_as_lists() -> None:
+    """`[]` for an object without fields is read as none."""
+    assert read_signed(event_data={"message": {"text": "a"}, "sender_data": []}).event_data.sender_data is None
+    assert read_signed(event_type="close_conversation", event_data=[]).event_data is None
+
+
+def test_lone_surrogates_are_replaced() -> None:
+    """Half a character, which no database takes, becomes a visible replacement."""
+    event = read_signed(event_data={"message": {"text": "a\ud83db", "payload": [{"type": "\udc00"}]}})
+    assert event.event_data.message.text == "a\ufffdb"
+    assert event.event_data.message.payload[0].type == "\ufffd"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ("client_data", "client_id", "event_data", "message", "text", "payload", "type", "latitude", "sender_data")
+EVENTS = st.fixed_dictionaries(
+    {"event_id": st.just("e1")},
+    optional={
+        "event_type": st.sampled_from(["send_message", "close_conversation", "other"]) | JSON,
+        "client_data": st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=3) | JSON,
+        "event_data": st.dictionaries(
+            st.sampled_from(FIELDS), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=3) | JSON, max_size=3
+        ),
+    },
+)
+
+
+@given(raw=EVENTS)
+def test_any_signed_json_is_an_event_or_a_bad_one(raw: dict[str, Any]) -> None:
+    """Whatever a signed body holds, it is read or refused: no third way."""
+    with suppress(BadEvent):
+        assert isinstance(read(json.dumps(raw).encode(), sign(SALT, TOKEN, "e1").encode()), SignedEvent)
+
+
+@given(body=st.binary(max_size=200), header=st.none() | st.binary(max_size=50))
+def test_any_bytes_are_refused_calmly(body: bytes, header: bytes | None) -> None:
+    """Bytes from a stranger are refused as a bad event or a bad signature, or are the empty test."""
+    with suppress(BadEvent, BadSignature):
+        assert read(body, header) == ChannelTest(signed=False)
+        assert not body.strip()

@@ -1,0 +1,71 @@
+"""Names that strangers chose are made safe to show, to save and to quote."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.mapping.names import MAX_NAME, extension, file_name, mime_type
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("Rechnung Nº 5 (März).pdf", "Rechnung Nº 5 (März).pdf"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("C:\\temp\\a.txt", "C:_temp_a.txt"),
+        (".htaccess", "htaccess"),
+        ("a\r\nSet-Cookie: b.txt", "aSet-Cookie: b.txt"),
+        ("\u202egpj.exe", "gpj.exe"),
+        ("\u2066x\u2069.pdf", "x.pdf"),
+        ("می\u200cشد.pdf", "می\u200cشد.pdf"),
+        ("  a.txt  ", "a.txt"),
+        ("", "fallback"),
+        ("...", "fallback"),
+        ("//", "fallback"),
+        ("\u202e", "fallback"),
+        (None, "fallback"),
+        (5, "fallback"),
+        ("x" * 200 + ".pdf", "x" * 116 + ".pdf"),
+        ("x" * 200, "x" * 120),
+        ("x." + "y" * 200, ("x." + "y" * 200)[:120]),
+    ],
+)
+def test_names_are_made_safe(raw: object, name: str) -> None:
+    """No path, no control or override character, at most 120 characters with the extension kept."""
+    assert file_name(raw, "fallback") == name
+
+
+@given(raw=st.text(st.characters(exclude_categories=[]), max_size=300))
+def test_any_name_becomes_a_safe_one(raw: str) -> None:
+    """Whatever stands in the name, the result is short, printable and no path."""
+    name = file_name(raw, "fallback")
+    assert 0 < len(name) <= MAX_NAME
+    assert not set("/\\\0\r\n") & set(name)
+    assert not name.startswith(".")
+    assert not {unicodedata.category(character) for character in name if character not in "\u200c\u200d"} & {"Cc", "Cf"}
+    assert name.encode()
+    assert file_name(name, "fallback") == name
+
+
+@pytest.mark.parametrize(
+    ("raw", "media_type"),
+    [
+        ("image/PNG", "image/png"),
+        ("application/vnd.ms-excel", "application/vnd.ms-excel"),
+        ("text/html\r\nX: y", "x/y"),
+        ("text/html; charset=utf-8", "x/y"),
+        ("nonsense", "x/y"),
+        ("", "x/y"),
+        (None, "x/y"),
+    ],
+)
+def test_media_types_can_stand_in_a_header(raw: object, media_type: str) -> None:
+    """What is no bare type/subtype is replaced."""
+    assert mime_type(raw, "x/y") == media_type
+
+
+def test_usual_types_have_their_extension() -> None:
+    """A known type gives its extension, an unknown one none."""
+    assert (extension("audio/ogg"), extension("application/x-unheard")) == (".ogg", "")

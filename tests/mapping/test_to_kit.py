@@ -1,0 +1,302 @@
+"""Every update becomes an event that Kit can take, or is declined for a written reason."""
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from telegram import Message, Update
+from telegram.constants import MessageAttachmentType, MessageType
+
+from relay.kit.models import MediaItem, SendEvent
+from relay.mapping.content import READERS
+from relay.mapping.placeholders import CIRCUMSTANCES, KINDS, WORDS
+from relay.mapping.to_kit import RELAY_NAMESPACE, KitContext, map_update
+from relay.mapping.updates import CARRIED, REASONS
+from relay.model import Accepted, ClientLink, Declined, Media, Outcome
+from tests.mapping.raw_updates import UPDATES
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "telegram"
+NAMES = sorted(path.stem for path in SAMPLES.glob("*.json"))
+MAP = "https://maps.google.com/?q="
+
+
+def raw_sample(name: str) -> dict[str, Any]:
+    raw: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text())
+    return raw
+
+
+def mapped(raw: dict[str, Any], **context: Any) -> Outcome:
+    numbers = count(1)
+    given_context = {"channel": "777", "public_url": "https://relay.example", **context}
+    return map_update(Update.de_json(raw, None), KitContext(new_media_id=lambda: f"id{next(numbers)}", **given_context))
+
+
+def event_of(outcome: Outcome) -> SendEvent:
+    """The event of an accepted update, valid by the strict model, and without a field too many."""
+    assert isinstance(outcome, Accepted)
+    assert outcome.draft.body.isascii()
+    event = SendEvent.model_validate_json(outcome.draft.body)
+    assert json.loads(event.to_json()) == json.loads(outcome.draft.body)
+    assert outcome.draft.direction == "to_kit"
+    assert event.client_data.client_id == outcome.draft.client_id
+    return event
+
+
+def private(**content: Any) -> dict[str, Any]:
+    person = {"id": 7, "first_name": "Ann"}
+    message = {"message_id": 3, "date": 1, "chat": {**person, "type": "private"}, "from": {**person, "is_bot": False}}
+    return {"update_id": 5, "message": {**message, **content}}
+
+
+TEXTS = {
+    "contact": "[contact] Ben Ott, +4915112345678",
+    "dice": "[dice] 🎯 6",
+    "document_too_large": "[document] backup.zip, 700.0 MB: too large to be passed on\nAll my logs",
+    "edited_text": "✏️ Where is my order №6?",
+    "forward": "Your parcel is on its way",
+    "location": f"[location] 55.751244, 37.618423 {MAP}55.751244,37.618423",
+    "location_live": f"[location] 55.75, 37.61 {MAP}55.75,37.61",
+    "location_live_end": f"✏️ [location] 55.77, 37.63 {MAP}55.77,37.63",
+    "no_last_name": "hi",
+    "paid_media": "[paid media]\nLook",
+    "pinned_message": "[pinned message]",
+    "poll": "[poll] Tea or coffee? Tea / Coffee",
+    "reply": "Yes, that one",
+    "rich_message": "[rich message]",
+    "sticker": "[sticker] 😂 HotCherry",
+    "story": "[story]",
+    "text": "Hello! Where is my order №5? 👋",
+    "text_entities": "👋 See this page (https://example.com/?a=1) and bold\n"
+    "They said:\n> first line\n> second 😀 line\nWhat now?",
+    "text_start": "/start spring-sale",
+    "venue": f"[venue] Café Puschkin, Tverskoy 26A, 55.751244, 37.618423 {MAP}55.751244,37.618423",
+    "write_access_allowed": "[write access allowed]",
+}
+#: Text, kind for Kit, file name, media type.
+FILES = {
+    "animation": (None, "video", "giphy.mp4", "video/mp4"),
+    "audio": ("Anna Keller \u2013 Prelude in C", "audio", "prelude.mp3", "audio/mpeg"),
+    "document": ("My invoice", "document", "Rechnung Nº 5 (März).pdf", "application/pdf"),
+    "document_nasty_name": (None, "document", "_.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),
+    "edited_photo": ("✏️", "photo", "photo-73.jpg", "image/jpeg"),
+    "live_photo": (None, "photo", "photo-47.jpg", "image/jpeg"),
+    "photo": (None, "photo", "photo-44.jpg", "image/jpeg"),
+    "photo_album": ("One of three", "photo", "photo-46.jpg", "image/jpeg"),
+    "photo_caption": (
+        "The box came like this, see photos (https://photos.example.com/42)",
+        "photo",
+        "photo-45.jpg",
+        "image/jpeg",
+    ),
+    "video": ("It makes this noise", "video", "IMG_0042.MOV", "video/quicktime"),
+    "video_note": (None, "video", "video-note-52.mp4", "video/mp4"),
+    "voice": (None, "audio", "voice-51.ogg", "audio/ogg"),
+}
+DECLINED = {
+    "blocked": "my_chat_member: whether the bot may write shows when it writes",
+    "business_message": "business_message: the relay is not connected to a Telegram Business account",
+    "callback_query": "callback_query: the relay shows no buttons",
+    "channel_post": "channel_post: a channel or group is not a customer",
+    "from_bot": "a message from a bot",
+    "group_joined": "my_chat_member: whether the bot may write shows when it writes",
+    "group_text": "not a private chat",
+    "location_live_step": "a step of a live location, not its end",
+    "reaction": "message_reaction: a reaction says nothing in words",
+    "unknown_update": "subscription: an unknown kind of update",
+}
+
+
+#: Fields of a message that were looked at and found to need no more than their name.
+PLACEHOLDERS = set(
+    """
+    boost_added channel_chat_created chat_background_set chat_owner_changed chat_owner_left chat_shared
+    checklist checklist_tasks_added checklist_tasks_done connected_website contact delete_chat_photo dice
+    direct_message_price_changed forum_topic_closed forum_topic_created forum_topic_edited
+    forum_topic_reopened game general_forum_topic_hidden general_forum_topic_unhidden gift gift_upgrade_sent
+    giveaway giveaway_completed giveaway_created giveaway_winners group_chat_created invoice left_chat_member
+    live_photo location managed_bot_created message_auto_delete_timer_changed migrate_from_chat_id
+    migrate_to_chat_id new_chat_members new_chat_photo new_chat_title paid_media paid_message_price_changed
+    passport_data pinned_message poll poll_option_added poll_option_deleted proximity_alert_triggered
+    refunded_payment sticker story successful_payment suggested_post_approval_failed suggested_post_approved
+    suggested_post_declined suggested_post_paid suggested_post_refunded supergroup_chat_created unique_gift
+    users_shared venue video_chat_ended video_chat_participants_invited video_chat_scheduled
+    video_chat_started web_app_data write_access_allowed
+    """.split()  # noqa: SIM905 -- sixty quoted names would fill the screen
+)
+
+
+def test_every_sample_has_its_expectation() -> None:
+    """No recorded update goes without a test."""
+    assert sorted([*TEXTS, *FILES, *DECLINED]) == NAMES
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_words_become_text(name: str) -> None:
+    """Text reads as it looked; a kind without a reader is named, with its words."""
+    outcome = mapped(raw_sample(name))
+    message = event_of(outcome).event_data.message
+    assert (message.text, message.payload) == (TEXTS[name], None)
+    assert isinstance(outcome, Accepted)
+    assert outcome.media == ()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_become_links(name: str) -> None:
+    """A file becomes one payload item whose link ends in its name, and a capability that opens it."""
+    text, kind, file_name, media_type = FILES[name]
+    outcome = mapped(raw_sample(name))
+    message = event_of(outcome).event_data.message
+    assert message.text == text
+    assert message.payload is not None
+    (item,) = message.payload
+    assert isinstance(item, MediaItem)
+    assert item.type == kind
+    assert item.file_name == file_name
+    head, _, tail = item.file_url.rpartition("/")
+    assert (head, unquote(tail)) == ("https://relay.example/media/id1", file_name)
+    assert isinstance(outcome, Accepted)
+    (media,) = outcome.media
+    assert (media.id, media.name, media.mime_type) == ("id1", file_name, media_type)
+
+
+@pytest.mark.parametrize("name", DECLINED)
+def test_the_rest_is_declined_aloud(name: str) -> None:
+    """What is no customer's message has a written reason that names it."""
+    assert mapped(raw_sample(name)) == Declined(DECLINED[name])
+
+
+def test_an_event_is_what_kit_documents() -> None:
+    """The whole body, field by field, for a plain text."""
+    outcome = mapped(raw_sample("text"))
+    assert isinstance(outcome, Accepted)
+    assert outcome.link == ClientLink("107804195", 107804195)
+    assert json.loads(outcome.draft.body) == {
+        "client_data": {
+            "client_id": "107804195",
+            "client_display_name": "Anna Keller",
+            "client_language": "de",
+        },
+        "event_id": "f07803f6-5ce6-506a-8901-900fb22bafb3",
+        "event_type": "send_message",
+        "event_data": {"message": {"message_id": "41", "text": "Hello! Where is my order №5? 👋"}},
+    }
+
+
+def test_the_namespace_never_changes() -> None:
+    """Another namespace would give every stored update a new event id."""
+    assert str(RELAY_NAMESPACE) == "e1fb4162-f2ad-4ce2-a55c-9a5d90eee1ad"
+
+
+def test_ids_are_derived_and_never_drawn() -> None:
+    """A retry is the same event; another update or another bot is another one; an edit is another message."""
+    text = raw_sample("text")
+    ids = [
+        event_of(mapped(raw, channel=channel)).event_id
+        for raw, channel in ((text, "777"), (text, "777"), (text, "778"), ({**text, "update_id": 1}, "777"))
+    ]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert event_of(mapped(raw_sample("edited_text"))).event_data.message.message_id == "72.edit.863201032"
+
+
+@pytest.mark.parametrize(
+    ("person", "name"),
+    [
+        ({"first_name": "Ann", "last_name": "Lee"}, "Ann Lee"),
+        ({"first_name": "Ann"}, "Ann"),
+        ({"first_name": "", "last_name": "Lee"}, "Lee"),
+        ({"first_name": " ", "username": "lee"}, "@lee"),
+        ({"first_name": ""}, None),
+        ({"first_name": "a\ud83d\0"}, "a\ufffd"),
+    ],
+)
+def test_a_customer_is_called_by_name(person: dict[str, Any], name: str | None) -> None:
+    """The full name, else the user name, else nothing: what is unknown is left out."""
+    raw = private(text="hi")
+    raw["message"]["from"] = {"id": 7, "is_bot": False, **person}
+    data = event_of(mapped(raw)).client_data
+    assert (data.client_display_name, data.client_language) == (name, None)
+
+
+def test_a_message_without_a_sender_is_the_chats() -> None:
+    """In a private chat the chat itself tells who writes."""
+    raw = private(text="hi")
+    del raw["message"]["from"]
+    assert event_of(mapped(raw)).client_data.client_display_name == "Ann"
+
+
+@pytest.mark.parametrize(("size", "passed"), [(None, True), (100, True), (101, False), (2**70, True)])
+def test_a_file_over_the_limit_is_named_instead(size: int | None, *, passed: bool) -> None:
+    """What Telegram won't let us download is told in words; a size that nobody knows is tried."""
+    document = {"file_id": "f", "file_unique_id": "u", "file_name": "a.bin", "file_size": size}
+    outcome = mapped(private(document=document), download_limit=100)
+    message = event_of(outcome).event_data.message
+    assert isinstance(outcome, Accepted)
+    assert (len(outcome.media), bool(message.payload)) == (passed, passed)
+    if passed:
+        assert outcome.media == (Media("id1", "f", "a.bin", "application/octet-stream", size if size == 100 else None),)
+    else:
+        assert message.text == "[document] a.bin, 0.0 MB: too large to be passed on"
+
+
+def test_the_largest_photo_is_taken() -> None:
+    """Telegram offers several sizes, in no promised order."""
+    sizes = [{"file_id": f"f{side}", "file_unique_id": "u", "width": side, "height": side} for side in (9, 90, 30)]
+    outcome = mapped(private(photo=sizes))
+    assert isinstance(outcome, Accepted)
+    assert outcome.media[0].file_id == "f90"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({}, "[empty message]"),
+        ({"text": "\0"}, "[text]"),
+        ({"photo": [{"file_id": "", "file_unique_id": "u", "width": 1, "height": 1}], "caption": "x"}, "x"),
+        ({"new_kind": 1, "another_kind": {}}, "[another kind, new kind]"),
+        ({"caption": "words", "new_kind": 1}, "[new kind]\nwords"),
+        ({"new_chat_title": "T"}, "[new chat title]"),
+    ],
+)
+def test_no_message_is_silent(content: dict[str, Any], text: str) -> None:
+    """Whatever a message lacks, Kit is told that there was one."""
+    assert event_of(mapped(private(**content))).event_data.message.text == text
+
+
+def test_every_kind_of_attachment_is_named() -> None:
+    """Each kind on python-telegram-bot's own lists has a reader or is named by a placeholder."""
+    readers = {field for field, _ in READERS}
+    listed = {kind.value for kind in (*MessageAttachmentType, *MessageType)}
+    assert listed <= readers | set(KINDS) | CIRCUMSTANCES
+    assert set(WORDS) <= set(KINDS)
+    assert readers <= set(KINDS)
+
+
+def test_a_new_field_of_a_message_asks_for_a_decision() -> None:
+    """When a newer python-telegram-bot adds a field, someone decides: a reader, a placeholder or a circumstance."""
+    readers = {field for field, _ in READERS}
+    assert not set(KINDS) & CIRCUMSTANCES
+    assert set(Message.__slots__) == readers | PLACEHOLDERS | CIRCUMSTANCES
+
+
+def test_every_field_of_an_update_is_carried_or_has_a_reason() -> None:
+    """When a newer python-telegram-bot adds a kind of update, someone writes down what becomes of it."""
+    fields = {field for field in Update.__slots__ if not field.startswith("_")} - {"update_id"}
+    assert fields == CARRIED | set(REASONS)
+    assert set(Update.ALL_TYPES) == fields
+
+
+@settings(max_examples=400)
+@given(raw=UPDATES)
+def test_any_update_is_an_event_or_declined(raw: dict[str, Any]) -> None:
+    """Whatever PTB parses, however odd its values, becomes a valid event or a written reason."""
+    outcome = mapped(raw)
+    if isinstance(outcome, Declined):
+        assert outcome.reason.encode()
+        return
+    event = event_of(outcome)
+    assert (event.event_data.message.text or "").strip() or event.event_data.message.payload
