@@ -265,6 +265,27 @@ async def test_where_nobody_listens_nothing_was_sent(clock: Clock) -> None:
         assert type(caught.value) is Unavailable
 
 
+async def test_waiting_for_a_free_connection_is_no_uncertainty(kit: Kit, clock: Clock) -> None:
+    """An event that never got a connection was surely not sent."""
+    busy = asyncio.Event()
+
+    async def hold(_: web.Request) -> web.StreamResponse:
+        busy.set()
+        return await stay_silent(_)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        client = KitClient(session, kit.base_url, DOMAIN, API_TOKEN, CHANNEL, now=clock, timeout=1.5)
+        await client.login()
+        kit.next_send.append(hold)
+        first = asyncio.create_task(client.send(EVENT))
+        await busy.wait()
+        with pytest.raises(Unavailable) as caught:
+            await client.send(EVENT)
+        assert type(caught.value) is Unavailable
+        with pytest.raises(Uncertain):
+            await first
+
+
 async def test_no_error_tells_a_secret(kit: Kit, clock: Clock) -> None:
     """Neither the API token nor an access token stands in an error or its printed chain, even when Kit echoes them."""
     echo = f"bad {API_TOKEN} in ?access_token={quote(API_TOKEN)}"

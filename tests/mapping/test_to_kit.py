@@ -260,6 +260,19 @@ def test_the_largest_photo_is_taken() -> None:
         ({"new_kind": 1, "another_kind": {}}, "[another kind, new kind]"),
         ({"caption": "words", "new_kind": 1}, "[new kind]\nwords"),
         ({"new_chat_title": "T"}, "[new chat title]"),
+        ({"game": {"title": "Chess", "description": "by mail", "photo": []}}, "[game] Chess: by mail"),
+        (
+            {
+                "invoice": {
+                    "title": "Tea",
+                    "description": "",
+                    "start_parameter": "",
+                    "currency": "EUR",
+                    "total_amount": 1,
+                }
+            },
+            "[invoice] Tea",
+        ),
     ],
 )
 def test_no_message_is_silent(content: dict[str, Any], text: str) -> None:
