@@ -23,7 +23,7 @@ from relay.model import Direction
 from relay.policy import back_off
 from relay.settings import Settings
 from relay.store.store import Store, open_store
-from relay.telegram.api import open_bot
+from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
 from relay.telegram.polling import Poller
@@ -109,6 +109,7 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
             "to_kit": carrying.to_kit(kit),
             "to_telegram": carrying.to_telegram(
                 partial(send_step, bot, fetcher),
+                partial(call, bot, "getMe", {}),
                 rate=settings.telegram_rate_limit,
                 chat_rate=settings.telegram_chat_rate_limit,
             ),

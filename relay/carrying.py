@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from relay.courier import Attempt, Carry
-from relay.errors import NotAccepted
+from relay.errors import Down, NotAccepted, Uncertain
 from relay.kit.client import KitClient
 from relay.policy import Pace
 from relay.steps import Step, load_steps
@@ -17,6 +17,8 @@ _ALL_CHATS: Final = 0
 
 #: Does one step in a chat. Raises RelayError.
 DoStep = Callable[[int, Step], Awaitable[None]]
+#: A harmless question that Telegram answers when it is there. Raises RelayError.
+Probe = Callable[[], Awaitable[object]]
 
 
 def to_kit(kit: KitClient) -> Carry:
@@ -29,7 +31,7 @@ def to_kit(kit: KitClient) -> Carry:
     return carry
 
 
-def to_telegram(do_step: DoStep, *, rate: float, chat_rate: float) -> Carry:
+def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes."""
     pace, chat_pace = Pace(rate, _BURST), Pace(chat_rate, _CHAT_BURST)
 
@@ -37,6 +39,8 @@ def to_telegram(do_step: DoStep, *, rate: float, chat_rate: float) -> Carry:
         chat_id = attempt.delivery.chat_id
         if chat_id is None:
             raise NotAccepted("the chat of this client is not known any more")
+        if attempt.delivery.uncertain:
+            await _make_sure(probe)
         steps = load_steps(attempt.delivery.body)
         for done, step in enumerate(steps):
             if done < attempt.delivery.steps_done:
@@ -51,3 +55,11 @@ def to_telegram(do_step: DoStep, *, rate: float, chat_rate: float) -> Carry:
         return True
 
     return carry
+
+
+async def _make_sure(probe: Probe) -> None:
+    """Raise Down unless Telegram answers: the one repeat of a call is not to be spent on an outage."""
+    try:
+        await probe()
+    except Uncertain as error:
+        raise Down(str(error)) from None

@@ -25,8 +25,8 @@ from telegram.error import (
 )
 from telegram.request import BaseRequest
 
-from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
-from relay.telegram.request import AiohttpRequest, FloodWait
+from relay.errors import Down, NotAccepted, Throttled, Unavailable, Uncertain
+from relay.telegram.request import AiohttpRequest, FloodWait, NotReached
 
 _CAPITAL: Final = re.compile("(?=[A-Z])")
 
@@ -47,7 +47,7 @@ class PolledElsewhere(Unavailable):
     """409: another instance polls this bot, or a webhook is set."""
 
 
-class TokenRefused(Unavailable):
+class TokenRefused(Down):
     """Telegram does not know this token (any more). Only the operator can help."""
 
 
@@ -103,7 +103,7 @@ def translated() -> Iterator[None]:
         raise _translate(error) from None
 
 
-def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: PLR0911 - one per kind of error
+def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901, PLR0911 - one per kind of error
     # The order matters: BadRequest and TimedOut are NetworkErrors.
     match error:
         case FloodWait(seconds=seconds):
@@ -122,6 +122,8 @@ def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: PLR0
             return PolledElsewhere("another instance polls this bot")
         case TimedOut():
             return Uncertain(f"Telegram: {error.message}")
+        case NotReached():
+            return Down(f"Telegram: {error.message}")
         case NetworkError():
             return Unavailable(f"Telegram: {error.message}")
         case _:

@@ -18,7 +18,7 @@ import structlog
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from relay.errors import NotAccepted, Unavailable
+from relay.errors import NotAccepted, SourceUnavailable
 from relay.telegram.guard import ForbiddenAddressError, public_socket
 
 MAX_REDIRECTS: Final = 3
@@ -77,8 +77,8 @@ class FileFetcher:
     async def fetch(self, url: str) -> AsyncIterator[FetchedFile]:
         """Download to a file that only we may read, and delete it afterwards.
 
-        Raises NotAccepted when the URL, its host, its answer (4xx) or its size is refused; Unavailable when it may work
-        later. Their texts name the host at most, never path or query: those may hold a signature.
+        Raises NotAccepted when the URL, its host, its answer (4xx) or its size is refused; SourceUnavailable when it
+        may work later. Their texts name the host at most, never path or query: those may hold a signature.
         """
         target = _parse(url)
         path = None
@@ -88,7 +88,7 @@ class FileFetcher:
                     path = Path(file.name)
                     size, content_type = await self._download(target, file)
             except OSError as error:
-                raise Unavailable(f"the file could not be stored ({type(error).__name__})") from None
+                raise SourceUnavailable(f"the file could not be stored ({type(error).__name__})") from None
             yield FetchedFile(path, size, content_type)
         finally:
             if path is not None:
@@ -103,7 +103,7 @@ class FileFetcher:
                             return await self._save(response, file), response.headers.get("Content-Type", "")
                         target = _next_hop(target, response)
         except TimeoutError:
-            raise Unavailable(f"{_host(target)} took too long to send the file") from None
+            raise SourceUnavailable(f"{_host(target)} took too long to send the file") from None
         raise NotAccepted(f"{_host(target)} redirects too often")
 
     @asynccontextmanager
@@ -118,18 +118,18 @@ class FileFetcher:
             if isinstance(error.__cause__, ForbiddenAddressError):
                 log.warning("file.refused", host=_host(url), reason="not a public address")
                 raise NotAccepted(f"{_host(url)} is not on the public internet") from None
-            raise Unavailable(f"{_host(url)} could not be reached") from None
+            raise SourceUnavailable(f"{_host(url)} could not be reached") from None
         except aiohttp.ConnectionTimeoutError:
-            raise Unavailable(f"{_host(url)} could not be reached") from None
+            raise SourceUnavailable(f"{_host(url)} could not be reached") from None
         except (aiohttp.InvalidURL, ValueError):
             raise NotAccepted("the file's link is not a usable URL") from None
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise Unavailable(f"{_host(url)} broke off ({type(error).__name__})") from None
+            raise SourceUnavailable(f"{_host(url)} broke off ({type(error).__name__})") from None
 
     async def _save(self, response: aiohttp.ClientResponse, file: IO[bytes]) -> int:
         host = _host(response.url)
         if response.status >= 500 or response.status in _AGAIN_LATER:
-            raise Unavailable(f"{host} answered {response.status} for the file")
+            raise SourceUnavailable(f"{host} answered {response.status} for the file")
         if response.status != 200:
             raise NotAccepted(f"{host} answered {response.status} for the file")
         size = response.content_length or 0

@@ -1,7 +1,7 @@
 """PTB's transport, on aiohttp: one connection pool, uploads streamed from disk, errors told apart by phase.
 
 Whoever may repeat a `sendMessage` must know whether Telegram can have seen the first one, since the Bot API has no
-idempotency key. So errors before the request was sent are `NetworkError`, and all later ones `TimedOut`, which here
+idempotency key. So errors before the request was sent are `NotReached`, and all later ones `TimedOut`, which here
 means "outcome unknown". No error text and no log line holds a URL, because a Bot API URL holds the token.
 """
 
@@ -44,6 +44,10 @@ def open_session() -> aiohttp.ClientSession:
     how many those are is the callers' business, and a call that waits for a slot would look like a slow Telegram.
     """
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+
+
+class NotReached(NetworkError):
+    """No connection: the request was never sent."""
 
 
 class FloodWait(TelegramError):
@@ -116,7 +120,7 @@ class AiohttpRequest(BaseRequest):
             ) as response:
                 status, payload = response.status, await _read(response)
         except _BEFORE_SENDING as error:
-            raise NetworkError(f"Telegram could not be reached ({type(error).__name__})") from None
+            raise NotReached(f"Telegram could not be reached ({type(error).__name__})") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TimedOut(f"the answer was lost ({type(error).__name__})") from None
         if 200 <= status < 300:

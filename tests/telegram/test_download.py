@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
-from relay.errors import NotAccepted, RelayError, Unavailable
+from relay.errors import NotAccepted, RelayError, SourceUnavailable
 from relay.telegram.download import CHUNK, FileFetcher
 from relay.telegram.guard import ForbiddenAddressError, is_public, public_socket
 from tests.telegram.wires import Talk, closed_port, read_request, resident, wire
@@ -164,7 +164,7 @@ async def test_no_hostile_url_is_connected_to(tmp_path: Path) -> None:
 async def test_the_counting_socket_does_count(tmp_path: Path) -> None:
     """The test above would see a connection: a trusted host's arrives at the same socket."""
     async with counting() as (port, visitors), fetcher(tmp_path, frozenset({"127.0.0.1"})) as files:
-        with pytest.raises(Unavailable):
+        with pytest.raises(SourceUnavailable):
             async with files.fetch(f"http://127.0.0.1:{port}/"):
                 pass
         assert visitors
@@ -272,7 +272,7 @@ async def test_a_fourth_redirect_is_one_too_many(tmp_path: Path) -> None:
     ("status", "expected"),
     [
         *((404, NotAccepted), (403, NotAccepted), (410, NotAccepted), (204, NotAccepted), (304, NotAccepted)),
-        *((500, Unavailable), (503, Unavailable), (429, Unavailable), (408, Unavailable)),
+        *((500, SourceUnavailable), (503, SourceUnavailable), (429, SourceUnavailable), (408, SourceUnavailable)),
     ],
 )
 async def test_answers_without_a_file_are_told_apart(tmp_path: Path, status: int, expected: type[RelayError]) -> None:
@@ -317,12 +317,12 @@ def sending(*parts: bytes, forever: bytes = b"", pause: float = 0.0, hold: bool 
         (sending(head(10_001), b"x"), NotAccepted, "larger than"),
         (sending(head(None), forever=b"800\r\n" + b"x" * 2048 + b"\r\n"), NotAccepted, "larger than"),
         (sending(head(0)), NotAccepted, "empty"),
-        (sending(head(100), b"x" * 50), Unavailable, "broke off"),
-        (sending(b""), Unavailable, "broke off"),
-        (sending(b"not http\r\n\r\n"), Unavailable, "broke off"),
-        (sending(head(100), b"x", hold=True), Unavailable, "broke off"),
-        (sending(hold=True), Unavailable, "broke off"),
-        (sending(head(10_000), forever=b"x", pause=0.02), Unavailable, "too long"),
+        (sending(head(100), b"x" * 50), SourceUnavailable, "broke off"),
+        (sending(b""), SourceUnavailable, "broke off"),
+        (sending(b"not http\r\n\r\n"), SourceUnavailable, "broke off"),
+        (sending(head(100), b"x", hold=True), SourceUnavailable, "broke off"),
+        (sending(hold=True), SourceUnavailable, "broke off"),
+        (sending(head(10_000), forever=b"x", pause=0.02), SourceUnavailable, "too long"),
     ],
     ids=["says too large", "is too large", "empty", "cut", "no answer", "no http", "stalls", "silent", "drips"],
 )
@@ -354,23 +354,23 @@ async def test_a_gzip_bomb_is_measured_inflated(tmp_path: Path) -> None:
 
 
 async def test_a_host_that_cannot_be_reached_may_be_asked_again(tmp_path: Path) -> None:
-    """A refused connection is Unavailable, and so is a certificate that nobody vouches for, even a trusted host's."""
+    """A refused connection is SourceUnavailable, and so is a certificate that nobody vouches for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     async with server, fetcher(tmp_path, frozenset({"127.0.0.1"})) as files:
         unsigned = server.sockets[0].getsockname()[1]
         for url in (f"http://127.0.0.1:{closed_port()}/", f"https://127.0.0.1:{unsigned}/"):
-            with pytest.raises(Unavailable, match=r"127\.0\.0\.1 could not be reached"):
+            with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1 could not be reached"):
                 async with files.fetch(url):
                     pass
 
 
 async def test_a_directory_that_cannot_be_written_is_no_bug(tmp_path: Path) -> None:
-    """A full or missing disk is Unavailable: the delivery waits."""
+    """A full or missing disk is SourceUnavailable: the delivery waits."""
     (tmp_path / "file").touch()
     async with fetcher(tmp_path / "file" / "below", frozenset({"127.0.0.1"})) as files:
-        with pytest.raises(Unavailable, match="could not be stored"):
+        with pytest.raises(SourceUnavailable, match="could not be stored"):
             async with files.fetch("http://127.0.0.1:1/"):
                 pass
 

@@ -19,7 +19,7 @@ from telegram.error import (
 )
 
 from relay.telegram import request as request_module
-from relay.telegram.request import AiohttpRequest, FloodWait, open_session
+from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, open_session
 from tests.telegram.wires import Talk, closed_port, read_request, wire
 
 TOKEN = "123456:canary-token-of-a-bot"
@@ -56,12 +56,12 @@ async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 
 
 async def test_connect_errors_say_that_nothing_was_sent() -> None:
-    """A refused connection and a failed TLS handshake are NetworkErrors, not TimedOut, and show no token."""
+    """A refused connection and a failed TLS handshake are NotReached, not TimedOut, and show no token."""
     async with wire(answering(b"")) as plain:
         for base in (f"http://127.0.0.1:{closed_port()}", plain.replace("http:", "https:"), "http://name.invalid"):
-            with pytest.raises(NetworkError) as raised:
+            with pytest.raises(NotReached) as raised:
                 await post(base, connect_timeout=0.5)
-            assert type(raised.value) is NetworkError
+            assert type(raised.value) is NotReached
             assert TOKEN not in shown(raised.value)
 
 
