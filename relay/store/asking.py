@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, delete, func, null, select, update
 
 from relay.model import Media
-from relay.store.tables import inbox, media, outbox, polling_offset, tally
+from relay.store.tables import inbox, media, outbox, polling_offset, tally, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def _count_one(tx: Connection, channel: str) -> Counts:
     }
     waiting = tx.execute(
         select(outbox.c.direction, func.count(), func.min(outbox.c.accepted_at))
-        .where(outbox.c.channel == channel, outbox.c.status == "waiting")
+        .where(outbox.c.channel == channel, waits(outbox))
         .group_by(outbox.c.direction)
     ).all()
     return Counts(

@@ -9,17 +9,20 @@ lock file that keeps a second relay out.
 import asyncio
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import aiosqlite
 import structlog
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import StaticPool
 
 from relay.errors import Unavailable
 
@@ -53,10 +56,27 @@ class _Job:
             self.done.set_exception(error)
 
 
+class _Thread(aiosqlite.Connection):
+    """aiosqlite's thread with its SQLite connection, which here takes a whole transaction in one hop.
+
+    A hop for each statement costs a turn of the event loop; under load, 27 of them made a transaction last 28 ms.
+    """
+
+    async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """Call `function` in the thread."""
+        result: Result = await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
+        return result
+
+    def dbapi(self) -> sqlite3.Connection:
+        """The connection itself, for calls within the thread."""
+        return self._conn
+
+
 class Database:
     """Runs verbs in transactions. Use `open_database`."""
 
-    def __init__(self, connection: AsyncConnection, now: Callable[[], float]) -> None:
+    def __init__(self, thread: _Thread, connection: Connection, now: Callable[[], float]) -> None:
+        self._thread = thread
         self._connection = connection
         self._now = now
         self._waiting: list[_Job] = []
@@ -108,8 +128,12 @@ class Database:
             job.resolve(result)
 
     async def _transaction(self, batch: list[_Job]) -> list[object]:
-        async with self._connection.begin():
-            return await self._connection.run_sync(_run_verbs, self._now(), batch)
+        return await self._thread.run(_in_transaction, self._connection, self._now(), batch)
+
+
+def _in_transaction(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
+    with connection.begin():
+        return _run_verbs(connection, now, batch)
 
 
 def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
@@ -139,22 +163,22 @@ async def open_database(path: Path, *, now: Callable[[], float] = time.time) -> 
     Raises StoreLockedError when another process holds it.
     """
     with hold_lock(path):
-        engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}", connect_args={"isolation_level": None}, hide_parameters=True
-        )
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
-        event.listen(engine.sync_engine, "begin", _begin_immediate)
+        thread = _Thread(partial(_connect, path), iter_chunk_size=64)
+        await thread
         try:
-            async with engine.connect() as connection:
-                database = Database(connection, now)
-                committing = asyncio.create_task(database.commit_forever(), name="database")
-                try:
-                    yield database
-                finally:
-                    database.close()
-                    await committing
+            engine = create_engine("sqlite://", creator=thread.dbapi, poolclass=StaticPool, hide_parameters=True)
+            event.listen(engine, "begin", _begin_immediate)
+            connection = await thread.run(engine.connect)
+            database = Database(thread, connection, now)
+            committing = asyncio.create_task(database.commit_forever(), name="database")
+            try:
+                yield database
+            finally:
+                database.close()
+                await committing
+                await thread.run(connection.close)
         finally:
-            await engine.dispose()
+            await thread.close()
 
 
 @contextmanager
@@ -172,8 +196,9 @@ def hold_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-    cursor = connection.cursor()
+def _connect(path: Path) -> sqlite3.Connection:
+    # Transactions are ours to begin: the driver's own way would begin them too late, and deferred.
+    connection = sqlite3.connect(path, isolation_level=None)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",  # NORMAL may lose acknowledged commits at a power cut
@@ -182,8 +207,8 @@ def _set_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - a 
         "secure_delete=ON",  # what is erased leaves no bytes behind
         "temp_store=MEMORY",
     ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, false, func, null, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, case, exists, false, func, null, select, true, update
 
 from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.store.accepting import add_to_tally
-from relay.store.tables import client_link, lane, outbox
+from relay.store.tables import client_link, lane, outbox, waits
 
 #: Seconds that a claim holds. Couriers renew it long before; only a crash lets it run out.
 LEASE = 60.0
@@ -25,15 +25,21 @@ class Claim:
 
     channel: str
     direction: Direction
-    limit: int
+    limit: int  #: Lanes.
+    run: int  #: Deliveries of each lane.
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The oldest waiting delivery of each claimed lane."""
+    """The oldest waiting deliveries of each claimed lane, in their order."""
 
-    deliveries: list[Delivery]
+    lanes: list[list[Delivery]]
     next_due_at: float | None  #: Unix time when more may be due; None when nothing waits.
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Those of all lanes."""
+        return [delivery for lane_of in self.lanes for delivery in lane_of]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,20 @@ class Settlement:
 
     delivery: Delivery
     result: Result
+    last: bool = True  #: The courier lets go of the lane. A retry always does.
+
+    @property
+    def releases(self) -> bool:
+        """Whether the lane is free after it."""
+        return self.last or isinstance(self.result, Retry)
 
 
 def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
-    """Lease lanes that are due, the longest due first, and count the attempt before it is made."""
+    """Lease lanes that are due, the longest due first, and take a run of deliveries of each.
+
+    The attempt at the first of a run is counted here, before it is made; at the others when they are settled. If one of
+    those ends the process, it is the first of the next run.
+    """
     return [_claim_one(tx, now, wish) for wish in claims]
 
 
@@ -64,48 +80,37 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
         .values(due_at=now + LEASE, lease=lane.c.lease + 1, leased=true())
         .returning(lane.c.id, lane.c.lease, lane.c.client_id)
     ).all()
-    deliveries = _heads(tx, wish, {lane_id: (lease, client_id) for lane_id, lease, client_id in leased})
+    lanes = _runs(tx, wish, {lane_id: (lease, client_id) for lane_id, lease, client_id in leased})
     next_due_at = tx.scalar(select(func.min(lane.c.due_at)).where(of_courier, lane.c.due_at.is_not(None)))
-    return Claimed(deliveries, next_due_at)
+    return Claimed(lanes, next_due_at)
 
 
-def _heads(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str]]) -> list[Delivery]:
+def _runs(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str]]) -> list[list[Delivery]]:
     if not lanes:
         return []
-    waiting = outbox.c.status == "waiting"
-    heads = select(func.min(outbox.c.id)).where(outbox.c.lane_id.in_(list(lanes)), waiting).group_by(outbox.c.lane_id)
-    rows = tx.execute(
-        update(outbox)
-        .where(outbox.c.id.in_(heads))
-        .values(attempts=outbox.c.attempts + 1)
-        .returning(
-            outbox.c.id,
-            outbox.c.lane_id,
-            outbox.c.body,
-            outbox.c.attempts,
-            outbox.c.steps_done,
-            outbox.c.uncertain,
-            outbox.c.accepted_at,
-        )
-    ).all()
+    rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
     chats = _chats(tx, wish, {client_id for _, client_id in lanes.values()})
-    return [
-        Delivery(
+    runs: dict[int, list[Delivery]] = {}
+    for row in rows:
+        lease, client_id = lanes[row.lane_id]
+        delivery = Delivery(
             id=row.id,
             channel=wish.channel,
             direction=wish.direction,
-            client_id=lanes[row.lane_id][1],
-            chat_id=chats.get(lanes[row.lane_id][1]),
+            client_id=client_id,
+            chat_id=chats.get(client_id),
             body=row.body,
             lane_id=row.lane_id,
-            lease=lanes[row.lane_id][0],
-            attempts=row.attempts,
+            lease=lease,
+            attempts=row.attempts + 1,
             steps_done=row.steps_done,
             uncertain=row.uncertain,
             accepted_at=row.accepted_at,
         )
-        for row in rows
-    ]
+        runs.setdefault(row.lane_id, []).append(delivery)
+    if runs:
+        tx.execute(_COUNT_ATTEMPT, [{"of_id": run[0].id} for run in runs.values()])
+    return list(runs.values())
 
 
 def _chats(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, int]:
@@ -157,7 +162,8 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     valid = [settlement for settlement in settlements if settlement.delivery.id in ours]
     if valid:
         tx.execute(_SETTLE, [_settled(settlement, now) for settlement in valid])
-        tx.execute(_RELEASE, [_released(settlement, now) for settlement in valid])
+        if released := [_released(settlement, now) for settlement in valid if settlement.releases]:
+            tx.execute(_RELEASE, released)
         add_to_tally(tx, _tallied(valid))
     return [settlement.delivery.id in ours for settlement in settlements]
 
@@ -170,6 +176,36 @@ def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
 
 _OURS = (lane.c.id == bindparam("of_lane")) & (lane.c.lease == bindparam("with_lease")) & lane.c.leased.is_(True)
 
+# The oldest waiting deliveries of each lane. Said by lane, since a lane's backlog may be long.
+_head = outbox.alias("head")
+_RUN = (
+    select(
+        outbox.c.id,
+        outbox.c.lane_id,
+        outbox.c.body,
+        outbox.c.attempts,
+        outbox.c.steps_done,
+        outbox.c.uncertain,
+        outbox.c.accepted_at,
+    )
+    .select_from(
+        lane.join(
+            outbox,
+            outbox.c.id.in_(
+                select(_head.c.id)
+                .where(_head.c.lane_id == lane.c.id, waits(_head))
+                .order_by(_head.c.id)
+                .limit(bindparam("run", type_=Integer))
+                .correlate(lane)
+            ),
+        )
+    )
+    .where(lane.c.id.in_(bindparam("lane_ids", expanding=True)))
+    .order_by(outbox.c.id)
+)
+
+_COUNT_ATTEMPT = update(outbox).where(outbox.c.id == bindparam("of_id")).values(attempts=outbox.c.attempts + 1)
+
 _SETTLE = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))
@@ -177,7 +213,7 @@ _SETTLE = (
         status=bindparam("new_status"),
         reason=bindparam("new_reason"),
         settled_at=bindparam("new_settled_at"),
-        attempts=outbox.c.attempts - bindparam("free_attempts"),
+        attempts=bindparam("new_attempts"),
         uncertain=outbox.c.uncertain + bindparam("more_uncertain"),
     )
 )
@@ -189,7 +225,7 @@ _RELEASE = (
     .values(
         leased=false(),
         due_at=case(
-            (exists().where(outbox.c.lane_id == lane.c.id, outbox.c.status == "waiting"), bindparam("new_due_at")),
+            (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
             else_=null(),
         ),
     )
@@ -216,13 +252,13 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
         "new_status": "delivered",
         "new_reason": None,
         "new_settled_at": now,
-        "free_attempts": 0,
+        "new_attempts": settlement.delivery.attempts,
         "more_uncertain": 0,
     }
     match settlement.result:
         case Retry(reason=reason, free=free, uncertain=uncertain):
             values |= {"new_status": "waiting", "new_reason": reason, "new_settled_at": None}
-            values |= {"free_attempts": int(free), "more_uncertain": int(uncertain)}
+            values |= {"new_attempts": settlement.delivery.attempts - free, "more_uncertain": int(uncertain)}
         case Bury(reason=reason):
             values |= {"new_status": "dead", "new_reason": reason}
         case Delivered():

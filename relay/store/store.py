@@ -26,9 +26,9 @@ class Store:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
         return await self._database.run(accepting.accept, arrival)
 
-    async def claim(self, channel: str, direction: Direction, limit: int) -> Claimed:
-        """Lease up to `limit` lanes that are due and take the oldest delivery of each."""
-        return await self._database.run(delivering.claim, Claim(channel, direction, limit))
+    async def claim(self, channel: str, direction: Direction, limit: int, run: int = 1) -> Claimed:
+        """Lease up to `limit` lanes that are due and take the oldest deliveries, `run` at most, of each."""
+        return await self._database.run(delivering.claim, Claim(channel, direction, limit, run))
 
     async def renew(self, delivery: Delivery) -> None:
         """Hold the lease of a delivery that takes long."""
@@ -38,9 +38,12 @@ class Store:
         """Remember that the first `steps_done` steps are confirmed. False: the lease is lost, stop."""
         return await self._database.run(delivering.note_progress, Progress(delivery, steps_done))
 
-    async def settle(self, delivery: Delivery, result: Result) -> bool:
-        """Report what became of a claimed delivery. False: the lease was lost, nothing changed."""
-        return await self._database.run(delivering.settle, Settlement(delivery, result))
+    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
+        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.
+
+        False: the lease was lost, nothing changed.
+        """
+        return await self._database.run(delivering.settle, Settlement(delivery, result, last))
 
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
