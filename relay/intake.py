@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from telegram import Update
 
-from relay.kit.protocol import SignedEvent
+from relay.kit.protocol import SignedEvent, UnfitEvent
 from relay.mapping.to_kit import KitContext, map_update
 from relay.mapping.to_telegram import map_event
 from relay.metrics import Metrics
@@ -55,29 +55,34 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - one update that nobody understands must not stop its neighbours
             return _unreadable("update", raw["update_id"], error)
 
-    async def accept_callback(self, callback: SignedEvent, body: bytes) -> Verdict:
+    async def accept_callback(self, callback: SignedEvent | UnfitEvent, body: bytes) -> Verdict:
         """Commit an event from Kit whose signature holds, and what follows from it.
 
         Raises relay.errors.Unavailable when the database cannot commit; then Kit must not get a 2xx.
         """
-        event = callback.event
-        try:
-            mapped = map_event(event)
-            outcome, skipped = mapped.outcome, mapped.skipped
-        except Exception as error:  # noqa: BLE001 - the same on this side: keep the body, bury it aloud
-            outcome, skipped = _unreadable("event", event.event_id, error), ()
-        letter = Letter(self.channel, "kit", event.event_id, body.decode("utf-8", "replace"))
+        event_id, outcome = self._read_event(callback)
+        letter = Letter(self.channel, "kit", event_id, body.decode("utf-8", "replace"))
         [verdict] = await self.store.accept(Arrival(((letter, outcome),), self.channel))
-        for kind in skipped:
-            self.metrics.skipped_payloads.inc()
-            log.warning("callback.payload_skipped", event_id=event.event_id, payload=kind)
         if verdict == "accepted":
             self.wake("to_telegram")
         return verdict
 
+    def _read_event(self, callback: SignedEvent | UnfitEvent) -> tuple[str, Outcome]:
+        if isinstance(callback, UnfitEvent):
+            return callback.event_id, Unreadable(callback.reason)
+        event_id = callback.event.event_id
+        try:
+            mapped = map_event(callback.event)
+        except Exception as error:  # noqa: BLE001 - the same on this side: keep the body, bury it aloud
+            return event_id, _unreadable("event", event_id, error)
+        for kind in mapped.skipped:
+            self.metrics.skipped_payloads.inc()
+            log.warning("callback.payload_skipped", event_id=event_id, payload=kind)
+        return event_id, mapped.outcome
+
 
 #: What the callback route needs of an intake.
-AcceptCallback = Callable[[SignedEvent, bytes], Awaitable[Verdict]]
+AcceptCallback = Callable[[SignedEvent | UnfitEvent, bytes], Awaitable[Verdict]]
 
 
 def _letter(channel: str, raw: dict[str, Any]) -> Letter:

@@ -8,7 +8,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from relay.errors import NotAccepted, Unavailable, Uncertain
+from relay.errors import Down, NotAccepted, Unavailable, Uncertain
 from relay.kit.protocol import Request, TokenRefused, Tokens, login_request, read_answer, send_headers, send_path
 from relay.kit.tokens import Answer, TokenKeeper
 
@@ -87,7 +87,7 @@ class KitClient:
             return await self._post_event(tokens, body)
         except TokenRefused as error:
             hint = "check the API token, and that the relay's address is on the account's IP whitelist in Kit"
-            raise Unavailable(f"{error}, and a new one too: {hint}") from None
+            raise Down(f"{error}, and a new one too: {hint}") from None
 
     async def _post_event(self, tokens: Tokens, body: bytes) -> None:
         if tokens is not self._headers_of:
@@ -103,14 +103,14 @@ class KitClient:
     async def _exchange(
         self, url: URL, headers: Mapping[str, str], body: bytes, limits: aiohttp.ClientTimeout
     ) -> Answer:
-        """One POST. Raises Unavailable if it surely was not sent, Uncertain if its answer was lost."""
+        """One POST. Raises Down if it surely was not sent, Uncertain if its answer was lost."""
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=limits, allow_redirects=False
             ) as response:
                 return response.status, response.headers, await _read(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise Unavailable(f"no connection to Kit ({type(error).__name__})") from None
+            raise Down(f"no connection to Kit ({type(error).__name__})") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             # aiohttp's own texts may quote the URL, and a login's URL holds the API token.
             raise Uncertain(f"Kit's answer was lost ({type(error).__name__})") from None

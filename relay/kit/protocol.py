@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
+from relay.errors import Down, NotAccepted, RelayError, Throttled, Unavailable
 from relay.kit.models import CloseConversationEvent, Event, OtherEvent, SendMessageEvent
 from relay.kit.signature import channel_test_form_of, form_of
 
@@ -68,13 +68,22 @@ class SignedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfitEvent:
+    """A callback that Kit signed and that is not what its documentation says: to be kept as a dead letter."""
+
+    event_id: str
+    reason: str  #: In words, with nothing of the body.
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelTest:
     """The request that Kit makes when a channel is created: to be answered 200, and nothing else."""
 
     signed: bool  #: Whether it carried the valid test signature; at that moment our salt may not be set yet.
 
 
-Callback = SignedEvent | ChannelTest
+Callback = SignedEvent | UnfitEvent | ChannelTest
 
 
 def login_request(domain: str, api_token: str, channel_uuid: str) -> Request:
@@ -163,7 +172,11 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
     form = form_of(authorization, salt, token, event_id)
     if form is None:
         raise BadSignature("the signature is missing or wrong")
-    return SignedEvent(_read_model(raw, event_type), form)
+    try:
+        return SignedEvent(_read_model(raw, event_type), form)
+    except ValidationError as error:
+        # Kit said it, so it must not be lost: it was acknowledged once it is kept.
+        return UnfitEvent(event_id, _misfit(error), form)
 
 
 def _form(**fields: str) -> bytes:
@@ -206,7 +219,9 @@ def _raise_failure(status: int, code: int | None, said: str, headers: Mapping[st
         raise Throttled(f"Kit asks for patience ({said})", retry_after=_retry_after(headers, now))
     if status in {404, 405, 410}:
         # The settings name the wrong host or channel; the message is innocent and must wait.
-        raise Unavailable(f"Kit doesn't know this address: check its URL and the channel's UUID ({said})")
+        raise Down(f"Kit doesn't know this address: check its URL and the channel's UUID ({said})")
+    if status in {502, 503, 504}:
+        raise Down(f"Kit is not to be had ({said})")
     ours = 400 <= status < 500 or 200 <= status < 300
     if not ours or either & {408, 425} or (code is not None and 500 <= code < 600):
         raise Unavailable(f"Kit cannot take it now ({said})")
@@ -250,9 +265,10 @@ def _refuse_constant(_: str) -> NoReturn:
 def _read_model(raw: dict[str, Any], event_type: object) -> Event:
     models: dict[object, type[Event]] = {"send_message": SendMessageEvent, "close_conversation": CloseConversationEvent}
     model = models.get(event_type, OtherEvent) if isinstance(event_type, str) else OtherEvent
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadEvent(f"the event's {place or 'body'} does not fit: {first['type']}") from None
+    return model.model_validate(raw)
+
+
+def _misfit(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"the event's {place or 'body'} does not fit: {first['type']}"

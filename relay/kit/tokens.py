@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import structlog
 
-from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.errors import Down, NotAccepted, Throttled, Unavailable
 from relay.kit.protocol import Request, TokenRefused, Tokens, read_tokens, refresh_request
 
 LIFE = 15 * 60.0  #: Seconds that an access token lives (https://voximplant.com/kit/docs/channels/custom).
@@ -116,7 +116,7 @@ class TokenKeeper:
             raise
         except (TokenRefused, NotAccepted) as error:
             self._login_pause = min(max(1.0, 2 * self._login_pause), MAX_LOGIN_PAUSE)
-            refusal = Unavailable(
+            refusal = Down(
                 "Kit refused the login: check KIT_API_TOKEN, KIT_DOMAIN and KIT_CHANNEL_UUID, and that the relay's "
                 f"address is on the account's API whitelist ({error})"
             )
@@ -132,14 +132,16 @@ class TokenKeeper:
     async def _ask(self, request: Request, secrets: tuple[str, ...]) -> Tokens:
         try:
             status, headers, body = await self._call(request)
-        except Uncertain as error:
-            # A login whose answer was lost has had no effect that matters.
-            raise Unavailable(str(error)) from None
-        return read_tokens(status, headers, body, now=time.time(), secrets=secrets)
+            return read_tokens(status, headers, body, now=time.time(), secrets=secrets)
+        except (TokenRefused, Throttled):
+            raise
+        except Unavailable as error:
+            # Without a token nobody gets through. A login whose answer was lost has had no effect that matters.
+            raise Down(str(error)) from None
 
 
 def _again(failure: Unavailable, *, retry_after: float | None = None) -> Unavailable:
     """The same failure for another caller: one exception raised twice would grow two tracebacks."""
     if isinstance(failure, Throttled):
         return Throttled(str(failure), retry_after=failure.retry_after if retry_after is None else retry_after)
-    return Unavailable(str(failure))
+    return Down(str(failure)) if isinstance(failure, Down) else Unavailable(str(failure))

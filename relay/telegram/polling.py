@@ -117,9 +117,11 @@ class Poller:
 
     async def _fetch(self, offset: int, stopping: asyncio.Task[bool]) -> list[Any]:
         """The next batch; empty after a quiet poll, or when stopping: a cancelled getUpdates confirms nothing more."""
+        # A long poll says nothing for half a minute: after a start or a failure a short one tells sooner how it stands.
+        well = self._state.last_success is not None and self._state.error is None
         parameters = {
             "offset": offset,
-            "timeout": self._poll_timeout,
+            "timeout": self._poll_timeout if well else 0,
             "limit": BATCH,
             "allowed_updates": ALLOWED_UPDATES,
         }

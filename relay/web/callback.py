@@ -11,7 +11,7 @@ from aiohttp import web
 
 from relay.errors import Unavailable
 from relay.intake import AcceptCallback
-from relay.kit.protocol import BadEvent, BadSignature, ChannelTest, SignedEvent, read_event
+from relay.kit.protocol import BadEvent, BadSignature, ChannelTest, SignedEvent, UnfitEvent, read_event
 from relay.metrics import Metrics
 
 log = structlog.get_logger()
@@ -57,21 +57,20 @@ class KitCallback:
             return web.Response(text="OK")
         return await self._accept(callback, body)
 
-    async def _accept(self, callback: SignedEvent, body: bytes) -> web.Response:
+    async def _accept(self, callback: SignedEvent | UnfitEvent, body: bytes) -> web.Response:
         try:
             verdict = await self.accept(callback, body)
         except Unavailable:
             self.metrics.callbacks.labels("unavailable").inc()
             return web.Response(status=503, headers={"Retry-After": "5"}, text="try again later")
         self.metrics.callbacks.labels(verdict).inc()
+        fields = {"verdict": verdict, "signature": callback.form}
+        if isinstance(callback, UnfitEvent):
+            fields |= {"event_id": callback.event_id, "reason": callback.reason}
+        else:
+            fields |= {"event_id": callback.event.event_id, "event_type": callback.event.event_type}
         level = log.warning if verdict in {"tampered", "unknown_client", "dead"} else log.info
-        level(
-            "callback.received",
-            event_id=callback.event.event_id,
-            event_type=callback.event.event_type,
-            verdict=verdict,
-            signature=callback.form,
-        )
+        level("callback.received", **fields)
         return web.Response(text="OK")
 
     def _refuse(self, status: int, reason: str) -> web.Response:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.errors import Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.kit.client import KitClient
 from tests.kit.kit_server import (
     API_TOKEN,
@@ -147,7 +147,7 @@ async def test_a_wrong_api_token_makes_no_login_storm(kit: Kit, clock: Clock) ->
         logins = []
         for _ in range(200):
             results = await asyncio.gather(*(client.send(EVENT) for _ in range(5)), return_exceptions=True)
-            assert {type(result) for result in results} == {Unavailable}
+            assert {type(result) for result in results} == {Down}
             logins.append(kit.logins)
             clock.advance(1)
         assert (kit.attempts, client.token_age()) == ([], None)
@@ -176,7 +176,7 @@ async def test_a_failed_renewal_is_shared_by_all_who_wait(kit: Kit, client: KitC
     """When the login fails, those who waited for it fail with it instead of trying one after the other."""
     kit.next_login.append(answering(lambda: web.Response(status=503)))
     results = await asyncio.gather(*(client.send(EVENT) for _ in range(50)), return_exceptions=True)
-    assert {type(result) for result in results} == {Unavailable}
+    assert {type(result) for result in results} == {Down}
     assert kit.logins == 1
     await client.send(EVENT)
 
@@ -222,7 +222,7 @@ async def test_a_cancelled_waiter_leaves_the_door_open(kit: Kit, client: KitClie
         (answering(lambda: web.Response(text="<html>maintenance</html>", content_type="text/html")), Unavailable),
         (answering(lambda: web.Response(status=301, headers={"Location": "/elsewhere"})), Unavailable),
         (answering(lambda: web.Response(text="x" * 1_000_000)), Unavailable),
-        (answering(lambda: web.Response(status=404)), Unavailable),
+        (answering(lambda: web.Response(status=404)), Down),
         (answering(lambda: web.Response(status=429)), Throttled),
         (hang_up, Uncertain),
         (stay_silent, Uncertain),
@@ -249,20 +249,20 @@ async def test_a_lost_answer_to_a_login_is_certain_to_have_sent_nothing(kit: Kit
     """As long as the token is missing, no event was sent, so nothing is uncertain."""
     async with connected(kit.base_url, clock, seconds=1) as client:
         kit.next_login.append(answer)
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(Down) as caught:
             await client.send(EVENT)
-        assert type(caught.value) is Unavailable
+        assert type(caught.value) is Down
 
 
 async def test_where_nobody_listens_nothing_was_sent(clock: Clock) -> None:
-    """A refused connection is Unavailable, never Uncertain."""
+    """A refused connection is Down, never Uncertain."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     async with connected(f"http://127.0.0.1:{port}", clock) as client:
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(Down) as caught:
             await client.send(EVENT)
-        assert type(caught.value) is Unavailable
+        assert type(caught.value) is Down
 
 
 async def test_waiting_for_a_free_connection_is_no_uncertainty(kit: Kit, clock: Clock) -> None:
@@ -279,9 +279,9 @@ async def test_waiting_for_a_free_connection_is_no_uncertainty(kit: Kit, clock: 
         kit.next_send.append(hold)
         first = asyncio.create_task(client.send(EVENT))
         await busy.wait()
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(Down) as caught:
             await client.send(EVENT)
-        assert type(caught.value) is Unavailable
+        assert type(caught.value) is Down
         with pytest.raises(Uncertain):
             await first
 
