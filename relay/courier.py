@@ -146,7 +146,7 @@ class Courier:
             took = time.monotonic() - started
             last = last or isinstance(result, Retry) or self._stopping.is_set()
             if last:
-                del self._in_flight[delivery.lane_id]
+                self._let_go(run[0])
                 # The settlement is queued before the woken courier can queue its next claim: both share a commit.
                 self._wake.set()
             ours = await self._settle(delivery, result, last=last)
@@ -154,8 +154,13 @@ class Courier:
             if last:
                 return
             if not ours:
-                del self._in_flight[delivery.lane_id]
+                self._let_go(run[0])
                 return
+
+    def _let_go(self, first: Delivery) -> None:
+        # After a lost lease a newer run of the same lane may be on its way: its entry is not ours.
+        if self._in_flight.get(first.lane_id) is first:
+            del self._in_flight[first.lane_id]
 
     async def _try(self, delivery: Delivery) -> Result:
         if delivery.attempts > MAX_ATTEMPTS:
