@@ -1,0 +1,61 @@
+"""The look-alikes in a process of their own, so that their work is nobody's figure, driven by their control API."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import aiohttp
+
+Side = Literal["telegram", "kit"]
+_PATIENCE = aiohttp.ClientTimeout(total=None)  # a load of callbacks answers when it is over
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A Telegram and a Kit that nobody has used yet."""
+
+    telegram: dict[str, Any]  #: url, token
+    kit: dict[str, Any]  #: url, domain, api_token, channel_uuid, salt
+    session: aiohttp.ClientSession
+
+    async def get(self, side: Side, what: str = "stats") -> Any:
+        """What a look-alike says of itself."""
+        async with self.session.get(self._url(side, what)) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    async def post(self, side: Side, what: str, **order: object) -> Any:
+        """Order something: backlog, callbacks or faults."""
+        async with self.session.post(self._url(side, what), json=order) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    def _url(self, side: Side, what: str) -> str:
+        return f"{getattr(self, side)['url']}/sandbox/{what}"
+
+
+@asynccontextmanager
+async def open_sandbox(callback_port: int) -> AsyncIterator[Sandbox]:
+    """Start both; Kit calls back on this port."""
+    callback_url = f"http://127.0.0.1:{callback_port}/kit/callback"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "relay.sandbox",
+        "--no-limits",
+        "--callback-url",
+        callback_url,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        said = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+        async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
+            yield Sandbox(said["telegram"], said["kit"], session)
+    finally:
+        process.terminate()
+        await process.wait()
