@@ -10,6 +10,7 @@ import structlog
 from telegram import Update
 
 from relay.kit.protocol import SignedEvent, UnfitEvent
+from relay.mapping.plain import map_plain_text
 from relay.mapping.to_kit import KitContext, map_update
 from relay.mapping.to_telegram import map_event
 from relay.metrics import Metrics
@@ -51,7 +52,7 @@ class Intake:
 
     def _read_update(self, raw: dict[str, Any]) -> Outcome:
         try:
-            return map_update(Update.de_json(raw, None), self.context)
+            return map_plain_text(raw, self.context) or map_update(Update.de_json(raw, None), self.context)
         except Exception as error:  # noqa: BLE001 - one update that nobody understands must not stop its neighbours
             return _unreadable("update", raw["update_id"], error)
 

@@ -6,13 +6,13 @@ Never raises for an update that python-telegram-bot has parsed, and never makes 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
-from telegram import Chat, Message, Update, User
+from telegram import Update
 
-from relay.mapping.content import File, read_content
+from relay.mapping.content import Content, File, read_content
 from relay.mapping.text import clean
 from relay.mapping.updates import why_not_carried
 from relay.model import Accepted, ClientLink, Declined, Draft, Media, Outcome
@@ -43,21 +43,43 @@ def map_update(update: Update, context: KitContext) -> Outcome:
         return Declined("not a private chat")
     if getattr(sender, "is_bot", False):
         return Declined("a message from a bot")
-    if not (_is_id(chat.id) and _is_id(sender.id)):
+    if not (is_id(chat.id) and is_id(sender.id)):
         return Declined("an id that Telegram cannot have given")
     # PTB's attribute warns of its own future; its dictionary doesn't.
     if edited and message.location is not None and "live_period" in message.location.to_dict():
         return Declined("a step of a live location, not its end")
-    return _tell(update, message, context, edited=edited)
-
-
-def _tell(update: Update, message: Message, context: KitContext, *, edited: bool) -> Accepted:
-    sender = message.from_user or message.chat
-    update_id = clean(str(update.update_id))[:32]
     content = read_content(message)
+    return make_event(context, update.update_id, message.message_id, sender, chat.id, content, edited=edited)
+
+
+class Sender(Protocol):
+    """Who wrote: a User, a Chat in its place, or what `plain` reads."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102 - the names say it
+    @property
+    def first_name(self) -> str | None: ...  # noqa: D102
+    @property
+    def last_name(self) -> str | None: ...  # noqa: D102
+    @property
+    def username(self) -> str | None: ...  # noqa: D102
+
+
+def make_event(  # noqa: PLR0913 - an event has so many parts
+    context: KitContext,
+    update_id: object,
+    message_id: object,
+    sender: Sender,
+    chat_id: int,
+    content: Content,
+    *,
+    edited: bool = False,
+) -> Accepted:
+    """The event for a message of a private chat, whatever way it was read."""
+    update_number = clean(str(update_id))[:32]
     text, file = content.text, content.file
     media: tuple[Media, ...] = ()
-    body: dict[str, Any] = {"message_id": clean(str(message.message_id))[:32] or "0"}
+    body: dict[str, Any] = {"message_id": clean(str(message_id))[:32] or "0"}
     if file is not None and file.size is not None and file.size > context.download_limit:
         text = "\n".join(filter(None, (_too_large(file), text)))
     elif file is not None:
@@ -65,21 +87,21 @@ def _tell(update: Update, message: Message, context: KitContext, *, edited: bool
         url = f"{context.public_url}/media/{media[0].id}/{quote(file.name, safe='')}"
         body["payload"] = [{"type": file.kind, "file_name": file.name, "file_url": url}]
     if edited:
-        body["message_id"] += f".edit.{update_id}"
+        body["message_id"] += f".edit.{update_number}"
         text = f"✏️ {text}".rstrip()
     if text:
         body["text"] = text
     event = {
         "client_data": _client_data(sender),
-        "event_id": str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update_id}:0")),
+        "event_id": str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update_number}:0")),
         "event_type": "send_message",
         "event_data": {"message": body},
     }
     client_id = str(sender.id)
-    return Accepted(Draft("to_kit", client_id, json.dumps(event)), ClientLink(client_id, message.chat.id), media)
+    return Accepted(Draft("to_kit", client_id, json.dumps(event)), ClientLink(client_id, chat_id), media)
 
 
-def _client_data(sender: User | Chat) -> dict[str, str]:
+def _client_data(sender: Sender) -> dict[str, str]:
     data = {"client_id": str(sender.id)}
     name = f"{clean(sender.first_name)} {clean(sender.last_name)}".strip()
     if not name and (username := clean(sender.username)):
@@ -96,6 +118,7 @@ def _too_large(file: File) -> str:
     return f"[{file.noun}] {file.name}, {size}: too large to be passed on"
 
 
-def _is_id(value: object) -> bool:
+def is_id(value: object) -> bool:
+    """Whether Telegram can have given this id."""
     # PTB takes what stands in the JSON; a database takes 64 bits.
     return isinstance(value, int) and abs(value) < 2**63

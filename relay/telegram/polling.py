@@ -158,4 +158,5 @@ class Poller:
 
 
 def _has_id(update: object) -> bool:
-    return isinstance(update, dict) and type(update.get("update_id")) is int
+    # JSON knows larger numbers than a database does.
+    return isinstance(update, dict) and type(number := update.get("update_id")) is int and 0 <= number < 2**62
