@@ -79,7 +79,7 @@ class Courier:
         self.gate = Gate()
         self._store = store
         self._carry = carry
-        self._metrics = metrics
+        self._metrics = metrics.of_courier(direction)
         self._limit = limit
         self._now = now
         self._wake = asyncio.Event()
@@ -195,10 +195,8 @@ class Courier:
         elif isinstance(result, Bury):
             fields = {"reason": result.reason}
         else:
-            self._metrics.delivery_seconds.labels(self.direction).observe(self._now() - delivery.accepted_at)
-        self._metrics.attempts.labels(self.direction, outcome).inc()
-        self._metrics.attempt_seconds.labels(self.direction).observe(took)
-        self._metrics.down.labels(self.direction).set(self.gate.down)
+            self._metrics.delivered(self._now() - delivery.accepted_at)
+        self._metrics.attempted(outcome, took, down=self.gate.down)
         log.info(
             "delivery.attempted",
             direction=self.direction,

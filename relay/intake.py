@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from telegram import Update
@@ -82,13 +82,16 @@ class Intake:
         return event_id, mapped.outcome
 
 
+# Made once: `json.dumps` with arguments makes an encoder at each call.
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
+
 #: What the callback route needs of an intake.
 AcceptCallback = Callable[[SignedEvent | UnfitEvent, bytes], Awaitable[Verdict]]
 
 
 def _letter(channel: str, raw: dict[str, Any]) -> Letter:
     # Escaped to ASCII: no lone surrogate and no NUL of a customer's text can trouble a database.
-    return Letter(channel, "telegram", str(raw["update_id"]), json.dumps(raw, separators=(",", ":")))
+    return Letter(channel, "telegram", str(raw["update_id"]), _ENCODE(raw))
 
 
 def _unreadable(kind: str, source_id: object, error: Exception) -> Unreadable:

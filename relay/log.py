@@ -81,7 +81,6 @@ def configure(
     render = _json if fmt == "json" else _coloured if terminal else _plain
     _OUTPUT.stream = stream
     _PROCESSORS[:] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -145,9 +144,13 @@ def _finish(render: Callable[[EventDict], str], redact: Callable[[str], str]) ->
     return finish
 
 
+# Made once: `json.dumps` with arguments makes an encoder at each call.
+_ENCODE: Final = json.JSONEncoder(default=repr, skipkeys=True).encode
+
+
 def _json(event: EventDict) -> str:
     head = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event")}
-    return json.dumps({**head, **event}, default=repr, skipkeys=True)
+    return _ENCODE({**head, **event})
 
 
 def _coloured(event: EventDict) -> str:

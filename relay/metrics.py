@@ -1,11 +1,13 @@
 """The relay's Prometheus metrics. Totals come from the store, so that they survive restarts."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from relay.model import Direction
 from relay.store.asking import Counts
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -40,6 +42,26 @@ class _Stored(Collector):
         yield from (*totals.values(), waiting, oldest)
 
 
+@dataclass(frozen=True, slots=True)
+class CourierMetrics:
+    """The series of one direction, looked up once: a courier notes thousands of attempts a second."""
+
+    _attempts: dict[str, Counter]
+    _attempt_seconds: Histogram
+    _delivery_seconds: Histogram
+    _down: Gauge
+
+    def attempted(self, outcome: str, seconds: float, *, down: bool) -> None:
+        """Note an attempt, how it ended (delivered, retried, dead) and whether the other side seems down now."""
+        self._attempts[outcome].inc()
+        self._attempt_seconds.observe(seconds)
+        self._down.set(down)
+
+    def delivered(self, seconds: float) -> None:
+        """Note a delivery and its age."""
+        self._delivery_seconds.observe(seconds)
+
+
 class Metrics:
     """Everything that is measured. One object a relay, with a registry of its own."""
 
@@ -69,6 +91,15 @@ class Metrics:
             "relay_skipped_payloads", "Payload items of Kit that the relay does not know.", registry=self._registry
         )
         self.down = Gauge("relay_side_down", "1 while the other side seems down.", directions, registry=self._registry)
+
+    def of_courier(self, direction: Direction) -> "CourierMetrics":
+        """What one courier measures."""
+        return CourierMetrics(
+            {outcome: self.attempts.labels(direction, outcome) for outcome in ("delivered", "retried", "dead")},
+            self.attempt_seconds.labels(direction),
+            self.delivery_seconds.labels(direction),
+            self.down.labels(direction),
+        )
 
     def render(self, counts: dict[str, Counts], now: float) -> bytes:
         """The exposition text, with the store's counts of this moment."""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-#: Seconds that requests in progress get when the relay stops.
+#: Seconds that requests in progress get when the relay stops, and a refused body to end.
 _GRACE = 2.0
 
 
@@ -22,7 +22,14 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
     Raises CannotListenError.
     """
     # No access log: it would hold capability URLs. Our own lines say what happened, by ids.
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_GRACE, keepalive_timeout=75)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=_GRACE,
+        keepalive_timeout=75,
+        lingering_time=_GRACE,
+    )
     await runner.setup()
     try:
         try:

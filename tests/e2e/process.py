@@ -4,19 +4,22 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import aiohttp
+from typing import Final
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from tests.databases import new_database
+from tests.e2e.doors import Doors
 from tests.waiting import eventually
+
+COMMAND: Final = (sys.executable, "-m", "relay", "run")
 
 
 def free_port() -> int:
@@ -27,7 +30,7 @@ def free_port() -> int:
 
 
 @dataclass
-class RelayProcess:
+class RelayProcess(Doors):
     """`relay run`, with its log in a file."""
 
     home: Path
@@ -38,10 +41,6 @@ class RelayProcess:
     started_in: list[float] = field(default_factory=list)  #: Seconds from each start to the first answer.
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def log(self) -> str:
         return (self.home / "relay.log").read_text()
 
@@ -50,7 +49,7 @@ class RelayProcess:
         started = time.monotonic()
         with (self.home / "relay.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "relay", "run", cwd=self.home, env=self.environment, stderr=log, stdout=log
+                *COMMAND, cwd=self.home, env=self.environment, stderr=log, stdout=log
             )
         await eventually(self.answers, within=20)
         self.started_in.append(time.monotonic() - started)
@@ -59,15 +58,6 @@ class RelayProcess:
         assert self.process is not None
         assert self.process.returncode is None, self.log[-2000:]
         return (await self.get("/healthz", admin=False))[0] == 200
-
-    async def get(self, path: str, *, admin: bool = True) -> tuple[int, str]:
-        """Ask the internal (or the public) port; (0, "") when nobody answers."""
-        port = self.admin_port if admin else self.port
-        try:
-            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as response:
-                return response.status, await response.text()
-        except aiohttp.ClientError:
-            return 0, ""
 
     async def kill(self) -> None:
         """`kill -9`."""
@@ -81,6 +71,20 @@ class RelayProcess:
         if self.process.returncode is None:
             self.process.terminate()
         return await asyncio.wait_for(self.process.wait(), grace)
+
+
+async def run_to_its_end(relay: RelayProcess) -> tuple[int, str, list[str]]:
+    """Run a relay that is not expected to stay: exit code, standard output, and the lines of standard error."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, cwd=relay.home, env=relay.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        said, complained = await asyncio.wait_for(process.communicate(), 20)
+    except TimeoutError:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    return process.returncode, said.decode(), complained.decode().splitlines()
 
 
 @asynccontextmanager
