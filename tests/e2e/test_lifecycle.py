@@ -1,0 +1,188 @@
+"""Start and stop: told to stop at any moment it ends in time and loses nothing; if it cannot start, it says why."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from relay import courier
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from relay.web import serving
+from tests.e2e.inside import relay_inside
+from tests.e2e.process import RelayProcess, relay_between, run_to_its_end
+
+CHATS, ROUNDS, STOPS = 20, 40, 10
+
+
+@pytest.mark.timeout(120)
+async def test_stopped_at_ten_random_moments(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """SIGTERM under load both ways: exit 0 each time, nothing lost, nothing reordered, and nothing repeated either."""
+    dice = random.Random(20_261_122)  # noqa: S311 - moments that can be had again
+    kit.faults.latency = telegram.faults.latency = 0.03
+    customers = [telegram.customer(5_000_001 + number) for number in range(CHATS)]
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        for customer in customers:
+            customer.writes("hello")
+        await kit.wait_for(lambda: len(kit.clients) == CHATS, 20)
+        for _ in range(STOPS):
+            _add_load(telegram, kit, ROUNDS // STOPS)
+            await asyncio.sleep(dice.uniform(0, 0.25))
+            assert await relay.stop(grace=25) == 0
+            await relay.start()
+        await kit.callbacks_done(30)
+        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == ROUNDS + 1 for one in customers), 30)
+        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= ROUNDS for one in customers), 30)
+        figures = await relay.all_figures()
+        assert await relay.stop() == 0
+    assert not any(sent.duplicate for sent in kit.events)
+    for customer in customers:
+        assert kit.texts(customer.id) == ["hello", *(str(number) for number in range(ROUNDS))]
+        assert telegram.chat(customer.id).texts == [str(number) for number in range(ROUNDS)]
+    assert all(direction.dead == direction.unaccounted == 0 for direction in figures.values())
+
+
+def _add_load(telegram: TelegramLookAlike, kit: KitLookAlike, rounds: int) -> None:
+    for customer in telegram.customers.values():
+        said = len(telegram.chat(customer.id).conversation) - len(telegram.chat(customer.id).messages) - 1
+        for number in range(said, said + rounds):
+            customer.writes(str(number))
+            kit.enqueue_callbacks([kit.callbacks.message(str(customer.id), str(number))])
+
+
+async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """Who asks again and presses Ctrl-C too does not get a crash: what is in hand is finished, exit 0."""
+    anna = telegram.customer()
+    kit.faults.latency = 0.5
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        anna.writes("in hand")
+        await kit.wait_for(lambda: kit.events, 20)
+        assert relay.process is not None
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            relay.process.send_signal(number)
+            await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(relay.process.wait(), 25) == 0
+        await relay.start()
+        anna.writes("next")
+        await kit.wait_for(lambda: len(kit.events) == 2)
+    assert [(sent.text, sent.duplicate) for sent in kit.events] == [("in hand", False), ("next", False)]
+    assert "relay.stopped" in relay.log
+    assert "Traceback" not in relay.log
+
+
+async def test_it_stops_in_time_though_both_sides_hang(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that are never answered hold it for the grace time (20 s, here less) and no longer; nothing is lost."""
+    assert courier._GRACE + serving._GRACE < 25
+    monkeypatch.setattr(courier, "_GRACE", 0.5)
+    anna = telegram.customer()
+    async with relay_inside(telegram, kit, tmp_path):
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.events)
+        kit.faults.hold = telegram.faults.hold = asyncio.Event()
+        anna.writes("into the void")
+        await kit.agent_says(anna.id, "from the void")
+        await kit.wait_for(lambda: len(kit.events) == 2)
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts)
+        stopping = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - stopping < 0.5 + 3
+    kit.faults.hold.set()
+    kit.faults.clear()
+    telegram.faults.clear()
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await kit.agent_says(anna.id, "again")
+        await telegram.wait_for(lambda: "again" in telegram.chat(anna.id).texts)
+        figures = await relay.settled("to_kit")
+    assert kit.texts(anna.id) == ["hello", "into the void"]
+    assert kit.contradictions == []
+    assert telegram.chat(anna.id).texts == ["from the void", "from the void", "again"]
+    assert (figures.received, figures.delivered) == (2, 2)
+
+
+async def test_wrong_settings_are_named_and_not_shown(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Exit 2, one line on standard error for each wrong field, none of which shows a value."""
+    wrong = {
+        "TELEGRAM_BOT_TOKEN": "c4nary-token",
+        "KIT_SECURITY_SALT": "",
+        "RELAY_PUBLIC_URL": "ftp://c4nary",
+        "RELAY_PORT": "c4nary",
+        "RELAY_LOG_LEVEL": "c4nary",
+    }
+    async with relay_between(telegram, kit, tmp_path, **wrong) as relay:
+        code, said, lines = await run_to_its_end(relay)
+    assert (code, said) == (2, "")
+    assert sorted(line.partition(":")[0] for line in lines) == sorted(wrong)
+    assert not any("c4nary" in line for line in lines)
+
+
+@pytest.mark.parametrize("port", ["RELAY_PORT", "RELAY_ADMIN_PORT"])
+async def test_a_taken_port_is_said_in_a_line(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, port: str
+) -> None:
+    """Exit 2 and one line that names the setting and the address; no update was taken."""
+    telegram.customer().writes("hello")
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        taken = str(squatter.getsockname()[1])
+        async with relay_between(telegram, kit, tmp_path, **{port: taken}) as relay:
+            code, _, lines = await run_to_its_end(relay)
+    plain = [line for line in lines if not line.startswith("{")]
+    assert code == 2
+    assert len(plain) == 1
+    assert port in plain[0]
+    assert f"127.0.0.1:{taken}" in plain[0]
+    assert telegram.updates.polls == 0
+
+
+async def test_a_second_relay_on_the_same_database_is_kept_out(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Exit 1 and one line; the first one does not notice."""
+    anna = telegram.customer()
+    async with relay_between(telegram, kit, tmp_path) as first:
+        await first.start()
+        second = RelayProcess(tmp_path, first.environment | {"RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0"}, 0, 0)
+        code, _, lines = await run_to_its_end(second)
+        anna.writes("still here?")
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"], 20)
+    [line] = [line for line in lines if not line.startswith("{")]
+    assert code == 1
+    assert "another relay holds the database" in line
+
+
+@pytest.mark.parametrize("harm", ["newer", "no database", "torn"])
+async def test_a_database_that_cannot_be_used_is_left_alone(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, harm: str
+) -> None:
+    """Exit 1 and one line that names the file and what to do; not a byte of it is changed, no update is taken."""
+    telegram.customer().writes("hello")
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        database = tmp_path / "relay.db"
+        match harm:
+            case "newer":
+                with closing(sqlite3.connect(database)) as connection:
+                    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+                    connection.commit()
+            case "no database":
+                database.write_bytes(b"These are my holiday photos. " * 500)
+            case _:
+                os.truncate(database, database.stat().st_size - 4096 * 3 - 100)
+        before = database.read_bytes()
+        code, _, lines = await run_to_its_end(relay)
+    [line] = [line for line in lines if not line.startswith("{")]
+    assert code == 1
+    assert str(database) in line
+    assert database.read_bytes() == before
+    assert telegram.updates.polls == 0

@@ -1,0 +1,247 @@
+"""One side is away for a while: nothing is lost, reordered or buried, and nobody has to do anything."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram_customers import Customer
+from tests.e2e.inside import relay_inside
+from tests.waiting import eventually
+
+#: How long a side is away.
+SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "2"))
+#: How long the relay may take to notice that it is back: a probe's pause, and what it then has to catch up.
+RECOVERY: Final = 20.0
+CHATS: Final = 6
+#: `refused`: nobody listens. `cut`: somebody does, and hangs up on every request.
+Way = Literal["refused", "cut"]
+WAYS: Final = ("refused", "cut")
+
+
+@pytest.fixture
+def customers(telegram: TelegramLookAlike) -> list[Customer]:
+    return [telegram.customer(7_000_000 + number, first_name=f"Customer {number}") for number in range(CHATS)]
+
+
+@asynccontextmanager
+async def away(side: KitLookAlike | TelegramLookAlike, way: Way) -> AsyncIterator[None]:
+    """`side` is away for SECONDS, or longer if the block takes longer."""
+    began = asyncio.get_running_loop().time()
+    if way == "refused":
+        await side.server.stop()
+    else:
+        side.faults.down = True
+    try:
+        yield
+        await asyncio.sleep(SECONDS - (asyncio.get_running_loop().time() - began))
+    finally:
+        side.faults.down = False
+        await side.server.start()
+
+
+async def say_slowly(say: Callable[[int, int], object], rounds: int) -> None:
+    """`say(chat, round)`, all chats in each round, spread over half of an outage."""
+    for number in range(rounds):
+        for chat in range(CHATS):
+            say(chat, number)
+        await asyncio.sleep(SECONDS / 2 / rounds)
+
+
+async def first_contact(kit: KitLookAlike, customers: list[Customer]) -> None:
+    for customer in customers:
+        customer.writes("0")
+    await kit.wait_for(lambda: len(kit.events) == CHATS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_kit_is_away_while_customers_write(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, way: Way
+) -> None:
+    """They may go on writing: it all arrives, in order, once Kit is back, and Kit is not hammered until then."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        async with away(kit, way):
+            await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 5)
+            reason = await relay.unready("kit")
+        attempts = await relay.metric("relay_attempts_total", direction="to_kit", outcome="retried")
+        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 6 for one in customers), RECOVERY)
+        figures = await relay.settled("to_kit")
+        assert "kit" not in (await relay.readiness()).unwell
+    assert "Kit" in reason
+    assert attempts <= 2 * CHATS + SECONDS, "Kit was hammered"
+    for customer in customers:
+        assert kit.texts(customer.id) == ["0", "1", "2", "3", "4", "5"]
+    assert kit.contradictions == []
+    assert (figures.received, figures.delivered, figures.dead) == (6 * CHATS, 6 * CHATS, 0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_telegram_is_away_while_agents_answer(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, way: Way
+) -> None:
+    """Their callbacks are answered 200, and it all arrives, in order, once Telegram is back."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        async with away(telegram, way):
+            kit.enqueue_callbacks(
+                kit.callbacks.message(str(customers[chat].id), str(number))
+                for number in range(5)
+                for chat in range(CHATS)
+            )
+            await kit.callbacks_done()
+            reason = await relay.unready("telegram")
+        attempts = await relay.metric("relay_attempts_total", direction="to_telegram", outcome="retried")
+        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= 5 for one in customers), RECOVERY)
+        figures = await relay.settled("to_telegram")
+        customers[0].writes("are you back?")
+        await kit.wait_for(lambda: "are you back?" in kit.texts(customers[0].id), RECOVERY)
+        assert "telegram" not in (await relay.readiness()).unwell
+    assert "Telegram" in reason
+    assert attempts <= 2 * CHATS + SECONDS, "Telegram was hammered"
+    assert all(posted.status == 200 for posted in kit.callbacks.posted)
+    for customer in customers:
+        assert telegram.chat(customer.id).texts == ["0", "1", "2", "3", "4"]
+    assert (figures.received, figures.delivered, figures.dead) == (5 * CHATS, 5 * CHATS, 0)
+
+
+async def test_a_single_chat_outlives_an_outage_too(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """With nobody else writing, an outage costs the one chat no attempt either, and `/readyz` shows it."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        customers[0].writes("0")
+        await kit.wait_for(lambda: kit.events)
+        async with away(kit, "refused"):
+            customers[0].writes("1")
+            assert "Kit" in await relay.unready("kit", within=SECONDS)
+        await kit.wait_for(lambda: kit.texts(customers[0].id) == ["0", "1"], RECOVERY)
+        await relay.settled("to_kit")
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
+        assert connection.execute("SELECT attempts FROM outbox").fetchall() == [(1,), (1,)]
+
+
+async def test_both_sides_are_away_at_the_start(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """The relay starts all the same, takes callbacks, says what it waits for, and begins once they are there."""
+    await asyncio.gather(telegram.server.stop(), kit.server.stop())
+    customers[0].writes("hello")
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        assert (await relay.get("/healthz", admin=False))[0] == 200
+        await relay.unready("kit")
+        await relay.unready("telegram")
+        await asyncio.gather(telegram.server.start(), kit.server.start())
+        await kit.wait_for(lambda: kit.texts(customers[0].id) == ["hello"], RECOVERY)
+        await kit.agent_says(customers[0].id, "welcome")
+        await telegram.wait_for(lambda: telegram.chat(customers[0].id).texts == ["welcome"])
+
+
+async def test_a_quiet_bot_is_ready_at_once(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """`/readyz` turns 200 within seconds of the start though nobody writes."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await relay.ready(within=3)
+
+
+async def test_a_quiet_bot_is_ready_again_after_an_outage(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """`/readyz` turns 200 with the first answer of a Telegram that is back, though nobody writes."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await telegram.wait_for(lambda: telegram.updates.is_polled)
+        telegram.faults.down = True
+        await telegram.server.stop()
+        await relay.unready("telegram")
+        telegram.faults.down = False
+        await telegram.server.start()
+        await relay.ready(within=5)
+
+
+async def test_the_api_token_is_revoked_and_restored(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """Everything waits, `/readyz` names the setting to look at, logins are rare, and it goes on with the token."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        kit.revoke_api_token()
+        kit.revoke_access_tokens()
+        await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 3)
+        reason = await relay.unready("kit")
+        await asyncio.sleep(SECONDS / 2)
+        refused = [operation for operation, code, _ in kit.refused if code == 401]
+        kit.tokens.api_token_revoked = False
+        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), RECOVERY)
+        figures = await relay.settled("to_kit")
+        assert "kit" not in (await relay.readiness()).unwell
+    assert "KIT_API_TOKEN" in reason
+    assert kit.api_token not in reason
+    assert refused.count("login") <= 2 + SECONDS
+    assert len(refused) <= 3 * CHATS + SECONDS
+    for customer in customers:
+        assert kit.texts(customer.id) == ["0", "1", "2", "3"]
+    assert (figures.delivered, figures.dead) == (4 * CHATS, 0)
+
+
+async def test_access_tokens_are_revoked_in_the_middle(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Forty events in flight are refused at once: one refresh, and all of them arrive, in order, unnoticed."""
+    kit.faults.latency = 0.05
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        telegram.backlog(600, 40)
+        await kit.wait_for(lambda: len(kit.events) >= 100)
+        kit.revoke_access_tokens()
+        await kit.wait_for(lambda: len(kit.events) >= 300)
+        kit.tokens.revoke_all()
+        await kit.wait_for(lambda: len(kit.events) == 600, 20)
+        figures = await relay.settled("to_kit")
+    assert (kit.tokens.refreshes, kit.tokens.logins) == (1, 2)
+    assert all(not sent.duplicate for sent in kit.events)
+    for client in kit.clients:
+        assert kit.texts(client) == [f"{client}:{number}" for number in range(15)]
+    assert (figures.delivered, figures.dead) == (600, 0)
+
+
+async def test_access_tokens_that_live_for_moments(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """Tokens that end sooner than documented are renewed when they are refused: nothing is lost or reordered."""
+    kit.tokens.access_ttl = 0.2
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await say_slowly(lambda chat, number: customers[chat].writes(str(number)), 10)
+        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 10 for one in customers), RECOVERY)
+        figures = await relay.settled("to_kit")
+    for customer in customers:
+        assert kit.texts(customer.id) == [str(number) for number in range(10)]
+    assert 2 <= kit.tokens.refreshes <= SECONDS / 2 / kit.tokens.access_ttl + 3
+    assert (kit.tokens.logins, figures.dead) == (1, 0)
+
+
+async def test_polling_goes_on_when_another_instance_stops(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """A second poller takes the bot away: the relay backs off, `/readyz` says why, and it takes over again later."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        await telegram.wait_for(lambda: telegram.updates.is_polled)
+        rival = asyncio.create_task(telegram.updates.get(seconds=SECONDS))
+        reason = await relay.unready("telegram", within=SECONDS)
+        polls = telegram.updates.polls
+        await asyncio.sleep(1.0)
+        assert telegram.updates.polls - polls <= 1, "it fights for the bot"
+        await asyncio.gather(rival, return_exceptions=True)
+        customers[0].writes("1")
+        await kit.wait_for(lambda: "1" in kit.texts(customers[0].id), RECOVERY)
+
+        async def well() -> bool:
+            return "telegram" not in (await relay.readiness()).unwell
+
+        await eventually(well)
+    assert "another instance polls this bot" in reason

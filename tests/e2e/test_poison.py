@@ -1,0 +1,98 @@
+"""Updates that nobody understands: their neighbours arrive, they themselves are kept with a reason, polling goes on."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.e2e.inside import relay_inside
+
+USER = {"id": 7_000_000, "is_bot": False, "first_name": "Poison"}
+CHAT = {"id": 7_000_000, "type": "private", "first_name": "Poison"}
+MESSAGE = {"message_id": 5, "date": 1_790_000_000, "chat": CHAT, "from": USER, "text": "ill"}
+
+DEAD: dict[str, dict[str, Any]] = {
+    "no date": {"message": {name: value for name, value in MESSAGE.items() if name != "date"}},
+    "a user without is_bot": {"message": MESSAGE | {"from": {"id": 7_000_000, "first_name": "Poison"}}},
+    "no chat": {"message": {name: value for name, value in MESSAGE.items() if name != "chat"}},
+    "a date in words": {"message": MESSAGE | {"date": "yesterday"}},
+    "a date beyond all calendars": {"message": MESSAGE | {"date": 10**18}},
+    "a message that is a number": {"message": 5},
+    "entities that are none": {"message": MESSAGE | {"entities": [1, None]}},
+    "a photo without sizes": {"message": MESSAGE | {"text": None, "photo": [{}]}},
+}
+DECLINED: dict[str, dict[str, Any]] = {
+    "an id beyond 64 bits": {"message": MESSAGE | {"from": USER | {"id": 2**70}}},
+    "nothing but its id": {},
+    "an unknown kind": {"telepathy": {"from": USER, "thought": "hm"}},
+}
+DELIVERED: dict[str, dict[str, Any]] = {
+    "an entity beyond the text": {"message": MESSAGE | {"entities": [{"type": "bold", "offset": -1, "length": 10**9}]}},
+    "a lone surrogate": {"message": MESSAGE | {"text": "\ud83d"}},
+    "zero bytes": {"message": MESSAGE | {"text": "\x00\x00"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("update", "dead", "declined"),
+    [
+        *(pytest.param(update, 1, 0, id=kind) for kind, update in DEAD.items()),
+        *(pytest.param(update, 0, 1, id=kind) for kind, update in DECLINED.items()),
+        *(pytest.param(update, 0, 0, id=kind) for kind, update in DELIVERED.items()),
+    ],
+)
+async def test_a_poison_update_harms_nobody(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, update: dict[str, Any], dead: int, declined: int
+) -> None:
+    """Its neighbours in the batch arrive, it is kept with a reason if it cannot, and the offset moves past it."""
+    anna = telegram.customer(107804195)
+    anna.writes("before")
+    telegram.updates.push([dict(update)])
+    anna.writes("after")
+    # Given out as it lies there: the look-alike, like Telegram, would keep kinds back that nobody asked for.
+    telegram.faults.answer_next(200, payload={"ok": True, "result": telegram.updates.pending}, on="getUpdates")
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "after"])
+        await telegram.wait_for(lambda: telegram.updates.pending_count == 0)
+        figures = await relay.settled("to_kit")
+    assert (figures.received, figures.dead, figures.declined, figures.unaccounted) == (3, dead, declined, 0)
+    kept = _kept(tmp_path / "relay.db")
+    assert len(kept) == dead + declined
+    for reason, body in kept:
+        assert reason
+        assert "Poison" not in reason, "a reason holds no customer's words"
+        assert "update_id" in body, "the raw update stays for a later try"
+
+
+def _kept(database: Path) -> list[tuple[str, str]]:
+    """Reason and raw body of every letter that is not delivered."""
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(
+            "SELECT coalesce(inbox.declined, outbox.reason), inbox.body FROM inbox"
+            " LEFT JOIN outbox ON outbox.letter_id = inbox.id"
+            " WHERE inbox.declined IS NOT NULL OR outbox.status = 'dead'"
+        ).fetchall()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"ok": true, "result": [null, 5, "x", {}, {"update_id": "7"}]}',
+        b'{"ok": true, "result": {"not": "a list"}}',
+        b'{"ok": true, "result": null}',
+        b"<html>captive portal</html>",
+    ],
+)
+async def test_rubbish_instead_of_updates_does_not_stop_polling(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, answer: bytes
+) -> None:
+    """An answer without a single update is passed over, and the next good one is taken."""
+    telegram.faults.answer_next(200, body=answer, on="getUpdates")
+    anna = telegram.customer(107804195)
+    anna.writes("still here?")
+    async with relay_inside(telegram, kit, tmp_path):
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"])

@@ -1,0 +1,146 @@
+"""The callback bodies that Kit's official client writes, under the signatures that it makes."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.kit_callbacks import php_json
+from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram_ledger import Call
+from tests.e2e.inside import relay_inside
+from tests.e2e.process import free_port
+from tests.waiting import eventually
+
+DIRECTORY = Path(__file__).parents[1] / "samples" / "kit"
+SIGNATURES: dict[str, str] = json.loads((DIRECTORY / "signatures.json").read_text())
+NAMES = sorted(name for name in SIGNATURES if not name.startswith("_"))
+#: Their files lie at a host that cannot be reached from here.
+WITH_FILES = ("photo", "photo_caption", "video", "audio", "document", "media_multi", "mixed")
+ANNA = "107804195"
+
+
+@pytest.fixture
+async def kit() -> AsyncIterator[KitLookAlike]:
+    async with KitLookAlike(api_token="api-token-1", salt="S3cr3t-salt") as look_alike:
+        yield look_alike
+
+
+def test_there_are_seventeen() -> None:
+    """Every sample has its signature, and every signature its sample."""
+    assert len(NAMES) == 17
+    assert {path.stem for path in DIRECTORY.glob("*.json")} == {*NAMES, "signatures"}
+
+
+@pytest.mark.parametrize("pretty", [True, False], ids=["pretty", "compact"])
+async def test_every_sample_is_understood(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, *, pretty: bool
+) -> None:
+    """All seventeen are answered 200, and the customer sees what they say, files and their names included."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await _first_contact(telegram, kit)
+        texts: list[str] = []
+        names: list[str] = []
+        for name in NAMES:
+            event = json.loads((DIRECTORY / f"{name}.json").read_text())
+            if name in WITH_FILES:
+                # The signature does not cover the body: the same event, with files that can be fetched.
+                _host_files(kit, event)
+            texts += _texts(event)
+            names += [item["file_name"] for item in _items(event) if "file_url" in item]
+            answer = await kit.post_callback(php_json(event, pretty=pretty), SIGNATURES[name])
+            assert (answer.status, answer.text) == (200, "OK"), name
+        figures = await relay.settled("to_telegram")
+        assert figures.received == 17
+        assert (figures.delivered, figures.declined, figures.dead) == (13, 4, 0)
+    calls = [call for call in telegram.calls if call.method.startswith("send")]
+    words = "".join("".join(_words_of(call).split()) for call in calls)
+    for text in texts:
+        assert "".join(text.split()) in words
+    files = [call.files[0] for call in calls if call.files]
+    assert [file.file_name for file in files] == names
+    assert [file.sha256 for file in files] == [hashlib.sha256(name.encode()).hexdigest() for name in names]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_sample_as_it_came_is_taken_once(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, name: str
+) -> None:
+    """Byte for byte as the client wrote it: 200, counted once; under another event's signature 401."""
+    body = (DIRECTORY / f"{name}.json").read_bytes()
+    other = NAMES[NAMES.index(name) - 1]
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await _first_contact(telegram, kit)
+        statuses = [
+            (await kit.post_callback(body, signature)).status
+            for signature in (SIGNATURES[other], SIGNATURES["_channel_test"], SIGNATURES[name], SIGNATURES[name])
+        ]
+        figures = await relay.figures("to_telegram")
+    assert statuses == [401, 401, 200, 200]
+    assert figures.received == 1
+    assert figures.dead == 0 or name in WITH_FILES
+
+
+async def test_a_file_that_cannot_be_reached_waits_and_harms_nobody(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """It is tried again with a reason that names its host; Telegram is not thought down, and others hear at once."""
+    nobody = f"127.0.0.1:{free_port()}"
+    async with relay_inside(telegram, kit, tmp_path, RELAY_TRUSTED_FILE_HOSTS=nobody) as relay:
+        await _first_contact(telegram, kit)
+        telegram.customer(7).writes("hello")
+        await kit.wait_for(lambda: kit.messages(7))
+        for name in WITH_FILES:
+            body = (DIRECTORY / f"{name}.json").read_bytes()
+            here = body.replace(rb"https:\/\/files.example.com", f"http:\\/\\/{nobody}".encode())
+            assert here != body
+            await kit.post_callback(here, SIGNATURES[name])
+
+        async def tried() -> bool:
+            return await relay.metric("relay_attempts_total", direction="to_telegram", outcome="retried") >= 1
+
+        await eventually(tried)
+        assert await kit.agent_says("7", "others go on") == 200
+        await telegram.wait_for(lambda: telegram.chat(7).texts == ["others go on"])
+        assert await relay.metric("relay_side_down", direction="to_telegram") == 0
+        figures = await relay.figures("to_telegram")
+    assert (figures.waiting, figures.dead) == (len(WITH_FILES), 0)
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
+        rows = connection.execute("SELECT reason FROM outbox WHERE status = 'waiting' ORDER BY id").fetchall()
+    assert rows == [("127.0.0.1 could not be reached",), *[(None,)] * (len(WITH_FILES) - 1)]
+
+
+async def _first_contact(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
+    telegram.customer(int(ANNA)).writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+
+
+def _items(event: dict[str, Any]) -> list[dict[str, Any]]:
+    payload: list[dict[str, Any]] = event["event_data"].get("message", {}).get("payload", [])
+    return payload
+
+
+def _host_files(kit: KitLookAlike, event: dict[str, Any]) -> None:
+    """Let the event's files be hosted by the look-alike; each holds its own name."""
+    for item in _items(event):
+        if "file_url" in item:
+            item["file_url"] = kit.host_file(item["file_name"].encode(), item["file_name"], "text/plain")
+
+
+def _texts(event: dict[str, Any]) -> list[str]:
+    """What of an event must be readable in the chat."""
+    texts = [event["event_data"].get("message", {}).get("text") or ""]
+    for item in _items(event):
+        texts += [item[name] for name in ("address", "name", "number") if name in item]
+        texts += [str(item[name]) for name in ("latitude", "longitude") if name in item]
+    return texts
+
+
+def _words_of(call: Call) -> str:
+    return str(call.params.get("text") or call.params.get("caption") or "")
