@@ -108,6 +108,27 @@ async def test_it_stops_in_time_though_both_sides_hang(
     assert (figures.received, figures.delivered) == (2, 2)
 
 
+async def test_a_long_answer_goes_on_where_it_stopped(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Stopped between two of the four messages that a long text needs, the next run sends the others, none twice."""
+    anna = telegram.customer()
+    parts = [letter * 4000 for letter in "abcd"]
+    async with relay_inside(telegram, kit, tmp_path):
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.events)
+        telegram.faults.latency = 0.2
+        await kit.agent_says(anna.id, " ".join(parts))
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2)
+    assert len(telegram.chat(anna.id).texts) == 2, "it was not stopped in the middle"
+    telegram.faults.clear()
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 4)
+        figures = await relay.settled("to_telegram")
+    assert [text.strip() for text in telegram.chat(anna.id).texts] == parts
+    assert (figures.delivered, figures.dead) == (1, 0)
+
+
 async def test_wrong_settings_are_named_and_not_shown(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:

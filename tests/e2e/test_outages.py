@@ -189,6 +189,27 @@ async def test_the_api_token_is_revoked_and_restored(
     assert (figures.delivered, figures.dead) == (4 * CHATS, 0)
 
 
+async def test_the_bot_token_is_refused_for_a_while(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """A 401 is an outage that the operator can end: answers wait, `/readyz` says so, nothing is buried."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        good, telegram.token = telegram.token, "123456789:another-token-that-nobody-told-the-relay"
+        kit.enqueue_callbacks(kit.callbacks.message(str(one.id), str(n)) for n in range(3) for one in customers)
+        reason = await relay.unready("telegram")
+        await asyncio.sleep(SECONDS / 2)
+        refused = len(telegram.refused)
+        telegram.token = good
+        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) == 3 for one in customers), RECOVERY)
+        figures = await relay.settled("to_telegram")
+    assert reason == "Telegram refused the bot token"
+    assert refused <= 2 * CHATS + SECONDS, "Telegram was hammered"
+    for customer in customers:
+        assert telegram.chat(customer.id).texts == ["0", "1", "2"]
+    assert (figures.delivered, figures.dead) == (3 * CHATS, 0)
+
+
 async def test_access_tokens_are_revoked_in_the_middle(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:
