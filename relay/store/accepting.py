@@ -70,11 +70,7 @@ def _refuse_unknown_clients(tx: Connection, rows: list[_Row]) -> None:
     }
     if not wanted:
         return
-    key = tuple_(client_link.c.channel, client_link.c.client_id)
-    known = {
-        tuple(found)
-        for found in tx.execute(select(client_link.c.channel, client_link.c.client_id).where(key.in_(wanted)))
-    }
+    known = {tuple(found) for found in tx.execute(_KNOWN_CLIENTS, {"wanted": list(wanted)})}
     for row in rows:
         if row.letter.source != "kit" or not isinstance(row.outcome, Accepted):
             continue
@@ -99,8 +95,7 @@ def _insert_letters(tx: Connection, now: float, rows: list[_Row]) -> list[_Row]:
         }
         for row in rows
     ]
-    columns = (inbox.c.id, inbox.c.channel, inbox.c.source, inbox.c.source_id)
-    inserted = tx.execute(insert(inbox).on_conflict_do_nothing().returning(*columns), values)
+    inserted = tx.execute(_INSERT_LETTERS, values)
     ids = {(channel, source, source_id): letter_id for letter_id, channel, source, source_id in inserted}
     fresh = []
     for row in rows:
@@ -127,22 +122,13 @@ def _write_links(tx: Connection, now: float, rows: list[_Row]) -> None:
         elif isinstance(row.outcome, Declined) and row.outcome.closes is not None:
             closed.append({"in_channel": row.letter.channel, "of_client": row.outcome.closes})
     if links:
-        statement = insert(client_link)
-        statement = statement.on_conflict_do_update(
-            index_elements=["channel", "client_id"],
-            set_={"chat_id": statement.excluded.chat_id, "open": True},
-            where=(client_link.c.chat_id != statement.excluded.chat_id) | client_link.c.open.is_(False),
-        )
         values = [
             {"channel": channel, "client_id": client_id, "chat_id": link.chat_id, "open": True, "created_at": now}
             for (channel, client_id), link in links.items()
         ]
-        tx.execute(statement, values)
+        tx.execute(_WRITE_LINKS, values)
     if closed:
-        of_client = (client_link.c.channel == bindparam("in_channel")) & (
-            client_link.c.client_id == bindparam("of_client")
-        )
-        tx.execute(update(client_link).where(of_client).values(open=False), closed)
+        tx.execute(_CLOSE, closed)
 
 
 def _write_deliveries(tx: Connection, now: float, rows: list[_Row]) -> None:
@@ -170,7 +156,7 @@ def _write_deliveries(tx: Connection, now: float, rows: list[_Row]) -> None:
             value |= {"reason": row.outcome.reason, "settled_at": now}
         values.append(value)
     if values:
-        tx.execute(insert(outbox), values)
+        tx.execute(_INSERT_DELIVERIES, values)
 
 
 def _open_lanes(tx: Connection, now: float, rows: list[_Row]) -> dict[tuple[str, str, str], int]:
@@ -182,21 +168,13 @@ def _open_lanes(tx: Connection, now: float, rows: list[_Row]) -> dict[tuple[str,
     }
     if not wanted:
         return {}
-    columns = (lane.c.channel, lane.c.direction, lane.c.client_id)
-    statement = (
-        insert(lane)
-        .on_conflict_do_update(
-            index_elements=["channel", "direction", "client_id"], set_={"due_at": func.coalesce(lane.c.due_at, now)}
-        )
-        .returning(*columns, lane.c.id)
-    )
     values = [
         {"channel": channel, "direction": direction, "client_id": client_id, "due_at": now}
         for channel, direction, client_id in wanted
     ]
     return {
         (channel, direction, client_id): lane_id
-        for channel, direction, client_id, lane_id in tx.execute(statement, values)
+        for channel, direction, client_id, lane_id in tx.execute(_OPEN_LANES, values)
     }
 
 
@@ -208,7 +186,7 @@ def _write_media(tx: Connection, now: float, rows: list[_Row]) -> None:
         for item in row.outcome.media
     ]
     if values:
-        tx.execute(insert(media), values)
+        tx.execute(_INSERT_MEDIA, values)
 
 
 def _media_values(item: Media, channel: str, client_id: str, now: float) -> dict[str, Any]:
@@ -239,34 +217,25 @@ def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:
     """Add to the totals, by (channel, direction, outcome)."""
     if not totals:
         return
-    statement = insert(tally)
-    statement = statement.on_conflict_do_update(
-        index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + statement.excluded.total}
-    )
     values = [
         {"channel": channel, "direction": direction, "outcome": outcome, "total": total}
         for (channel, direction, outcome), total in totals.items()
     ]
-    tx.execute(statement, values)
+    tx.execute(_ADD_TO_TALLY, values)
 
 
 def _raise_offsets(tx: Connection, arrivals: Sequence[Arrival]) -> None:
     offsets = {arrival.channel: arrival.next_update_id for arrival in arrivals if arrival.next_update_id is not None}
     if not offsets:
         return
-    statement = insert(polling_offset)
-    statement = statement.on_conflict_do_update(
-        index_elements=["channel"], set_={"next_update_id": statement.excluded.next_update_id}
-    )
-    tx.execute(statement, [{"channel": channel, "next_update_id": offset} for channel, offset in offsets.items()])
+    values = [{"channel": channel, "next_update_id": offset} for channel, offset in offsets.items()]
+    tx.execute(_RAISE_OFFSETS, values)
 
 
 def _find_tampered(tx: Connection, rows: list[_Row]) -> None:
     if not rows:
         return
-    key = tuple_(inbox.c.channel, inbox.c.source, inbox.c.source_id)
-    columns = (inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256)
-    found = tx.execute(select(*columns).where(key.in_({row.key for row in rows})))
+    found = tx.execute(_DIGESTS, {"wanted": list({row.key for row in rows})})
     known = {(channel, source, source_id): digest for channel, source, source_id, digest in found}
     for row in rows:
         if known[row.key] != _sha256(row.letter.body):
@@ -275,3 +244,41 @@ def _find_tampered(tx: Connection, rows: list[_Row]) -> None:
 
 def _sha256(body: str) -> str:
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# Statements are made once: to make one costs more than to run it.
+_KNOWN_CLIENTS = select(client_link.c.channel, client_link.c.client_id).where(
+    tuple_(client_link.c.channel, client_link.c.client_id).in_(bindparam("wanted", expanding=True))
+)
+_INSERT_LETTERS = (
+    insert(inbox).on_conflict_do_nothing().returning(inbox.c.id, inbox.c.channel, inbox.c.source, inbox.c.source_id)
+)
+_DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).where(
+    tuple_(inbox.c.channel, inbox.c.source, inbox.c.source_id).in_(bindparam("wanted", expanding=True))
+)
+_link = insert(client_link)
+_WRITE_LINKS = _link.on_conflict_do_update(
+    index_elements=["channel", "client_id"],
+    set_={"chat_id": _link.excluded.chat_id, "open": True},
+    where=(client_link.c.chat_id != _link.excluded.chat_id) | client_link.c.open.is_(False),
+)
+_CLOSE = (
+    update(client_link)
+    .where(client_link.c.channel == bindparam("in_channel"), client_link.c.client_id == bindparam("of_client"))
+    .values(open=False)
+)
+_lane = insert(lane)
+_OPEN_LANES = _lane.on_conflict_do_update(
+    index_elements=["channel", "direction", "client_id"],
+    set_={"due_at": func.coalesce(lane.c.due_at, _lane.excluded.due_at)},
+).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)
+_INSERT_DELIVERIES = insert(outbox)
+_INSERT_MEDIA = insert(media)
+_tally = insert(tally)
+_ADD_TO_TALLY = _tally.on_conflict_do_update(
+    index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}
+)
+_offset = insert(polling_offset)
+_RAISE_OFFSETS = _offset.on_conflict_do_update(
+    index_elements=["channel"], set_={"next_update_id": _offset.excluded.next_update_id}
+)

@@ -66,23 +66,10 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
 
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
-    of_courier = (lane.c.channel == wish.channel) & (lane.c.direction == wish.direction)
-    due = (
-        select(lane.c.id)
-        .where(of_courier, lane.c.due_at <= now)
-        .order_by(lane.c.due_at, lane.c.id)
-        .limit(wish.limit)
-        .with_for_update(skip_locked=True)
-    )
-    leased = tx.execute(
-        update(lane)
-        .where(lane.c.id.in_(due))
-        .values(due_at=now + LEASE, lease=lane.c.lease + 1, leased=true())
-        .returning(lane.c.id, lane.c.lease, lane.c.client_id)
-    ).all()
+    courier = {"of_channel": wish.channel, "to_direction": wish.direction}
+    leased = tx.execute(_LEASE, {**courier, "at": now, "new_due_at": now + LEASE, "lanes": wish.limit}).all()
     lanes = _runs(tx, wish, {lane_id: (lease, client_id) for lane_id, lease, client_id in leased})
-    next_due_at = tx.scalar(select(func.min(lane.c.due_at)).where(of_courier, lane.c.due_at.is_not(None)))
-    return Claimed(lanes, next_due_at)
+    return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
 
 
 def _runs(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str]]) -> list[list[Delivery]]:
@@ -109,7 +96,7 @@ def _runs(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str]]) -> lis
         )
         runs.setdefault(row.lane_id, []).append(delivery)
     if runs:
-        tx.execute(_COUNT_ATTEMPT, [{"of_id": run[0].id} for run in runs.values()])
+        tx.execute(_COUNT_ATTEMPT, {"ids": [run[0].id for run in runs.values()]})
     return list(runs.values())
 
 
@@ -117,18 +104,13 @@ def _chats(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, int]:
     """Where Telegram deliveries go is looked up at each attempt, so that one row says it."""
     if wish.direction != "to_telegram":
         return {}
-    found = tx.execute(
-        select(client_link.c.client_id, client_link.c.chat_id).where(
-            client_link.c.channel == wish.channel, client_link.c.client_id.in_(clients)
-        )
-    )
+    found = tx.execute(_CHATS, {"of_channel": wish.channel, "clients": list(clients)})
     return {client_id: chat_id for client_id, chat_id in found}  # noqa: C416 - rows are not pairs to dict()
 
 
 def renew(tx: Connection, now: float, deliveries: Sequence[Delivery]) -> list[None]:
     """Hold the leases of deliveries in flight for another while."""
-    statement = update(lane).where(_OURS).values(due_at=bindparam("new_due_at"))
-    tx.execute(statement, [{**_lease_of(delivery), "new_due_at": now + LEASE} for delivery in deliveries])
+    tx.execute(_RENEW, [{**_lease_of(delivery), "new_due_at": now + LEASE} for delivery in deliveries])
     return [None] * len(deliveries)
 
 
@@ -147,12 +129,7 @@ def note_progress(tx: Connection, _now: float, notes: Sequence[Progress]) -> lis
         {"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in notes if note.delivery.id in ours
     ]
     if values:
-        statement = (
-            update(outbox)
-            .where(outbox.c.id == bindparam("of_id"))
-            .values(steps_done=bindparam("new_steps_done"), uncertain=0)
-        )
-        tx.execute(statement, values)
+        tx.execute(_NOTE_PROGRESS, values)
     return [note.delivery.id in ours for note in notes]
 
 
@@ -160,11 +137,13 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     """Close deliveries, or put them back, and let their lanes go on. False: the lease was lost, nothing changed."""
     ours = _still_ours(tx, [settlement.delivery for settlement in settlements])
     valid = [settlement for settlement in settlements if settlement.delivery.id in ours]
-    if valid:
-        tx.execute(_SETTLE, [_settled(settlement, now) for settlement in valid])
-        if released := [_released(settlement, now) for settlement in valid if settlement.releases]:
-            tx.execute(_RELEASE, released)
-        add_to_tally(tx, _tallied(valid))
+    if delivered := [settlement.delivery.id for settlement in valid if isinstance(settlement.result, Delivered)]:
+        tx.execute(_DELIVER, {"ids": delivered, "at": now})
+    if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
+        tx.execute(_SETTLE, others)
+    for after, lanes in _released(valid).items():
+        tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after})
+    add_to_tally(tx, _tallied(valid))
     return [settlement.delivery.id in ours for settlement in settlements]
 
 
@@ -174,7 +153,36 @@ def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
     return [changed.rowcount] * len(items)
 
 
+# Statements are made once: to make one costs more than to run it.
+_OF_COURIER = (lane.c.channel == bindparam("of_channel")) & (lane.c.direction == bindparam("to_direction"))
+_THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
+
+_LEASE = (
+    update(lane)
+    .where(
+        lane.c.id.in_(
+            select(lane.c.id)
+            .where(_OF_COURIER, lane.c.due_at <= bindparam("at"))
+            .order_by(lane.c.due_at, lane.c.id)
+            .limit(bindparam("lanes", type_=Integer))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(due_at=bindparam("new_due_at"), lease=lane.c.lease + 1, leased=true())
+    .returning(lane.c.id, lane.c.lease, lane.c.client_id)
+)
+_NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None))
+_HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)).with_for_update()
+_CHATS = select(client_link.c.client_id, client_link.c.chat_id).where(
+    client_link.c.channel == bindparam("of_channel"), client_link.c.client_id.in_(bindparam("clients", expanding=True))
+)
+
 _OURS = (lane.c.id == bindparam("of_lane")) & (lane.c.lease == bindparam("with_lease")) & lane.c.leased.is_(True)
+
+_RENEW = update(lane).where(_OURS).values(due_at=bindparam("new_due_at"))
+_NOTE_PROGRESS = (
+    update(outbox).where(outbox.c.id == bindparam("of_id")).values(steps_done=bindparam("new_steps_done"), uncertain=0)
+)
 
 # The oldest waiting deliveries of each lane. Said by lane, since a lane's backlog may be long.
 _head = outbox.alias("head")
@@ -200,11 +208,25 @@ _RUN = (
             ),
         )
     )
-    .where(lane.c.id.in_(bindparam("lane_ids", expanding=True)))
+    .where(_THESE_LANES)
     .order_by(outbox.c.id)
 )
 
-_COUNT_ATTEMPT = update(outbox).where(outbox.c.id == bindparam("of_id")).values(attempts=outbox.c.attempts + 1)
+# Many rows in one statement: between two rows the driver lets go of Python's lock, and gets it back late under load.
+_THESE = outbox.c.id.in_(bindparam("ids", expanding=True))
+_COUNT_ATTEMPT = update(outbox).where(_THESE).values(attempts=outbox.c.attempts + 1)
+
+# What comes after the first of a run has never been tried: a delivery that was stands at the head of its lane.
+_DELIVER = (
+    update(outbox)
+    .where(_THESE)
+    .values(
+        status="delivered",
+        reason=null(),
+        settled_at=bindparam("at"),
+        attempts=case((outbox.c.attempts == 0, 1), else_=outbox.c.attempts),
+    )
+)
 
 _SETTLE = (
     update(outbox)
@@ -221,7 +243,7 @@ _SETTLE = (
 # After a settled delivery the lane is due again at once if something waits in it, else it sleeps.
 _RELEASE = (
     update(lane)
-    .where(_OURS)
+    .where(_THESE_LANES)
     .values(
         leased=false(),
         due_at=case(
@@ -237,38 +259,36 @@ def _lease_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def _still_ours(tx: Connection, deliveries: list[Delivery]) -> set[int]:
-    rows = tx.execute(
-        select(lane.c.id, lane.c.lease)
-        .where(lane.c.id.in_({delivery.lane_id for delivery in deliveries}), lane.c.leased.is_(True))
-        .with_for_update()
-    )
+    rows = tx.execute(_HELD, {"lane_ids": list({delivery.lane_id for delivery in deliveries})})
     held = {(lane_id, lease) for lane_id, lease in rows}
     return {delivery.id for delivery in deliveries if (delivery.lane_id, delivery.lease) in held}
 
 
 def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
-    values = {
-        "of_id": settlement.delivery.id,
-        "new_status": "delivered",
+    delivery = settlement.delivery
+    values: dict[str, Any] = {
+        "of_id": delivery.id,
         "new_reason": None,
-        "new_settled_at": now,
-        "new_attempts": settlement.delivery.attempts,
+        "new_attempts": delivery.attempts,
         "more_uncertain": 0,
     }
     match settlement.result:
         case Retry(reason=reason, free=free, uncertain=uncertain):
             values |= {"new_status": "waiting", "new_reason": reason, "new_settled_at": None}
-            values |= {"new_attempts": settlement.delivery.attempts - free, "more_uncertain": int(uncertain)}
+            values |= {"new_attempts": delivery.attempts - free, "more_uncertain": int(uncertain)}
         case Bury(reason=reason):
-            values |= {"new_status": "dead", "new_reason": reason}
-        case Delivered():
-            pass
+            values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
     return values
 
 
-def _released(settlement: Settlement, now: float) -> dict[str, Any]:
-    after = settlement.result.after if isinstance(settlement.result, Retry) else 0.0
-    return {**_lease_of(settlement.delivery), "new_due_at": now + after}
+def _released(settlements: list[Settlement]) -> dict[float, list[int]]:
+    """The lanes that are free now, by the seconds that they must wait."""
+    lanes: dict[float, list[int]] = {}
+    for settlement in settlements:
+        if settlement.releases:
+            after = settlement.result.after if isinstance(settlement.result, Retry) else 0.0
+            lanes.setdefault(after, []).append(settlement.delivery.lane_id)
+    return lanes
 
 
 def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:

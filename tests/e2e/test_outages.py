@@ -17,7 +17,7 @@ from tests.e2e.inside import relay_inside
 from tests.waiting import eventually
 
 #: How long a side is away.
-SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "2"))
+SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "1.5"))
 #: How long the relay may take to notice that it is back: a probe's pause, and what it then has to catch up.
 RECOVERY: Final = 20.0
 CHATS: Final = 6
