@@ -92,9 +92,11 @@ async def _relay(settings: Settings) -> None:
     from relay.web.serving import CannotListenError  # noqa: PLC0415
 
     def ready(_: "Ports") -> None:
-        # What the imports left behind lives as long as the process: the collector need not look at it ever again.
+        # What the imports left behind lives as long as the process: the collector need not look at it ever again, and
+        # what a message leaves behind is freed by its last reference.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
         log.info("relay.settings", **summary(settings))
 
     stop = _stop_on_signals()

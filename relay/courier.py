@@ -21,7 +21,7 @@ from relay.store.store import Store
 log = structlog.get_logger()
 
 #: Deliveries of a lane that are claimed together: a backlog costs less, and order is the same.
-_RUN = 8
+_RUN = 16
 #: Seconds after which a courier looks at the store even if nobody woke it.
 _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops.

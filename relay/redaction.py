@@ -9,15 +9,27 @@ from typing import Final
 
 MARK: Final = "[redacted]"
 
-# Each pattern comes with words of which one must stand in the line before the pattern is worth a search.
-_PATTERNS: Final = (
+_LONG_AFTER_COLON: Final = re.compile(r":[A-Za-z0-9_-]{20}")
+
+
+def _may_hold_bot_token(line: str) -> bool:
+    # In a line of JSON digits and colons are everywhere, but nothing that long follows a colon.
+    return _LONG_AFTER_COLON.search(line) is not None or "%" in line
+
+
+# Each pattern comes with a quick look that says whether it is worth a search.
+_PATTERNS: Final[tuple[tuple[Callable[[str], bool], re.Pattern[str], str], ...]] = (
     # A bot token, ours or another's; its id, which is public, stays. The colon may be percent-encoded.
-    ((":", "%3"), re.compile(r"(\d{3,}(?::|%(?:25)*3[Aa]))[A-Za-z0-9_-]{20,}"), rf"\1{MARK}"),
-    (("eyJ",), re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"), MARK),
-    (("earer", "EARER"), re.compile(r"\b(bearer(?:\s|%20|\+)+)(?!\[)[^\s\"',\\]+", re.IGNORECASE), rf"\1{MARK}"),
+    (_may_hold_bot_token, re.compile(r"(\d{3,}(?::|%(?:25)*3[Aa]))[A-Za-z0-9_-]{20,}"), rf"\1{MARK}"),
+    (lambda line: "eyJ" in line, re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"), MARK),
+    (
+        lambda line: "earer" in line or "EARER" in line,
+        re.compile(r"\b(bearer(?:\s|%20|\+)+)(?!\[)[^\s\"',\\]+", re.IGNORECASE),
+        rf"\1{MARK}",
+    ),
     # Kit's session tokens, whose form nobody promises.
     (
-        ("s_token", "h_token"),
+        lambda line: "_token" in line,
         re.compile(r"((?:access|refresh)_token(?:\\*[\"']\s*:\s*\\*[\"']|=|%3[Dd]))(?!\[)[^\s\\\"'&,}]+"),
         rf"\1{MARK}",
     ),
@@ -35,8 +47,8 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
         for anchor, spelling in known:
             if anchor in line:
                 line = spelling.sub(MARK, line)
-        for hints, pattern, replacement in _PATTERNS:
-            if any(hint in line for hint in hints):
+        for is_worth_it, pattern, replacement in _PATTERNS:
+            if is_worth_it(line):
                 line = pattern.sub(replacement, line)
         return line
 

@@ -88,7 +88,7 @@ async def main() -> None:
         .concurrent_updates(True)  # noqa: FBT003 - python-telegram-bot's own spelling
         .build()
     )
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, application:
+    async with aiohttp.ClientSession() as session, application:
         kit = Kit(session, f"{kit_url}/{channel}", await login(session, kit_url))
         application.add_handler(MessageHandler(filters.TEXT, kit.on_message))
         callback = Callback(application.bot, f"{os.environ['KIT_SECURITY_SALT']}:{os.environ['KIT_API_TOKEN']}")
