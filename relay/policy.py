@@ -7,6 +7,8 @@ from relay.model import Bury, Delivery, Retry
 
 #: After that many attempts (about an hour and a quarter of back-off) a delivery is buried.
 MAX_ATTEMPTS = 12
+#: The same when it is an agent's file that cannot be had, about four minutes: links expire, and the chat waits.
+MAX_SOURCE_ATTEMPTS = 9
 #: Seconds between attempts at most.
 MAX_BACK_OFF = 600.0
 #: Seconds between probes of a side that is down, at most.
@@ -38,6 +40,10 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
             return Bury(f"may have arrived: twice no answer to the same call ({reason})")
         case Uncertain() if delivery.direction == "to_telegram":
             return Retry(back_off(delivery.attempts, dice), reason, free=down, uncertain=True)
+        case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
+            return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
+        case SourceUnavailable():
+            return Retry(back_off(delivery.attempts, dice), reason)
         case Down():
             return Retry(0.0, reason, free=True)
         case Unavailable() if down:

@@ -2,9 +2,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import Down, NotAccepted, RelayError, Throttled, Unavailable, Uncertain
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable, Uncertain
 from relay.model import Bury, Delivery, Direction, Retry
-from relay.policy import DOWN_AFTER, MAX_ATTEMPTS, MAX_BACK_OFF, MAX_PROBE_PAUSE, Gate, Pace, back_off, judge
+from relay.policy import (
+    DOWN_AFTER,
+    MAX_ATTEMPTS,
+    MAX_BACK_OFF,
+    MAX_PROBE_PAUSE,
+    MAX_SOURCE_ATTEMPTS,
+    Gate,
+    Pace,
+    back_off,
+    judge,
+)
 
 
 def delivery(direction: Direction = "to_kit", *, attempts: int = 1, uncertain: int = 0) -> Delivery:
@@ -24,6 +34,14 @@ TABLE = [
     # nobody gets through: that is not held against the delivery
     (Down("refused"), delivery(attempts=MAX_ATTEMPTS), True, Retry(0.0, "refused", free=True)),
     (Unavailable("500"), delivery(attempts=MAX_ATTEMPTS), True, Retry(0.0, "500", free=True)),
+    # a file server's outage is its own affair: less patience, and never free, whoever else is down
+    (SourceUnavailable("no file"), delivery("to_telegram", attempts=8), True, Retry(128.0, "no file")),
+    (
+        SourceUnavailable("no file"),
+        delivery("to_telegram", attempts=MAX_SOURCE_ATTEMPTS),
+        False,
+        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file"),
+    ),
     # Kit knows a repeated event by its id: an answer may be missed as often as it likes
     (Uncertain("cut"), delivery(attempts=2, uncertain=0), False, Retry(2.0, "cut")),
     # Telegram does not: once is repeated, twice is a dead letter that says so
