@@ -20,9 +20,9 @@ from structlog.typing import EventDict, Processor
 from relay.redaction import redactor
 
 #: They tell what the relay tells better; at DEBUG one may want to see them all the same.
-_TALKATIVE: Final = ("httpx", "httpcore", "telegram")
-#: At DEBUG and INFO they would show rows, which are customers' words: never.
-_INDISCREET: Final = ("aiosqlite", "sqlalchemy")
+_TALKATIVE: Final = ("httpx", "httpcore")
+#: At DEBUG and INFO they would show rows and messages, which are customers' words: never.
+_INDISCREET: Final = ("aiosqlite", "sqlalchemy", "telegram", "telegram.Bot")
 #: Media links are capabilities, and an access log would hold them.
 _OFF: Final = ("aiohttp.access",)
 

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     )
     relay_data_dir: Path = Field(Path("data"), description="The directory for files in transit.")
     relay_log_level: Annotated[LogLevel, BeforeValidator(lambda value: str(value).upper())] = Field(
-        "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL. DEBUG may show customers' words."
+        "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )
     relay_log_format: LogFormat = Field("console", description="`console` for people, `json` for machines.")
     relay_agent_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = Field(
