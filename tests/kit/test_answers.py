@@ -147,7 +147,7 @@ def test_without_retry_after_it_is_five_seconds() -> None:
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=60), retry_after=st.text(max_size=20))
 def test_no_answer_is_more_than_accepted_or_an_error(status: int, body: bytes, retry_after: str) -> None:
-    """Random bytes raise nothing but the relay's own errors; only a JSON object that says `success: true` is success."""
+    """Random bytes raise only the relay's own errors; nothing but an object with `success: true` is success."""
     if b'"success"' in body:
         return
     assert judge(status, body, {"Retry-After": retry_after}) in {
