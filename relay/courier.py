@@ -15,7 +15,7 @@ from relay.errors import RelayError, Unavailable
 from relay.metrics import Metrics
 from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.policy import MAX_ATTEMPTS, Gate, judge
-from relay.store.delivering import LEASE
+from relay.store.claiming import LEASE
 from relay.store.store import Store
 
 log = structlog.get_logger()

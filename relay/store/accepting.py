@@ -10,7 +10,8 @@ from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, ClientLink, Declined, Direction, Letter, Media, Outcome, Unreadable
-from relay.store.tables import client_link, inbox, lane, media, outbox, polling_offset, tally
+from relay.store.counting import add_to_tally
+from relay.store.tables import client_link, inbox, lane, media, outbox, polling_offset
 
 #: What became of a letter. `tampered`: its source id was seen before with another body.
 Verdict = Literal["accepted", "declined", "dead", "duplicate", "tampered", "unknown_client"]
@@ -213,17 +214,6 @@ def _count(tx: Connection, rows: list[_Row]) -> None:
     add_to_tally(tx, totals)
 
 
-def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:
-    """Add to the totals, by (channel, direction, outcome)."""
-    if not totals:
-        return
-    values = [
-        {"channel": channel, "direction": direction, "outcome": outcome, "total": total}
-        for (channel, direction, outcome), total in totals.items()
-    ]
-    tx.execute(_ADD_TO_TALLY, values)
-
-
 def _raise_offsets(tx: Connection, arrivals: Sequence[Arrival]) -> None:
     offsets = {arrival.channel: arrival.next_update_id for arrival in arrivals if arrival.next_update_id is not None}
     if not offsets:
@@ -274,10 +264,6 @@ _OPEN_LANES = _lane.on_conflict_do_update(
 ).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)
 _INSERT_DELIVERIES = insert(outbox)
 _INSERT_MEDIA = insert(media)
-_tally = insert(tally)
-_ADD_TO_TALLY = _tally.on_conflict_do_update(
-    index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}
-)
 _offset = insert(polling_offset)
 _RAISE_OFFSETS = _offset.on_conflict_do_update(
     index_elements=["channel"], set_={"next_update_id": _offset.excluded.next_update_id}

@@ -1,21 +1,11 @@
 """Questions to the store, and what it forgets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, func, null, select, update
+from sqlalchemy import Connection, delete, null, select, update
 
 from relay.model import Media
-from relay.store.tables import inbox, media, outbox, polling_offset, tally, waits
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a channel has seen, by (direction, outcome), and what waits now."""
-
-    totals: dict[tuple[str, str], int] = field(default_factory=dict)
-    waiting: dict[str, int] = field(default_factory=dict)  #: Deliveries, by direction.
-    oldest: dict[str, float] = field(default_factory=dict)  #: Unix time of the oldest waiting one, by direction.
+from relay.store.tables import inbox, media, outbox, polling_offset
 
 
 def next_update_id(tx: Connection, _now: float, channels: Sequence[str]) -> list[int]:
@@ -31,27 +21,6 @@ def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | 
     rows = tx.execute(select(*columns).where(media.c.id.in_(set(ids))))
     known = {row.id: Media(row.id, row.file_id, row.name, row.mime_type, row.size) for row in rows}
     return [known.get(media_id) for media_id in ids]
-
-
-def count(tx: Connection, _now: float, channels: Sequence[str]) -> list[Counts]:
-    """Totals and what waits, read in one transaction, so that they add up."""
-    return [_count_one(tx, channel) for channel in channels]
-
-
-def _count_one(tx: Connection, channel: str) -> Counts:
-    totals = {
-        (row.direction, row.outcome): row.total for row in tx.execute(select(tally).where(tally.c.channel == channel))
-    }
-    waiting = tx.execute(
-        select(outbox.c.direction, func.count(), func.min(outbox.c.accepted_at))
-        .where(outbox.c.channel == channel, waits(outbox))
-        .group_by(outbox.c.direction)
-    ).all()
-    return Counts(
-        totals,
-        {direction: number for direction, number, _ in waiting},
-        {direction: oldest for direction, _, oldest in waiting},
-    )
 
 
 def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from time import time
 
 from relay.model import Delivery, Direction, Media, Result
-from relay.store import accepting, asking, delivering
+from relay.store import accepting, asking, claiming, counting, settling
 from relay.store.accepting import Arrival, Verdict
-from relay.store.asking import Counts
+from relay.store.claiming import Claim, Claimed
+from relay.store.counting import Counts
 from relay.store.database import Database, open_database
-from relay.store.delivering import Claim, Claimed, Progress, Settlement
+from relay.store.settling import Progress, Settlement
 
 
 class Store:
@@ -28,22 +29,22 @@ class Store:
 
     async def claim(self, channel: str, direction: Direction, limit: int, run: int = 1) -> Claimed:
         """Lease up to `limit` lanes that are due and take the oldest deliveries, `run` at most, of each."""
-        return await self._database.run(delivering.claim, Claim(channel, direction, limit, run))
+        return await self._database.run(claiming.claim, Claim(channel, direction, limit, run))
 
     async def renew(self, delivery: Delivery) -> None:
         """Hold the lease of a delivery that takes long."""
-        await self._database.run(delivering.renew, delivery)
+        await self._database.run(claiming.renew, delivery)
 
     async def note_progress(self, delivery: Delivery, steps_done: int) -> bool:
         """Remember that the first `steps_done` steps are confirmed. False: the lease is lost, stop."""
-        return await self._database.run(delivering.note_progress, Progress(delivery, steps_done))
+        return await self._database.run(settling.note_progress, Progress(delivery, steps_done))
 
     async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
         """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.
 
         False: the lease was lost, nothing changed.
         """
-        return await self._database.run(delivering.settle, Settlement(delivery, result, last))
+        return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
@@ -55,7 +56,7 @@ class Store:
 
     async def count(self, channel: str) -> Counts:
         """Totals and what waits, read in one transaction, so that they add up."""
-        return await self._database.run(asking.count, channel)
+        return await self._database.run(counting.count, channel)
 
     async def forget(self, before: float) -> int:
         """Delete what was delivered, and the words of letters, from before a Unix time. Returns the rows changed."""
@@ -63,7 +64,7 @@ class Store:
 
     async def release_all(self) -> int:
         """End the leases of couriers that died. Only for who holds the database alone. Returns how many there were."""
-        return await self._database.run(delivering.release_all, None)
+        return await self._database.run(claiming.release_all, None)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from relay.errors import Unavailable
 from relay.metrics import Metrics
-from relay.store.asking import Counts
+from relay.store.counting import Counts
 
 #: Seconds that the oldest delivery may wait before somebody should look.
 OLD = 300.0

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Bury, Delivered, Delivery, Result, Retry
-from relay.store.delivering import LEASE
+from relay.store.claiming import LEASE
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock

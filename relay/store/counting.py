@@ -1,0 +1,57 @@
+"""Totals: received = delivered + waiting + dead + declined, at every moment."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from relay.store.tables import outbox, tally, waits
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a channel has seen, by (direction, outcome), and what waits now."""
+
+    totals: dict[tuple[str, str], int] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)  #: Deliveries, by direction.
+    oldest: dict[str, float] = field(default_factory=dict)  #: Unix time of the oldest waiting one, by direction.
+
+
+def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:
+    """Add to the totals, by (channel, direction, outcome)."""
+    if not totals:
+        return
+    values = [
+        {"channel": channel, "direction": direction, "outcome": outcome, "total": total}
+        for (channel, direction, outcome), total in totals.items()
+    ]
+    tx.execute(_ADD_TO_TALLY, values)
+
+
+def count(tx: Connection, _now: float, channels: Sequence[str]) -> list[Counts]:
+    """Totals and what waits, read in one transaction, so that they add up."""
+    return [_count_one(tx, channel) for channel in channels]
+
+
+def _count_one(tx: Connection, channel: str) -> Counts:
+    totals = {
+        (row.direction, row.outcome): row.total for row in tx.execute(select(tally).where(tally.c.channel == channel))
+    }
+    waiting = tx.execute(
+        select(outbox.c.direction, func.count(), func.min(outbox.c.accepted_at))
+        .where(outbox.c.channel == channel, waits(outbox))
+        .group_by(outbox.c.direction)
+    ).all()
+    return Counts(
+        totals,
+        {direction: number for direction, number, _ in waiting},
+        {direction: oldest for direction, _, oldest in waiting},
+    )
+
+
+_tally = insert(tally)
+_ADD_TO_TALLY = _tally.on_conflict_do_update(
+    index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}
+)

@@ -1,0 +1,157 @@
+"""Settling: what became of a claimed delivery, and how far it has come.
+
+Both check that the lease is still ours: a courier that outlived it changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
+
+from relay.model import Bury, Delivered, Delivery, Result, Retry
+from relay.store.counting import add_to_tally
+from relay.store.tables import lane, outbox, waits
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a courier reports of one delivery."""
+
+    delivery: Delivery
+    result: Result
+    last: bool = True  #: The courier lets go of the lane. A retry always does.
+
+    @property
+    def releases(self) -> bool:
+        """Whether the lane is free after it."""
+        return self.last or isinstance(self.result, Retry)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The first `steps_done` steps of a delivery are confirmed."""
+
+    delivery: Delivery
+    steps_done: int
+
+
+def note_progress(tx: Connection, _now: float, notes: Sequence[Progress]) -> list[bool]:
+    """Remember confirmed steps. False: the lease is lost, stop."""
+    ours = _still_ours(tx, [note.delivery for note in notes])
+    values = [
+        {"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in notes if note.delivery.id in ours
+    ]
+    if values:
+        tx.execute(_NOTE_PROGRESS, values)
+    return [note.delivery.id in ours for note in notes]
+
+
+def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[bool]:
+    """Close deliveries, or put them back, and let their lanes go on. False: the lease was lost, nothing changed."""
+    ours = _still_ours(tx, [settlement.delivery for settlement in settlements])
+    valid = [settlement for settlement in settlements if settlement.delivery.id in ours]
+    if delivered := [settlement.delivery.id for settlement in valid if isinstance(settlement.result, Delivered)]:
+        tx.execute(_DELIVER, {"ids": delivered, "at": now})
+    if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
+        tx.execute(_SETTLE, others)
+    for after, lanes in _released(valid).items():
+        tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after})
+    add_to_tally(tx, _tallied(valid))
+    return [settlement.delivery.id in ours for settlement in settlements]
+
+
+def _still_ours(tx: Connection, deliveries: list[Delivery]) -> set[int]:
+    rows = tx.execute(_HELD, {"lane_ids": list({delivery.lane_id for delivery in deliveries})})
+    held = {(lane_id, lease) for lane_id, lease in rows}
+    return {delivery.id for delivery in deliveries if (delivery.lane_id, delivery.lease) in held}
+
+
+def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
+    delivery = settlement.delivery
+    values: dict[str, Any] = {
+        "of_id": delivery.id,
+        "new_reason": None,
+        "new_attempts": delivery.attempts,
+        "more_uncertain": 0,
+    }
+    match settlement.result:
+        case Retry(reason=reason, free=free, uncertain=uncertain):
+            values |= {"new_status": "waiting", "new_reason": reason, "new_settled_at": None}
+            values |= {"new_attempts": delivery.attempts - free, "more_uncertain": int(uncertain)}
+        case Bury(reason=reason):
+            values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
+    return values
+
+
+def _released(settlements: list[Settlement]) -> dict[float, list[int]]:
+    """The lanes that are free now, by the seconds that they must wait."""
+    lanes: dict[float, list[int]] = {}
+    for settlement in settlements:
+        if settlement.releases:
+            after = settlement.result.after if isinstance(settlement.result, Retry) else 0.0
+            lanes.setdefault(after, []).append(settlement.delivery.lane_id)
+    return lanes
+
+
+def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
+    totals: Counter[tuple[str, str, str]] = Counter()
+    for settlement in settlements:
+        delivery = settlement.delivery
+        match settlement.result:
+            case Delivered():
+                totals[delivery.channel, delivery.direction, "delivered"] += 1
+            case Bury():
+                totals[delivery.channel, delivery.direction, "dead"] += 1
+            case Retry():
+                pass
+    return totals
+
+
+# Statements are made once: to make one costs more than to run it.
+_THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
+_HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)).with_for_update()
+_NOTE_PROGRESS = (
+    update(outbox).where(outbox.c.id == bindparam("of_id")).values(steps_done=bindparam("new_steps_done"), uncertain=0)
+)
+
+
+# Many rows in one statement: between two rows the driver lets go of Python's lock, and gets it back late under load.
+_THESE = outbox.c.id.in_(bindparam("ids", expanding=True))
+# What comes after the first of a run has never been tried: a delivery that was stands at the head of its lane.
+_DELIVER = (
+    update(outbox)
+    .where(_THESE)
+    .values(
+        status="delivered",
+        reason=null(),
+        settled_at=bindparam("at"),
+        attempts=case((outbox.c.attempts == 0, 1), else_=outbox.c.attempts),
+    )
+)
+
+_SETTLE = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("of_id"))
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        settled_at=bindparam("new_settled_at"),
+        attempts=bindparam("new_attempts"),
+        uncertain=outbox.c.uncertain + bindparam("more_uncertain"),
+    )
+)
+
+# After a settled delivery the lane is due again at once if something waits in it, else it sleeps.
+_RELEASE = (
+    update(lane)
+    .where(_THESE_LANES)
+    .values(
+        leased=false(),
+        due_at=case(
+            (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
+            else_=null(),
+        ),
+    )
+)
