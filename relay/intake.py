@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+import orjson
 import structlog
 from telegram import Update
 
@@ -82,16 +83,17 @@ class Intake:
         return event_id, mapped.outcome
 
 
-# Made once: `json.dumps` with arguments makes an encoder at each call.
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
-
 #: What the callback route needs of an intake.
 AcceptCallback = Callable[[SignedEvent | UnfitEvent, bytes], Awaitable[Verdict]]
 
 
 def _letter(channel: str, raw: dict[str, Any]) -> Letter:
-    # Escaped to ASCII: no lone surrogate and no NUL of a customer's text can trouble a database.
-    return Letter(channel, "telegram", str(raw["update_id"]), _ENCODE(raw))
+    try:
+        body = orjson.dumps(raw).decode()
+    except TypeError:
+        # A lone surrogate or a number beyond 64 bits, neither of which Telegram sends; escaped, both can be stored.
+        body = json.dumps(raw)
+    return Letter(channel, "telegram", str(raw["update_id"]), body)
 
 
 def _unreadable(kind: str, source_id: object, error: Exception) -> Unreadable:

@@ -3,13 +3,13 @@
 Never raises for an update that python-telegram-bot has parsed, and never makes an empty message.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
+import orjson
 from telegram import Update
 
 from relay.mapping.content import Content, File, read_content
@@ -98,7 +98,7 @@ def make_event(  # noqa: PLR0913 - an event has so many parts
         "event_data": {"message": body},
     }
     client_id = str(sender.id)
-    return Accepted(Draft("to_kit", client_id, json.dumps(event)), ClientLink(client_id, chat_id), media)
+    return Accepted(Draft("to_kit", client_id, orjson.dumps(event).decode()), ClientLink(client_id, chat_id), media)
 
 
 def _client_data(sender: Sender) -> dict[str, str]:

@@ -134,29 +134,22 @@ def _write_links(tx: Connection, now: float, rows: list[_Row]) -> None:
 
 def _write_deliveries(tx: Connection, now: float, rows: list[_Row]) -> None:
     lanes = _open_lanes(tx, now, rows)
-    values: list[dict[str, Any]] = []
+    waiting: list[dict[str, Any]] = []
+    dead: list[dict[str, Any]] = []
     for row in rows:
-        if isinstance(row.outcome, Declined):
-            continue
         value = {
             "channel": row.letter.channel,
             "direction": row.direction,
             "letter_id": row.letter_id,
             "accepted_at": now,
-            "lane_id": None,
-            "body": None,
-            "status": "dead",
-            "reason": None,
-            "settled_at": None,
         }
         if isinstance(row.outcome, Accepted):
             draft = row.outcome.draft
-            value |= {"lane_id": lanes[row.letter.channel, draft.direction, draft.client_id], "body": draft.body}
-            value["status"] = "waiting"
-        else:
-            value |= {"reason": row.outcome.reason, "settled_at": now}
-        values.append(value)
-    if values:
+            lane_id = lanes[row.letter.channel, draft.direction, draft.client_id]
+            waiting.append({**value, "status": "waiting", "lane_id": lane_id, "body": draft.body})
+        elif isinstance(row.outcome, Unreadable):
+            dead.append({**value, "status": "dead", "reason": row.outcome.reason, "settled_at": now})
+    for values in filter(None, (waiting, dead)):
         tx.execute(_INSERT_DELIVERIES, values)
 
 
