@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from relay.errors import RelayError, Unavailable
+from relay.errors import RelayError, Throttled, Unavailable
 from relay.metrics import Metrics
 from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.policy import MAX_ATTEMPTS, Gate, judge
@@ -131,7 +131,7 @@ class Courier:
         until = [_LOOK]
         if next_due_at is not None:
             until.append(next_due_at - self._now())
-        if self.gate.down and not self._in_flight:
+        if self.gate.held or (self.gate.down and not self._in_flight):
             until = [self.gate.opens_at - time.monotonic()]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
         await self._wake.wait()
@@ -172,7 +172,12 @@ class Courier:
         except RelayError as error:
             dice = random.random()  # noqa: S311 - jitter is no secret
             self.gate.failed(error, delivery.lane_id, time.monotonic(), dice)
+            if isinstance(error, Throttled) and self.direction == "to_kit":
+                # Telegram's limits are a chat's; Kit has one account, and does not say whom it means.
+                self.gate.hold(error.retry_after, time.monotonic())
             return judge(error, delivery, dice, down=self.gate.down)
+        if self.gate.down:
+            self._wake.set()  # the others waited for this answer
         self.gate.passed()
         return Delivered() if done else Retry(0.0, "interrupted between two steps", free=True)
 

@@ -59,8 +59,9 @@ class Gate:
     """Whether the other side seems to be down, and when the next probe may go."""
 
     down: bool = False
-    opens_at: float = 0.0  #: While down: when one probe may pass, on the caller's clock.
+    opens_at: float = 0.0  #: While down: when one probe may pass, on the caller's clock. While held: when all may.
     last_error: str | None = None
+    held: bool = False  #: Everybody was asked to wait.
     _probes: int = 0
     _failures: int = 0
     _lanes: set[int] = field(default_factory=set)
@@ -82,6 +83,11 @@ class Gate:
             self._probes += 1
             self.opens_at = now + back_off(self._probes, dice, longest=MAX_PROBE_PAUSE)
 
+    def hold(self, seconds: float, now: float) -> None:
+        """Let nothing pass for a while: the other side asked for it, and meant everybody."""
+        self.held = True
+        self.opens_at = max(self.opens_at, now + seconds)
+
     def passed(self) -> None:
         """Take note of an answer."""
         self.down = False
@@ -91,6 +97,9 @@ class Gate:
 
     def room(self, wanted: int, in_flight: int, now: float) -> int:
         """How many deliveries may set out now."""
+        if self.held and now < self.opens_at:
+            return 0
+        self.held = False
         if not self.down:
             return wanted
         return 1 if now >= self.opens_at and in_flight == 0 else 0

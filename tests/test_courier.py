@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -84,6 +85,13 @@ async def settled(store: Store, outcome: str, number: int, direction: str = "to_
     await eventually(reached)
 
 
+def _async(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return condition()
+
+    return check
+
+
 async def test_lanes_go_side_by_side_and_each_in_order(store: Store, clock: Clock) -> None:
     """A lane that is held costs the others nothing, and every lane keeps its order."""
     side = OtherSide()
@@ -140,19 +148,34 @@ async def test_a_refused_delivery_is_a_dead_letter_and_the_lane_goes_on(store: S
 async def test_a_throttled_chat_waits_as_long_as_it_was_told(store: Store, clock: Clock) -> None:
     """A 429 is obeyed and costs no attempt."""
     side = OtherSide()
-    side.script["event 1"] = [Throttled("429", retry_after=40.0)] * 20
+    side.script["steps e1"] = [Throttled("429", retry_after=40.0)] * 20
     await store.accept(update(1))
+    await store.accept(event("e1"))
 
     async def parked() -> bool:
-        return (await store.claim(CHANNEL, "to_kit", 1)).next_due_at == clock() + 40
+        return (await store.claim(CHANNEL, "to_telegram", 1)).next_due_at == clock() + 40
 
-    async with running(store, side.carry, clock) as courier:
+    async with running(store, side.carry, clock, direction="to_telegram") as courier:
         for left in range(19, -1, -1):
-            await side.until(lambda left=left: len(side.script["event 1"]) == left)  # type: ignore[misc]
+            await side.until(lambda left=left: len(side.script["steps e1"]) == left)  # type: ignore[misc]
             await eventually(parked)
             clock.advance(40)
             courier.wake()
-        await settled(store, "delivered", 1)
+        await settled(store, "delivered", 1, "to_telegram")
+
+
+async def test_kits_429_is_meant_for_everybody(store: Store, clock: Clock) -> None:
+    """After one 429 no lane knocks at Kit again before the time is over."""
+    side = OtherSide()
+    for number in range(5):
+        side.script[f"event {number}"] = [Throttled("429", retry_after=0.3)]
+        await store.accept(update(number, client=str(number + 1)))
+    async with running(store, side.carry, clock, limit=1) as courier:
+        await side.until(lambda: sum(map(len, side.script.values())) == 4)
+        await eventually(_async(lambda: courier.gate.held))
+        began = time.monotonic()
+        await side.until(lambda: sum(map(len, side.script.values())) == 3)
+        assert time.monotonic() - began > 0.2
 
 
 async def test_an_outage_costs_no_attempt_and_its_end_is_noticed(store: Store, clock: Clock) -> None:

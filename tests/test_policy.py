@@ -111,6 +111,15 @@ class TestGate:
             gate.failed(Down("no connection"), lane, 50.0, 0.99)
         assert gate.opens_at <= 51.0
 
+    def test_while_held_nothing_passes(self) -> None:
+        """Whoever asked everybody to wait is not asked again before the time is over."""
+        gate = Gate()
+        gate.hold(5.0, 100.0)
+        gate.hold(2.0, 100.0)
+        assert gate.room(256, 0, 104.9) == 0
+        assert gate.room(256, 0, 105.0) == 256
+        assert not gate.held
+
     def test_the_pause_grows_to_its_limit(self) -> None:
         """An outage of hours costs a probe each few seconds, no more and no less."""
         gate, now = Gate(), 0.0
