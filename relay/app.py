@@ -74,6 +74,8 @@ class Relay:
             serve(self.public, settings.relay_host, settings.relay_port) as public,
             asyncio.TaskGroup() as tasks,
         ):
+            for courier in self.couriers.values():
+                await courier.carry_suspects(stop)
             tasks.create_task(self.poller.run(stop), name="poller")
             for direction, courier in self.couriers.items():
                 tasks.create_task(courier.run(stop), name=f"courier {direction}")
@@ -99,7 +101,8 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
     channel, metrics = settings.bot_id, Metrics()
     couriers: dict[Direction, Courier] = {}
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings.database_path))
+        now = steady_clock()
+        store = await stack.enter_async_context(open_store(settings.database_path, now=now))
         kit = await _open_kit(settings, stack)
         session = await stack.enter_async_context(open_session())
         bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
@@ -115,7 +118,7 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
             ),
         }
         for direction, limit in _LANES.items():
-            couriers[direction] = Courier(channel, direction, store, carry[direction], metrics, limit=limit)
+            couriers[direction] = Courier(channel, direction, store, carry[direction], metrics, limit=limit, now=now)
         context = KitContext(channel, settings.relay_public_url, partial(secrets.token_urlsafe, 16))
         intake = Intake(channel, store, context, metrics, lambda direction: couriers[direction].wake())
         poller = Poller(bot, offset=partial(store.next_update_id, channel), accept=intake.accept_updates)
@@ -133,6 +136,12 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
         sides = {"telegram": partial(_check_telegram, poller, couriers), "kit": partial(_check_kit, kit, couriers)}
         Admin(channel, store.count, sides, metrics).add_to(admin)
         yield Relay(settings, store, kit, poller, couriers, public, admin)
+
+
+def steady_clock() -> Callable[[], float]:
+    """Unix time as it was at the start, and steady from then on: setting the clock parks and repeats nothing."""
+    started, at = time.time(), time.monotonic()
+    return lambda: started + time.monotonic() - at
 
 
 async def _open_kit(settings: Settings, stack: AsyncExitStack) -> KitClient:
@@ -168,9 +177,11 @@ async def _greet(kit: KitClient) -> None:
 async def _forget(store: Store, days: int) -> None:
     """Keep customers' words no longer than the retention time."""
     while True:
+        rows = 0
         with suppress(Unavailable):
-            rows = await store.forget(time.time() - days * _DAY)
-            log.info("retention.done", rows=rows)
+            while changed := await store.forget(time.time() - days * _DAY):
+                rows += changed
+        log.info("retention.done", rows=rows)
         await asyncio.sleep(_HOUR)
 
 
@@ -183,15 +194,15 @@ def _check_telegram(poller: Poller, couriers: dict[Direction, Courier]) -> Check
     age = time.monotonic() - state.last_success
     if age > _DEAF:
         return Check(ok=False, reason=f"no answer to a poll for {age:.0f} s")
-    if gate.down:
-        return Check(ok=False, reason=gate.last_error or "does not answer")
+    if gate.last_error is not None:
+        return Check(ok=False, reason=gate.last_error)
     return Check(ok=True, reason=f"last poll answered {age:.0f} s ago")
 
 
 def _check_kit(kit: KitClient, couriers: dict[Direction, Courier]) -> Check:
     age, gate = kit.token_age(), couriers["to_kit"].gate
-    if gate.down:
-        return Check(ok=False, reason=gate.last_error or "does not answer")
+    if gate.last_error is not None:
+        return Check(ok=False, reason=gate.last_error)
     if age is None:
         return Check(ok=False, reason=kit.last_error or "not logged in yet")
     return Check(ok=True, reason=f"token is {age:.0f} s old")

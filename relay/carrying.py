@@ -1,24 +1,25 @@
 """How a delivery reaches the other side: what the couriers are given to do."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from relay.courier import Attempt, Carry
-from relay.errors import Down, NotAccepted, Uncertain
+from relay.errors import Busy, Down, NotAccepted, Uncertain
 from relay.kit.client import KitClient
 from relay.policy import Pace
-from relay.steps import Step, load_steps
+from relay.steps import SendFile, Step, load_steps
 
 #: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 _CHAT_BURST: Final = 3
 _BURST: Final = 5
 _ALL_CHATS: Final = 0
-#: Attempts after which Kit is asked whether it is there before it gets the event again.
-_DOUBTFUL: Final = 6
+#: Steps at a time that fetch files and hold them on disk.
+_FILES: Final = 16
 
 #: Does one step in a chat. Raises RelayError.
-DoStep = Callable[[int, Step], Awaitable[None]]
+DoStep = Callable[[int, Step], Coroutine[Any, Any, None]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
 
@@ -27,9 +28,6 @@ def to_kit(kit: KitClient) -> Carry:
     """One event, one request. Kit knows a repeated event by its id."""
 
     async def carry(attempt: Attempt) -> bool:
-        if attempt.delivery.attempts >= _DOUBTFUL:
-            # Is it the message, or Kit? Without this, a chat that writes alone would lose its message in an outage.
-            await kit.login()
         await kit.send(attempt.delivery.body)
         return True
 
@@ -39,6 +37,7 @@ def to_kit(kit: KitClient) -> Carry:
 def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes."""
     pace, chat_pace = Pace(rate, _BURST), Pace(chat_rate, _CHAT_BURST)
+    files = asyncio.Semaphore(_FILES)
 
     async def carry(attempt: Attempt) -> bool:
         chat_id = attempt.delivery.chat_id
@@ -54,12 +53,24 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
             wait = max(chat_pace.reserve(chat_id, now), pace.reserve(_ALL_CHATS, now))
             if not await attempt.pause(wait):
                 return False
-            await do_step(chat_id, step)
+            if isinstance(step, SendFile):
+                await _with_file(files, do_step(chat_id, step))
+            else:
+                await do_step(chat_id, step)
             if done + 1 < len(steps) and not await attempt.confirm(done + 1):
                 return False
         return True
 
     return carry
+
+
+async def _with_file(files: asyncio.Semaphore, doing: Coroutine[Any, Any, None]) -> None:
+    """Do a step that fetches a file, unless too many do: slow file servers must not take all lanes, nor the disk."""
+    if files.locked():
+        doing.close()
+        raise Busy("too many files are in transit")
+    async with files:
+        await doing
 
 
 async def _make_sure(probe: Probe) -> None:

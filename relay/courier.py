@@ -8,14 +8,14 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
-from relay.errors import RelayError, Throttled, Unavailable
+from relay.errors import RelayError, Throttled, Unavailable, place_of
 from relay.metrics import Metrics
 from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
-from relay.policy import MAX_ATTEMPTS, Gate, judge
-from relay.store.claiming import LEASE
+from relay.policy import POISON_AFTER, Gate, judge
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -25,14 +25,14 @@ _RUN = 16
 #: Seconds after which a courier looks at the store even if nobody woke it.
 _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops.
-_GRACE = 20.0
+_GRACE = 18.0
 
 
 class Attempt:
     """What a carrier may do to a delivery besides carrying it."""
 
     def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event) -> None:
-        self.delivery = delivery
+        self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
         self._store = store
         self._stopping = stopping
 
@@ -44,6 +44,7 @@ class Attempt:
             except Unavailable:
                 await asyncio.sleep(1.0)  # what is done must be written down before the next step
                 continue
+            self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0)
             return ours and not self._stopping.is_set()
 
     async def pause(self, seconds: float) -> bool:
@@ -92,26 +93,37 @@ class Courier:
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Carry what is due until `stop`; then let what is in flight end, up to 20 seconds.
+        """Carry what is due until `stop`; then let what is in flight end, up to 18 seconds.
 
-        Only a bug makes it raise (an ExceptionGroup): then the process ends, and nothing is lost.
+        Only a bug of its own makes it raise (an ExceptionGroup): then the process ends, and nothing is lost.
         """
         async with asyncio.TaskGroup() as group:
-            aside = (
-                group.create_task(self._stop_at(stop), name=f"stop {self.direction}"),
-                group.create_task(self._renew_leases(), name=f"leases {self.direction}"),
-            )
+            stopping = group.create_task(self._stop_at(stop), name=f"stop {self.direction}")
             while not stop.is_set():
                 self._wake.clear()
                 next_due_at = await self._set_out(group)
                 await self._rest(next_due_at)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=_GRACE)
-            for task in (*aside, *self._tasks):
+            for task in (stopping, *self._tasks):
                 task.cancel()
 
+    async def carry_suspects(self, stop: asyncio.Event) -> None:
+        """Carry, each alone, the deliveries with which processes have died: the one that kills must be found out.
+
+        To be called before anything else runs.
+        """
+        while not stop.is_set():
+            claimed = await self._store.claim(self.channel, self.direction, 1, suspects=True)
+            if not claimed.lanes:
+                return
+            [run] = claimed.lanes
+            log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
+            self._in_flight[run[0].lane_id] = run[0]
+            await self._carry_run(run)
+
     async def _set_out(self, group: asyncio.TaskGroup) -> float | None:
-        """Claim what is due and send a task out with each. Returns when more is due (Unix time), if that is known."""
+        """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
         room = self.gate.room(self._limit - len(self._in_flight), len(self._in_flight), time.monotonic())
         if room <= 0:
             return None
@@ -119,6 +131,8 @@ class Courier:
             claimed = await self._store.claim(self.channel, self.direction, room, _RUN)
         except Unavailable:
             return self._now() + 1.0
+        if self.gate.down and not claimed.lanes and not self._in_flight:
+            self.gate.forget()
         for run in claimed.lanes:
             self._in_flight[run[0].lane_id] = run[0]
             task = group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
@@ -140,46 +154,47 @@ class Courier:
     async def _carry_run(self, run: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
         for delivery in run:
-            last = delivery is run[-1]
             started = time.monotonic()
             result = await self._try(delivery)
             took = time.monotonic() - started
-            last = last or isinstance(result, Retry) or self._stopping.is_set()
-            if last:
-                self._let_go(run[0])
-                # The settlement is queued before the woken courier can queue its next claim: both share a commit.
-                self._wake.set()
+            last = delivery is run[-1] or isinstance(result, Retry) or self._stopping.is_set()
             ours = await self._settle(delivery, result, last=last)
             self._report(delivery, result, took)
-            if last:
-                return
-            if not ours:
-                self._let_go(run[0])
-                return
-
-    def _let_go(self, first: Delivery) -> None:
-        # After a lost lease a newer run of the same lane may be on its way: its entry is not ours.
-        if self._in_flight.get(first.lane_id) is first:
-            del self._in_flight[first.lane_id]
+            if last or not ours:
+                break
+        del self._in_flight[run[0].lane_id]
+        self._wake.set()
 
     async def _try(self, delivery: Delivery) -> Result:
-        if delivery.attempts > MAX_ATTEMPTS:
-            # Attempts are counted before they are made: this one ended the process each time, so it gets no more.
-            return Bury(f"gave up after {delivery.attempts - 1} attempts that did not end")
+        if delivery.crashes >= POISON_AFTER:
+            return Bury(f"the relay died {delivery.crashes} times with this delivery in its hands")
         attempt = Attempt(delivery, self._store, self._stopping)
         try:
             done = await self._carry(attempt)
         except RelayError as error:
-            dice = random.random()  # noqa: S311 - jitter is no secret
-            self.gate.failed(error, delivery.lane_id, time.monotonic(), dice)
-            if isinstance(error, Throttled) and self.direction == "to_kit":
-                # Telegram's limits are a chat's; Kit has one account, and does not say whom it means.
-                self.gate.hold(error.retry_after, time.monotonic())
-            return judge(error, delivery, dice, down=self.gate.down)
+            return self._judge(error, attempt.delivery)
+        except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
+            where = place_of(error)
+            log.error(  # noqa: TRY400 - a traceback may hold a customer's words
+                "delivery.bug", direction=self.direction, delivery=delivery.id, error=where
+            )
+            return Bury(f"a bug in the relay: {where}")
         if self.gate.down:
+            log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
-        self.gate.passed()
+        self.gate.passed(delivery.lane_id)
         return Delivered() if done else Retry(0.0, "interrupted between two steps", free=True)
+
+    def _judge(self, error: RelayError, delivery: Delivery) -> Result:
+        now, dice = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret
+        was_down = self.gate.down
+        blamed = self.gate.failed(error, delivery.lane_id, now, dice)
+        if self.gate.down and not was_down:
+            log.warning("side.down", direction=self.direction, reason=str(error))
+        if isinstance(error, Throttled) and self.direction == "to_kit":
+            # Telegram's limits are a chat's; Kit has one account, and does not say whom it means.
+            self.gate.hold(error.retry_after, now)
+        return judge(error, delivery, dice, free=blamed, paced=self.gate.down)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
         while True:
@@ -202,7 +217,8 @@ class Courier:
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
         self._metrics.attempted(outcome, took, down=self.gate.down)
-        log.info(
+        level = log.warning if isinstance(result, Bury) else log.info
+        level(
             "delivery.attempted",
             direction=self.direction,
             delivery=delivery.id,
@@ -212,16 +228,6 @@ class Courier:
             took_ms=round(took * 1000, 1),
             **fields,
         )
-
-    async def _renew_leases(self) -> None:
-        """Hold the leases of what takes long, so that a crash alone lets them run out."""
-        while True:
-            await asyncio.sleep(LEASE / 4)
-            for delivery in list(self._in_flight.values()):
-                try:
-                    await self._store.renew(delivery)
-                except Unavailable:
-                    break
 
     async def _stop_at(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -10,11 +10,15 @@ class Unavailable(RelayError):
 
 
 class Down(Unavailable):
-    """Nobody gets through: no connection, refused credentials, a closed gateway. Costs no delivery an attempt."""
+    """Nobody gets through: no connection, refused credentials. Costs no delivery an attempt."""
 
 
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
+
+
+class Busy(SourceUnavailable):
+    """We have our hands full ourselves: again in a moment. Costs no attempt, and the lane's place is free meanwhile."""
 
 
 class Throttled(Unavailable):
@@ -31,3 +35,16 @@ class Uncertain(Unavailable):
 
 class NotAccepted(RelayError):
     """Understood and refused. Another attempt changes nothing."""
+
+
+class SourceRefused(NotAccepted):
+    """A third party, the server of an agent's file, will never give it, or we may not ask it."""
+
+
+def place_of(error: Exception) -> str:
+    """What went wrong and where, without the error's own text: that may hold a customer's words."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" in {place.tb_frame.f_code.co_name}, line {place.tb_lineno}" if place is not None else ""
+    return f"{type(error).__name__}{where}"

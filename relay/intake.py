@@ -10,6 +10,7 @@ import orjson
 import structlog
 from telegram import Update
 
+from relay.errors import place_of
 from relay.kit.protocol import SignedEvent, UnfitEvent
 from relay.mapping.plain import map_plain_text
 from relay.mapping.to_kit import KitContext, map_update
@@ -45,7 +46,9 @@ class Intake:
             letters.append((_letter(self.channel, raw), self._read_update(raw)))
             if index % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-        verdicts = await self.store.accept(Arrival(tuple(letters), self.channel, updates[-1]["update_id"] + 1))
+        verdicts = await self.store.accept(
+            Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
+        )
         for (letter, _), verdict in zip(letters, verdicts, strict=True):
             self.metrics.updates.labels(verdict).inc()
             log.debug("update.received", update=letter.source_id, verdict=verdict)
@@ -97,10 +100,6 @@ def _letter(channel: str, raw: dict[str, Any]) -> Letter:
 
 
 def _unreadable(kind: str, source_id: object, error: Exception) -> Unreadable:
-    # The error's own text may hold a customer's words: its name and place must do.
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place is not None else "?"
-    log.error("letter.unreadable", kind=kind, source_id=str(source_id), error=type(error).__name__, where=where)
-    return Unreadable(f"the {kind} cannot be read: {type(error).__name__} in {where}")
+    where = place_of(error)
+    log.error("letter.unreadable", kind=kind, source_id=str(source_id), error=where)
+    return Unreadable(f"the {kind} cannot be read: {where}")

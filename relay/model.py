@@ -7,6 +7,9 @@ direction: its deliveries leave in the order in which they were accepted, one at
 from dataclasses import dataclass
 from typing import Literal
 
+#: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
+SUSPECT_AFTER = 3
+
 Direction = Literal["to_kit", "to_telegram"]
 Source = Literal["telegram", "kit"]
 
@@ -78,7 +81,7 @@ Outcome = Accepted | Declined | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A claimed delivery: ours until the lease ends."""
+    """A claimed delivery: ours until it is settled, or until the process ends."""
 
     id: int
     channel: str
@@ -88,6 +91,7 @@ class Delivery:
     body: str
     lane_id: int
     lease: int  #: Proof that the claim is ours; settling with an older one changes nothing.
+    crashes: int  #: How often a process died with this lane's oldest delivery in flight.
     attempts: int  #: This one included.
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.

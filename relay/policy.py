@@ -2,17 +2,28 @@
 
 from dataclasses import dataclass, field
 
-from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable, Uncertain
-from relay.model import Bury, Delivery, Retry
+from relay.errors import (
+    Busy,
+    Down,
+    NotAccepted,
+    RelayError,
+    SourceRefused,
+    SourceUnavailable,
+    Throttled,
+    Uncertain,
+)
+from relay.model import SUSPECT_AFTER, Bury, Delivery, Retry
 
-#: After that many attempts (about an hour and a quarter of back-off) a delivery is buried.
-MAX_ATTEMPTS = 12
+#: After that many attempts (about an hour of back-off) a delivery is buried.
+MAX_ATTEMPTS = 17
 #: The same when it is an agent's file that cannot be had, about four minutes: links expire, and the chat waits.
 MAX_SOURCE_ATTEMPTS = 9
 #: Seconds between attempts at most.
 MAX_BACK_OFF = 600.0
 #: Seconds between probes of a side that is down, at most.
 MAX_PROBE_PAUSE = 15.0
+#: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
+POISON_AFTER = SUSPECT_AFTER + 3
 #: So many failures in a row, of more than one lane, mean that the side is down.
 DOWN_AFTER = 5
 
@@ -23,14 +34,16 @@ def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> fl
 
 
 def judge(  # noqa: PLR0911 - a table: one case, one line
-    error: RelayError, delivery: Delivery, dice: float, *, down: bool
+    error: RelayError, delivery: Delivery, dice: float, *, free: bool = False, paced: bool = False
 ) -> Retry | Bury:
     """What becomes of a delivery after a failed attempt.
 
-    While the other side is `down` nothing counts: an outage of hours must not turn a queue into dead letters.
+    `free`: the other side is to blame, so the attempt does not count: an outage of hours must not turn a queue into
+    dead letters. `paced`: the gate says when to try again, so the lane need not wait by itself.
     Kit recognises a repeated event by its id; Telegram does not, so there an answer may be missed only once.
     """
     reason = str(error)
+    after = 0.0 if paced else back_off(delivery.attempts, dice)
     match error:
         case NotAccepted():
             return Bury(reason)
@@ -39,57 +52,76 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
             return Bury(f"may have arrived: twice no answer to the same call ({reason})")
         case Uncertain() if delivery.direction == "to_telegram":
-            return Retry(back_off(delivery.attempts, dice), reason, free=down, uncertain=True)
+            return Retry(back_off(delivery.attempts, dice), reason, free=free, uncertain=True)
+        case Busy():
+            return Retry(0.5 + dice, reason, free=True)
         case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case SourceUnavailable():
             return Retry(back_off(delivery.attempts, dice), reason)
-        case Down():
-            return Retry(0.0, reason, free=True)
-        case Unavailable() if down:
-            return Retry(0.0, reason, free=True)
+        case _ if free or isinstance(error, Down):
+            return Retry(after, reason, free=True)
         case _ if delivery.attempts >= MAX_ATTEMPTS:
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case _:
-            return Retry(back_off(delivery.attempts, dice), reason)
+            return Retry(after, reason)
 
 
 @dataclass(slots=True)
 class Gate:
-    """Whether the other side seems to be down, and when the next probe may go."""
+    """Whether the other side seems to be down, and when the next probe may go. All times are on the caller's clock."""
 
     down: bool = False
-    opens_at: float = 0.0  #: While down: when one probe may pass, on the caller's clock. While held: when all may.
+    opens_at: float = 0.0  #: While down: when one probe may pass. While held: when all may.
     last_error: str | None = None
     held: bool = False  #: Everybody was asked to wait.
     _probes: int = 0
     _failures: int = 0
     _lanes: set[int] = field(default_factory=set)
+    _passes: int = 0
+    _failed_at: dict[int, int] = field(default_factory=dict)  #: By lane: how many had passed when it last failed.
 
-    def failed(self, error: RelayError, lane_id: int, now: float, dice: float) -> None:
-        """Take note of a failed attempt."""
+    def failed(self, error: RelayError, lane_id: int, now: float, dice: float) -> bool:
+        """Take note of a failed attempt. Returns whether the other side, and not the delivery, is to blame.
+
+        It is if it is down, and also if nothing else got through since the same lane failed before: of a chat that
+        writes alone nobody can tell whether its message is bad.
+        """
         if isinstance(error, (NotAccepted, Throttled)):
-            self.passed()  # a refusal is an answer: somebody is there
-            return
+            if not isinstance(error, SourceRefused):
+                self.passed(lane_id)  # a refusal is an answer: somebody is there
+            return False
         if isinstance(error, SourceUnavailable):
-            return  # says nothing about the side itself
+            return False  # says nothing about the side itself
+        alone = self._failed_at.get(lane_id) == self._passes
+        self._failed_at[lane_id] = self._passes
         self.last_error = str(error)
         self._failures += 1
         self._lanes.add(lane_id)
         if isinstance(error, Down) or (self._failures >= DOWN_AFTER and len(self._lanes) > 1):
-            if self.down and now < self.opens_at:
-                return  # one of many that were in flight when it went down: no longer pause for that
-            self.down = True
-            self._probes += 1
-            self.opens_at = now + back_off(self._probes, dice, longest=MAX_PROBE_PAUSE)
+            self._close(now, dice)
+        return self.down or alone
+
+    def _close(self, now: float, dice: float) -> None:
+        if self.down and now < self.opens_at:
+            return  # one of many that were in flight when it went down: no longer pause for that
+        self.down = True
+        self._probes += 1
+        self.opens_at = now + back_off(self._probes, dice, longest=MAX_PROBE_PAUSE)
 
     def hold(self, seconds: float, now: float) -> None:
         """Let nothing pass for a while: the other side asked for it, and meant everybody."""
         self.held = True
         self.opens_at = max(self.opens_at, now + seconds)
 
-    def passed(self) -> None:
+    def passed(self, lane_id: int) -> None:
         """Take note of an answer."""
+        self._passes += 1
+        self._failed_at.pop(lane_id, None)
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing waits, so nothing is known: whoever comes next finds out."""
         self.down = False
         self.last_error = None
         self._probes = self._failures = 0

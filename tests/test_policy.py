@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable, Uncertain
+from relay.errors import (
+    Down,
+    NotAccepted,
+    RelayError,
+    SourceRefused,
+    SourceUnavailable,
+    Throttled,
+    Unavailable,
+    Uncertain,
+)
 from relay.model import Bury, Delivery, Direction, Retry
 from relay.policy import (
     DOWN_AFTER,
@@ -18,7 +27,7 @@ from relay.policy import (
 
 
 def delivery(direction: Direction = "to_kit", *, attempts: int = 1, uncertain: int = 0) -> Delivery:
-    return Delivery(1, "1", direction, "7", 7, "", 1, 1, attempts, 0, uncertain, 0.0)
+    return Delivery(1, "1", direction, "7", 7, "", 1, 1, 0, attempts, 0, uncertain, 0.0)
 
 
 TABLE = [
@@ -32,8 +41,8 @@ TABLE = [
     # the last attempt is the last
     (Unavailable("500"), delivery(attempts=MAX_ATTEMPTS), False, Bury(f"gave up after {MAX_ATTEMPTS} attempts: 500")),
     # nobody gets through: that is not held against the delivery
-    (Down("refused"), delivery(attempts=MAX_ATTEMPTS), True, Retry(0.0, "refused", free=True)),
-    (Unavailable("500"), delivery(attempts=MAX_ATTEMPTS), True, Retry(0.0, "500", free=True)),
+    (Down("refused"), delivery(attempts=3), False, Retry(4.0, "refused", free=True)),
+    (Unavailable("500"), delivery(attempts=2), True, Retry(2.0, "500", free=True)),
     # a file server's outage is its own affair: less patience, and never free, whoever else is down
     (SourceUnavailable("no file"), delivery("to_telegram", attempts=8), True, Retry(128.0, "no file")),
     (
@@ -55,20 +64,20 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("error", "which", "down", "expected"), TABLE, ids=str)
+@pytest.mark.parametrize(("error", "which", "free", "expected"), TABLE, ids=str)
 def test_each_failure_has_its_consequence(
     error: RelayError,
     which: Delivery,
-    down: bool,  # noqa: FBT001 - a column of the table
+    free: bool,  # noqa: FBT001 - a column of the table
     expected: Retry | Bury,
 ) -> None:
     """Retry or bury, as the table says."""
-    assert judge(error, which, 1.0, down=down) == expected
+    assert judge(error, which, 1.0, free=free) == expected
 
 
 def test_kit_deliveries_that_never_get_an_answer_end_too() -> None:
     """Even an uncertain outcome is not repeated for ever."""
-    assert isinstance(judge(Uncertain("cut"), delivery(attempts=MAX_ATTEMPTS), 0.5, down=False), Bury)
+    assert isinstance(judge(Uncertain("cut"), delivery(attempts=MAX_ATTEMPTS), 0.5), Bury)
 
 
 @given(attempts=st.integers(1, 10_000), dice=st.floats(0, 1, exclude_max=True))
@@ -77,7 +86,36 @@ def test_back_off_stays_between_half_a_second_and_ten_minutes(attempts: int, dic
     assert 0.5 <= back_off(attempts, dice) <= MAX_BACK_OFF
 
 
+def test_while_the_gate_sets_the_pace_the_lane_need_not() -> None:
+    """During an outage a delivery goes back at once: the gate lets one probe at a time pass."""
+    assert judge(Down("no"), delivery(attempts=5), 0.5, paced=True) == Retry(0.0, "no", free=True)
+
+
+def test_patience_lasts_for_about_an_hour() -> None:
+    """All back-offs together: what the README promises."""
+    patience = sum(back_off(attempts, 0.5) for attempts in range(1, MAX_ATTEMPTS))
+    assert 45 * 60 < patience < 90 * 60
+    assert 2 * 60 < sum(back_off(attempts, 0.5) for attempts in range(1, MAX_SOURCE_ATTEMPTS)) < 5 * 60
+
+
 class TestGate:
+    def test_a_chat_that_fails_alone_is_not_blamed(self) -> None:
+        """Nothing else got through since it failed before: it may be the side. Something did: it is the delivery."""
+        gate = Gate()
+        blamed = [gate.failed(Unavailable("500"), 1, 0.0, 0.5) for _ in range(4)]
+        assert blamed == [False, True, True, True]
+        gate.passed(2)
+        assert not gate.failed(Unavailable("500"), 1, 0.0, 0.5)
+        assert gate.failed(Unavailable("500"), 1, 0.0, 0.5)
+
+    def test_a_file_server_s_refusal_says_nothing_of_the_side(self) -> None:
+        """Only who answers opens the gate."""
+        gate = Gate()
+        gate.failed(Down("no connection"), 1, 0.0, 0.5)
+        gate.failed(SourceRefused("404"), 1, 0.0, 0.5)
+        gate.failed(SourceUnavailable("500"), 1, 0.0, 0.5)
+        assert gate.down
+
     def test_one_lane_that_fails_does_not_close_it(self) -> None:
         """A poison delivery alone is no outage."""
         gate = Gate()

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.Float(), nullable=True),
         sa.Column("lease", sa.Integer(), server_default="0", nullable=False),
         sa.Column("leased", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("crashes", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lane")),
         sa.UniqueConstraint("channel", "direction", "client_id", name=op.f("uq_lane_channel_direction_client_id")),
     )
@@ -51,7 +52,7 @@ def upgrade() -> None:
         "lane",
         ["channel", "direction", "due_at"],
         unique=False,
-        sqlite_where=sa.text("due_at IS NOT NULL"),
+        sqlite_where=sa.text("due_at IS NOT NULL AND leased IS 0"),
     )
     op.create_table(
         "media",
@@ -106,8 +107,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
     op.create_index(
-        "ix_outbox_settled", "outbox", ["settled_at"], unique=False, sqlite_where=sa.text("body IS NOT NULL")
+        "ix_outbox_delivered", "outbox", ["settled_at"], unique=False, sqlite_where=sa.text("status = 'delivered'")
     )
+    op.create_index("ix_outbox_letter_id", "outbox", ["letter_id"], unique=False)
     op.create_index(
         "ix_outbox_waiting", "outbox", ["lane_id", "id"], unique=False, sqlite_where=sa.text("status = 'waiting'")
     )

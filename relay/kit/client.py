@@ -36,6 +36,7 @@ class KitClient:
         timeout: float = 30.0,
     ) -> None:
         self._session = session
+        self._api_token = api_token
         self._base_url = base_url.rstrip("/")
         self._send_url = URL(self._base_url + send_path(channel_uuid), encoded=True)
         self._send_timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 3)
@@ -87,14 +88,14 @@ class KitClient:
             return await self._post_event(tokens, body)
         except TokenRefused as error:
             hint = "check the API token, and that the relay's address is on the account's IP whitelist in Kit"
-            raise Down(f"{error}, and a new one too: {hint}") from None
+            raise Unavailable(f"{error}, and a new one too: {hint}") from None
 
     async def _post_event(self, tokens: Tokens, body: bytes) -> None:
         if tokens is not self._headers_of:
             self._headers = CIMultiDict({**_COMMON_HEADERS, **send_headers(tokens.access)})
             self._headers_of = tokens
         status, headers, answer = await self._exchange(self._send_url, self._headers, body, self._send_timeout)
-        read_answer(status, headers, answer, now=time.time(), secrets=(tokens.access,))
+        read_answer(status, headers, answer, now=time.time(), secrets=(tokens.access, self._api_token))
 
     async def _call(self, request: Request) -> Answer:
         url = URL(self._base_url + request.path_and_query, encoded=True)

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from relay.errors import Down, NotAccepted, RelayError, Throttled, Unavailable
+from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
 from relay.kit.models import CloseConversationEvent, Event, OtherEvent, SendMessageEvent
 from relay.kit.signature import channel_test_form_of, form_of
 
@@ -218,10 +218,8 @@ def _raise_failure(status: int, code: int | None, said: str, headers: Mapping[st
     if 429 in either:
         raise Throttled(f"Kit asks for patience ({said})", retry_after=_retry_after(headers, now))
     if status in {404, 405, 410}:
-        # The settings name the wrong host or channel; the message is innocent and must wait.
-        raise Down(f"Kit doesn't know this address: check its URL and the channel's UUID ({said})")
-    if status in {502, 503, 504}:
-        raise Down(f"Kit is not to be had ({said})")
+        # The settings name the wrong host or channel; the message is innocent.
+        raise Unavailable(f"Kit doesn't know this address: check its URL and the channel's UUID ({said})")
     ours = 400 <= status < 500 or 200 <= status < 300
     if not ours or either & {408, 425} or (code is not None and 500 <= code < 600):
         raise Unavailable(f"Kit cannot take it now ({said})")

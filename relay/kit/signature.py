@@ -35,6 +35,11 @@ def form_of(authorization: bytes | None, salt: str, token: str, event_id: str) -
     return _match(authorization, expected, known=bool(salt and token))
 
 
+def is_shaped(authorization: bytes | None) -> bool:
+    """Whether the header could be a signature at all: who sends none of that shape need not be read further."""
+    return authorization is not None and _SPELLING.fullmatch(authorization.strip(b" \t")) is not None
+
+
 def channel_test_form_of(authorization: bytes | None, salt: str, token: str) -> str | None:
     """Like `form_of`, for the request that tests a channel. Never authorises an event."""
     expected = (("plain", sign_channel_test(salt, token)), ("spaced", _digest(f"{salt}: {token}")))

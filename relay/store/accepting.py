@@ -115,13 +115,16 @@ _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Un
 
 
 def _write_links(tx: Connection, now: float, rows: list[_Row]) -> None:
+    """Remember chats, and whether a conversation is open: the last letter of a client says it."""
     links: dict[tuple[str, str], ClientLink] = {}
-    closed = []
+    closed: set[tuple[str, str]] = set()
     for row in rows:
         if isinstance(row.outcome, Accepted) and row.outcome.link is not None:
-            links[row.letter.channel, row.outcome.link.client_id] = row.outcome.link
+            key = row.letter.channel, row.outcome.link.client_id
+            links[key] = row.outcome.link
+            closed.discard(key)
         elif isinstance(row.outcome, Declined) and row.outcome.closes is not None:
-            closed.append({"in_channel": row.letter.channel, "of_client": row.outcome.closes})
+            closed.add((row.letter.channel, row.outcome.closes))
     if links:
         values = [
             {"channel": channel, "client_id": client_id, "chat_id": link.chat_id, "open": True, "created_at": now}
@@ -129,7 +132,7 @@ def _write_links(tx: Connection, now: float, rows: list[_Row]) -> None:
         ]
         tx.execute(_WRITE_LINKS, values)
     if closed:
-        tx.execute(_CLOSE, closed)
+        tx.execute(_CLOSE, [{"in_channel": channel, "of_client": client_id} for channel, client_id in closed])
 
 
 def _write_deliveries(tx: Connection, now: float, rows: list[_Row]) -> None:

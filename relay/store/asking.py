@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, null, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, update
 
 from relay.model import Media
 from relay.store.tables import inbox, media, outbox, polling_offset
@@ -24,16 +24,37 @@ def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | 
 
 
 def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
-    """Delete what was delivered, and the words of letters, from before a Unix time. Returns how many rows changed.
+    """Delete a part of what was delivered, and of the words of letters, from before a Unix time; how many rows changed.
 
     Source ids and hashes stay, so that duplicates are still known; waiting and dead deliveries keep their letters.
     """
-    before = min(befores)
-    gone = tx.execute(delete(outbox).where(outbox.c.status == "delivered", outbox.c.settled_at < before)).rowcount
-    needed = select(outbox.c.letter_id).where(outbox.c.letter_id.is_not(None))
-    blanked = tx.execute(
-        update(inbox)
-        .where(inbox.c.received_at < before, inbox.c.body.is_not(None), inbox.c.id.not_in(needed))
-        .values(body=null())
-    ).rowcount
-    return [gone + blanked] * len(befores)
+    bounds = {"before": min(befores), "part": _PART}
+    changed = tx.execute(_DELETE_DELIVERED, bounds).rowcount + tx.execute(_BLANK_LETTERS, bounds).rowcount
+    return [changed] * len(befores)
+
+
+#: Rows that one transaction forgets at most: everybody else waits meanwhile.
+_PART = 500
+
+_DELETE_DELIVERED = delete(outbox).where(
+    outbox.c.id.in_(
+        select(outbox.c.id)
+        .where(outbox.c.status == literal_column("'delivered'"), outbox.c.settled_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
+)
+_BLANK_LETTERS = (
+    update(inbox)
+    .where(
+        inbox.c.id.in_(
+            select(inbox.c.id)
+            .where(
+                inbox.c.body.is_not(None),
+                inbox.c.received_at < bindparam("before"),
+                ~exists().where(outbox.c.letter_id == inbox.c.id),
+            )
+            .limit(bindparam("part", type_=Integer))
+        )
+    )
+    .values(body=null())
+)

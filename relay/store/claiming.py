@@ -1,19 +1,21 @@
 """Claiming: a courier leases lanes that are due and takes a run of deliveries of each.
 
-A claim is a lease on a lane, so that one lane has one courier and one delivery in flight. It runs out by itself: a
-crashed courier needs no repair.
+A claim is a lease on a lane, so that one lane has one courier and one delivery in flight. One process holds the
+database, so a leased lane is in its own hands, whatever the clock says; and a start ends the leases of the one before.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, false, func, select, true, update
+from sqlalchemy import Connection, Integer, Row, bindparam, false, func, select, true, update
 
-from relay.model import Delivery, Direction
+from relay.model import SUSPECT_AFTER, Delivery, Direction
 from relay.store.tables import client_link, lane, outbox, waits
 
-#: Seconds that a claim holds. Couriers renew it long before; only a crash lets it run out.
-LEASE = 60.0
+_MANY = 2**31 - 1
+#: No delay that anybody asked for is longer (seconds): what is due later than that was written under another clock.
+LONGEST_DELAY = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Claim:
     direction: Direction
     limit: int  #: Lanes.
     run: int  #: Deliveries of each lane.
+    suspects: bool  #: Only lanes with which processes have died, due or not; else only the others.
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +43,43 @@ class Claimed:
 
 
 def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
-    """Lease lanes that are due, the longest due first, and take a run of deliveries of each.
-
-    The attempt at the first of a run is counted here, before it is made; at the others when they are settled. If one of
-    those ends the process, it is the first of the next run.
-    """
+    """Lease lanes that are due, the longest due first, and take a run of deliveries of each."""
     return [_claim_one(tx, now, wish) for wish in claims]
 
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_direction": wish.direction}
-    leased = tx.execute(_LEASE, {**courier, "at": now, "new_due_at": now + LEASE, "lanes": wish.limit}).all()
-    lanes = _runs(tx, wish, {lane_id: (lease, client_id) for lane_id, lease, client_id in leased})
+    at = now + LONGEST_DELAY if wish.suspects else now
+    fewest, most = (SUSPECT_AFTER, _MANY) if wish.suspects else (0, SUSPECT_AFTER - 1)
+    leased = tx.execute(_LEASE, {**courier, "at": at, "lanes": wish.limit, "fewest": fewest, "most": most}).all()
+    lanes = _runs(tx, wish, {row.id: row for row in leased})
     return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
 
 
-def _runs(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str]]) -> list[list[Delivery]]:
+def _runs(tx: Connection, wish: Claim, lanes: dict[int, Row[Any]]) -> list[list[Delivery]]:
     if not lanes:
         return []
     rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
-    chats = _chats(tx, wish, {client_id for _, client_id in lanes.values()})
+    chats = _chats(tx, wish, {of_lane.client_id for of_lane in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
     for row in rows:
-        lease, client_id = lanes[row.lane_id]
+        of_lane = lanes[row.lane_id]
         delivery = Delivery(
             id=row.id,
             channel=wish.channel,
             direction=wish.direction,
-            client_id=client_id,
-            chat_id=chats.get(client_id),
+            client_id=of_lane.client_id,
+            chat_id=chats.get(of_lane.client_id),
             body=row.body,
             lane_id=row.lane_id,
-            lease=lease,
+            lease=of_lane.lease,
+            crashes=of_lane.crashes,
             attempts=row.attempts + 1,
             steps_done=row.steps_done,
             uncertain=row.uncertain,
             accepted_at=row.accepted_at,
         )
         runs.setdefault(row.lane_id, []).append(delivery)
-    if runs:
-        tx.execute(_COUNT_ATTEMPT, {"ids": [run[0].id for run in runs.values()]})
     return list(runs.values())
 
 
@@ -91,21 +91,15 @@ def _chats(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, int]:
     return {client_id: chat_id for client_id, chat_id in found}  # noqa: C416 - rows are not pairs to dict()
 
 
-def renew(tx: Connection, now: float, deliveries: Sequence[Delivery]) -> list[None]:
-    """Hold the leases of deliveries in flight for another while."""
-    tx.execute(
-        _RENEW,
-        [
-            {"of_lane": delivery.lane_id, "with_lease": delivery.lease, "new_due_at": now + LEASE}
-            for delivery in deliveries
-        ],
-    )
-    return [None] * len(deliveries)
-
-
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
-    """End every lease: whoever starts on an exclusively held database knows that no courier is left from before."""
-    changed = tx.execute(update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false()))
+    """End every lease: whoever starts on an exclusively held database knows that no courier is left from before.
+
+    Each lane that was leased when its process ended gets a crash on its account: one of them may have been the cause.
+    """
+    changed = tx.execute(
+        update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), crashes=lane.c.crashes + 1)
+    )
+    tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
     return [changed.rowcount] * len(items)
 
 
@@ -118,24 +112,22 @@ _LEASE = (
     .where(
         lane.c.id.in_(
             select(lane.c.id)
-            .where(_OF_COURIER, lane.c.due_at <= bindparam("at"))
+            .where(
+                _OF_COURIER,
+                lane.c.due_at <= bindparam("at"),
+                lane.c.leased.is_(False),
+                lane.c.crashes.between(bindparam("fewest"), bindparam("most")),
+            )
             .order_by(lane.c.due_at, lane.c.id)
             .limit(bindparam("lanes", type_=Integer))
-            .with_for_update(skip_locked=True)
         )
     )
-    .values(due_at=bindparam("new_due_at"), lease=lane.c.lease + 1, leased=true())
-    .returning(lane.c.id, lane.c.lease, lane.c.client_id)
+    .values(lease=lane.c.lease + 1, leased=true())
+    .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
 )
-_NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None))
+_NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
 _CHATS = select(client_link.c.client_id, client_link.c.chat_id).where(
     client_link.c.channel == bindparam("of_channel"), client_link.c.client_id.in_(bindparam("clients", expanding=True))
-)
-
-_RENEW = (
-    update(lane)
-    .where(lane.c.id == bindparam("of_lane"), lane.c.lease == bindparam("with_lease"), lane.c.leased.is_(True))
-    .values(due_at=bindparam("new_due_at"))
 )
 
 # The oldest waiting deliveries of each lane. Said by lane, since a lane's backlog may be long.
@@ -164,8 +156,4 @@ _RUN = (
     )
     .where(_THESE_LANES)
     .order_by(outbox.c.id)
-)
-
-_COUNT_ATTEMPT = (
-    update(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True))).values(attempts=outbox.c.attempts + 1)
 )

@@ -45,6 +45,7 @@ class StoreLockedError(Exception):
 class _Job:
     verb: Verb[Any, Any]
     item: object
+    late: bool
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def resolve(self, result: object) -> None:
@@ -83,12 +84,13 @@ class Database:
         self._wake = asyncio.Event()
         self._closing = False
 
-    async def run(self, verb: Verb[Item, Result], item: Item) -> Result:
+    async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False) -> Result:
         """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
 
+        A `late` verb comes after the others of its transaction, so that it sees what was asked for before it.
         Raises Unavailable when the database cannot commit; then nothing of `item` has happened.
         """
-        job = _Job(verb, item)
+        job = _Job(verb, item, late)
         self._waiting.append(job)
         self._wake.set()
         result: Result = await job.done
@@ -137,10 +139,10 @@ def _in_transaction(connection: Connection, now: float, batch: list[_Job]) -> li
 
 
 def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
-    """Call each verb once with all its items, in the order in which the verbs were first asked for."""
+    """Call each verb once with all its items, in the order in which the verbs were first asked for; late ones last."""
     by_verb: dict[Verb[Any, Any], list[int]] = {}
-    for index, job in enumerate(batch):
-        by_verb.setdefault(job.verb, []).append(index)
+    for index in sorted(range(len(batch)), key=lambda index: batch[index].late):
+        by_verb.setdefault(batch[index].verb, []).append(index)
     results: list[object] = [None] * len(batch)
     for verb, indexes in by_verb.items():
         answers = verb(connection, now, [batch[index].item for index in indexes])

@@ -41,17 +41,19 @@ def note_progress(tx: Connection, _now: float, notes: Sequence[Progress]) -> lis
     """Remember confirmed steps. False: the lease is lost, stop."""
     ours = _still_ours(tx, [note.delivery for note in notes])
     values = [
-        {"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in notes if note.delivery.id in ours
+        {"of_id": note.delivery.id, "new_steps_done": note.steps_done}
+        for note, is_ours in zip(notes, ours, strict=True)
+        if is_ours
     ]
     if values:
         tx.execute(_NOTE_PROGRESS, values)
-    return [note.delivery.id in ours for note in notes]
+    return ours
 
 
 def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[bool]:
     """Close deliveries, or put them back, and let their lanes go on. False: the lease was lost, nothing changed."""
     ours = _still_ours(tx, [settlement.delivery for settlement in settlements])
-    valid = [settlement for settlement in settlements if settlement.delivery.id in ours]
+    valid = [settlement for settlement, is_ours in zip(settlements, ours, strict=True) if is_ours]
     if delivered := [settlement.delivery.id for settlement in valid if isinstance(settlement.result, Delivered)]:
         tx.execute(_DELIVER, {"ids": delivered, "at": now})
     if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
@@ -59,13 +61,13 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     for after, lanes in _released(valid).items():
         tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after})
     add_to_tally(tx, _tallied(valid))
-    return [settlement.delivery.id in ours for settlement in settlements]
+    return ours
 
 
-def _still_ours(tx: Connection, deliveries: list[Delivery]) -> set[int]:
+def _still_ours(tx: Connection, deliveries: list[Delivery]) -> list[bool]:
     rows = tx.execute(_HELD, {"lane_ids": list({delivery.lane_id for delivery in deliveries})})
     held = {(lane_id, lease) for lane_id, lease in rows}
-    return {delivery.id for delivery in deliveries if (delivery.lane_id, delivery.lease) in held}
+    return [(delivery.lane_id, delivery.lease) in held for delivery in deliveries]
 
 
 def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
@@ -111,15 +113,16 @@ def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
 
 # Statements are made once: to make one costs more than to run it.
 _THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
-_HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)).with_for_update()
+_HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True))
 _NOTE_PROGRESS = (
-    update(outbox).where(outbox.c.id == bindparam("of_id")).values(steps_done=bindparam("new_steps_done"), uncertain=0)
+    update(outbox)
+    .where(outbox.c.id == bindparam("of_id"))
+    .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0)
 )
 
 
 # Many rows in one statement: between two rows the driver lets go of Python's lock, and gets it back late under load.
 _THESE = outbox.c.id.in_(bindparam("ids", expanding=True))
-# What comes after the first of a run has never been tried: a delivery that was stands at the head of its lane.
 _DELIVER = (
     update(outbox)
     .where(_THESE)
@@ -127,7 +130,7 @@ _DELIVER = (
         status="delivered",
         reason=null(),
         settled_at=bindparam("at"),
-        attempts=case((outbox.c.attempts == 0, 1), else_=outbox.c.attempts),
+        attempts=outbox.c.attempts + 1,
     )
 )
 
@@ -149,6 +152,7 @@ _RELEASE = (
     .where(_THESE_LANES)
     .values(
         leased=false(),
+        crashes=0,
         due_at=case(
             (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
             else_=null(),

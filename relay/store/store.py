@@ -27,13 +27,15 @@ class Store:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
         return await self._database.run(accepting.accept, arrival)
 
-    async def claim(self, channel: str, direction: Direction, limit: int, run: int = 1) -> Claimed:
-        """Lease up to `limit` lanes that are due and take the oldest deliveries, `run` at most, of each."""
-        return await self._database.run(claiming.claim, Claim(channel, direction, limit, run))
+    async def claim(
+        self, channel: str, direction: Direction, limit: int, run: int = 1, *, suspects: bool = False
+    ) -> Claimed:
+        """Lease up to `limit` lanes that are due and take the oldest deliveries, `run` at most, of each.
 
-    async def renew(self, delivery: Delivery) -> None:
-        """Hold the lease of a delivery that takes long."""
-        await self._database.run(claiming.renew, delivery)
+        `suspects` are lanes with which processes have died, and are claimed only when asked for. A claim sees whatever
+        was asked of the store before it.
+        """
+        return await self._database.run(claiming.claim, Claim(channel, direction, limit, run, suspects), late=True)
 
     async def note_progress(self, delivery: Delivery, steps_done: int) -> bool:
         """Remember that the first `steps_done` steps are confirmed. False: the lease is lost, stop."""
@@ -59,7 +61,10 @@ class Store:
         return await self._database.run(counting.count, channel)
 
     async def forget(self, before: float) -> int:
-        """Delete what was delivered, and the words of letters, from before a Unix time. Returns the rows changed."""
+        """Delete a part of what was delivered, and of the words of letters, from before a Unix time.
+
+        Returns how many rows changed; call again until that is 0. In parts, since everybody else waits meanwhile.
+        """
         return await self._database.run(asking.forget, before)
 
     async def release_all(self) -> int:

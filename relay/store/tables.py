@@ -54,7 +54,8 @@ inbox = Table(
 )
 
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
-#: A claim is a lease: `due_at` moves into the future and `lease` counts up, so a crashed courier needs no repair.
+#: A claim is a lease: `lease` counts up, so that what was claimed before can no longer be settled. It ends with the
+#: process that holds the database: the next start ends all leases, and counts a crash for each.
 lane = Table(
     "lane",
     metadata,
@@ -65,8 +66,15 @@ lane = Table(
     Column("due_at", Float, nullable=True),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
+    Column("crashes", Integer, nullable=False, server_default="0"),
     UniqueConstraint("channel", "direction", "client_id"),
-    Index("ix_lane_due", "channel", "direction", "due_at", sqlite_where=Column("due_at").is_not(None)),
+    Index(
+        "ix_lane_due",
+        "channel",
+        "direction",
+        "due_at",
+        sqlite_where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
+    ),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
@@ -88,7 +96,8 @@ outbox = Table(
     Column("settled_at", Float, nullable=True),
     CheckConstraint("status IN ('waiting', 'delivered', 'dead')", name="status"),
     Index("ix_outbox_waiting", "lane_id", "id", sqlite_where=Column("status") == "waiting"),
-    Index("ix_outbox_settled", "settled_at", sqlite_where=Column("body").is_not(None)),
+    Index("ix_outbox_delivered", "settled_at", sqlite_where=Column("status") == "delivered"),
+    Index("ix_outbox_letter_id", "letter_id"),
 )
 
 

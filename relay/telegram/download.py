@@ -6,7 +6,6 @@ referrer. The relay's secrets live in other sessions.
 
 import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,14 +17,12 @@ import structlog
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from relay.errors import NotAccepted, SourceUnavailable
+from relay.errors import SourceRefused, SourceUnavailable
 from relay.telegram.guard import ForbiddenAddressError, public_socket
 
 MAX_REDIRECTS: Final = 3
 CHUNK: Final = 256 * 2**10
 _PREFIX: Final = "fetch-"
-#: Seconds. No download lives so long, so an older file was left behind by a process that died.
-_STALE: Final = 3600
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _AGAIN_LATER: Final = frozenset({408, 425, 429})
 
@@ -77,7 +74,7 @@ class FileFetcher:
     async def fetch(self, url: str) -> AsyncIterator[FetchedFile]:
         """Download to a file that only we may read, and delete it afterwards.
 
-        Raises NotAccepted when the URL, its host, its answer (4xx) or its size is refused; SourceUnavailable when it
+        Raises SourceRefused when the URL, its host, its answer (4xx) or its size is refused; SourceUnavailable when it
         may work later. Their texts name the host at most, never path or query: those may hold a signature.
         """
         target = _parse(url)
@@ -104,25 +101,25 @@ class FileFetcher:
                         target = _next_hop(target, response)
         except TimeoutError:
             raise SourceUnavailable(f"{_host(target)} took too long to send the file") from None
-        raise NotAccepted(f"{_host(target)} redirects too often")
+        raise SourceRefused(f"{_host(target)} redirects too often")
 
     @asynccontextmanager
     async def _get(self, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
         trusted = self._is_trusted(url)
         if url.scheme != "https" and not (trusted and url.scheme == "http"):
-            raise NotAccepted(f"{_host(url)}: files are fetched over https only")
+            raise SourceRefused(f"{_host(url)}: files are fetched over https only")
         try:
             async with self._session(trusted=trusted).get(url, allow_redirects=False) as response:
                 yield response
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.__cause__, ForbiddenAddressError):
                 log.warning("file.refused", host=_host(url), reason="not a public address")
-                raise NotAccepted(f"{_host(url)} is not on the public internet") from None
+                raise SourceRefused(f"{_host(url)} is not on the public internet") from None
             raise SourceUnavailable(f"{_host(url)} could not be reached") from None
         except aiohttp.ConnectionTimeoutError:
             raise SourceUnavailable(f"{_host(url)} could not be reached") from None
         except (aiohttp.InvalidURL, ValueError):
-            raise NotAccepted("the file's link is not a usable URL") from None
+            raise SourceRefused("the file's link is not a usable URL") from None
         except (aiohttp.ClientError, ConnectionError) as error:
             raise SourceUnavailable(f"{_host(url)} broke off ({type(error).__name__})") from None
 
@@ -131,7 +128,7 @@ class FileFetcher:
         if response.status >= 500 or response.status in _AGAIN_LATER:
             raise SourceUnavailable(f"{host} answered {response.status} for the file")
         if response.status != 200:
-            raise NotAccepted(f"{host} answered {response.status} for the file")
+            raise SourceRefused(f"{host} answered {response.status} for the file")
         size = response.content_length or 0
         if size <= self._max_bytes:
             size = 0
@@ -141,9 +138,9 @@ class FileFetcher:
                     break
                 await asyncio.to_thread(file.write, chunk)
         if size > self._max_bytes:
-            raise NotAccepted(f"the file is larger than {self._max_bytes // 2**20} MB")
+            raise SourceRefused(f"the file is larger than {self._max_bytes // 2**20} MB")
         if not size:
-            raise NotAccepted("the file is empty")
+            raise SourceRefused("the file is empty")
         return size
 
     def _is_trusted(self, url: URL) -> bool:
@@ -169,37 +166,36 @@ class FileFetcher:
         if not self._swept:
             self._swept = True
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Nobody else uses this directory, so these are left from a process that died.
             for left_behind in self._directory.glob(f"{_PREFIX}*"):
-                if left_behind.stat().st_mtime < time.time() - _STALE:
-                    left_behind.unlink(missing_ok=True)
+                left_behind.unlink(missing_ok=True)
         # Mode 0600. It outlives its closing, because the uploads (a first and perhaps a second one) read it by name.
         return tempfile.NamedTemporaryFile(prefix=_PREFIX, dir=self._directory, delete=False)
 
 
 def _parse(url: str) -> URL:
     try:
-        target = URL(url)
+        return _checked(URL(url))
     except ValueError:
-        raise NotAccepted("the file's link is not a usable URL") from None
-    return _checked(target)
+        raise SourceRefused("the file's link is not a usable URL") from None
 
 
 def _next_hop(url: URL, response: aiohttp.ClientResponse) -> URL:
     location = response.headers.get("Location", "")
+    if not location:
+        raise SourceRefused(f"{_host(url)} redirects to nowhere")
     try:
-        target = url.join(URL(location)) if location else None
+        return _checked(url.join(URL(location)))
     except ValueError:
-        target = None
-    if target is None:
-        raise NotAccepted(f"{_host(url)} redirects to nowhere")
-    return _checked(target)
+        raise SourceRefused(f"{_host(url)} redirects to nowhere") from None
 
 
 def _checked(url: URL) -> URL:
+    """The URL, if it can be asked. Raises ValueError too: yarl decodes a host (`https://xn--/`) as it is read."""
     if not url.absolute or not url.host:
-        raise NotAccepted("the file's link is not a usable URL")
+        raise SourceRefused("the file's link is not a usable URL")
     if url.raw_user is not None or url.raw_password is not None:
-        raise NotAccepted("the file's link holds a user name")
+        raise SourceRefused("the file's link holds a user name")
     return url.with_fragment(None)
 
 

@@ -4,7 +4,7 @@ Source: https://voximplant.com/kit/docs/channels/custom.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
@@ -12,12 +12,15 @@ from aiohttp import web
 from relay.errors import Unavailable
 from relay.intake import AcceptCallback
 from relay.kit.protocol import BadEvent, BadSignature, ChannelTest, SignedEvent, UnfitEvent, read_event
+from relay.kit.signature import is_shaped
 from relay.metrics import Metrics
 
 log = structlog.get_logger()
 
 #: Bytes. An agent's longest message is a fraction of it.
 BODY_LIMIT = 2**20
+#: Bodies that are read at the same time: with the limit above, what strangers can make us hold.
+_READERS = 64
 #: Seconds that a body may take to arrive; aiohttp itself would wait for ever.
 _BODY_TIME = 10.0
 
@@ -30,6 +33,7 @@ class KitCallback:
     api_token: str
     accept: AcceptCallback
     metrics: Metrics
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READERS))
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
@@ -43,8 +47,8 @@ class KitCallback:
     async def answer_event(self, request: web.Request) -> web.Response:
         """An event: verified, committed, acknowledged."""
         try:
-            body = await _read_body(request)
-            callback = read_event(_authorization(request), body, salt=self.salt, token=self.api_token)
+            authorization, body = await self._read(request)
+            callback = read_event(authorization, body, salt=self.salt, token=self.api_token)
         except BadSignature:
             return self._refuse(401, "the signature does not match")
         except BadEvent as error:
@@ -56,6 +60,17 @@ class KitCallback:
             log.info("callback.test", signed=callback.signed)
             return web.Response(text="OK")
         return await self._accept(callback, body)
+
+    async def _read(self, request: web.Request) -> tuple[bytes | None, bytes]:
+        """The signature and the body. Raises BadSignature or web.HTTPException."""
+        authorization = _authorization(request)
+        if request.can_read_body and not is_shaped(authorization):
+            # Whoever has no signature need not be read: a body takes memory, and Kit's test has none.
+            raise BadSignature("there is no signature")
+        if self.reading.locked():
+            raise web.HTTPServiceUnavailable(reason="too many requests at once")
+        async with self.reading:
+            return authorization, await _read_body(request)
 
     async def _accept(self, callback: SignedEvent | UnfitEvent, body: bytes) -> web.Response:
         try:

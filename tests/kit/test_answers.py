@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.errors import Down, NotAccepted, RelayError, Throttled, Unavailable
+from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
 from relay.kit.protocol import (
     TokenRefused,
     Tokens,
@@ -59,16 +59,16 @@ def test_success_is_success_whatever_the_result_says(status: int, body: bytes) -
         (408, b"", Unavailable),
         (425, b"", Unavailable),
         (500, failed(1), Unavailable),
-        (502, b"<html>", Down),
-        (503, OK, Down),
+        (502, b"<html>", Unavailable),
+        (503, OK, Unavailable),
         (200, failed(500), Unavailable),
         (200, failed(503), Unavailable),
         (400, failed(502), Unavailable),
         (301, b"", Unavailable),
         (304, b"", Unavailable),
-        (404, failed(1), Down),
-        (405, b"", Down),
-        (410, b"", Down),
+        (404, failed(1), Unavailable),
+        (405, b"", Unavailable),
+        (410, b"", Unavailable),
         (200, b"", Unavailable),
         (200, b"<html>maintenance</html>", Unavailable),
         (200, b'{"success":', Unavailable),
@@ -151,7 +151,6 @@ def test_no_answer_is_more_than_accepted_or_an_error(status: int, body: bytes, r
     if b'"success"' in body:
         return
     assert judge(status, body, {"Retry-After": retry_after}) in {
-        Down,
         TokenRefused,
         Throttled,
         Unavailable,

@@ -222,7 +222,7 @@ async def test_a_cancelled_waiter_leaves_the_door_open(kit: Kit, client: KitClie
         (answering(lambda: web.Response(text="<html>maintenance</html>", content_type="text/html")), Unavailable),
         (answering(lambda: web.Response(status=301, headers={"Location": "/elsewhere"})), Unavailable),
         (answering(lambda: web.Response(text="x" * 1_000_000)), Unavailable),
-        (answering(lambda: web.Response(status=404)), Down),
+        (answering(lambda: web.Response(status=404)), Unavailable),
         (answering(lambda: web.Response(status=429)), Throttled),
         (hang_up, Uncertain),
         (stay_silent, Uncertain),

@@ -1,4 +1,7 @@
 import asyncio
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
 
 from relay.model import Declined, Letter, Media, Unreadable
 from relay.store.accepting import Arrival
@@ -88,3 +91,18 @@ async def test_one_bad_item_does_not_take_its_neighbours_along(store: Store) -> 
     assert results[0] == ["accepted"]
     assert isinstance(results[1], AttributeError)
     assert results[2] == ["accepted"]
+
+
+async def test_the_last_letter_says_whether_a_conversation_is_open(store: Store) -> None:
+    """A close and a customer's next message in one commit leave it open; the other way round, closed."""
+    close = Arrival(((Letter(CHANNEL, "kit", "c1", "{}"), Declined("closed", closes="7")),), CHANNEL)
+    again = Arrival(((Letter(CHANNEL, "kit", "c2", "{}"), Declined("closed", closes="7")),), CHANNEL)
+
+    def is_open(connection: Connection, _now: float, items: Sequence[None]) -> list[object]:
+        return [connection.exec_driver_sql("SELECT open FROM client_link").scalar()] * len(items)
+
+    await store.accept(update(1))
+    await store.accept(together(close, update(2)))
+    assert await store._database.run(is_open, None)
+    await store.accept(together(update(3), again))
+    assert not await store._database.run(is_open, None)

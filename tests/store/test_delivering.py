@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Bury, Delivered, Delivery, Result, Retry
-from relay.store.claiming import LEASE
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock
@@ -65,29 +65,72 @@ async def test_a_dead_letter_frees_its_lane_and_keeps_its_reason(store: Store) -
     assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
 
 
-async def test_a_lost_lease_settles_nothing(store: Store, clock: Clock) -> None:
-    """A courier that outlived its lease cannot settle what another has claimed since."""
+async def test_a_stale_claim_settles_nothing(store: Store) -> None:
+    """What was claimed before a restart cannot be settled after it, not even together with the claim that holds."""
     await store.accept(update(1))
     [stale] = await claim(store)
-    clock.advance(LEASE + 1)
+    await store.release_all()
     [fresh] = await claim(store)
     assert fresh.lease == stale.lease + 1
-    assert not await store.settle(stale, Delivered())
     assert not await store.note_progress(stale, 1)
-    assert (await store.count(CHANNEL)).waiting == {"to_kit": 1}
-    assert await store.settle(fresh, Delivered())
+    settled = tuple(await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered())))
+    assert settled == (False, True)
     assert not await store.settle(fresh, Delivered())
+    assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 1, ("to_kit", "delivered"): 1}
 
 
-async def test_a_renewed_lease_holds(store: Store, clock: Clock) -> None:
-    """What takes long stays ours as long as it is renewed."""
+async def test_a_claim_holds_whatever_the_clock_says(store: Store, clock: Clock) -> None:
+    """A lane in our hands is not claimed again, an hour later or earlier, and what comes meanwhile waits."""
     await store.accept(update(1))
     [delivery] = await claim(store)
-    for _ in range(3):
-        clock.advance(LEASE * 0.8)
-        await store.renew(delivery)
+    for jump in (7200.0, -14400.0):
+        clock.advance(jump)
+        await store.accept(update(int(clock() % 1000) + 2))
         assert await claim(store) == []
     assert await store.settle(delivery, Delivered())
+    assert len(await claim(store)) == 1
+
+
+async def test_what_was_due_under_another_clock_is_due_now(path: Path) -> None:
+    """After a restart under a clock that was set back, nothing waits for the old future."""
+    clock = Clock()
+    async with open_store(path, now=clock) as before:
+        await before.accept(update(1))
+        [delivery] = await claim(before)
+        await before.settle(delivery, Retry(30.0, "later"))
+    clock.advance(-7200)
+    async with open_store(path, now=clock) as after:
+        assert len(await claim(after)) == 1
+
+
+async def test_lanes_with_which_processes_died_are_claimed_only_by_themselves(path: Path, clock: Clock) -> None:
+    """After three deaths a lane is a suspect; a delivery that it survives clears it."""
+    for deaths in range(3):
+        async with open_store(path, now=clock) as store:
+            await store.accept(update(deaths, client="7"))
+            await store.accept(update(10 + deaths, client="8"))
+            claimed = {delivery.client_id: delivery for delivery in await claim(store, 2)}
+            assert claimed["7"].crashes == deaths
+            await store.settle(claimed["8"], Delivered())
+    async with open_store(path, now=clock) as store:
+        await store.accept(update(20, client="8"))
+        assert [delivery.client_id for delivery in await claim(store)] == ["8"]
+        [suspect] = (await store.claim(CHANNEL, "to_kit", 1, suspects=True)).deliveries
+        assert (suspect.client_id, suspect.crashes, suspect.attempts) == ("7", 3, 1)
+        await store.settle(suspect, Delivered())
+        assert (await store.claim(CHANNEL, "to_kit", 1, suspects=True)).lanes == []
+        assert [delivery.client_id for delivery in await claim(store)] == ["7"]
+
+
+async def test_a_claim_sees_what_was_asked_for_before_it(store: Store) -> None:
+    """Asked for at the same moment, a settlement comes before a claim: no lane is missed."""
+    await store.accept(update(1))
+    await store.accept(update(2))
+    [delivery] = await claim(store)
+    _, _, claimed = await asyncio.gather(
+        store.claim(CHANNEL, "to_telegram", 1), store.settle(delivery, Delivered()), store.claim(CHANNEL, "to_kit", 1)
+    )
+    assert [delivery.body for delivery in claimed.deliveries] == ["event 2"]
 
 
 async def test_confirmed_steps_are_remembered(store: Store) -> None:
@@ -123,6 +166,7 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
     await store.settle(first, Delivered())
     clock.advance(1000)
     assert await store.forget(clock() - 500) == 2
+    assert await store.forget(clock() - 500) == 0
     assert await store.accept(update(1)) == ["duplicate"]
     assert [delivery.body for delivery in await claim(store)] == ["event 2"]
     assert (await store.count(CHANNEL)).totals["to_kit", "delivered"] == 1
