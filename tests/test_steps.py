@@ -26,13 +26,11 @@ OLD = (
     '{"kind":"document","url":"https://f.example/b","name":"b.pdf","step":"send_file"}]'
 )
 
+VIDEOS = st.builds(SendFile, st.just("video"), st.text(), st.text())
 STEPS = st.one_of(
     st.builds(SendText, st.text()),
     st.builds(SendFile, st.sampled_from(["photo", "audio"]), st.text(), st.text(), st.none() | st.text()),
-    st.builds(
-        SendAlbum,
-        st.lists(st.builds(SendFile, st.just("video"), st.text(), st.text()), min_size=2, max_size=10).map(tuple),
-    ),
+    st.builds(SendAlbum, st.lists(VIDEOS, min_size=2, max_size=10).map(tuple)),
     st.builds(SendLocation, st.floats(-90, 90), st.floats(-180, 180)),
     st.builds(SendVenue, st.floats(-90, 90), st.floats(-180, 180), st.text(), st.text()),
     st.builds(SendContact, st.text(), st.text(), st.none() | st.text()),
