@@ -115,7 +115,7 @@ async def test_an_agents_file_streams_through(
 async def test_an_album_streams_through(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, tmp_path: Path
 ) -> None:
-    """Four documents of 20 MB in one call: the same bytes arrive in order, less than 40 MiB more, none stays on disk."""
+    """Four documents of 20 MB in one call: the same bytes in order, less than 40 MiB more, and none stays on disk."""
     anna = telegram.customer(int(ANNA))
     anna.writes("hello")
     await kit.wait_for(lambda: kit.messages(ANNA), 20)
