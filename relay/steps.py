@@ -1,14 +1,14 @@
 """What is to be done in Telegram for one Kit message: a list of steps, each one Bot API call.
 
 The list is the body of a `to_telegram` delivery. The store counts the steps whose success is certain, so that a retry
-goes on after the last one.
+goes on after the last one. Bodies wait in databases while the relay is updated: what was written once is read for ever.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import Discriminator, Field, TypeAdapter
 
 FileKind = Literal["photo", "video", "audio", "document"]
 
@@ -25,14 +25,52 @@ class SendText:
 class SendFile:
     """One file, to be fetched from `url` and uploaded as bytes."""
 
-    kind: FileKind
+    kind: FileKind  #: As Kit labels it; its bytes may say otherwise.
     url: str
     name: str
     caption: str | None = None  #: At most 1024 UTF-16 units.
     step: Literal["send_file"] = "send_file"
 
 
-Step = SendText | SendFile
+@dataclass(frozen=True, slots=True)
+class SendAlbum:
+    """Two to ten files that arrive together: photos and videos, or only audio, or only documents."""
+
+    items: Annotated[tuple[SendFile, ...], Field(min_length=2, max_length=10)]
+    step: Literal["send_album"] = "send_album"
+
+
+@dataclass(frozen=True, slots=True)
+class SendLocation:
+    """A point on the map: -90 to 90 and -180 to 180 degrees."""
+
+    latitude: float
+    longitude: float
+    step: Literal["send_location"] = "send_location"
+
+
+@dataclass(frozen=True, slots=True)
+class SendVenue:
+    """A point on the map under a title and an address, neither of them blank."""
+
+    latitude: float
+    longitude: float
+    title: str
+    address: str
+    step: Literal["send_venue"] = "send_venue"
+
+
+@dataclass(frozen=True, slots=True)
+class SendContact:
+    """A business card. The number is digits, perhaps with a plus before them; the first name is not blank."""
+
+    phone_number: str
+    first_name: str
+    last_name: str | None = None
+    step: Literal["send_contact"] = "send_contact"
+
+
+Step = SendText | SendFile | SendAlbum | SendLocation | SendVenue | SendContact
 
 _STEPS: TypeAdapter[list[Step]] = TypeAdapter(list[Annotated[Step, Discriminator("step")]])
 
@@ -43,5 +81,5 @@ def dump_steps(steps: Sequence[Step]) -> str:
 
 
 def load_steps(body: str) -> list[Step]:
-    """Read what `dump_steps` wrote. Raises pydantic.ValidationError for anything else."""
+    """Read what `dump_steps` wrote, today or in an older version. Raises pydantic.ValidationError for anything else."""
     return _STEPS.validate_json(body)

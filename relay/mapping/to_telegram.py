@@ -1,7 +1,8 @@
 """From an event of Kit's to the steps that tell the customer in Telegram. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -16,14 +17,15 @@ from relay.kit.models import (
     OtherItem,
     SendMessageEvent,
 )
+from relay.mapping.cards import person, person_in_words, place, place_in_words
 from relay.mapping.names import file_name
-from relay.mapping.places import describe_point
 from relay.mapping.text import clean, split, units
 from relay.model import Accepted, Declined, Draft, Outcome
-from relay.steps import SendFile, SendText, Step, dump_steps
+from relay.steps import SendAlbum, SendFile, SendText, Step, dump_steps
 
 MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 MAX_CAPTION: Final = 1024  #: UTF-16 units (https://core.telegram.org/bots/api#sendphoto).
+MAX_ALBUM: Final = 10  #: Files (https://core.telegram.org/bots/api#sendmediagroup).
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,38 @@ def _steps(text: str, items: Sequence[Item]) -> list[Step]:
     caption = (
         text if text.strip() and items and isinstance(items[0], MediaItem) and units(text) <= MAX_CAPTION else None
     )
-    steps: list[Step] = [] if caption else _texts(text)
+    steps = [] if caption else _texts(text)
     for item in items:
         match item:
             case MediaItem():
                 steps.append(SendFile(item.type, item.file_url, _name_of(item), caption))
                 caption = None
             case LocationItem():
-                steps += _texts(
-                    "\n".join(filter(None, (clean(item.address), describe_point(item.latitude, item.longitude))))
-                )
+                point = place(item)
+                steps += [point] if point else _texts(place_in_words(item))
             case ContactItem():
-                steps += _texts("\n".join(filter(None, (clean(item.name), clean(item.number)))))
-    return steps
+                card = person(item)
+                steps += [card] if card else _texts(person_in_words(item))
+    return list(_in_albums(steps))
+
+
+def _in_albums(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps in their order; of files that may share an album as many as it takes, a lone rest on its own."""
+    for company, group in groupby(steps, _company):
+        if company is None:
+            yield from group
+            continue
+        files = [step for step in group if isinstance(step, SendFile)]
+        for start in range(0, len(files), MAX_ALBUM):
+            together = tuple(files[start : start + MAX_ALBUM])
+            yield SendAlbum(together) if len(together) > 1 else together[0]
+
+
+def _company(step: Step) -> str | None:
+    """What files must have in common to share an album; None for what is no file."""
+    if not isinstance(step, SendFile):
+        return None
+    return "pictures" if step.kind in {"photo", "video"} else step.kind
 
 
 def _texts(text: str) -> list[Step]:

@@ -64,7 +64,7 @@ class TelegramLookAlike:
         self._author = {name: self.bot[name] for name in ("id", "is_bot", "first_name", "username")}
         self.clock = clock
         self.server = Server(self.application, port=port)
-        self.faults = Faults(spared=frozenset({"getUpdates", "file"}))
+        self.faults = Faults(spared=frozenset({"getUpdates", "file", "sendChatAction"}))
         self.changes = Changes()
         self.upload_limit = UPLOAD_LIMIT
         self._spool: tempfile.TemporaryDirectory[str] | None = None
@@ -80,6 +80,7 @@ class TelegramLookAlike:
         self.administration = Administration(self.bot, self.files, self.chats, self.updates)
         self.customers: dict[int, Customer] = {}
         self.calls: list[Call] = []
+        self.actions: list[Call] = []  #: sendChatAction, apart from `calls`: how many there are depends on time.
         self.refused: list[RefusedCall] = []
 
     def reset(self) -> None:
@@ -224,7 +225,8 @@ class TelegramLookAlike:
             result = messages if call.method == "sendMediaGroup" else messages[0]
         else:
             result = self.administration.perform(call.method, params)
-        self.calls.append(
+        ledger = self.actions if call.method == "sendChatAction" else self.calls
+        ledger.append(
             Call(call.method, params.get("chat_id"), params, tuple(call.uploads.values()), self.clock(), message_id)
         )
         self.changes.notify()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TEXT_LIMIT = 4096  #: UTF-16 units.
 CAPTION_LIMIT = 1024  #: UTF-16 units.
 PHOTO_LIMIT = 10 << 20  #: Bytes.
+STICKER_LIMIT = 512 << 10  #: Bytes of a still one.
 ALBUM = range(2, 11)
 
 Fields = dict[str, Any]  #: What a message holds beside its frame.
@@ -30,11 +31,15 @@ _FILE_METHODS: dict[str, Kind] = {
     "sendSticker": "sticker",
 }
 _ALBUM_KINDS: dict[str, Kind] = {"photo": "photo", "video": "video", "audio": "audio", "document": "document"}
-_ALBUM_FIELDS = (
-    "type media thumbnail cover start_timestamp caption parse_mode caption_entities show_caption_above_media width"
-    " height duration supports_streaming has_spoiler disable_content_type_detection performer title"
-)
-_ALBUM_ITEM = frozenset(_ALBUM_FIELDS.split())
+_ALBUM_COMMON = "type media caption parse_mode caption_entities"
+_SEEN = "show_caption_above_media has_spoiler"
+_ALBUM_FIELDS = {
+    "photo": f"{_ALBUM_COMMON} {_SEEN}",
+    "video": f"{_ALBUM_COMMON} {_SEEN} thumbnail cover start_timestamp width height duration supports_streaming",
+    "audio": f"{_ALBUM_COMMON} thumbnail duration performer title",
+    "document": f"{_ALBUM_COMMON} thumbnail disable_content_type_detection",
+}
+_ALBUM_ITEM = {kind: frozenset(fields.split()) for kind, fields in _ALBUM_FIELDS.items()}
 _ACTIONS = (
     "typing upload_photo record_video upload_video record_voice upload_voice upload_document choose_sticker"
     " find_location record_video_note upload_video_note"
@@ -111,6 +116,8 @@ class Sending:
     def _check_upload(self, kind: Kind, upload: Upload) -> None:
         if upload.size == 0:
             raise bad_request("file must be non-empty")
+        if kind == "sticker" and self.checks_pictures:
+            check_sticker(upload.content)
         if kind != "photo":
             return
         if upload.size > self.photo_limit:
@@ -126,6 +133,9 @@ class Sending:
         alone = {kind for kind in kinds if kind in ("audio", "document")}
         if alone and len(set(kinds)) > 1:
             raise bad_request("documents and audio can't be mixed with other media types in one album")
+        named = {str(item["media"]).removeprefix("attach://") for item in media if "media" in item}
+        if spare := uploads.keys() - named:
+            raise bad_request(f'upload "{min(spare)}" belongs to no item of the album')
         return [
             self._media(kind, item, needed(item, "media"), uploads) for kind, item in zip(kinds, media, strict=True)
         ]
@@ -161,9 +171,9 @@ def check_album_item(item: object) -> Kind:
     """The kind of one InputMedia."""
     if not isinstance(item, dict) or item.get("type") not in _ALBUM_KINDS:
         raise bad_request("wrong InputMedia in the album")
-    unknown = item.keys() - _ALBUM_ITEM
+    unknown = item.keys() - _ALBUM_ITEM[item["type"]]
     if unknown:
-        raise bad_request(f'InputMedia has no field "{min(unknown)}"')
+        raise bad_request(f'an album\'s {item["type"]} has no field "{min(unknown)}"')
     if not isinstance(item.get("caption", ""), str) or not isinstance(item.get("media"), str):
         raise bad_request("InputMedia caption and media must be strings")
     return _ALBUM_KINDS[item["type"]]
@@ -200,3 +210,12 @@ def check_picture(content: Content) -> None:
     webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     if not webp and not head.startswith((b"\xff\xd8\xff", b"GIF8", b"BM")):
         raise Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")
+
+
+def check_sticker(content: Content) -> None:
+    """Stickers must be WebP pictures of at most 512 KB; anything else the real server would send as a plain file."""
+    head = next(content.chunks(0, 64), b"")
+    if not head.startswith(b"RIFF") or head[8:12] != b"WEBP":
+        raise bad_request("wrong file type: a sticker must be a WebP picture")
+    if content.size > STICKER_LIMIT:
+        raise Refused(400, "Bad Request: STICKER_FILE_TOO_BIG")

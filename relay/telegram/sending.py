@@ -1,29 +1,66 @@
 """One step, one Bot API call: how a `relay.steps.Step` reaches a chat."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from telegram import Bot, InputFile
+from telegram import (
+    Bot,
+    InputFile,
+    InputMediaAudio,
+    InputMediaDocument,
+    InputMediaPhoto,
+    InputMediaVideo,
+)
 
-from relay.steps import FileKind, SendFile, SendText, Step
+from relay.steps import FileKind, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
+from relay.telegram.actions import showing
 from relay.telegram.api import BadContent, call
 from relay.telegram.download import FetchedFile, FileFetcher
+from relay.telegram.kinds import HEAD, Native, native_kind
 from relay.telegram.names import upload_name
 
-#: Bytes. https://core.telegram.org/bots/api#sendphoto
-MAX_PHOTO: Final = 10 * 2**20
-#: Seconds each; together they bound an upload: 50 MB at 3.5 Mbit/s.
+#: Seconds each; together they bound the upload of one file: 50 MB at 3.5 Mbit/s.
 UPLOAD_TIMEOUT: Final = 60.0
 
-_METHODS: Final[dict[FileKind, str]] = {
+_METHODS: Final[dict[Native, str]] = {
     "photo": "sendPhoto",
+    "animation": "sendAnimation",
     "video": "sendVideo",
+    "voice": "sendVoice",
     "audio": "sendAudio",
+    "sticker": "sendSticker",
     "document": "sendDocument",
 }
+_MEDIA: Final = {
+    "photo": InputMediaPhoto,
+    "video": InputMediaVideo,
+    "audio": InputMediaAudio,
+    "document": InputMediaDocument,
+}
+#: Which kinds may stand in an album whose files have these labels.
+_COMPANY: Final[dict[FileKind, frozenset[Native]]] = {
+    "photo": frozenset({"photo", "video"}),
+    "video": frozenset({"photo", "video"}),
+    "audio": frozenset({"audio"}),
+    "document": frozenset({"document"}),
+}
+
+_Card = SendLocation | SendVenue | SendContact
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A file on disk, and what it is."""
+
+    step: SendFile
+    file: FetchedFile
+    kind: Native
 
 
 async def send_step(bot: Bot, fetcher: FileFetcher, chat_id: int, step: Step) -> None:
@@ -35,35 +72,106 @@ async def send_step(bot: Bot, fetcher: FileFetcher, chat_id: int, step: Step) ->
     match step:
         case SendText():
             await call(bot, "sendMessage", {"chat_id": chat_id, "text": step.text})
+        case SendLocation() | SendVenue() | SendContact():
+            await _send_card(bot, chat_id, step)
         case SendFile():
-            async with fetcher.fetch(step.url) as file:
-                await _send_file(bot, chat_id, step, file)
+            async with showing(bot, chat_id, step.kind), _fetched(fetcher, [step]) as (ready,):
+                await _send_file(bot, chat_id, ready)
+        case SendAlbum():
+            async with showing(bot, chat_id, step.items[0].kind), _fetched(fetcher, step.items) as files:
+                await _send_album(bot, chat_id, files)
 
 
-async def _send_file(bot: Bot, chat_id: int, step: SendFile, file: FetchedFile) -> None:
-    kind = step.kind
-    if kind == "photo" and file.size > MAX_PHOTO:
-        kind = "document"
+async def _send_card(bot: Bot, chat_id: int, card: _Card) -> None:
+    method, parameters, words = _card(card)
     try:
-        await _upload(bot, chat_id, kind, step, file)
+        await call(bot, method, {"chat_id": chat_id, **parameters})
+    except BadContent as error:
+        # A number or an address that Telegram does not take still says what it says.
+        log.info("step.sent_in_words", chat_id=chat_id, method=method, reason=str(error))
+        await call(bot, "sendMessage", {"chat_id": chat_id, "text": words})
+
+
+def _card(card: _Card) -> tuple[str, dict[str, object], str]:
+    """Method, parameters, and the same in words."""
+    match card:
+        case SendContact(number, first, last):
+            names = {"first_name": first, "last_name": last}
+            return "sendContact", {"phone_number": number, **names}, f"{first} {last or ''}".rstrip() + f"\n{number}"
+        case SendVenue(latitude, longitude, title, address):
+            point = {"latitude": latitude, "longitude": longitude}
+            return "sendVenue", {**point, "title": title, "address": address}, f"{address}\n{latitude}, {longitude}"
+        case SendLocation(latitude, longitude):
+            return "sendLocation", {"latitude": latitude, "longitude": longitude}, f"{latitude}, {longitude}"
+
+
+@asynccontextmanager
+async def _fetched(fetcher: FileFetcher, steps: Sequence[SendFile]) -> AsyncIterator[list[_Ready]]:
+    """The files, all on disk at once and looked at, until the block ends. Raises what `FileFetcher.fetch` raises."""
+    async with AsyncExitStack() as stack:
+        files: list[_Ready] = []
+        for step in steps:
+            file = await stack.enter_async_context(fetcher.fetch(step.url))
+            head = await asyncio.to_thread(_head, file)
+            files.append(_Ready(step, file, native_kind(step.kind, head, file.size, file.content_type, step.name)))
+        yield files
+
+
+def _head(file: FetchedFile) -> bytes:
+    with file.path.open("rb") as content:
+        return content.read(HEAD)
+
+
+async def _send_file(bot: Bot, chat_id: int, ready: _Ready) -> None:
+    # A sticker has no caption: its words would be lost.
+    kind = "document" if ready.kind == "sticker" and ready.step.caption else ready.kind
+    try:
+        await _upload(bot, chat_id, kind, ready)
     except BadContent as error:
         if kind == "document":
             raise
         # Too wide, no real picture, a codec that Telegram doesn't take: as a plain file it still arrives.
         log.info("step.sent_as_document", chat_id=chat_id, kind=kind, reason=str(error))
-        await _upload(bot, chat_id, "document", step, file)
+        await _upload(bot, chat_id, "document", ready)
 
 
-async def _upload(bot: Bot, chat_id: int, kind: FileKind, step: SendFile, file: FetchedFile) -> None:
-    with await asyncio.to_thread(file.path.open, "rb") as content:
+async def _send_album(bot: Bot, chat_id: int, files: Sequence[_Ready]) -> None:
+    kinds = [ready.kind for ready in files]
+    if not all(ready.kind in _COMPANY[ready.step.kind] for ready in files):
+        kinds = ["document"] * len(files)  # which may always stand together
+    try:
+        await _upload_album(bot, chat_id, kinds, files)
+    except BadContent as error:
+        if "document" in kinds:
+            raise
+        log.info("step.sent_as_document", chat_id=chat_id, kind="album", reason=str(error))
+        await _upload_album(bot, chat_id, ["document"] * len(files), files)
+
+
+async def _upload(bot: Bot, chat_id: int, kind: Native, ready: _Ready) -> None:
+    with await asyncio.to_thread(ready.file.path.open, "rb") as content:
+        parameters: dict[str, object] = {
+            "chat_id": chat_id,
+            kind: InputFile(content, filename=upload_name(ready.step.name), read_file_handle=False),
+            "caption": ready.step.caption,
+        }
+        if kind == "video":
+            parameters["supports_streaming"] = True
+        await call(bot, _METHODS[kind], parameters, read_timeout=UPLOAD_TIMEOUT, write_timeout=UPLOAD_TIMEOUT)
+
+
+async def _upload_album(bot: Bot, chat_id: int, kinds: Sequence[Native], files: Sequence[_Ready]) -> None:
+    with ExitStack() as stack:
+        media = []
+        for kind, ready in zip(kinds, files, strict=True):
+            content = stack.enter_context(await asyncio.to_thread(ready.file.path.open, "rb"))
+            upload = InputFile(content, filename=upload_name(ready.step.name), attach=True, read_file_handle=False)
+            more = {"supports_streaming": True} if kind == "video" else {}
+            media.append(_MEDIA[kind](upload, caption=ready.step.caption, **more))
         await call(
             bot,
-            _METHODS[kind],
-            {
-                "chat_id": chat_id,
-                kind: InputFile(content, filename=upload_name(step.name), read_file_handle=False),
-                "caption": step.caption,
-            },
+            "sendMediaGroup",
+            {"chat_id": chat_id, "media": media},
             read_timeout=UPLOAD_TIMEOUT,
-            write_timeout=UPLOAD_TIMEOUT,
+            write_timeout=UPLOAD_TIMEOUT * len(files),
         )

@@ -112,6 +112,31 @@ async def test_an_agents_file_streams_through(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+async def test_an_album_streams_through(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, tmp_path: Path
+) -> None:
+    """Four documents of 20 MB in one call: the same bytes in order, less than 40 MiB more, and none stays on disk."""
+    anna = telegram.customer(int(ANNA))
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    await _agent_sends(kit, Content.of(100_000), "warm-up.bin")
+    await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 1)
+    contents = [Content.of(20 * MIB + number) for number in range(4)]
+    items = [
+        {"type": "document", "file_name": f"{number}.bin", "file_url": kit.host_file(content, f"{number}.bin")}
+        for number, content in enumerate(contents)
+    ]
+    async with watched(relay) as peak:
+        assert await kit.agent_says(ANNA, None, items) == 200
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 5, 40)
+    sent = telegram.calls[-1]
+    assert sent.method == "sendMediaGroup"
+    assert [file.sha256 for file in sent.files] == [content.sha256() for content in contents]
+    assert peak.growth < 40
+    await relay.settled("to_telegram")
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 async def test_a_flood_leaves_no_memory_behind(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:

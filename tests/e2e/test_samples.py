@@ -16,6 +16,7 @@ from relay.sandbox.telegram import TelegramLookAlike
 from relay.sandbox.telegram_ledger import Call
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import free_port
+from tests.formats import JPEG, MP3, MP4, OGG, PDF, PNG
 from tests.waiting import eventually
 
 DIRECTORY = Path(__file__).parents[1] / "samples" / "kit"
@@ -63,9 +64,51 @@ async def test_every_sample_is_understood(
     words = "".join("".join(_words_of(call).split()) for call in calls)
     for text in texts:
         assert "".join(text.split()) in words
-    files = [call.files[0] for call in calls if call.files]
+    files = [file for call in calls for file in call.files]
     assert [file.file_name for file in files] == names
-    assert [file.sha256 for file in files] == [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    assert [file.sha256 for file in files] == [hashlib.sha256(_content_of(name)).hexdigest() for name in names]
+
+
+#: What each sample that is more than a text comes out as: methods, in albums with the items' types.
+NATIVE: dict[str, list[str]] = {
+    "photo": ["sendPhoto"],
+    "photo_caption": ["sendPhoto"],
+    "video": ["sendVideo"],
+    "audio": ["sendVoice"],
+    "document": ["sendDocument"],
+    "media_multi": ["sendMediaGroup photo photo", "sendDocument"],
+    "location": ["sendVenue"],
+    "contact": ["sendContact"],
+    "mixed": ["sendMediaGroup photo video", "sendAudio", "sendDocument", "sendVenue", "sendContact"],
+}
+
+
+@pytest.mark.parametrize("name", NATIVE)
+async def test_a_sample_arrives_as_its_native_kind(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, name: str
+) -> None:
+    """Files of one kind together, each as what it is, under the words as a caption; places and people as cards."""
+    event = json.loads((DIRECTORY / f"{name}.json").read_text())
+    _host_files(kit, event)
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await _first_contact(telegram, kit)
+        await kit.post_callback(php_json(event), SIGNATURES[name])
+        await relay.settled("to_telegram")
+    calls = [call for call in telegram.calls if call.method.startswith("send")]
+    shown = [" ".join([call.method, *(item["type"] for item in call.params.get("media", []))]) for call in calls]
+    assert shown == NATIVE[name]
+    assert telegram.refused == []
+    if text := event["event_data"]["message"].get("text"):
+        first = calls[0].params
+        assert first.get("media", [first])[0]["caption"] == text
+    for call in calls:
+        if call.method == "sendVenue":
+            assert call.params["title"] == "Москва"
+            assert call.params["address"] == "Москва, Красная площадь"
+            assert (call.params["latitude"], call.params["longitude"]) == (55.751244, 37.618423)
+        if call.method == "sendContact":
+            card = {"phone_number": "+79031234567", "first_name": "Иван", "last_name": "Петров"}
+            assert call.params == {"chat_id": int(ANNA), **card}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -127,10 +170,20 @@ def _items(event: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _host_files(kit: KitLookAlike, event: dict[str, Any]) -> None:
-    """Let the event's files be hosted by the look-alike; each holds its own name."""
+    """Let the event's files be hosted by the look-alike, under a type that says nothing."""
     for item in _items(event):
         if "file_url" in item:
-            item["file_url"] = kit.host_file(item["file_name"].encode(), item["file_name"], "text/plain")
+            item["file_url"] = kit.host_file(
+                _content_of(item["file_name"]), item["file_name"], "application/octet-stream"
+            )
+
+
+def _content_of(name: str) -> bytes:
+    """A file of the format that its name says, with the name in it."""
+    start = {"jpg": JPEG, "png": PNG, "mp4": MP4, "mp3": MP3, "ogg": OGG, "pdf": PDF}.get(
+        name.rpartition(".")[2], b"PK\x03\x04"
+    )
+    return start + name.encode()
 
 
 def _texts(event: dict[str, Any]) -> list[str]:
@@ -143,4 +196,7 @@ def _texts(event: dict[str, Any]) -> list[str]:
 
 
 def _words_of(call: Call) -> str:
-    return str(call.params.get("text") or call.params.get("caption") or "")
+    words = ("text", "caption", "address", "latitude", "longitude", "first_name", "last_name", "phone_number")
+    return "".join(
+        str(part[name]) for part in (call.params, *call.params.get("media", [])) for name in words if name in part
+    )

@@ -14,11 +14,11 @@ from relay.kit.signature import sign
 from relay.mapping.text import units
 from relay.mapping.to_telegram import Mapped, map_event
 from relay.model import Accepted, Declined
-from relay.steps import SendFile, SendText, Step, load_steps
+from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step, load_steps
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "kit"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json") if path.stem != "signatures")
-PLACE = "Москва, Красная площадь\n55.751244, 37.618423 https://maps.google.com/?q=55.751244,37.618423"
+FILES = "https://files.example.com/kit/"
 
 
 def mapped_sample(name: str) -> Mapped:
@@ -71,17 +71,36 @@ def test_every_sample_becomes_steps_or_closes(name: str) -> None:
         (
             "media_multi",
             [
-                SendFile("photo", "https://files.example.com/kit/a.jpg", "a.jpg", caption="Three files"),
-                SendFile("photo", "https://files.example.com/kit/b.png", "b.png"),
-                SendFile("document", "https://files.example.com/kit/c.pdf", "c.pdf"),
+                SendAlbum(
+                    (
+                        SendFile("photo", f"{FILES}a.jpg", "a.jpg", caption="Three files"),
+                        SendFile("photo", f"{FILES}b.png", "b.png"),
+                    )
+                ),
+                SendFile("document", f"{FILES}c.pdf", "c.pdf"),
             ],
         ),
-        ("location", [SendText(PLACE)]),
-        ("contact", [SendText("Иван Петров\n+79031234567")]),
+        (
+            "mixed",
+            [
+                SendAlbum(
+                    (
+                        SendFile("photo", f"{FILES}a.jpg", "a.jpg", caption="Everything at once"),
+                        SendFile("video", f"{FILES}b.mp4", "b.mp4"),
+                    )
+                ),
+                SendFile("audio", f"{FILES}c.mp3", "c.mp3"),
+                SendFile("document", f"{FILES}d.docx", "d.docx"),
+                SendVenue(55.751244, 37.618423, "Москва", "Москва, Красная площадь"),
+                SendContact("+79031234567", "Иван", "Петров"),
+            ],
+        ),
+        ("location", [SendVenue(55.751244, 37.618423, "Москва", "Москва, Красная площадь")]),
+        ("contact", [SendContact("+79031234567", "Иван", "Петров")]),
     ],
 )
 def test_samples_become_the_steps_that_a_reader_expects(name: str, steps: list[Step]) -> None:
-    """Text plain, files in order with the text as the first one's caption, places and people in words."""
+    """Text plain, files in order with the text as the first one's caption, places and people as cards."""
     assert steps_of(mapped_sample(name)) == steps
 
 
@@ -104,9 +123,113 @@ def test_the_text_stays_in_front_of_what_is_no_file() -> None:
     steps = steps_of(said("Come here", {"type": "location", "latitude": 1, "longitude": 2.5}, photo()))
     assert steps == [
         SendText("Come here"),
-        SendText("1, 2.5 https://maps.google.com/?q=1,2.5"),
+        SendLocation(1, 2.5),
         SendFile("photo", "https://f.example/a.jpg", "a.jpg"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "together"),
+    [
+        ("pp", ["pp"]),
+        ("pvvp", ["pvvp"]),
+        ("ppd", ["pp", "d"]),
+        ("dpd", ["d", "p", "d"]),
+        ("aadd", ["aa", "dd"]),
+        ("pa", ["p", "a"]),
+        ("pplpp", ["pp", "pp"]),
+        ("p" * 10, ["p" * 10]),
+        ("p" * 11, ["p" * 10, "p"]),
+        ("v" * 23, ["v" * 10, "v" * 10, "vvv"]),
+    ],
+)
+def test_files_go_together_as_albums_allow(kinds: str, together: list[str]) -> None:
+    """Photos and videos mix, audio and documents stay among themselves, ten at most, and the order is the agent's."""
+    names = {"p": "photo", "v": "video", "a": "audio", "d": "document"}
+    point = {"type": "location", "latitude": 1, "longitude": 2}
+    items = [
+        {"type": names[kind], "file_url": f"https://f.example/{number}"} if kind in names else point
+        for number, kind in enumerate(kinds)
+    ]
+    steps = steps_of(said("words", *items))
+    groups = [
+        step.items if isinstance(step, SendAlbum) else (step,)
+        for step in steps
+        if isinstance(step, SendAlbum | SendFile)
+    ]
+    assert ["".join(file.kind[0] for file in group) for group in groups] == together
+    files = [file for group in groups for file in group]
+    assert [file.url.rpartition("/")[2] for file in files] == [
+        str(number) for number, kind in enumerate(kinds) if kind in names
+    ]
+    assert [file.caption for file in files] == ["words"] + [None] * (len(files) - 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [
+        ("Office", "Office"),
+        ("Unter den Linden 1, 10117 Berlin", "Unter den Linden 1"),
+        (" , nowhere", ", nowhere"),
+        ("東京都、千代田区", "東京都"),
+        ("x" * 500, "x" * 128),
+    ],
+)
+def test_a_venue_has_a_title_and_its_whole_address(address: str, title: str) -> None:
+    """The title is the address's first part; the address itself stays whole."""
+    steps = steps_of(said(None, {"type": "location", "latitude": -90, "longitude": 180, "address": address}))
+    assert steps == [SendVenue(-90, 180, title, address.strip())]
+
+
+def test_a_point_that_is_not_on_earth_is_told_in_words() -> None:
+    """Telegram would refuse it; Kit's own numbers are shown instead."""
+    steps = steps_of(said(None, {"type": "location", "latitude": 91, "longitude": 2, "address": "Mars"}))
+    assert steps == [SendText("Mars\n91, 2 https://maps.google.com/?q=91,2")]
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [
+        ("+7 (903) 123-45-67", "+79031234567"),
+        ("\u202a+49\u00a030\u2011901820\u202c", "+4930901820"),
+        ("\uff18\uff10\uff10\uff0e\uff15\uff15\uff15", "800555"),
+        ("٠١٢٣٤٥", "012345"),
+        ("112", "112"),
+    ],
+)
+def test_a_number_is_cleaned_for_telegram(number: str, taken: str) -> None:
+    """Brackets, spaces, dashes, invisible marks and other scripts' digits become plain digits."""
+    assert steps_of(said(None, {"type": "contact", "number": number})) == [SendContact(taken, taken)]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["8 800 555-35-35 доб. 12", "555-1234/35", "555 1234\n555 1235", "+1 +2345", "12", "1" * 16, "call me", "*100#"],
+)
+def test_a_number_that_cannot_be_dialled_as_it_stands_is_told_in_words(number: str) -> None:
+    """An extension or a second number is never run together with the first."""
+    assert steps_of(said(None, {"type": "contact", "name": "Anna", "number": number})) == [SendText(f"Anna\n{number}")]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("Anna", "Anna", None),
+        ("  Anna \n Maria  Petrova ", "Anna", "Maria Petrova"),
+        (" ", "+4930901820", None),
+        (None, "+4930901820", None),
+    ],
+)
+def test_a_name_is_split_at_its_first_space(name: str | None, first: str, last: str | None) -> None:
+    """Telegram shows both parts as one; a card without a name shows its number."""
+    card = {"type": "contact", "name": name, "number": "+4930901820"}
+    assert steps_of(said(None, card)) == [SendContact("+4930901820", first, last)]
+
+
+def test_a_name_too_long_for_a_card_is_told_in_words() -> None:
+    """Nothing of it is cut off."""
+    card = {"type": "contact", "name": "x" * 65, "number": "+4930901820"}
+    assert steps_of(said(None, card)) == [SendText(f"{'x' * 65}\n+4930901820")]
 
 
 @pytest.mark.parametrize(
@@ -175,10 +298,19 @@ def test_any_message_maps_within_telegrams_limits(text: str | None, payload: lis
         assert not (text or "").replace("\0", "").strip()
         return
     for step in steps_of(mapped):
-        if isinstance(step, SendText):
-            assert step.text.strip()
-            assert units(step.text) <= 4096
-        else:
-            assert step.name
-            assert step.url
-            assert units(step.caption or "") <= 1024
+        match step:
+            case SendText(text=words):
+                assert words.strip()
+                assert units(words) <= 4096
+            case SendFile() | SendAlbum():
+                for file in step.items if isinstance(step, SendAlbum) else (step,):
+                    assert file.name
+                    assert file.url
+                    assert units(file.caption or "") <= 1024
+            case SendLocation(latitude, longitude) | SendVenue(latitude, longitude):
+                assert -90 <= latitude <= 90
+                assert -180 <= longitude <= 180
+                assert isinstance(step, SendLocation) or (step.title.strip() and step.address.strip())
+            case SendContact():
+                assert step.phone_number
+                assert step.first_name.strip()

@@ -12,6 +12,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, Ne
 
 from relay.sandbox.content import png
 from relay.sandbox.telegram import TelegramLookAlike
+from tests.formats import webp
 
 CHAT = 107804195
 
@@ -52,7 +53,7 @@ async def test_every_kind_of_message_is_answered_as_clients_expect(telegram: Tel
         await bot.send_voice(CHAT, b"ogg", filename="v.ogg"),
         await bot.send_document(CHAT, b"%PDF", filename="договор №5.pdf"),
         await bot.send_video_note(CHAT, b"round"),
-        await bot.send_sticker(CHAT, b"webp"),
+        await bot.send_sticker(CHAT, webp()),
         await bot.send_location(CHAT, 52.5, 13.4),
         await bot.send_venue(CHAT, 52.5, 13.4, "Office", "Street 1"),
         await bot.send_contact(CHAT, "+49301", "Anna"),

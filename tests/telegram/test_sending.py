@@ -2,6 +2,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import aiohttp
@@ -14,28 +15,41 @@ from telegram import Bot
 
 from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
 from relay.sandbox.telegram import TelegramLookAlike
-from relay.steps import FileKind, SendFile, SendText
+from relay.steps import FileKind, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from relay.telegram.api import ChatMoved, call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.names import MAX_NAME, fit_name, upload_name
 from relay.telegram.sending import send_step
+from tests.formats import GIF, M4A, MP3, MP4, OGG, PDF, PNG, WEBP
 from tests.telegram.wires import read_request, resident, wire
 
 CHAT = 107804195
 JPEG = b"\xff\xd8\xff"
+STARTS = {
+    "jpeg": JPEG,
+    "png": PNG,
+    "gif": GIF,
+    "webp": WEBP,
+    "mp4": MP4,
+    "mp3": MP3,
+    "m4a": M4A,
+    "ogg": OGG,
+    "pdf": PDF,
+}
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[str]:
-    """The agent's files: `/N` has N bytes, and begins like a JPEG. Yields the URL."""
+    """The agent's files: `/N` has N bytes and begins like a JPEG, `/N/FORMAT` like that format. Yields the URL."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         left = int(request.match_info["size"])
         response = web.StreamResponse()
         response.content_length = left
         await response.prepare(request)
-        await response.write(JPEG)
-        left -= len(JPEG)
+        start = STARTS[request.match_info.get("format", "jpeg")][:left]
+        await response.write(start)
+        left -= len(start)
         while left:
             chunk = bytes(min(left, 2**16))
             await response.write(chunk)
@@ -44,6 +58,7 @@ async def desk() -> AsyncIterator[str]:
 
     application = web.Application()
     application.router.add_get("/{size}", handle)
+    application.router.add_get("/{size}/{format}", handle)
     server = TestServer(application)
     await server.start_server()
     yield f"http://127.0.0.1:{server.port}"
@@ -75,18 +90,185 @@ async def test_a_text_arrives_as_it_is(telegram: TelegramLookAlike, bot: Bot, fe
 
 
 @pytest.mark.parametrize(
-    ("kind", "method"),
-    [("photo", "sendPhoto"), ("video", "sendVideo"), ("audio", "sendAudio"), ("document", "sendDocument")],
+    ("kind", "start", "method"),
+    [
+        ("photo", "jpeg", "sendPhoto"),
+        ("video", "mp4", "sendVideo"),
+        ("audio", "mp3", "sendAudio"),
+        ("audio", "m4a", "sendAudio"),
+        ("audio", "ogg", "sendVoice"),
+        ("photo", "gif", "sendAnimation"),
+        ("document", "gif", "sendAnimation"),
+        ("video", "png", "sendPhoto"),
+        ("photo", "webp", "sendDocument"),  # a sticker has no caption
+        ("document", "jpeg", "sendDocument"),
+        ("photo", "pdf", "sendDocument"),
+    ],
 )
-async def test_a_file_is_uploaded_by_its_kind(
-    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, kind: FileKind, method: str
+async def test_a_file_is_uploaded_as_what_it_is(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, *, kind: FileKind, start: str, method: str
 ) -> None:
     """Bytes, name and caption arrive; the URL is not given to Telegram."""
-    await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/70000", "Ünï 1.bin", "a *caption*"))
+    await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/70000/{start}", "Ünï 1.bin", "a *caption*"))
     assert sent(telegram) == [(method, [("Ünï 1.bin", 70_000)])]
-    assert telegram.calls[0].files[0].data == JPEG + bytes(69_997)
+    assert telegram.calls[0].files[0].data == STARTS[start].ljust(70_000, b"\0")
     assert telegram.calls[0].params["caption"] == "a *caption*"
+    assert telegram.calls[0].params.get("supports_streaming") == (True if method == "sendVideo" else None)
     assert desk not in repr(telegram.calls[0].params)
+
+
+async def test_a_sticker_without_words_goes_as_a_sticker(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """A WebP of a sticker's size and sides."""
+    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/9000/webp", "a.webp"))
+    assert sent(telegram) == [("sendSticker", [("a.webp", 9000)])]
+
+
+def album(desk: str, *files: tuple[FileKind, str]) -> SendAlbum:
+    return SendAlbum(
+        tuple(
+            SendFile(kind, f"{desk}/{5000 + number}/{start}", f"{number} é.{start}", None if number else "words")
+            for number, (kind, start) in enumerate(files)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "types"),
+    [
+        ([("photo", "jpeg"), ("video", "mp4"), ("photo", "png")], ["photo", "video", "photo"]),
+        ([("video", "png"), ("photo", "mp4")], ["photo", "video"]),
+        ([("audio", "mp3"), ("audio", "m4a")], ["audio", "audio"]),
+        ([("audio", "mp3"), ("audio", "ogg")], ["document", "document"]),
+        ([("document", "pdf"), ("document", "jpeg")], ["document", "document"]),
+        ([("document", "pdf"), ("document", "gif")], ["document", "document"]),
+        ([("photo", "jpeg"), ("photo", "gif")], ["document", "document"]),
+        ([("photo", "jpeg")] * 9 + [("photo", "pdf")], ["document"] * 10),
+    ],
+)
+async def test_an_album_arrives_together(
+    telegram: TelegramLookAlike,
+    bot: Bot,
+    fetcher: FileFetcher,
+    desk: str,
+    files: list[tuple[FileKind, str]],
+    types: list[str],
+) -> None:
+    """In one call, in order, as what the files are; as documents if one of them is not what the label says."""
+    step = album(desk, *files)
+    await send_step(bot, fetcher, CHAT, step)
+    assert telegram.refused == []
+    (made,) = telegram.calls
+    assert made.method == "sendMediaGroup"
+    assert [item["type"] for item in made.params["media"]] == types
+    assert [item.get("caption") for item in made.params["media"]] == ["words"] + [None] * (len(files) - 1)
+    assert all(item.get("supports_streaming") for item in made.params["media"] if item["type"] == "video")
+    uploads = {file.field: file for file in made.files}
+    arrived = [uploads[item["media"].removeprefix("attach://")] for item in made.params["media"]]
+    assert [file.file_name for file in arrived] == [item.name for item in step.items]
+    assert [file.data for file in arrived] == [
+        STARTS[start].ljust(5000 + number, b"\0") for number, (_, start) in enumerate(files)
+    ]
+
+
+async def test_a_refused_album_goes_as_documents_once(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """A 400 is answered with the same files as documents; a second 400 is final, and documents have no second try."""
+    step = album(desk, ("photo", "jpeg"), ("video", "mp4"))
+    telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+    await send_step(bot, fetcher, CHAT, step)
+    assert [item["type"] for item in telegram.calls[0].params["media"]] == ["document", "document"]
+    telegram.next_answer(400, "Bad Request: no", times=2)
+    with pytest.raises(NotAccepted):
+        await send_step(bot, fetcher, CHAT, step)
+    telegram.next_answer(400, "Bad Request: no")
+    with pytest.raises(NotAccepted):
+        await send_step(bot, fetcher, CHAT, album(desk, ("document", "pdf"), ("document", "pdf")))
+    assert len(telegram.calls) == 1
+    assert len(telegram.refused) == 4
+
+
+async def test_an_album_with_a_file_that_cannot_be_had_sends_nothing(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """An album is one call: it waits, or fails, as a whole, and no file stays on disk."""
+    step = SendAlbum((SendFile("photo", f"{desk}/10", "a.jpg"), SendFile("photo", f"{desk}/none/x/y", "b.jpg")))
+    with pytest.raises(NotAccepted):
+        await send_step(bot, fetcher, CHAT, step)
+    assert telegram.calls == []
+
+
+@pytest.mark.parametrize(
+    ("step", "method", "words"),
+    [
+        (SendLocation(55.75, 37.6), "sendLocation", "55.75, 37.6"),
+        (SendVenue(55.75, 37.6, "Moscow", "Moscow, Arbat 1"), "sendVenue", "Moscow, Arbat 1\n55.75, 37.6"),
+        (SendContact("+4930", "Anna"), "sendContact", "Anna\n+4930"),
+        (SendContact("+4930", "Anna", "Lee"), "sendContact", "Anna Lee\n+4930"),
+    ],
+)
+async def test_places_and_people_arrive_as_cards(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, step: Step, method: str, words: str
+) -> None:
+    """Each field as the step says; what Telegram refuses is told in words, once."""
+    await send_step(bot, fetcher, CHAT, step)
+    fields = {name: value for name, value in asdict(step).items() if name != "step" and value is not None}
+    assert [(made.method, made.params) for made in telegram.calls] == [(method, {"chat_id": CHAT, **fields})]
+    telegram.next_answer(400, "Bad Request: PHONE_NUMBER_INVALID", on=method)
+    await send_step(bot, fetcher, CHAT, step)
+    assert telegram.chat(CHAT).texts == [words]
+
+
+@pytest.mark.parametrize(
+    ("step", "action"),
+    [
+        (SendFile("photo", "/10", "a"), "upload_photo"),
+        (SendFile("video", "/10/mp4", "a"), "upload_video"),
+        (SendFile("audio", "/10/mp3", "a"), "upload_voice"),
+        (SendFile("document", "/10/pdf", "a"), "upload_document"),
+        (SendAlbum((SendFile("photo", "/10", "a"), SendFile("photo", "/10", "b"))), "upload_photo"),
+        (SendText("hi"), None),
+        (SendLocation(1, 2), None),
+    ],
+)
+async def test_the_customer_sees_that_a_file_is_on_its_way(
+    telegram: TelegramLookAlike,
+    bot: Bot,
+    fetcher: FileFetcher,
+    desk: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    step: Step,
+    action: str | None,
+) -> None:
+    """While a file is fetched and uploaded its action is shown again and again, and never for what has no file."""
+    monkeypatch.setattr("relay.telegram.actions.REFRESH", 0.05)
+    match step:
+        case SendFile():
+            step = replace(step, url=desk + step.url)
+        case SendAlbum():
+            step = SendAlbum(tuple(replace(item, url=desk + item.url) for item in step.items))
+    telegram.faults.hold = asyncio.Event()
+    telegram.faults.hold_on = None if action else "none"
+    sending = asyncio.create_task(send_step(bot, fetcher, CHAT, step))
+    if action:
+        await telegram.wait_for(lambda: len(telegram.actions) >= 3)
+    telegram.faults.hold.set()
+    await sending
+    assert {made.params["action"] for made in telegram.actions} == ({action} if action else set())
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("action")], "it goes on for ever"
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+async def test_a_refused_action_harms_nothing(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, status: int
+) -> None:
+    """It is a courtesy: whatever becomes of it, the file arrives."""
+    telegram.next_answer(status, "no", on="sendChatAction", times=100, retry_after=60)
+    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/10", "a.jpg"))
+    assert [made.method for made in telegram.calls] == ["sendPhoto"]
 
 
 async def test_a_photo_over_ten_megabytes_goes_as_a_document(
@@ -100,18 +282,28 @@ async def test_a_photo_over_ten_megabytes_goes_as_a_document(
     assert telegram.refused == []
 
 
-@pytest.mark.parametrize(("kind", "method"), [("photo", "sendPhoto"), ("video", "sendVideo"), ("audio", "sendAudio")])
+@pytest.mark.parametrize(
+    ("start", "method"),
+    [
+        ("jpeg", "sendPhoto"),
+        ("mp4", "sendVideo"),
+        ("mp3", "sendAudio"),
+        ("ogg", "sendVoice"),
+        ("gif", "sendAnimation"),
+    ],
+)
 async def test_refused_content_goes_as_a_document_once(
-    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, kind: FileKind, method: str
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, start: str, method: str
 ) -> None:
     """A 400 for the content is answered with sendDocument, caption included; a second 400 is final."""
+    url = f"{desk}/{len(STARTS[start])}/{start}"
     telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS", on=method)
-    await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/10", "a.jpg", "see"))
-    assert sent(telegram) == [("sendDocument", [("a.jpg", 10)])]
+    await send_step(bot, fetcher, CHAT, SendFile("photo", url, "a.jpg", "see"))
+    assert sent(telegram) == [("sendDocument", [("a.jpg", len(STARTS[start]))])]
     assert telegram.calls[0].params["caption"] == "see"
     telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS", times=2)
     with pytest.raises(NotAccepted):
-        await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/10", "a.jpg", "see"))
+        await send_step(bot, fetcher, CHAT, SendFile("photo", url, "a.jpg", "see"))
     assert len(telegram.calls) == 1
     assert [refused.method for refused in telegram.refused] == [method, method, "sendDocument"]
 

@@ -1,0 +1,49 @@
+"""What the customer sees while a file is on its way: "sending a photo…"."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from telegram import Bot
+
+from relay.errors import NotAccepted, Throttled, Unavailable
+from relay.steps import FileKind
+from relay.telegram.api import call
+
+#: Seconds. Telegram shows an action for five, or until a message arrives.
+#: https://core.telegram.org/bots/api#sendchataction
+REFRESH: Final = 4.0
+
+_ACTIONS: Final[dict[FileKind, str]] = {
+    "photo": "upload_photo",
+    "video": "upload_video",
+    "audio": "upload_voice",
+    "document": "upload_document",
+}
+
+
+@asynccontextmanager
+async def showing(bot: Bot, chat_id: int, kind: FileKind) -> AsyncIterator[None]:
+    """Show in the chat that a file of this kind is being sent, until the block ends. Never fails and never delays it.
+
+    Telegram does not count actions as messages, so no pace holds them up.
+    """
+    task = asyncio.create_task(_keep_showing(bot, chat_id, _ACTIONS[kind]), name=f"action {chat_id}")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_showing(bot: Bot, chat_id: int, action: str) -> None:
+    # It is a courtesy: the step itself will say what is wrong, if anything is.
+    while True:
+        try:
+            await call(bot, "sendChatAction", {"chat_id": chat_id, "action": action}, read_timeout=REFRESH)
+        except (NotAccepted, Throttled):
+            return
+        except Unavailable:
+            pass
+        await asyncio.sleep(REFRESH)
