@@ -43,10 +43,8 @@ def shorten(text: str, limit: int) -> str:
         clusters.append(found.group())
     else:
         return line
-    del clusters[limit - 1 :]
     spaces = [index for index in range(len(clusters) // 2, len(clusters)) if clusters[index].isspace()]
-    kept = clusters[: spaces[-1]] if spaces else clusters
-    return "".join(kept).rstrip() + "…"
+    return "".join(clusters[: spaces[-1] if spaces else limit - 1]) + "…"
 
 
 def units(text: str) -> int:

@@ -7,7 +7,9 @@ import pytest
 
 from relay.kit.models import ContactItem, LocationItem, MediaItem
 from relay.model import Accepted, Declined
-from tests.mapping.mapped import NAMES, event_of, mapped, raw_sample
+from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, raw_sample
+
+pytestmark = pytest.mark.filterwarnings(PTB_WARNS)
 
 MAP = "https://maps.google.com/?q="
 

@@ -14,6 +14,7 @@ from relay.mapping.reading import READERS
 from relay.mapping.to_kit import RELAY_NAMESPACE
 from relay.mapping.updates import CARRIED, REASONS
 from relay.model import Accepted, ClientLink, Declined, Media
+from relay.sandbox.kit_events import check_event
 from tests.mapping.mapped import event_of, mapped, private, raw_sample
 from tests.mapping.raw_updates import UPDATES
 
@@ -180,3 +181,5 @@ def test_any_update_is_an_event_or_declined(raw: dict[str, Any]) -> None:
         return
     event = event_of(outcome)
     assert (event.event_data.message.text or "").strip() or event.event_data.message.payload
+    assert isinstance(outcome, Accepted)
+    check_event(json.loads(outcome.draft.body))
