@@ -96,7 +96,7 @@ def _invoice(invoice: Invoice) -> str:
 
 
 def _near(alert: ProximityAlertTriggered) -> str:
-    return join(" → ", person(alert.traveler), person(alert.watcher), f"{count(alert.distance)} m")
+    return join(", ", join(" → ", person(alert.traveler), person(alert.watcher)), f"{count(alert.distance)} m")
 
 
 def _payment(payment: SuccessfulPayment) -> str:

@@ -49,10 +49,10 @@ def excerpt(message: MaybeInaccessibleMessage | None) -> str:
     content = read_content(message)
     if content.text.strip():
         return shorten(content.text, EXCERPT)
-    for item in content.items:
-        if isinstance(item, File):
-            return heading(item.noun, item.name if item.kind == "document" else "")
-    return heading("message")
+    names = [
+        (item.noun, item.name if item.kind == "document" else "") for item in content.items if isinstance(item, File)
+    ]
+    return heading(*names[0]) if names else heading("message")
 
 
 def read_text(message: Message, text: str) -> Content:

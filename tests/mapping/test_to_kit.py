@@ -18,6 +18,8 @@ from relay.sandbox.kit_events import check_event
 from tests.mapping.mapped import event_of, mapped, private, raw_sample
 from tests.mapping.raw_updates import UPDATES
 
+SHOP = {"id": 9, "is_bot": True, "first_name": "Shop"}
+
 #: Fields of a message that were looked at and found to need no more than their name and words.
 PLACEHOLDERS = set(
     """
@@ -68,6 +70,7 @@ def test_ids_are_derived_and_never_drawn() -> None:
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
     assert event_of(mapped(raw_sample("edited_text"))).event_data.message.message_id == "72.edit.863201032"
+    assert event_of(mapped(raw_sample("reaction"))).event_data.message.message_id == "41.reaction.863201041"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,94 @@ def test_a_file_over_the_limit_is_named_instead(size: int | None, *, passed: boo
         assert message.text == "[document] a.bin, 0.0 MB: too large to be passed on"
 
 
+def test_the_limit_holds_for_each_file() -> None:
+    """Of a live photo whose moving part is too large, the still is passed on and the rest is told."""
+    small = [{"file_id": "s", "file_unique_id": "u", "width": 1, "height": 1, "file_size": 10}]
+    live = {"file_id": "l", "file_unique_id": "v", "width": 1, "height": 1, "duration": 3, "file_size": 2**20}
+    outcome = mapped(private(live_photo=live, photo=small, caption="moves"), download_limit=100)
+    assert isinstance(outcome, Accepted)
+    assert [media.file_id for media in outcome.media] == ["s"]
+    message = event_of(outcome).event_data.message
+    assert message.text == "[live photo] live-photo-3.mp4, 1.0 MB: too large to be passed on\nmoves"
+    assert len(message.payload or []) == 1
+
+
+ME = {"phone_number": "+49123", "first_name": "Ann", "user_id": 7}
+
+
+@pytest.mark.parametrize(
+    ("content", "phone"),
+    [
+        ({"contact": ME}, "+49123"),
+        ({"contact": {**ME, "user_id": 8}}, None),
+        ({"contact": {**ME, "user_id": None}}, None),
+        ({"contact": {**ME, "phone_number": " "}}, None),
+        ({"contact": ME, "via_bot": SHOP}, None),
+        ({"contact": ME, "forward_origin": {"type": "hidden_user", "sender_user_name": "Ann", "date": 1}}, None),
+    ],
+)
+def test_a_number_is_the_customers_only_when_telegram_says_so(content: dict[str, Any], phone: str | None) -> None:
+    """Somebody else's card, and a card that somebody else made, teach nothing about who writes."""
+    assert event_of(mapped(private(**content))).client_data.client_phone == phone
+
+
+@pytest.mark.parametrize(
+    ("point", "shown"),
+    [
+        ({"latitude": 90, "longitude": -180}, "[location] 90, -180 https://maps.google.com/?q=90,-180"),
+        ({"latitude": 90.1, "longitude": 0}, "[location]"),
+        ({"latitude": float("nan"), "longitude": 0}, "[location]"),
+        ({"latitude": "5", "longitude": True}, "[location]"),
+    ],
+)
+def test_a_point_is_on_earth_or_no_item(point: dict[str, Any], shown: str) -> None:
+    """Kit gets coordinates that a map has, or only the word that there was a place."""
+    event = event_of(mapped(private(location=point)))
+    message = event.event_data.message
+    assert message.text == shown
+    assert bool(message.payload) == bool(event.client_data.location) == ("maps" in shown)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"forward_origin": {"type": "new", "date": 1}}, "↪ forwarded\nhi"),
+        ({"forward_origin": {"type": "hidden_user", "sender_user_name": " ", "date": 1}}, "↪ forwarded\nhi"),
+        ({"quote": {"text": "those words", "position": 0}}, "❝those words❞\nhi"),
+        ({"quote": {"text": "w " * 99, "position": 0, "is_manual": True}}, f"❝{('w ' * 99).strip()}❞\nhi"),
+        ({"quote": {"text": "w " * 99, "position": 0}}, f"❝{('w ' * 40).strip()}…❞\nhi"),
+        ({"external_reply": {"origin": {"type": "new", "date": 1}}}, "❝[message]❞\nhi"),
+    ],
+)
+def test_what_a_message_refers_to_goes_before_it(content: dict[str, Any], text: str) -> None:
+    """Also when Telegram keeps to itself who or what it was. Words that a customer chose are not cut."""
+    assert event_of(mapped(private(text="hi", **content))).event_data.message.text == text
+
+
+@pytest.mark.parametrize(
+    ("replied", "words"),
+    [
+        ({"text": "a\n\nb"}, "a b"),
+        ({"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}], "caption": "mine"}, "mine"),
+        ({"document": {"file_id": "f", "file_unique_id": "u", "file_name": "a.pdf"}}, "[document] a.pdf"),
+        ({"voice": {"file_id": "f", "file_unique_id": "u", "duration": 1}}, "[voice message]"),
+        ({"new_kind": 1}, "[new kind]"),
+        ({}, "[empty message]"),
+    ],
+)
+def test_a_reply_reminds_of_what_it_answers(replied: dict[str, Any], words: str) -> None:
+    """Its first words in one line, else its kind."""
+    replied = {"message_id": 2, "date": 1, "chat": {"id": 7, "type": "private"}, **replied}
+    assert event_of(mapped(private(text="hi", reply_to_message=replied))).event_data.message.text == f"❝{words}❞\nhi"
+
+
+def test_a_pinned_message_may_be_gone() -> None:
+    """Telegram names a message that nobody can read any more; the agent is told so."""
+    gone = {"message_id": 2, "date": 0, "chat": {"id": 7, "type": "private"}}
+    text = event_of(mapped(private(pinned_message=gone))).event_data.message.text
+    assert text == "[pinned a message] ❝a message that cannot be read any more❞"
+
+
 def test_the_largest_photo_is_taken() -> None:
     """Telegram offers several sizes, in no promised order."""
     sizes = [{"file_id": f"f{side}", "file_unique_id": "u", "width": side, "height": side} for side in (9, 90, 30)]
@@ -127,6 +218,13 @@ def test_the_largest_photo_is_taken() -> None:
         ({"new_kind": 1, "another_kind": {}}, "[another kind, new kind]"),
         ({"caption": "words", "new_kind": 1}, "[new kind]\nwords"),
         ({"new_chat_title": "T"}, "[new chat title] T"),
+        ({"new_chat_photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]}, "[new chat photo]"),
+        ({"venue": {"title": "Bar", "address": "", "location": None}}, "[venue] Bar"),
+        (
+            {"proximity_alert_triggered": {"traveler": SHOP, "watcher": SHOP, "distance": 5}},
+            "[came near] Shop → Shop, 5 m",
+        ),
+        ({"left_chat_member": {"id": 9, "is_bot": False, "first_name": "", "username": "x"}}, "[left the chat] @x"),
         ({"game": {"title": "Chess", "description": "by mail", "photo": []}}, "[game] Chess: by mail"),
         (
             {
