@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from relay.courier import Attempt, Carry
-from relay.errors import Busy, Down, NotAccepted, Uncertain
+from relay.errors import Busy, Down, NotAccepted, SourceUnavailable, Uncertain
 from relay.kit.client import KitClient
 from relay.policy import Pace
-from relay.steps import SendFile, Step, load_steps
+from relay.steps import SendAlbum, SendFile, Step, load_steps
 
 #: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 _CHAT_BURST: Final = 3
@@ -53,7 +53,7 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
             wait = max(chat_pace.reserve(chat_id, now), pace.reserve(_ALL_CHATS, now))
             if not await attempt.pause(wait):
                 return False
-            if isinstance(step, SendFile):
+            if isinstance(step, SendFile | SendAlbum):
                 await _with_file(files, do_step(chat_id, step))
             else:
                 await do_step(chat_id, step)
@@ -70,7 +70,10 @@ async def _with_file(files: asyncio.Semaphore, doing: Coroutine[Any, Any, None])
         doing.close()
         raise Busy("too many files are in transit")
     async with files:
-        await doing
+        try:
+            await doing
+        except OSError as error:
+            raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 
 
 async def _make_sure(probe: Probe) -> None:

@@ -1,65 +1,63 @@
-"""Places and people from Kit, as Telegram shows them on its own cards, or in words where it would not. Pure."""
+"""Places and people that a customer passes on. Kit documents no item for them, so the words repeat all of it. Pure."""
 
-import re
-import unicodedata
-from typing import Final
+from telegram import Contact, Location, Message, Venue
 
-from relay.kit.models import ContactItem, LocationItem
+from relay.mapping.content import Card, Content, Place
 from relay.mapping.places import describe_point
-from relay.mapping.text import clean, split, units
-from relay.steps import SendContact, SendLocation, SendVenue
+from relay.mapping.text import clean, join
+from relay.mapping.words import heading
 
-MAX_TITLE: Final = 128  #: UTF-16 units. Telegram documents none; more than that no card shows.
-MAX_NAME: Final = 64  #: UTF-16 units, of a first and of a last name each, as in Telegram's own profiles.
-
-#: Between the parts of an address.
-_PART: Final = re.compile(r"[,;\n\u060c\u3001\uff0c]")
-#: What people put between a number's digits: brackets and dots, spaces and dashes of any kind, and invisible marks that
-#: come by copying. A slash or a new line means a second number.
-_BETWEEN: Final = frozenset("().\t")
-_KINDS_BETWEEN: Final = frozenset({"Zs", "Pd", "Cf"})
-_NUMBER: Final = re.compile(r"\+?[0-9]{3,15}")  #: E.164 ends at 15 digits; company-wide short numbers begin at three.
+_LONGEST = 256  #: Characters of a name, a number or an address.
 
 
-def place(item: LocationItem) -> SendLocation | SendVenue | None:
-    """The point, with its address as a venue; None for a point that is not on Earth."""
-    if not (-90 <= item.latitude <= 90 and -180 <= item.longitude <= 180):
+def read_location(message: Message, location: Location) -> Content:
+    """A point on the map. Of a live location, its start or its end: steps between are not carried."""
+    kind = "location"
+    if "live_period" in location.to_dict():  # PTB's attribute warns of its own future; its dictionary doesn't.
+        kind = "live_location"
+    elif message.edit_date is not None:  # Telegram edits no other location
+        kind = "live_location_end"
+    place = _place(location)
+    if place is None:
+        return Content(heading(kind))
+    position = place if _is_own(message) else None
+    return Content(heading(kind, describe_point(place.latitude, place.longitude)), (place,), position=position)
+
+
+def read_venue(_: Message, venue: Venue) -> Content:
+    """A place with a name. The sender need not be there."""
+    address = join(", ", venue.title, venue.address)
+    place = _place(venue.location, address)
+    if place is None:
+        return Content(heading("venue", address))
+    words = join(", ", address, describe_point(place.latitude, place.longitude))
+    return Content(heading("venue", words), (place,))
+
+
+def read_contact(message: Message, contact: Contact) -> Content:
+    """Somebody's name and number. With the sender's own id in it, Telegram vouches that the number is the sender's."""
+    name, phone = join(" ", contact.first_name, contact.last_name), clean(contact.phone_number).strip()
+    cards = (Card(name[:_LONGEST], phone[:_LONGEST]),) if name and phone else ()
+    sender = message.from_user
+    own = sender is not None and contact.user_id == sender.id and _is_own(message)
+    return Content(heading("contact", join(", ", name, phone)), cards, phone=phone[:_LONGEST] if own else "")
+
+
+def _place(location: Location | None, address: str = "") -> Place | None:
+    """The point, if it is one on Earth."""
+    if location is None:
         return None
-    address = clean(item.address).strip()
-    if not address:
-        return SendLocation(item.latitude, item.longitude)
-    title = _PART.split(address, maxsplit=1)[0].strip() or address
-    return SendVenue(item.latitude, item.longitude, split(title, MAX_TITLE)[0], address)
-
-
-def place_in_words(item: LocationItem) -> str:
-    """Address, coordinates and a link to a map."""
-    return "\n".join(filter(None, (clean(item.address), describe_point(item.latitude, item.longitude))))
-
-
-def person(item: ContactItem) -> SendContact | None:
-    """The card; None when its number is none that can be dialled as it stands, or its name does not fit."""
-    number = phone_number(clean(item.number))
-    first, _, last = " ".join(clean(item.name).split()).partition(" ")
-    if number is None or units(first) > MAX_NAME or units(last) > MAX_NAME:
+    latitude, longitude = location.latitude, location.longitude
+    if not (_is_number(latitude) and _is_number(longitude) and abs(latitude) <= 90 and abs(longitude) <= 180):
         return None
-    return SendContact(number, first or number, last or None)
+    shown, _, _ = describe_point(latitude, longitude).rpartition(" ")
+    return Place(latitude, longitude, address[:_LONGEST].strip() or shown)
 
 
-def person_in_words(item: ContactItem) -> str:
-    """Name and number, as Kit gave them."""
-    return "\n".join(filter(None, (clean(item.name), clean(item.number))))
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def phone_number(raw: str) -> str | None:
-    """Digits, with a plus before them if there was one. None for anything that holds more than one number's digits.
-
-    An extension or a second number is never run together with the first: such a number would reach somebody else.
-    """
-    # NFKC turns full-width digits and signs into plain ones; other scripts' digits have their values.
-    plain = "".join(
-        str(unicodedata.decimal(character, character))
-        for character in unicodedata.normalize("NFKC", raw)
-        if character not in _BETWEEN and unicodedata.category(character) not in _KINDS_BETWEEN
-    )
-    return plain if _NUMBER.fullmatch(plain) else None
+def _is_own(message: Message) -> bool:
+    """Whether the sender speaks of themselves, not with somebody else's words."""
+    return message.forward_origin is None and message.via_bot is None

@@ -6,12 +6,13 @@ Telegram counts text and places entities in UTF-16 units (https://core.telegram.
 from collections.abc import Callable, Iterable, Sequence
 
 import regex  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
-from telegram import MessageEntity
+from telegram import MessageEntity, User
 
 _CLUSTER = regex.compile(r"\X")
+_WINDOW = 512  #: Characters. Only a cluster longer than this is cut at a place that Unicode would not choose.
 _SENTENCE_END = regex.compile(r"""[.!?\u2026\u3002\uff01\uff1f][\p{Pe}\p{Pf}"']*$""")
 _IDEOGRAPHIC_ENDS = frozenset("\u3002\uff01\uff1f")  #: After these no white space follows.
-_MARKED = frozenset({"text_link", "blockquote", "expandable_blockquote"})
+_MARKED = frozenset({"text_link", "text_mention", "blockquote", "expandable_blockquote"})
 
 
 def clean(text: object) -> str:
@@ -27,13 +28,37 @@ def clean(text: object) -> str:
     return text
 
 
+def join(separator: str, *parts: object) -> str:
+    """The parts that are text and not blank, cleaned and trimmed, with the separator between them."""
+    return separator.join(filter(None, (clean(part).strip() for part in parts)))
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text in one line of at most `limit` characters as people see them, cut at a word if it can be."""
+    clusters: list[str] = []
+    # White space is folded first, but not in all of a book for the sake of its first line.
+    line = " ".join(text[: 32 * limit].split())
+    for found in _CLUSTER.finditer(line):
+        if len(clusters) == limit or found.end() > 16 * limit:
+            break
+        clusters.append(found.group())
+    else:
+        return line
+    spaces = [index for index in range(len(clusters) // 2, len(clusters)) if clusters[index].isspace()]
+    return "".join(clusters[: spaces[-1] if spaces else limit - 1]) + "…"
+
+
 def units(text: str) -> int:
     """Length in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def render(text: str, entities: Sequence[MessageEntity]) -> str:
-    """The text as it reads without formatting: `label (URL)` for a hidden link, quoted lines behind `> `."""
+    """The text as it reads without formatting.
+
+    `label (URL)` for a hidden link, `label (Name)` for a person without a user name whom the label doesn't name, quoted
+    lines behind `> `. Spoilers, code and the emoji that stand in for custom ones are in the text already.
+    """
     marked = [entity for entity in entities if entity.type in _MARKED and _has_place(entity)]
     if not marked:
         return text
@@ -43,9 +68,7 @@ def render(text: str, entities: Sequence[MessageEntity]) -> str:
     for entity in marked:
         start, end = index_at(entity.offset), index_at(entity.offset + entity.length)
         if start < end:
-            insertions += (
-                _link(text, start, end, clean(entity.url)) if entity.type == "text_link" else _quote(text, start, end)
-            )
+            insertions += _insertions(text, start, end, entity)
     pieces, done = [], 0
     for where, _, what in sorted(insertions, key=lambda insertion: insertion[:2]):
         pieces += [text[done:where], what]
@@ -60,7 +83,7 @@ def split(text: str, limit: int) -> list[str]:
     """
     if units(text) <= limit:
         return [text] if text.strip() else []
-    clusters = [piece for cluster in _CLUSTER.findall(text) for piece in _within(cluster, limit)]
+    clusters = [piece for cluster in _clusters(text) for piece in _within(cluster, limit)]
     parts, start = [], 0
     while start < len(clusters):
         if clusters[start].isspace():
@@ -93,6 +116,19 @@ def _indexer(text: str) -> Callable[[int], int]:
     return lambda offset: indexes[min(max(offset, 0), len(indexes) - 1)]
 
 
+def _insertions(text: str, start: int, end: int, entity: MessageEntity) -> Iterable[tuple[int, int, str]]:
+    if entity.type == "text_link":
+        return _link(text, start, end, clean(entity.url))
+    return _mention(text, start, end, entity.user) if entity.type == "text_mention" else _quote(text, start, end)
+
+
+def _mention(text: str, start: int, end: int, user: User | None) -> Iterable[tuple[int, int, str]]:
+    name = join(" ", user.first_name, user.last_name) if user else ""
+    label = text[start:end].strip()
+    if name and label.casefold() not in name.casefold():
+        yield start + len(text[start:end].rstrip()), 0, f" ({name})"
+
+
 def _link(text: str, start: int, end: int, url: str) -> Iterable[tuple[int, int, str]]:
     label = text[start:end].strip()
     if url and label.rstrip("/") not in {url.rstrip("/"), url.rstrip("/").partition("://")[2]}:
@@ -106,6 +142,17 @@ def _quote(text: str, start: int, end: int) -> Iterable[tuple[int, int, str]]:
             yield index + 1, 2, "> "
     if end < len(text) and "\n" not in {text[end - 1], text[end]}:
         yield end, 1, "\n"
+
+
+def _clusters(text: str) -> Iterable[str]:
+    """The text's grapheme clusters. Window by window: of a row of flags, `\\X` looks at all of them for each one."""
+    start = 0
+    while start < len(text):
+        found = _CLUSTER.findall(text[start : start + _WINDOW])
+        if start + _WINDOW < len(text) and len(found) > 1:
+            found.pop()  # it may go on behind the window
+        yield from found
+        start += sum(map(len, found))
 
 
 def _within(cluster: str, limit: int) -> Iterable[str]:

@@ -3,18 +3,22 @@
 Never raises for an update that python-telegram-bot has parsed, and never makes an empty message.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
 import orjson
-from telegram import Update
+from telegram import Chat, MessageReactionUpdated, Update, User
 
-from relay.mapping.content import Content, File, read_content
+from relay.mapping.content import Card, Content, File, Place
+from relay.mapping.reactions import read_reaction
+from relay.mapping.reading import read_content
+from relay.mapping.references import references
 from relay.mapping.text import clean
 from relay.mapping.updates import why_not_carried
+from relay.mapping.words import heading, say
 from relay.model import Accepted, ClientLink, Declined, Draft, Media, Outcome
 
 #: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
@@ -37,19 +41,37 @@ def map_update(update: Update, context: KitContext) -> Outcome:
     if message is None:
         message, edited = update.edited_message, True
     if message is None:
-        return Declined(why_not_carried(update))
+        reaction = update.message_reaction
+        return Declined(why_not_carried(update)) if reaction is None else _map_reaction(update, reaction, context)
     chat, sender = message.chat, message.from_user or message.chat
-    if chat.type != "private":
-        return Declined("not a private chat")
-    if getattr(sender, "is_bot", False):
-        return Declined("a message from a bot")
-    if not (is_id(chat.id) and is_id(sender.id)):
-        return Declined("an id that Telegram cannot have given")
+    if reason := _why_not(chat, sender):
+        return Declined(reason)
     # PTB's attribute warns of its own future; its dictionary doesn't.
     if edited and message.location is not None and "live_period" in message.location.to_dict():
         return Declined("a step of a live location, not its end")
     content = read_content(message)
-    return make_event(context, update.update_id, message.message_id, sender, chat.id, content, edited=edited)
+    if before := references(message):
+        content = replace(content, text=f"{before}\n{content.text}".rstrip())
+    if edited:
+        content = replace(content, text=say("edited", text=content.text).rstrip())
+    again = "edit" if edited else ""
+    return make_event(context, update.update_id, message.message_id, sender, chat.id, content, again=again)
+
+
+def _map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitContext) -> Outcome:
+    chat, sender = reaction.chat, reaction.user or reaction.chat
+    if reason := _why_not(chat, sender):
+        return Declined(reason)
+    content = read_reaction(reaction)
+    return make_event(context, update.update_id, reaction.message_id, sender, chat.id, content, again="reaction")
+
+
+def _why_not(chat: Chat, sender: User | Chat) -> str:
+    if chat.type != "private":
+        return "not a private chat"
+    if getattr(sender, "is_bot", False):
+        return "a message from a bot"
+    return "" if is_id(chat.id) and is_id(sender.id) else "an id that Telegram cannot have given"
 
 
 class Sender(Protocol):
@@ -73,36 +95,60 @@ def make_event(  # noqa: PLR0913 - an event has so many parts
     chat_id: int,
     content: Content,
     *,
-    edited: bool = False,
+    again: str = "",
 ) -> Accepted:
-    """The event for a message of a private chat, whatever way it was read."""
+    """The event for what came out of a private chat, whatever way it was read.
+
+    `again` names what happened to a message that Kit has already: it sets the ids of the two apart.
+    """
     update_number = clean(str(update_id))[:32]
-    text, file = content.text, content.file
-    media: tuple[Media, ...] = ()
+    text = content.text
+    items: list[dict[str, Any]] = []
+    media: list[Media] = []
     body: dict[str, Any] = {"message_id": clean(str(message_id))[:32] or "0"}
-    if file is not None and file.size is not None and file.size > context.download_limit:
-        text = "\n".join(filter(None, (_too_large(file), text)))
-    elif file is not None:
-        media = (Media(context.new_media_id(), file.file_id, file.name, file.mime_type, file.size),)
-        url = f"{context.public_url}/media/{media[0].id}/{quote(file.name, safe='')}"
-        body["payload"] = [{"type": file.kind, "file_name": file.name, "file_url": url}]
-    if edited:
-        body["message_id"] += f".edit.{update_number}"
-        text = f"✏️ {text}".rstrip()
+    if content.items:
+        items, media, too_large = _payload(context, content.items)
+        text = "\n".join(filter(None, (*too_large, text)))
+    if items:
+        body["payload"] = items
+    if again:
+        body["message_id"] += f".{again}.{update_number}"
     if text:
         body["text"] = text
     event = {
-        "client_data": _client_data(sender),
+        "client_data": _client_data(sender, content),
         "event_id": str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update_number}:0")),
         "event_type": "send_message",
         "event_data": {"message": body},
     }
     client_id = str(sender.id)
-    return Accepted(Draft("to_kit", client_id, orjson.dumps(event).decode()), ClientLink(client_id, chat_id), media)
+    draft = Draft("to_kit", client_id, orjson.dumps(event).decode())
+    return Accepted(draft, ClientLink(client_id, chat_id), tuple(media))
 
 
-def _client_data(sender: Sender) -> dict[str, str]:
-    data = {"client_id": str(sender.id)}
+def _payload(
+    context: KitContext, items: Iterable[File | Place | Card]
+) -> tuple[list[dict[str, Any]], list[Media], list[str]]:
+    """Kit's items, the capabilities that open the files among them, and a line for each file that is too large."""
+    payload: list[dict[str, Any]] = []
+    media: list[Media] = []
+    too_large: list[str] = []
+    for item in items:
+        if isinstance(item, Place | Card):
+            payload.append({"type": "location" if isinstance(item, Place) else "contact", **asdict(item)})
+        elif item.size is not None and item.size > context.download_limit:
+            words = say("too_large", name=item.name, megabytes=item.size / 2**20)
+            too_large.append(heading(item.noun, words))
+        else:
+            capability = Media(context.new_media_id(), item.file_id, item.name, item.mime_type, item.size)
+            url = f"{context.public_url}/media/{capability.id}/{quote(item.name, safe='')}"
+            payload.append({"type": item.kind, "file_name": item.name, "file_url": url})
+            media.append(capability)
+    return payload, media, too_large
+
+
+def _client_data(sender: Sender, content: Content) -> dict[str, Any]:
+    data: dict[str, Any] = {"client_id": str(sender.id)}
     name = f"{clean(sender.first_name)} {clean(sender.last_name)}".strip()
     if not name and (username := clean(sender.username)):
         name = f"@{username}"
@@ -110,12 +156,11 @@ def _client_data(sender: Sender) -> dict[str, str]:
         data["client_display_name"] = name[:256]
     if language := clean(getattr(sender, "language_code", None)):
         data["client_language"] = language[:64]
+    if content.phone:
+        data["client_phone"] = content.phone
+    if (position := content.position) is not None:
+        data["location"] = {"latitude": position.latitude, "longitude": position.longitude}
     return data
-
-
-def _too_large(file: File) -> str:
-    size = f"{(file.size or 0) / 2**20:.1f} MB"
-    return f"[{file.noun}] {file.name}, {size}: too large to be passed on"
 
 
 def is_id(value: object) -> bool:

@@ -17,7 +17,7 @@ from relay.kit.models import (
     OtherItem,
     SendMessageEvent,
 )
-from relay.mapping.cards import person, person_in_words, place, place_in_words
+from relay.mapping.card_steps import person, person_in_words, place, place_in_words
 from relay.mapping.names import file_name
 from relay.mapping.text import clean, split, units
 from relay.model import Accepted, Declined, Draft, Outcome

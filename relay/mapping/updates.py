@@ -7,7 +7,7 @@ from telegram import Update
 from relay.mapping.text import clean
 
 #: Fields of `telegram.Update` that `to_kit` carries.
-CARRIED: Final = frozenset({"message", "edited_message"})
+CARRIED: Final = frozenset({"message", "edited_message", "message_reaction"})
 
 _CHANNEL: Final = "a channel or group is not a customer"
 _BUSINESS: Final = "the relay is not connected to a Telegram Business account"
@@ -30,7 +30,6 @@ REASONS: Final = {
     "guest_message": "the relay is no guest in other chats",
     "inline_query": "the relay answers no inline queries",
     "managed_bot": "the relay manages no bots",
-    "message_reaction": "a reaction says nothing in words",
     "message_reaction_count": _CHANNEL,
     "my_chat_member": "whether the bot may write shows when it writes",
     "poll": _POLL,

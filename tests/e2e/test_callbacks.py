@@ -221,13 +221,25 @@ async def test_a_half_sent_body_does_not_wait_for_ever(desk: Desk, monkeypatch: 
     monkeypatch.setattr("relay.web.callback._BODY_TIME", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", desk.relay.port)
     try:
-        writer.write(b"POST /kit/callback HTTP/1.1\r\nHost: relay\r\nContent-Length: 1000\r\n\r\n{")
+        head = b"POST /kit/callback HTTP/1.1\r\nHost: relay\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n{"
+        writer.write(head % (b"0" * 32))
         await desk.nothing_went_out()
         answer = await asyncio.wait_for(reader.read(), 5)
     finally:
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert await desk.counted("refused") == 1
+
+
+async def test_a_body_without_a_signature_is_not_read(desk: Desk) -> None:
+    """A stranger's megabytes are refused by the head alone: nothing of them is kept."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.relay.port)
+    try:
+        writer.write(b"POST /kit/callback HTTP/1.1\r\nHost: relay\r\nContent-Length: 1000000\r\n\r\n{")
+        answer = await asyncio.wait_for(reader.readline(), 5)
+    finally:
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 401 ")
 
 
 def _event(text: str, event_id: str = "event-1") -> dict[str, Any]:

@@ -10,6 +10,8 @@ from relay.sandbox.telegram import TelegramLookAlike
 from tests.e2e.doors import Figures
 from tests.e2e.inside import InnerRelay, relay_inside
 
+#: Where somebody is who walks: declined, because only start and end are carried.
+STEP = {"latitude": 55.75, "longitude": 37.61, "live_period": 900}
 CHATS, ROUNDS = 20, 10
 
 
@@ -72,7 +74,7 @@ async def _make_noise(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
             customer.writes(str(number))
             kit.enqueue_callbacks([kit.callbacks.message(str(customer.id), str(number))])
         telegram.push_update({"message": number})
-        customers[7].reacts(1, "👍")
+        customers[7].sends_raw({"location": STEP, "edit_date": 1}, "edited_message")
         stranger = kit.callbacks.message(f"stranger-{number}", "who?")
         kit.enqueue_callbacks([stranger, kit.callbacks.closing(str(customers[6].id)), stranger])
         if number == ROUNDS // 2:

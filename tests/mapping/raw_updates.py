@@ -33,11 +33,14 @@ CHATS = shaped(
 ENTITIES = st.lists(
     shaped(
         {
-            "type": st.sampled_from(["bold", "text_link", "blockquote", "expandable_blockquote", "new"]),
+            "type": st.sampled_from(
+                ["bold", "text_link", "text_mention", "blockquote", "expandable_blockquote", "custom_emoji", "new"]
+            ),
             "offset": st.integers(-3, 50) | ODD,
             "length": st.integers(-3, 50) | ODD,
         },
         url=TEXT | ODD,
+        user=USERS,
     ),
     max_size=4,
 )
@@ -47,26 +50,95 @@ SIZED = {**FILE_IDS, "width": NUMBERS | ODD, "height": NUMBERS | ODD}
 PHOTOS = st.lists(shaped(SIZED, file_size=NUMBERS | ODD), min_size=0, max_size=3)
 PLACES = shaped({"latitude": st.floats() | ODD, "longitude": st.floats() | ODD}, live_period=NUMBERS)
 
+THUMBNAIL = shaped(SIZED, file_size=NUMBERS | ODD)
+STICKER = shaped(
+    {**SIZED, "type": TEXT, "is_animated": st.booleans(), "is_video": st.booleans()},
+    emoji=TEXT | ODD,
+    set_name=TEXT | ODD,
+    thumbnail=THUMBNAIL,
+)
+LIVE_PHOTO = shaped({**SIZED, "duration": NUMBERS}, photo=PHOTOS, mime_type=TEXT | ODD, file_size=NUMBERS | ODD)
+VIDEO = shaped({**SIZED, "duration": NUMBERS}, **FILE_EXTRAS)
+TASKS = st.lists(
+    shaped({"id": NUMBERS | ODD, "text": TEXT | ODD}, completed_by_user=USERS, completion_date=st.just(0) | NUMBERS),
+    max_size=3,
+)
+CHECKLIST = shaped({"title": TEXT | ODD, "tasks": TASKS})
+ORIGINS = st.one_of(
+    shaped({"type": st.just("user"), "sender_user": USERS, "date": NUMBERS}),
+    shaped({"type": st.just("hidden_user"), "sender_user_name": TEXT | ODD, "date": NUMBERS}),
+    shaped({"type": st.just("chat"), "sender_chat": CHATS, "date": NUMBERS}, author_signature=TEXT | ODD),
+    shaped(
+        {"type": st.just("channel"), "chat": CHATS, "message_id": NUMBERS, "date": NUMBERS}, author_signature=TEXT | ODD
+    ),
+    shaped({"type": st.just("new"), "date": NUMBERS}),
+)
+#: What Telegram has invented since: any JSON.
+UNKNOWN = st.recursive(
+    ODD,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "text", "caption", "blocks", "url"]) | TEXT, inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
 CONTENT: dict[str, st.SearchStrategy[Any]] = {
     "text": TEXT | ODD,
     "caption": TEXT | ODD,
     "entities": ENTITIES,
     "caption_entities": ENTITIES,
     "photo": PHOTOS,
-    "video": shaped({**SIZED, "duration": NUMBERS}, **FILE_EXTRAS),
+    "live_photo": LIVE_PHOTO,
+    "video": VIDEO,
     "animation": shaped({**SIZED, "duration": NUMBERS}, **FILE_EXTRAS),
     "audio": shaped({**FILE_IDS, "duration": NUMBERS}, performer=TEXT | ODD, title=TEXT | ODD, **FILE_EXTRAS),
     "voice": shaped({**FILE_IDS, "duration": NUMBERS}, file_size=NUMBERS | ODD, mime_type=TEXT | ODD),
     "video_note": shaped({**FILE_IDS, "length": NUMBERS, "duration": NUMBERS}, file_size=NUMBERS | ODD),
     "document": shaped(FILE_IDS, **FILE_EXTRAS),
-    "sticker": shaped(
-        {**SIZED, "type": TEXT, "is_animated": st.booleans(), "is_video": st.booleans()},
-        emoji=TEXT | ODD,
-        set_name=TEXT | ODD,
+    "sticker": STICKER,
+    "paid_media": shaped(
+        {
+            "star_count": NUMBERS | ODD,
+            "paid_media": st.lists(
+                shaped({"type": st.just("photo"), "photo": PHOTOS})
+                | shaped({"type": st.just("video"), "video": VIDEO})
+                | shaped({"type": st.just("live_photo"), "live_photo": LIVE_PHOTO})
+                | shaped({"type": st.just("preview")}, width=NUMBERS | ODD)
+                | shaped({"type": st.just("new")}),
+                max_size=4,
+            ),
+        }
     ),
+    "game": shaped({"title": TEXT | ODD, "description": TEXT | ODD, "photo": PHOTOS}, text=TEXT | ODD),
+    "story": shaped({"chat": CHATS, "id": NUMBERS}),
+    "checklist": CHECKLIST,
+    "gift": shaped({"gift": shaped({"id": TEXT, "sticker": STICKER, "star_count": NUMBERS | ODD})}, text=TEXT | ODD),
+    "giveaway": shaped(
+        {"chats": st.lists(CHATS, max_size=2), "winners_selection_date": NUMBERS, "winner_count": NUMBERS | ODD},
+        prize_description=TEXT | ODD,
+        prize_star_count=NUMBERS | ODD,
+    ),
+    "invoice": shaped(
+        {
+            "title": TEXT | ODD,
+            "description": TEXT | ODD,
+            "start_parameter": TEXT,
+            "currency": st.just("XTR") | TEXT | ODD,
+            "total_amount": NUMBERS | ODD,
+        }
+    ),
+    "users_shared": shaped(
+        {"request_id": NUMBERS, "users": st.lists(shaped({"user_id": NUMBERS}, first_name=TEXT | ODD), max_size=3)}
+    ),
+    "chat_shared": shaped({"request_id": NUMBERS, "chat_id": NUMBERS}, title=TEXT | ODD, username=TEXT | ODD),
+    "forum_topic_created": shaped({"name": TEXT | ODD, "icon_color": NUMBERS}),
+    "new_chat_members": st.lists(USERS, max_size=2),
     "location": PLACES,
     "venue": shaped({"title": TEXT | ODD, "address": TEXT | ODD}, location=PLACES | st.none()),
-    "contact": shaped({"phone_number": TEXT | ODD, "first_name": TEXT | ODD}, last_name=TEXT | ODD),
+    "contact": shaped(
+        {"phone_number": TEXT | ODD, "first_name": TEXT | ODD}, last_name=TEXT | ODD, user_id=st.just(7) | ODD
+    ),
     "poll": shaped(
         {
             "id": TEXT,
@@ -90,12 +162,28 @@ CONTENT: dict[str, st.SearchStrategy[Any]] = {
     "new_chat_title": TEXT | ODD,
     "group_chat_created": st.booleans(),
     "migrate_to_chat_id": INTEGERS,
-    "rich_message": ODD,
+    "rich_message": UNKNOWN,
     "\ud800\0": ODD,
+}
+#: What a message may refer to.
+CONTEXT: dict[str, st.SearchStrategy[Any]] = {
+    "forward_origin": ORIGINS,
+    "reply_to_message": st.sampled_from(sorted(CONTENT)).flatmap(
+        lambda field: shaped({"message_id": NUMBERS, "date": NUMBERS, "chat": CHATS, field: CONTENT[field]})
+    ),
+    "external_reply": st.sampled_from(["photo", "sticker", "story", "checklist"]).flatmap(
+        lambda field: shaped({"origin": ORIGINS, field: CONTENT[field]}, chat=CHATS)
+    ),
+    "reply_to_story": CONTENT["story"],
+    "quote": shaped({"text": TEXT | ODD, "position": NUMBERS}, entities=ENTITIES, is_manual=st.booleans()),
+    "reply_to_checklist_task_id": NUMBERS | ODD,
+    "reply_to_poll_option_id": TEXT | ODD,
+    "via_bot": USERS,
+    "edit_date": NUMBERS,
 }
 MESSAGES = st.fixed_dictionaries(
     {"message_id": NUMBERS | ODD, "date": st.integers(0, 2**31), "chat": CHATS},
-    optional={"from": USERS, **CONTENT},
+    optional={"from": USERS, **CONTENT, **CONTEXT},
 )
 
 
@@ -103,7 +191,25 @@ def customers_message(field: str) -> st.SearchStrategy[dict[str, Any]]:
     """A private message with one kind of content: what messages really look like."""
     chat, person = {"id": 7, "type": "private"}, {"id": 7, "is_bot": False, "first_name": "A"}
     known = {"message_id": NUMBERS, "date": st.just(1), "chat": st.just(chat), "from": st.just(person)}
-    return st.fixed_dictionaries({**known, "caption": TEXT, field: CONTENT[field]})
+    return st.fixed_dictionaries({**known, "caption": TEXT, field: CONTENT[field]}, optional=CONTEXT)
+
+
+REACTIONS = st.lists(
+    shaped({"type": st.just("emoji"), "emoji": TEXT | ODD})
+    | shaped({"type": st.just("custom_emoji"), "custom_emoji_id": TEXT | ODD})
+    | shaped({"type": st.sampled_from(["paid", "new"])}),
+    max_size=3,
+)
+REACTION = shaped(
+    {
+        "chat": CHATS | st.just({"id": 7, "type": "private"}),
+        "message_id": NUMBERS | ODD,
+        "date": NUMBERS,
+        "old_reaction": REACTIONS,
+        "new_reaction": REACTIONS,
+    },
+    user=USERS,
+)
 
 
 ANY_MESSAGE = MESSAGES | st.sampled_from(sorted(CONTENT)).flatmap(customers_message)
@@ -112,6 +218,7 @@ UPDATES = st.fixed_dictionaries(
     optional={
         "message": ANY_MESSAGE,
         "edited_message": ANY_MESSAGE,
+        "message_reaction": REACTION,
         "channel_post": MESSAGES,
         "new_kind": ODD,
     },

@@ -4,9 +4,9 @@ import pytest
 import regex  # type: ignore[import-untyped]  # see relay/mapping/text.py
 from hypothesis import example, given
 from hypothesis import strategies as st
-from telegram import MessageEntity
+from telegram import MessageEntity, User
 
-from relay.mapping.text import clean, render, split, units
+from relay.mapping.text import clean, join, render, shorten, split, units
 
 FAMILY = "👨‍👩‍👧‍👦"  #: One grapheme cluster of 11 UTF-16 units.
 
@@ -66,6 +66,10 @@ def entity(kind: str, offset: int, length: int, url: str | None = None) -> Messa
     return MessageEntity(kind, offset, length, url=url)
 
 
+def mention(offset: int, length: int) -> MessageEntity:
+    return MessageEntity("text_mention", offset, length, user=User(5, "Ben", is_bot=False, last_name="Ott"))
+
+
 @pytest.mark.parametrize(
     ("text", "entities", "rendered"),
     [
@@ -83,10 +87,15 @@ def entity(kind: str, offset: int, length: int, url: str | None = None) -> Messa
         ("short", [entity("text_link", 3, 400, "u:1")], "short (u:1)"),
         ("short", [entity("text_link", 90, 4, "u:1"), entity("blockquote", -9, 3)], "short"),
         ("short", [entity("text_link", 0, 5, None)], "short"),
+        ("ask Ben ok", [mention(4, 3)], "ask Ben ok"),
+        ("ask him ok", [mention(4, 3)], "ask him (Ben Ott) ok"),
+        ("ask 😀 ok", [mention(4, 3)], "ask 😀 (Ben Ott) ok"),
+        ("a b", [MessageEntity("text_mention", 0, 1)], "a b"),
+        ("😀 x()\nhush", [entity("custom_emoji", 0, 2), entity("pre", 3, 3), entity("spoiler", 7, 4)], "😀 x()\nhush"),
     ],
 )
 def test_text_reads_as_it_looked(text: str, entities: list[MessageEntity], rendered: str) -> None:
-    """Hidden links stand behind their label, quoted lines behind a mark, and the rest is untouched."""
+    """Hidden links and names stand behind their label, quoted lines behind a mark, and the rest is untouched."""
     assert render(text, entities) == rendered
 
 
@@ -94,7 +103,9 @@ def test_text_reads_as_it_looked(text: str, entities: list[MessageEntity], rende
     text=ANY_TEXT,
     places=st.lists(
         st.tuples(
-            st.sampled_from(["text_link", "blockquote", "bold", "new_kind"]), st.integers(-9, 99), st.integers(-9, 99)
+            st.sampled_from(["text_link", "text_mention", "blockquote", "bold", "new_kind"]),
+            st.integers(-9, 99),
+            st.integers(-9, 99),
         ),
         max_size=6,
     ),
@@ -103,6 +114,47 @@ def test_no_entity_damages_the_text(text: str, places: list[tuple[str, int, int]
     """Entities at impossible places raise nothing, and every character of the text survives in its order."""
     rendered = iter(render(text, [entity(kind, offset, length, "u:1") for kind, offset, length in places]))
     assert all(character in rendered for character in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "short"),
+    [
+        ("", 9, ""),
+        ("  one\n\n two ", 9, "one two"),
+        ("one two three", 13, "one two three"),
+        ("one two three", 12, "one two…"),
+        ("one two three", 8, "one two…"),
+        ("abcdefghijkl", 8, "abcdefg…"),
+        ("a bcdefghijkl", 8, "a bcdef…"),
+        (FAMILY * 3, 3, FAMILY * 3),
+        (FAMILY * 4, 3, FAMILY * 2 + "…"),
+    ],
+)
+def test_an_excerpt_is_one_line_that_ends_at_a_word(text: str, limit: int, short: str) -> None:
+    """White space is folded; the cut falls at a word in the second half, else between two characters."""
+    assert shorten(text, limit) == short
+
+
+@given(text=ANY_TEXT | LUMPS, limit=st.integers(2, 90))
+@example(text="a" + "\u0301" * 5000, limit=80)
+def test_an_excerpt_is_short_whatever_the_text(text: str, limit: int) -> None:
+    """Never more characters than the limit, never a line break, and never cut inside a grapheme cluster."""
+    short = shorten(text, limit)
+    folded = " ".join(text.split())
+    assert len(regex.findall(r"\X", short)) <= limit
+    assert len(short) <= 16 * limit + 1
+    assert "\n" not in short
+    if short != folded:
+        assert short.endswith("…")
+        assert folded.startswith(short[:-1])
+
+
+@pytest.mark.parametrize(
+    ("parts", "joined"), [((), ""), (("a", "", None, 5, " b\0 "), "a, b"), (("\ud83d", " "), "\ufffd")]
+)
+def test_only_words_are_joined(parts: tuple[object, ...], joined: str) -> None:
+    """What is blank or no text leaves no separator behind."""
+    assert join(", ", *parts) == joined
 
 
 def check_parts(text: str, limit: int, parts: list[str]) -> None:
@@ -167,7 +219,13 @@ def test_cuts_fall_where_a_reader_would_pause(text: str, limit: int, parts: list
     assert split(text, limit) == parts
 
 
-def test_a_book_is_cut_in_reasonable_time() -> None:
-    """The longest text that Kit may send us takes a fraction of a second."""
-    text = ("Ein langer Satz mit 😀 und Umlauten äöü. " * 2500)[:100_000]
-    check_parts(text, 4096, split(text, 4096))
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "unit", ["Ein langer Satz mit 😀 und Umlauten äöü. ", "\U0001f1e9\U0001f1ea", "e\u0301\u0327", "👩‍🚀"]
+)
+def test_a_book_is_cut_in_reasonable_time(unit: str) -> None:
+    """The longest text that Kit may send us takes a fraction of a second, whatever it is made of."""
+    text = (unit * 100_000)[:100_000]
+    parts = split(text, 4096)
+    check_parts(text, 4096, parts)
+    assert "".join(parts).replace(" ", "") == text.replace(" ", "")

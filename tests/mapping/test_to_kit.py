@@ -1,172 +1,41 @@
 """Every update becomes an event that Kit can take, or is declined for a written reason."""
 
 import json
-from itertools import count
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from telegram import Message, Update
 from telegram.constants import MessageAttachmentType, MessageType
 
-from relay.kit.models import MediaItem, SendEvent
-from relay.mapping.content import READERS
-from relay.mapping.placeholders import CIRCUMSTANCES, KINDS, WORDS
-from relay.mapping.to_kit import RELAY_NAMESPACE, KitContext, map_update
+from relay.mapping.lines import WORDS
+from relay.mapping.placeholders import CIRCUMSTANCES, KINDS
+from relay.mapping.reading import READERS
+from relay.mapping.to_kit import RELAY_NAMESPACE
 from relay.mapping.updates import CARRIED, REASONS
-from relay.model import Accepted, ClientLink, Declined, Media, Outcome
+from relay.model import Accepted, ClientLink, Declined, Media
+from relay.sandbox.kit_events import check_event
+from tests.mapping.mapped import event_of, mapped, private, raw_sample
 from tests.mapping.raw_updates import UPDATES
 
-SAMPLES = Path(__file__).parent.parent / "samples" / "telegram"
-NAMES = sorted(path.stem for path in SAMPLES.glob("*.json"))
-MAP = "https://maps.google.com/?q="
+SHOP = {"id": 9, "is_bot": True, "first_name": "Shop"}
 
-
-def raw_sample(name: str) -> dict[str, Any]:
-    raw: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text())
-    return raw
-
-
-def mapped(raw: dict[str, Any], **context: Any) -> Outcome:
-    numbers = count(1)
-    given_context = {"channel": "777", "public_url": "https://relay.example", **context}
-    return map_update(Update.de_json(raw, None), KitContext(new_media_id=lambda: f"id{next(numbers)}", **given_context))
-
-
-def event_of(outcome: Outcome) -> SendEvent:
-    """The event of an accepted update, valid by the strict model, and without a field too many."""
-    assert isinstance(outcome, Accepted)
-    assert "\0" not in outcome.draft.body.encode().decode()  # UTF-8 can carry it, and every database
-    event = SendEvent.model_validate_json(outcome.draft.body)
-    assert json.loads(event.to_json()) == json.loads(outcome.draft.body)
-    assert outcome.draft.direction == "to_kit"
-    assert event.client_data.client_id == outcome.draft.client_id
-    return event
-
-
-def private(**content: Any) -> dict[str, Any]:
-    person = {"id": 7, "first_name": "Ann"}
-    message = {"message_id": 3, "date": 1, "chat": {**person, "type": "private"}, "from": {**person, "is_bot": False}}
-    return {"update_id": 5, "message": {**message, **content}}
-
-
-TEXTS = {
-    "contact": "[contact] Ben Ott, +4915112345678",
-    "dice": "[dice] 🎯 6",
-    "document_too_large": "[document] backup.zip, 700.0 MB: too large to be passed on\nAll my logs",
-    "edited_text": "✏️ Where is my order №6?",
-    "forward": "Your parcel is on its way",
-    "location": f"[location] 55.751244, 37.618423 {MAP}55.751244,37.618423",
-    "location_live": f"[location] 55.75, 37.61 {MAP}55.75,37.61",
-    "location_live_end": f"✏️ [location] 55.77, 37.63 {MAP}55.77,37.63",
-    "no_last_name": "hi",
-    "paid_media": "[paid media]\nLook",
-    "pinned_message": "[pinned message]",
-    "poll": "[poll] Tea or coffee? Tea / Coffee",
-    "reply": "Yes, that one",
-    "rich_message": "[rich message]",
-    "sticker": "[sticker] 😂 HotCherry",
-    "story": "[story]",
-    "text": "Hello! Where is my order №5? 👋",
-    "text_entities": "👋 See this page (https://example.com/?a=1) and bold\n"
-    "They said:\n> first line\n> second 😀 line\nWhat now?",
-    "text_start": "/start spring-sale",
-    "venue": f"[venue] Café Puschkin, Tverskoy 26A, 55.751244, 37.618423 {MAP}55.751244,37.618423",
-    "write_access_allowed": "[write access allowed]",
-}
-#: Text, kind for Kit, file name, media type.
-FILES = {
-    "animation": (None, "video", "giphy.mp4", "video/mp4"),
-    "audio": ("Anna Keller \u2013 Prelude in C", "audio", "prelude.mp3", "audio/mpeg"),
-    "document": ("My invoice", "document", "Rechnung Nº 5 (März).pdf", "application/pdf"),
-    "document_nasty_name": (None, "document", "_.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),
-    "edited_photo": ("✏️", "photo", "photo-73.jpg", "image/jpeg"),
-    "live_photo": (None, "photo", "photo-47.jpg", "image/jpeg"),
-    "photo": (None, "photo", "photo-44.jpg", "image/jpeg"),
-    "photo_album": ("One of three", "photo", "photo-46.jpg", "image/jpeg"),
-    "photo_caption": (
-        "The box came like this, see photos (https://photos.example.com/42)",
-        "photo",
-        "photo-45.jpg",
-        "image/jpeg",
-    ),
-    "video": ("It makes this noise", "video", "IMG_0042.MOV", "video/quicktime"),
-    "video_note": (None, "video", "video-note-52.mp4", "video/mp4"),
-    "voice": (None, "audio", "voice-51.ogg", "audio/ogg"),
-}
-DECLINED = {
-    "blocked": "my_chat_member: whether the bot may write shows when it writes",
-    "business_message": "business_message: the relay is not connected to a Telegram Business account",
-    "callback_query": "callback_query: the relay shows no buttons",
-    "channel_post": "channel_post: a channel or group is not a customer",
-    "from_bot": "a message from a bot",
-    "group_joined": "my_chat_member: whether the bot may write shows when it writes",
-    "group_text": "not a private chat",
-    "location_live_step": "a step of a live location, not its end",
-    "reaction": "message_reaction: a reaction says nothing in words",
-    "unknown_update": "subscription: an unknown kind of update",
-}
-
-
-#: Fields of a message that were looked at and found to need no more than their name.
+#: Fields of a message that were looked at and found to need no more than their name and words.
 PLACEHOLDERS = set(
     """
     boost_added channel_chat_created chat_background_set chat_owner_changed chat_owner_left chat_shared
-    checklist checklist_tasks_added checklist_tasks_done connected_website contact delete_chat_photo dice
-    direct_message_price_changed forum_topic_closed forum_topic_created forum_topic_edited
-    forum_topic_reopened game general_forum_topic_hidden general_forum_topic_unhidden gift gift_upgrade_sent
-    giveaway giveaway_completed giveaway_created giveaway_winners group_chat_created invoice left_chat_member
-    live_photo location managed_bot_created message_auto_delete_timer_changed migrate_from_chat_id
-    migrate_to_chat_id new_chat_members new_chat_photo new_chat_title paid_media paid_message_price_changed
-    passport_data pinned_message poll poll_option_added poll_option_deleted proximity_alert_triggered
-    refunded_payment sticker story successful_payment suggested_post_approval_failed suggested_post_approved
-    suggested_post_declined suggested_post_paid suggested_post_refunded supergroup_chat_created unique_gift
-    users_shared venue video_chat_ended video_chat_participants_invited video_chat_scheduled
-    video_chat_started web_app_data write_access_allowed
+    checklist checklist_tasks_added checklist_tasks_done connected_website delete_chat_photo dice
+    direct_message_price_changed forum_topic_closed forum_topic_created forum_topic_edited forum_topic_reopened
+    general_forum_topic_hidden general_forum_topic_unhidden giveaway giveaway_completed giveaway_created
+    giveaway_winners group_chat_created invoice left_chat_member managed_bot_created
+    message_auto_delete_timer_changed migrate_from_chat_id migrate_to_chat_id new_chat_members new_chat_title
+    paid_message_price_changed passport_data poll_option_added poll_option_deleted proximity_alert_triggered
+    refunded_payment story successful_payment suggested_post_approval_failed suggested_post_approved
+    suggested_post_declined suggested_post_paid suggested_post_refunded supergroup_chat_created users_shared
+    video_chat_ended video_chat_participants_invited video_chat_scheduled video_chat_started web_app_data
+    write_access_allowed
     """.split()  # noqa: SIM905 -- sixty quoted names would fill the screen
 )
-
-
-def test_every_sample_has_its_expectation() -> None:
-    """No recorded update goes without a test."""
-    assert sorted([*TEXTS, *FILES, *DECLINED]) == NAMES
-
-
-@pytest.mark.parametrize("name", TEXTS)
-def test_words_become_text(name: str) -> None:
-    """Text reads as it looked; a kind without a reader is named, with its words."""
-    outcome = mapped(raw_sample(name))
-    message = event_of(outcome).event_data.message
-    assert (message.text, message.payload) == (TEXTS[name], None)
-    assert isinstance(outcome, Accepted)
-    assert outcome.media == ()
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_files_become_links(name: str) -> None:
-    """A file becomes one payload item whose link ends in its name, and a capability that opens it."""
-    text, kind, file_name, media_type = FILES[name]
-    outcome = mapped(raw_sample(name))
-    message = event_of(outcome).event_data.message
-    assert message.text == text
-    assert message.payload is not None
-    (item,) = message.payload
-    assert isinstance(item, MediaItem)
-    assert item.type == kind
-    assert item.file_name == file_name
-    head, _, tail = item.file_url.rpartition("/")
-    assert (head, unquote(tail)) == ("https://relay.example/media/id1", file_name)
-    assert isinstance(outcome, Accepted)
-    (media,) = outcome.media
-    assert (media.id, media.name, media.mime_type) == ("id1", file_name, media_type)
-
-
-@pytest.mark.parametrize("name", DECLINED)
-def test_the_rest_is_declined_aloud(name: str) -> None:
-    """What is no customer's message has a written reason that names it."""
-    assert mapped(raw_sample(name)) == Declined(DECLINED[name])
 
 
 def test_an_event_is_what_kit_documents() -> None:
@@ -201,6 +70,7 @@ def test_ids_are_derived_and_never_drawn() -> None:
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
     assert event_of(mapped(raw_sample("edited_text"))).event_data.message.message_id == "72.edit.863201032"
+    assert event_of(mapped(raw_sample("reaction"))).event_data.message.message_id == "41.reaction.863201041"
 
 
 @pytest.mark.parametrize(
@@ -243,6 +113,94 @@ def test_a_file_over_the_limit_is_named_instead(size: int | None, *, passed: boo
         assert message.text == "[document] a.bin, 0.0 MB: too large to be passed on"
 
 
+def test_the_limit_holds_for_each_file() -> None:
+    """Of a live photo whose moving part is too large, the still is passed on and the rest is told."""
+    small = [{"file_id": "s", "file_unique_id": "u", "width": 1, "height": 1, "file_size": 10}]
+    live = {"file_id": "l", "file_unique_id": "v", "width": 1, "height": 1, "duration": 3, "file_size": 2**20}
+    outcome = mapped(private(live_photo=live, photo=small, caption="moves"), download_limit=100)
+    assert isinstance(outcome, Accepted)
+    assert [media.file_id for media in outcome.media] == ["s"]
+    message = event_of(outcome).event_data.message
+    assert message.text == "[live photo] live-photo-3.mp4, 1.0 MB: too large to be passed on\nmoves"
+    assert len(message.payload or []) == 1
+
+
+ME = {"phone_number": "+49123", "first_name": "Ann", "user_id": 7}
+
+
+@pytest.mark.parametrize(
+    ("content", "phone"),
+    [
+        ({"contact": ME}, "+49123"),
+        ({"contact": {**ME, "user_id": 8}}, None),
+        ({"contact": {**ME, "user_id": None}}, None),
+        ({"contact": {**ME, "phone_number": " "}}, None),
+        ({"contact": ME, "via_bot": SHOP}, None),
+        ({"contact": ME, "forward_origin": {"type": "hidden_user", "sender_user_name": "Ann", "date": 1}}, None),
+    ],
+)
+def test_a_number_is_the_customers_only_when_telegram_says_so(content: dict[str, Any], phone: str | None) -> None:
+    """Somebody else's card, and a card that somebody else made, teach nothing about who writes."""
+    assert event_of(mapped(private(**content))).client_data.client_phone == phone
+
+
+@pytest.mark.parametrize(
+    ("point", "shown"),
+    [
+        ({"latitude": 90, "longitude": -180}, "[location] 90, -180 https://maps.google.com/?q=90,-180"),
+        ({"latitude": 90.1, "longitude": 0}, "[location]"),
+        ({"latitude": float("nan"), "longitude": 0}, "[location]"),
+        ({"latitude": "5", "longitude": True}, "[location]"),
+    ],
+)
+def test_a_point_is_on_earth_or_no_item(point: dict[str, Any], shown: str) -> None:
+    """Kit gets coordinates that a map has, or only the word that there was a place."""
+    event = event_of(mapped(private(location=point)))
+    message = event.event_data.message
+    assert message.text == shown
+    assert bool(message.payload) == bool(event.client_data.location) == ("maps" in shown)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"forward_origin": {"type": "new", "date": 1}}, "↪ forwarded\nhi"),
+        ({"forward_origin": {"type": "hidden_user", "sender_user_name": " ", "date": 1}}, "↪ forwarded\nhi"),
+        ({"quote": {"text": "those words", "position": 0}}, "❝those words❞\nhi"),
+        ({"quote": {"text": "w " * 99, "position": 0, "is_manual": True}}, f"❝{('w ' * 99).strip()}❞\nhi"),
+        ({"quote": {"text": "w " * 99, "position": 0}}, f"❝{('w ' * 40).strip()}…❞\nhi"),
+        ({"external_reply": {"origin": {"type": "new", "date": 1}}}, "❝[message]❞\nhi"),
+    ],
+)
+def test_what_a_message_refers_to_goes_before_it(content: dict[str, Any], text: str) -> None:
+    """Also when Telegram keeps to itself who or what it was. Words that a customer chose are not cut."""
+    assert event_of(mapped(private(text="hi", **content))).event_data.message.text == text
+
+
+@pytest.mark.parametrize(
+    ("replied", "words"),
+    [
+        ({"text": "a\n\nb"}, "a b"),
+        ({"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}], "caption": "mine"}, "mine"),
+        ({"document": {"file_id": "f", "file_unique_id": "u", "file_name": "a.pdf"}}, "[document] a.pdf"),
+        ({"voice": {"file_id": "f", "file_unique_id": "u", "duration": 1}}, "[voice message]"),
+        ({"new_kind": 1}, "[new kind]"),
+        ({}, "[empty message]"),
+    ],
+)
+def test_a_reply_reminds_of_what_it_answers(replied: dict[str, Any], words: str) -> None:
+    """Its first words in one line, else its kind."""
+    replied = {"message_id": 2, "date": 1, "chat": {"id": 7, "type": "private"}, **replied}
+    assert event_of(mapped(private(text="hi", reply_to_message=replied))).event_data.message.text == f"❝{words}❞\nhi"
+
+
+def test_a_pinned_message_may_be_gone() -> None:
+    """Telegram names a message that nobody can read any more; the agent is told so."""
+    gone = {"message_id": 2, "date": 0, "chat": {"id": 7, "type": "private"}}
+    text = event_of(mapped(private(pinned_message=gone))).event_data.message.text
+    assert text == "[pinned a message] ❝a message that cannot be read any more❞"
+
+
 def test_the_largest_photo_is_taken() -> None:
     """Telegram offers several sizes, in no promised order."""
     sizes = [{"file_id": f"f{side}", "file_unique_id": "u", "width": side, "height": side} for side in (9, 90, 30)]
@@ -259,7 +217,14 @@ def test_the_largest_photo_is_taken() -> None:
         ({"photo": [{"file_id": "", "file_unique_id": "u", "width": 1, "height": 1}], "caption": "x"}, "x"),
         ({"new_kind": 1, "another_kind": {}}, "[another kind, new kind]"),
         ({"caption": "words", "new_kind": 1}, "[new kind]\nwords"),
-        ({"new_chat_title": "T"}, "[new chat title]"),
+        ({"new_chat_title": "T"}, "[new chat title] T"),
+        ({"new_chat_photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]}, "[new chat photo]"),
+        ({"venue": {"title": "Bar", "address": "", "location": None}}, "[venue] Bar"),
+        (
+            {"proximity_alert_triggered": {"traveler": SHOP, "watcher": SHOP, "distance": 5}},
+            "[came near] Shop → Shop, 5 m",
+        ),
+        ({"left_chat_member": {"id": 9, "is_bot": False, "first_name": "", "username": "x"}}, "[left the chat] @x"),
         ({"game": {"title": "Chess", "description": "by mail", "photo": []}}, "[game] Chess: by mail"),
         (
             {
@@ -294,6 +259,7 @@ def test_a_new_field_of_a_message_asks_for_a_decision() -> None:
     readers = {field for field, _ in READERS}
     assert not set(KINDS) & CIRCUMSTANCES
     assert set(Message.__slots__) == readers | PLACEHOLDERS | CIRCUMSTANCES
+    assert not readers & PLACEHOLDERS
 
 
 def test_every_field_of_an_update_is_carried_or_has_a_reason() -> None:
@@ -313,3 +279,5 @@ def test_any_update_is_an_event_or_declined(raw: dict[str, Any]) -> None:
         return
     event = event_of(outcome)
     assert (event.event_data.message.text or "").strip() or event.event_data.message.payload
+    assert isinstance(outcome, Accepted)
+    check_event(json.loads(outcome.draft.body))

@@ -1,0 +1,29 @@
+"""Reactions to a message, in words. Pure."""
+
+from collections.abc import Iterable
+
+from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, ReactionTypePaid
+
+from relay.mapping.content import Content
+from relay.mapping.text import clean
+from relay.mapping.words import heading, say
+
+
+def read_reaction(reaction: MessageReactionUpdated) -> Content:
+    """What was added, else what was taken back."""
+    old, new = _shown(reaction.old_reaction), _shown(reaction.new_reaction)
+    added, gone = [each for each in new if each not in old], [each for each in old if each not in new]
+    if added or not gone:
+        return Content(say("reacted", reactions=" ".join(added or new)).strip())
+    return Content(say("took_back", reactions=" ".join(gone)))
+
+
+def _shown(reactions: Iterable[ReactionType]) -> list[str]:
+    return [_emoji(reaction) for reaction in reactions]
+
+
+def _emoji(reaction: ReactionType) -> str:
+    if isinstance(reaction, ReactionTypePaid):
+        return "⭐"
+    emoji = clean(reaction.emoji).strip() if isinstance(reaction, ReactionTypeEmoji) else ""
+    return emoji or heading(say("custom_emoji"))

@@ -1,0 +1,125 @@
+"""A message, read: the table of readers, one for each kind of content. Pure."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from telegram import Game, GiftInfo, InaccessibleMessage, MaybeInaccessibleMessage, Message, PhotoSize, Poll
+from telegram import UniqueGiftInfo as UniqueGift
+
+from relay.mapping.cards import read_contact, read_location, read_venue
+from relay.mapping.content import Content, File
+from relay.mapping.lines import options
+from relay.mapping.media import (
+    caption,
+    count,
+    files_in,
+    number,
+    photo,
+    read_audio,
+    read_files,
+    read_live_photo,
+    read_paid_media,
+    read_sticker,
+    sticker,
+)
+from relay.mapping.placeholders import describe
+from relay.mapping.text import clean, join, render, shorten
+from relay.mapping.words import heading, say
+
+EXCERPT: Final = 80  #: Characters that remind of an earlier message.
+
+
+def read_content(message: Message) -> Content:
+    """What the message holds; for a kind without a reader, a placeholder that names it."""
+    for field, read in READERS:
+        value = getattr(message, field)
+        if value:
+            content = read(message, value)
+            if content.items or content.text.strip():
+                return content
+    text = caption(message)
+    placeholder = describe(message)
+    return Content(f"{placeholder}\n{text}" if text.strip() else placeholder)
+
+
+def excerpt(message: MaybeInaccessibleMessage | None) -> str:
+    """The first words of an earlier message, else its kind; one line."""
+    if message is None or isinstance(message, InaccessibleMessage) or not isinstance(message, Message):
+        return say("unreadable")
+    content = read_content(message)
+    if content.text.strip():
+        return shorten(content.text, EXCERPT)
+    names = [
+        (item.noun, item.name if item.kind == "document" else "") for item in content.items if isinstance(item, File)
+    ]
+    return heading(*names[0]) if names else heading("message")
+
+
+def read_text(message: Message, text: str) -> Content:
+    """Words."""
+    return Content(clean(render(text, message.entities)) if isinstance(text, str) else "")
+
+
+def read_poll(message: Message, poll: Poll) -> Content:
+    """A question with its answers, and the medium beside the question."""
+    kind = "quiz" if poll.type == "quiz" else "poll"
+    words = heading(kind, options(poll))
+    return Content(join("\n", words, caption(message)), files_in(poll.media, number(message)))
+
+
+def read_game(message: Message, game: Game) -> Content:
+    """A game, and the picture on its box."""
+    words = join("\n", heading("game", join(": ", game.title, game.description)), game.text)
+    return Content(words, photo(game.photo, number(message)))
+
+
+def read_gift(message: Message, info: GiftInfo) -> Content:
+    """A gift, its picture, and the words that came with it."""
+    gift = info.gift
+    price = say("stars", count=count(gift.star_count))
+    words = heading("gift", join(" ", gift.sticker.emoji, price))
+    return Content(join("\n", words, info.text), sticker(gift.sticker, number(message)))
+
+
+def read_unique_gift(message: Message, info: UniqueGift) -> Content:
+    """A gift of which there is one only."""
+    gift = info.gift
+    words = join(" ", gift.base_name, f"#{count(gift.number)}")
+    return Content(heading("unique_gift", words), sticker(gift.model.sticker, number(message)))
+
+
+def read_new_chat_photo(message: Message, sizes: Sequence[PhotoSize]) -> Content:
+    """The chat's new picture."""
+    return Content(heading("new_chat_photo"), photo(sizes, number(message)))
+
+
+def read_pinned(_: Message, pinned: MaybeInaccessibleMessage) -> Content:
+    """That a message was pinned, and which."""
+    return Content(heading("pinned_message", say("quoted", words=excerpt(pinned))))
+
+
+#: Field of `telegram.Message` and its reader, the first that fits wins. A live photo fills `photo` as well, an
+#: animation `document`, a venue `location`.
+READERS: Final[tuple[tuple[str, Callable[[Message, Any], Content]], ...]] = (
+    ("text", read_text),
+    ("live_photo", read_live_photo),
+    ("photo", read_files),
+    ("animation", read_files),
+    ("video", read_files),
+    ("voice", read_files),
+    ("video_note", read_files),
+    ("audio", read_audio),
+    ("document", read_files),
+    ("sticker", read_sticker),
+    ("venue", read_venue),
+    ("location", read_location),
+    ("contact", read_contact),
+    ("poll", read_poll),
+    ("game", read_game),
+    ("paid_media", read_paid_media),
+    ("gift", read_gift),
+    ("gift_upgrade_sent", read_gift),
+    ("unique_gift", read_unique_gift),
+    ("new_chat_photo", read_new_chat_photo),
+    ("pinned_message", read_pinned),
+)

@@ -1,0 +1,34 @@
+"""Every recorded update goes through the relay, and Kit takes what comes of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.e2e.inside import relay_inside
+from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, raw_sample
+from tests.mapping.test_samples import DECLINED
+
+CARRIED = [name for name in NAMES if name not in DECLINED]
+
+
+@pytest.mark.filterwarnings(PTB_WARNS)
+async def test_kit_takes_every_kind(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """One event for each update that is a customer's, as mapping said it, and not one refused."""
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        telegram.push_updates(sorted(map(raw_sample, NAMES), key=lambda raw: int(raw["update_id"])))
+        await kit.wait_for(lambda: len(kit.events) >= len(CARRIED))
+        figures = await relay.settled("to_kit")
+    assert kit.refused == []
+    assert (figures.delivered, figures.dead, figures.unaccounted) == (len(CARRIED), 0, 0)
+    channel = str(telegram.bot["id"])
+    events = [json.loads(event_of(mapped(raw_sample(name), channel=channel)).to_json()) for name in CARRIED]
+    wanted = {event["event_id"]: event for event in events}
+    assert {sent.event_id for sent in kit.events} == set(wanted)
+    for sent in kit.events:
+        event = wanted[sent.event_id]
+        message = event["event_data"]["message"]
+        assert (sent.text, sent.client_data) == (message.get("text"), event["client_data"])
+        assert [item["type"] for item in sent.payload] == [item["type"] for item in message.get("payload", ())]
