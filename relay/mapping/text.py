@@ -145,7 +145,7 @@ def _quote(text: str, start: int, end: int) -> Iterable[tuple[int, int, str]]:
 
 
 def _clusters(text: str) -> Iterable[str]:
-    """The text's grapheme clusters. Window by window: of a row of flags, `\\X` looks at all of them for each one."""
+    r"""The text's grapheme clusters. Window by window: of a row of flags, `\X` looks at all of them for each one."""
     start = 0
     while start < len(text):
         found = _CLUSTER.findall(text[start : start + _WINDOW])

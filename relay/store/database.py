@@ -193,6 +193,8 @@ def hold_lock(path: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreLockedError(f"another relay holds the database ({lock} is locked)") from None
+        if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
+            raise StoreLockedError(f"{lock} was removed while another relay held it; start again")
         yield
     finally:
         os.close(descriptor)

@@ -6,6 +6,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from relay.store.database import hold_lock
+
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
 HEAD = "0001"
 
@@ -58,7 +60,8 @@ def migrate(path: Path) -> None:
 def _back_up(path: Path) -> None:
     """Leave a copy from before the upgrade beside the database: downgrades are not supported, restoring is."""
     copy = path.with_name(f"{path.name}.before-{HEAD}")
-    copy.unlink(missing_ok=True)
+    if copy.exists():
+        return  # from an upgrade that did not get to its end: that one is the copy from before
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
 
@@ -71,18 +74,26 @@ def scripts() -> Path:
 
 
 def bring_up_to_date(path: Path) -> None:
-    """Migrate the database at `path`, if it needs it, in a process of its own.
+    """Migrate the database at `path`, if it needs it, in a process of its own and while nobody else holds it.
 
-    Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails.
+    Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails, and
+    StoreLockedError when a relay runs.
     """
-    if is_current(path):
-        return
-    done = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "relay.store.migrating", str(path)], check=False, capture_output=True, text=True
-    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with hold_lock(path):
+        if is_current(path):
+            return
+        done = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "relay.store.migrating", str(path)], check=False, capture_output=True, text=True
+        )
     if done.returncode:
-        last = done.stderr.strip().splitlines() or ["no reason given"]
-        raise SchemaError(f"the database {path} could not be migrated: {last[-1]}")
+        raise SchemaError(f"the database {path} could not be migrated: {_reason(done.stderr)}")
+
+
+def _reason(output: str) -> str:
+    """The line of a traceback that says what went wrong: the last one with an error's name, not what libraries add."""
+    lines = [line.strip() for line in output.splitlines() if "Error" in line and not line.startswith(" ")]
+    return lines[-1] if lines else "no reason given"
 
 
 if __name__ == "__main__":
