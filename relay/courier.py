@@ -85,7 +85,7 @@ class Courier:
         self._now = now
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._in_flight: dict[int, Delivery] = {}
+        self._in_flight = 0  #: Lanes.
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -119,12 +119,12 @@ class Courier:
                 return
             [run] = claimed.lanes
             log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
-            self._in_flight[run[0].lane_id] = run[0]
+            self._in_flight += 1
             await self._carry_run(run)
 
     async def _set_out(self, group: asyncio.TaskGroup) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
-        room = self.gate.room(self._limit - len(self._in_flight), len(self._in_flight), time.monotonic())
+        room = self.gate.room(self._limit - self._in_flight, self._in_flight, time.monotonic())
         if room <= 0:
             return None
         try:
@@ -134,7 +134,7 @@ class Courier:
         if self.gate.down and not claimed.lanes and not self._in_flight:
             self.gate.forget()
         for run in claimed.lanes:
-            self._in_flight[run[0].lane_id] = run[0]
+            self._in_flight += 1
             task = group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -162,7 +162,7 @@ class Courier:
             self._report(delivery, result, took)
             if last or not ours:
                 break
-        del self._in_flight[run[0].lane_id]
+        self._in_flight -= 1
         self._wake.set()
 
     async def _try(self, delivery: Delivery) -> Result:
