@@ -64,6 +64,8 @@ def demo(*, once: bool, directory: Path | None) -> None:
     level = (os.environ.get("RELAY_LOG_LEVEL") or "WARNING").upper()
     if level not in get_args(LogLevel):
         _fail(f"RELAY_LOG_LEVEL: must be one of: {', '.join(get_args(LogLevel))}.", code=2)
+    if directory is not None:
+        _check_writable("--directory", directory)
     _run(run_demo(_stop_on_signals, directory=directory, once=once, log_level=level))
 
 

@@ -247,17 +247,19 @@ async def test_a_place_where_nothing_can_be_written_is_named(
     assert telegram.updates.polls == 0
 
 
+@pytest.mark.parametrize("hold", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
 async def test_a_database_that_another_program_holds_is_said_in_words(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, hold: str
 ) -> None:
     """Exit 1 and one line that names the file, not a traceback."""
     async with relay_between(telegram, kit, tmp_path) as relay:
         with closing(sqlite3.connect(tmp_path / "relay.db")) as holder:
-            holder.execute("BEGIN EXCLUSIVE")
+            holder.execute(hold)
             code, _, lines = await run_to_its_end(relay)
     [line] = [line for line in lines if not line.startswith("{")]
     assert code == 1
     assert str(tmp_path / "relay.db") in line
+    assert "cannot be" in line
 
 
 def _catches_sigterm(status: Path) -> bool:
