@@ -4,9 +4,10 @@ import asyncio
 import gc
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
@@ -106,7 +107,9 @@ def _settings(env_file: Path | None) -> "Settings":
 def _migrate(settings: "Settings") -> None:
     from relay.store.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415 - help needs no database
 
-    _check_writable("RELAY_DATABASE_URL", settings.database_path.parent, settings.database_path)
+    path = settings.database_path
+    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    _check_writable("RELAY_DATABASE_URL", path.parent, beside)
     _check_writable("RELAY_DATA_DIR", settings.relay_data_dir / "tmp")
     try:
         bring_up_to_date(settings.database_path)
@@ -114,13 +117,13 @@ def _migrate(settings: "Settings") -> None:
         _fail(str(error))
 
 
-def _check_writable(setting: str, directory: Path, file: Path | None = None) -> None:
+def _check_writable(setting: str, directory: Path, files: Iterable[Path] = ()) -> None:
     """Try it, since permissions alone do not tell (root, read-only mounts). Exit 2 naming the setting."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
-        if file is not None and file.exists():
+        for file in filter(Path.exists, files):
             file.open("r+b").close()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
@@ -150,7 +153,7 @@ async def _relay(settings: "Settings") -> None:
             await relay.run(stop, ready)
     except StoreLockedError as error:
         _fail(str(error))
-    except Unavailable as error:
+    except (Unavailable, sqlite3.Error) as error:
         _fail(f"the database {settings.database_path} cannot be used: {error}. Does another program hold it?")
     except CannotListenError as error:
         _fail(str(error), code=2)
