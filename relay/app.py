@@ -70,7 +70,7 @@ class Relay:
         """
         settings = self.settings
         async with (
-            serve(self.admin, settings.relay_admin_host, settings.relay_admin_port) as admin,
+            serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
             serve(self.public, settings.relay_host, settings.relay_port) as public,
             asyncio.TaskGroup() as tasks,
         ):

@@ -2,29 +2,28 @@
 
 import asyncio
 import gc
+import os
 import signal
+import sqlite3
 import sys
-from collections.abc import Coroutine
+import tempfile
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
-import structlog
 
 from relay import __version__
-from relay.log import configure, loop_exception_handler
-from relay.settings import Settings, SettingsError, load_settings, summary
 
+# Whatever is heavy is imported by the command that needs it, so that `run` can listen to signals before it.
 if TYPE_CHECKING:
     from relay.app import Ports
-
-log = structlog.get_logger()
+    from relay.settings import Settings
 
 _ENV_FILE = click.option(
     "--env-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path(".env"),
-    show_default=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    show_default=".env",
     help="Read settings from this file too; the environment wins.",
 )
 
@@ -35,37 +34,68 @@ def main() -> None:
     """Relay between a company's Telegram bot and Voximplant Kit."""
 
 
-@main.command()
+@main.command(short_help="Run the relay.")
 @_ENV_FILE
-def run(env_file: Path) -> None:
+def run(env_file: Path | None) -> None:
     """Run the relay until SIGTERM or Ctrl-C."""
+    _leave_on_signals()
     settings = _settings(env_file)
     _migrate(settings)
     _run(_relay(settings))
 
 
-@main.command()
+@main.command(short_help="Bring the database to this version's schema.")
 @_ENV_FILE
-def migrate(env_file: Path) -> None:
+def migrate(env_file: Path | None) -> None:
     """Bring the database to this version's schema (`relay run` does it by itself)."""
     settings = _settings(env_file)
     _migrate(settings)
     click.echo(f"{settings.database_path}: the schema is current")
 
 
-@main.command()
+@main.command(short_help="Try the relay between look-alikes; needs no account.")
 @click.option("--once", is_flag=True, help="Stop after the scripted conversation.")
 @click.option("--directory", type=click.Path(file_okay=False, path_type=Path), help="Keep the database here.")
 def demo(*, once: bool, directory: Path | None) -> None:
     """Run the real relay between a Telegram and a Kit look-alike and let them talk. Needs no account."""
+    _keep_to_ourselves()
     from relay.demo import run_demo  # noqa: PLC0415 - only the demo needs the look-alikes
+    from relay.settings import LogLevel  # noqa: PLC0415
 
-    _run(run_demo(_stop_on_signals, directory=directory, once=once))
+    level = (os.environ.get("RELAY_LOG_LEVEL") or "WARNING").upper()
+    if level not in get_args(LogLevel):
+        _fail(f"RELAY_LOG_LEVEL: must be one of: {', '.join(get_args(LogLevel))}.", code=2)
+    if directory is not None:
+        _check_writable("--directory", directory)
+    _run(run_demo(_stop_on_signals, directory=directory, once=once, log_level=level))
 
 
-def _settings(env_file: Path) -> Settings:
+def _leave_on_signals() -> None:
+    """Until there is anything in hand, a request to stop is done by going.
+
+    Not by SystemExit: Python drops exceptions that a signal raises inside of a weak reference's callback, and each
+    import runs such callbacks.
+    """
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: os._exit(0))
+
+
+def _keep_to_ourselves() -> None:
+    """Customers' words are in the files that we make: no other user of the machine may read them."""
+    os.umask(0o077)
+
+
+def _settings(env_file: Path | None) -> "Settings":
+    _keep_to_ourselves()
+    from relay.environment import unknown_names  # noqa: PLC0415 - see above
+    from relay.log import configure  # noqa: PLC0415
+    from relay.settings import Settings, SettingsError, load_settings  # noqa: PLC0415
+
+    path = env_file or Path(".env")
+    if unknown := unknown_names(Settings, path):
+        click.echo(f"{path}: no setting is called {', '.join(unknown)}. Is it misspelt? It has no effect.", err=True)
     try:
-        settings = load_settings(env_file)
+        settings = load_settings(path)
     except SettingsError as error:
         for line in error.lines:
             click.echo(line, err=True)
@@ -74,20 +104,38 @@ def _settings(env_file: Path) -> Settings:
     return settings
 
 
-def _migrate(settings: Settings) -> None:
+def _migrate(settings: "Settings") -> None:
     from relay.store.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415 - help needs no database
 
+    path = settings.database_path
+    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    _check_writable("RELAY_DATABASE_URL", path.parent, beside)
+    _check_writable("RELAY_DATA_DIR", settings.relay_data_dir / "tmp")
     try:
-        settings.relay_data_dir.mkdir(parents=True, exist_ok=True)
         bring_up_to_date(settings.database_path)
     except SchemaError as error:
         _fail(str(error))
-    except OSError as error:
-        _fail(f"RELAY_DATA_DIR or RELAY_DATABASE_URL: cannot write there ({error.strerror})", code=2)
 
 
-async def _relay(settings: Settings) -> None:
+def _check_writable(setting: str, directory: Path, files: Iterable[Path] = ()) -> None:
+    """Try it, since permissions alone do not tell (root, read-only mounts). Exit 2 naming the setting."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+        for file in filter(Path.exists, files):
+            file.open("r+b").close()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        _fail(f"{setting}: cannot write there ({reason})", code=2)
+
+
+async def _relay(settings: "Settings") -> None:
+    import structlog  # noqa: PLC0415 - see above
+
     from relay.app import open_relay  # noqa: PLC0415 - a wrong setting should not wait for these imports
+    from relay.errors import Unavailable  # noqa: PLC0415
+    from relay.settings import summary  # noqa: PLC0415
     from relay.store.database import StoreLockedError  # noqa: PLC0415
     from relay.web.serving import CannotListenError  # noqa: PLC0415
 
@@ -97,7 +145,7 @@ async def _relay(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 20)
-        log.info("relay.settings", **summary(settings))
+        structlog.get_logger().info("relay.settings", **summary(settings))
 
     stop = _stop_on_signals()
     try:
@@ -105,8 +153,10 @@ async def _relay(settings: Settings) -> None:
             await relay.run(stop, ready)
     except StoreLockedError as error:
         _fail(str(error))
+    except (Unavailable, sqlite3.Error) as error:
+        _fail(f"the database {settings.database_path} cannot be used: {error}. Does another program hold it?")
     except CannotListenError as error:
-        _fail(f"RELAY_PORT or RELAY_ADMIN_PORT: {error}", code=2)
+        _fail(str(error), code=2)
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -119,6 +169,8 @@ def _stop_on_signals() -> asyncio.Event:
 
 def _run(main_task: Coroutine[Any, Any, None]) -> None:
     import uvloop  # noqa: PLC0415 - help needs no event loop
+
+    from relay.log import loop_exception_handler  # noqa: PLC0415
 
     async def guarded() -> None:
         asyncio.get_running_loop().set_exception_handler(loop_exception_handler)

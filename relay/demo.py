@@ -1,14 +1,15 @@
 """`relay demo`: the real relay on SQLite between a Telegram and a Kit look-alike, talking in the terminal."""
 
 import asyncio
-import os
 import shlex
 import socket
 import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 import click
@@ -16,13 +17,18 @@ import structlog
 
 from relay.app import Ports, open_relay
 from relay.log import configure
+from relay.sandbox.changes import Changes
 from relay.sandbox.content import png
 from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.kit_ledger import Sent
 from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram_ledger import Call
 from relay.settings import Settings
 from relay.store.migrating import bring_up_to_date
 
 log = structlog.get_logger()
+
+Entry = TypeVar("Entry")
 
 _CUSTOMER, _AGENT, _RELAY = "Telegram", "Kit", "relay"
 _COLOURS = {_CUSTOMER: "cyan", _AGENT: "magenta", _RELAY: "green"}
@@ -67,36 +73,49 @@ class Demo:
         same = "the same bytes" if body == expected else "OTHER BYTES"
         _say(_AGENT, f"        the browser opens it: {response.status} {response.content_type}, {same}")
 
+    async def follow(self) -> None:
+        """Say what arrives at either end from now on, until cancelled."""
+        await asyncio.gather(
+            _each_new(self._kit.changes, lambda: self._kit.events, _say_event),
+            _each_new(self._telegram.changes, lambda: self._telegram.calls, _say_call),
+        )
+
     def hints(self, ports: Ports) -> str:
         """How to go on by hand."""
         customer = f"{self._telegram.url}/sandbox/customers/{self._anna.id}/messages"
         agent = f"{self._kit.url}/sandbox/agents/{self._anna.id}/messages"
-        down = shlex.quote('{"down": true}')
+        down, up = shlex.quote('{"down": true}'), shlex.quote('{"down": false}')
         return f"""
-Now talk yourself:
+Now talk yourself; what arrives is shown here:
   as the customer   curl -d '{{"text": "Thank you!"}}' {customer}
   ... with a file   curl -F caption='my invoice' -F file=@README.md {customer}
   as the agent      curl -d '{{"text": "You are welcome"}}' {agent}
-  the conversation  curl {customer}
+What each end has seen:
+  Telegram          curl {customer}
+  Kit               curl {self._kit.url}/sandbox/clients/{self._anna.id}/messages
 Break things, and see that nothing is lost:
   Kit down          curl -d {down} {self._kit.url}/sandbox/faults
+  ... up again      curl -d {up} {self._kit.url}/sandbox/faults
   Telegram down     curl -d {down} {self._telegram.url}/sandbox/faults
-  ... and up again  curl -d '{{"down": false}}' (the same address)
+  ... up again      curl -d {up} {self._telegram.url}/sandbox/faults
 Look at the relay:
   is it well?       curl http://127.0.0.1:{ports.admin}/readyz
   figures           curl http://127.0.0.1:{ports.admin}/metrics
 Ctrl-C ends it."""
 
 
-async def run_demo(stop_on_signals: Callable[[], asyncio.Event], *, directory: Path | None, once: bool) -> None:
+async def run_demo(
+    stop_on_signals: Callable[[], asyncio.Event], *, directory: Path | None, once: bool, log_level: str
+) -> None:
     """Play the conversation, then stay up until a signal (or, with `once`, end)."""
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         home = directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-demo-")))
-        telegram = await stack.enter_async_context(TelegramLookAlike())
+        # A database that is kept knows the update ids of the last demo, and rightly drops them when they come again.
+        telegram = await stack.enter_async_context(TelegramLookAlike(first_update_id=int(time.time() * 1000)))
         kit = await stack.enter_async_context(KitLookAlike())
         settings = _settings(telegram, kit, home)
-        configure(os.environ.get("RELAY_LOG_LEVEL", "WARNING"), "console", settings.secrets)
+        configure(log_level, "console", settings.secrets)
         await asyncio.to_thread(bring_up_to_date, settings.database_path)
         relay = await stack.enter_async_context(open_relay(settings))
         ready: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
@@ -115,11 +134,49 @@ async def _show(
     try:
         await demo.play()
         _say(_RELAY, "a message and a photo went both ways, each stored before it was acknowledged")
-        if not once:
-            click.echo(demo.hints(ports))
     finally:
         if once:
             stop.set()
+    if not once:
+        following = asyncio.create_task(demo.follow(), name="following")
+        click.echo(demo.hints(ports))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+async def _each_new(changes: Changes, ledger: Callable[[], Sequence[Entry]], say: Callable[[Entry], None]) -> None:
+    """Call `say` with whatever is added to a look-alike's ledger."""
+    seen = len(ledger())
+
+    def changed() -> bool:
+        return len(ledger()) != seen
+
+    while True:
+        await changes.wait_for(changed, None)
+        entries = ledger()
+        for entry in entries[seen if len(entries) > seen else 0 :]:  # it is shorter after a reset
+            say(entry)
+        seen = len(entries)
+
+
+def _say_event(sent: Sent) -> None:
+    again = "  (again, under the same id)" if sent.duplicate else ""
+    _say(_AGENT, f"client {sent.client_id}:  {_one_line(sent.text)}{again}")
+    for item in sent.payload:
+        _say(_AGENT, f"        {item['type']}:  {item['file_url']}")
+
+
+def _say_call(call: Call) -> None:
+    if call.message_id is not None:
+        said = call.params.get("text", call.params.get("caption"))
+        _say(_CUSTOMER, f"chat {call.chat_id} gets {call.method}:  {_one_line(said)}")
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
 
 
 def _settings(telegram: TelegramLookAlike, kit: KitLookAlike, home: Path) -> Settings:

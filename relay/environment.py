@@ -38,6 +38,17 @@ def read_values(settings: type[BaseSettings], env_file: Path | None) -> dict[str
     return dict(_found(settings.model_fields, places))
 
 
+def unknown_names(settings: type[BaseSettings], env_file: Path) -> list[str]:
+    """Names in `env_file` that look like settings and are none, as a slip of the pen leaves them. [] if unreadable."""
+    known = {form for field in settings.model_fields for form in (field.upper(), f"{field.upper()}_FILE")}
+    families = tuple({f"{field.upper().partition('_')[0]}_" for field in settings.model_fields})
+    try:
+        names = DotEnvSettingsSource(settings, env_file=env_file, case_sensitive=True).env_vars
+    except (OSError, UnicodeError):
+        return []
+    return [name for name in names if name.upper().startswith(families) and name not in known]
+
+
 def _found(fields: Iterable[str], places: list[_Place]) -> Iterator[tuple[str, str | Unreadable]]:
     for field in fields:
         values = (_value_in(place, field.upper()) for place in places)

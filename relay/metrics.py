@@ -24,7 +24,7 @@ class _Stored(Collector):
     def collect(self) -> Iterable[Metric]:
         totals = {
             outcome: CounterMetricFamily(
-                f"relay_{outcome}", f"Letters and deliveries {outcome}, since ever.", labels=("channel", "direction")
+                f"relay_{outcome}", f"Letters and deliveries {outcome}, in total.", labels=("channel", "direction")
             )
             for outcome in _OUTCOMES
         }

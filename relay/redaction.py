@@ -9,6 +9,10 @@ from typing import Final
 
 MARK: Final = "[redacted]"
 
+# A shorter one protects nothing, and looking for it would blacken ordinary words and ids. One such word is "pending",
+# which stands for the salt until Kit has shown it.
+_SHORTEST: Final = 8
+
 _LONG_AFTER_COLON: Final = re.compile(r":[A-Za-z0-9_-]{20}")
 
 
@@ -39,8 +43,10 @@ _BACKSLASH: Final = r"(?:\\|%(?:25)*5[Cc])"
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that replaces these values, and whatever looks like a token, in a line."""
-    longest_first = sorted({secret for secret in secrets if secret.strip("\\")}, key=len, reverse=True)
+    """A function that replaces these values (if not too short), and whatever looks like a token, in a line."""
+    longest_first = sorted(
+        {secret for secret in secrets if len(secret.strip("\\")) >= _SHORTEST}, key=len, reverse=True
+    )
     known = [(_anchor(secret), _any_spelling(secret)) for secret in longest_first]
 
     def redact(line: str) -> str:

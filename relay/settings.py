@@ -13,7 +13,18 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.environment import Unreadable, read_values
-from relay.shapes import bot_token, host_list, host_url, name, secret, sqlite_url, url, web_url, webhook_secret
+from relay.shapes import (
+    account,
+    bot_token,
+    host_list,
+    host_url,
+    name,
+    public_url,
+    secret,
+    sqlite_url,
+    url,
+    webhook_secret,
+)
 
 KitRegion = Literal["us", "br", "eu", "kz", "ru", "ru2"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -21,6 +32,7 @@ LogFormat = Literal["console", "json"]
 
 _Secret = Annotated[SecretStr, AfterValidator(secret)]
 _Name = Annotated[str, AfterValidator(name)]
+_Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 _Port = Annotated[int, Field(ge=0, le=65535)]
 _Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -60,17 +72,19 @@ class Settings(BaseSettings):
     kit_api_url: Annotated[str, AfterValidator(host_url)] | None = Field(
         None, description="Kit's API host, as the channel's page shows it. Wins over `KIT_REGION`."
     )
-    kit_region: KitRegion | None = Field(
+    kit_region: Annotated[KitRegion, _Lower] | None = Field(
         None, validate_default=True, description="Where the Kit account lives: us, br, eu, kz, ru or ru2."
     )
-    kit_domain: _Name = Field(description="The Kit account's name, the first word of its address.")
+    kit_domain: Annotated[str, AfterValidator(account)] = Field(
+        description="The Kit account's name, the first word of its address."
+    )
     kit_api_token: _Secret = Field(
         description="The API token chosen in the channel's form. Kit: Administration > Security > API tokens."
     )
     kit_channel_uuid: _Name = Field(description="The channel's UUID, in the channel's settings once it is saved.")
     kit_security_salt: _Secret = Field(description="The channel's Security Salt, in its settings.")
 
-    relay_public_url: Annotated[str, AfterValidator(web_url)] = Field(
+    relay_public_url: Annotated[str, AfterValidator(public_url)] = Field(
         description="The https address under which Kit and agents' browsers reach this relay."
     )
     relay_host: _Name = Field("127.0.0.1", description="The address to listen on; the container sets 0.0.0.0.")
@@ -87,7 +101,8 @@ class Settings(BaseSettings):
     )
     relay_log_format: LogFormat = Field("console", description="`console` for people, `json` for machines.")
     relay_agent_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = Field(
-        "en", description="The language of the relay's notes to agents, as a code like `en`."
+        "en",
+        description="The language of the relay's notes to agents. This version speaks English, `en`, only.",
     )
     relay_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         7, description="Days for which the text of what was delivered is kept."
@@ -131,13 +146,6 @@ class Settings(BaseSettings):
             raise ValueError("is missing, and so is KIT_API_URL. Set one of them; regions: us, br, eu, kz, ru, ru2.")
         return region
 
-    @field_validator("kit_channel_uuid")
-    @classmethod
-    def _not_in_url(cls, uuid: str, info: ValidationInfo) -> str:
-        if (info.data.get("kit_api_url") or "").endswith(f"/{uuid}"):
-            raise ValueError("stands at the end of KIT_API_URL too. Leave only the host there.")
-        return uuid
-
     @field_validator("relay_admin_port")
     @classmethod
     def _another_port(cls, port: int, info: ValidationInfo) -> int:
@@ -177,10 +185,14 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
 
     Raises SettingsError with a line for each field that is missing or wrong.
     """
+    values: dict[str, str | Unreadable] = {}
     try:
-        return Settings.model_validate(read_values(Settings, env_file))
+        values = read_values(Settings, env_file)
+        return Settings.model_validate(values)
     except ValidationError as error:
         lines = [_line(wrong) for wrong in error.errors(include_url=False, include_input=False)]
+        if not values and env_file is not None and not env_file.exists():
+            lines.append(f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}")
     except (OSError, UnicodeError):
         lines = [f"{env_file}: is there and cannot be read as text in UTF-8."]
     raise SettingsError(lines)  # outside of the handlers: neither error may hang on it, they know the values

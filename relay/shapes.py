@@ -52,6 +52,13 @@ def name(value: str) -> str:
     return value
 
 
+def account(value: str) -> str:
+    """The name of a Kit account: the first word of its address."""
+    if "." in name(value):
+        raise ValueError("has a dot in it. Only the first word of the address is wanted.")
+    return value
+
+
 def url(value: str) -> str:
     """An http or https URL without query, fragment and credentials; a trailing slash goes."""
     _parts(value)
@@ -66,9 +73,20 @@ def web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def public_url(value: str) -> str:
+    """The same, for the address that other paths are appended to."""
+    address = web_url(value)
+    if address.endswith("/kit/callback"):
+        raise ValueError("ends in /kit/callback. Leave that out: the relay appends it, and /media/ for files.")
+    return address
+
+
 def host_url(value: str) -> str:
-    """The same again, and a host alone is good too: Kit shows it without a scheme."""
-    return web_url(value if "://" in value else f"https://{value}")
+    """The same again, without a path; a host alone is good too: Kit shows it without a scheme."""
+    address = web_url(value if "://" in value else f"https://{value}")
+    if urlsplit(address).path:
+        raise ValueError("has a path after the host. Leave only the host.")
+    return address
 
 
 def sqlite_url(value: str) -> str:

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -19,27 +21,48 @@ async def demo(*arguments: str, directory: Path) -> asyncio.subprocess.Process:
 
 
 async def test_the_demo_plays_a_conversation_and_ends(tmp_path: Path) -> None:
-    """A text and a photo go both ways through the real relay, and it stops by itself."""
-    process = await demo("--once", "--directory", str(tmp_path), directory=tmp_path)
-    output, _ = await asyncio.wait_for(process.communicate(), 30)
-    lines = output.decode()
-    assert process.returncode == 0, lines
-    positions = [lines.index(line) for line in PLAYED]
-    assert positions == sorted(positions)
-    assert (tmp_path / "relay.db").exists()
+    """A text and a photo go both ways through the real relay, and it stops by itself; a kept database does not mind."""
+    home = tmp_path / "home"
+    for _ in range(2):
+        process = await demo("--once", "--directory", str(home), directory=tmp_path)
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        lines = output.decode()
+        assert process.returncode == 0, lines
+        positions = [lines.index(line) for line in PLAYED]
+        assert positions == sorted(positions)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "relay.db").stat().st_mode) == 0o600
+
+
+async def test_a_wrong_log_level_is_said_in_words(tmp_path: Path) -> None:
+    """Exit 2 and one line, not a traceback."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay", "demo", "--once"),
+        env=os.environ | {"RELAY_LOG_LEVEL": "loud"},
+        cwd=tmp_path,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complained = await asyncio.wait_for(process.communicate(), 20)
+    [line] = complained.decode().splitlines()
+    assert process.returncode == 2
+    assert line.startswith("RELAY_LOG_LEVEL: must be one of: DEBUG, INFO")
 
 
 async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path: Path) -> None:
-    """Without --once it waits for a person, and the curl lines that it prints work."""
+    """Without --once it waits for a person, the curl lines that it prints work, and it shows what arrives."""
     process = await demo(directory=tmp_path)
     assert process.stdout is not None
     lines: list[str] = []
     async with asyncio.timeout(30):
         while not lines or "Ctrl-C ends it" not in lines[-1]:
             lines.append((await process.stdout.readline()).decode())
-    said = next(line for line in lines if line.strip().startswith("as the customer"))
-    curl = await asyncio.create_subprocess_shell(said.split("customer", 1)[1].strip() + " --silent --fail", stdout=-1)
-    assert await asyncio.wait_for(curl.wait(), 10) == 0
+    for hint, arrives in (("as the customer", "Thank you!"), ("as the agent", "You are welcome")):
+        said = next(line for line in lines if line.strip().startswith(hint))
+        curl = await asyncio.create_subprocess_shell(said.split(hint, 1)[1].strip() + " --silent --fail", stdout=-1)
+        assert await asyncio.wait_for(curl.wait(), 10) == 0
+        async with asyncio.timeout(10):
+            while arrives not in (await process.stdout.readline()).decode():
+                pass
     process.terminate()
     rest, _ = await asyncio.wait_for(process.communicate(), 25)
     assert process.returncode == 0, rest.decode()

@@ -16,7 +16,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from pydantic_core import PydanticUndefined
 
+from relay.metrics import Metrics
 from relay.settings import Settings, SettingsError, load_settings
+from relay.store.counting import Counts
+from relay.web.admin import Admin, Check
 
 ROOT = Path(__file__).parent.parent
 NAMES = {field.upper() for field in Settings.model_fields}
@@ -117,11 +120,16 @@ def test_the_health_check_needs_no_shell() -> None:
     assert command == ["python", "-m", "relay.healthcheck"]
 
 
-async def healthcheck(port: int) -> int | None:
-    """Run the health check as the container does."""
-    environment = os.environ | {"RELAY_ADMIN_PORT": str(port)}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "relay.healthcheck", env=environment)
-    return await process.wait()
+async def healthcheck(port: object, *arguments: str) -> tuple[int | None, str]:
+    """Run the health check as the container does: exit status and output."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay.healthcheck", *arguments),
+        env=os.environ | {"RELAY_ADMIN_PORT": str(port), "LC_ALL": "C"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (404, False)])
@@ -134,12 +142,38 @@ async def test_the_health_check_says_what_the_relay_says(*, status: int, healthy
     app = web.Application()
     app.router.add_get("/healthz", healthz)
     async with TestServer(app) as server:
-        assert await healthcheck(server.port or 0) == (0 if healthy else 1)
+        assert (await healthcheck(server.port))[0] == (0 if healthy else 1)
 
 
 async def test_no_answer_is_not_healthy() -> None:
     """A relay that does not listen is not healthy."""
-    assert await healthcheck(unused_port()) == 1
+    assert (await healthcheck(unused_port()))[0] == 1
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_the_health_check_shows_readiness_to_people(*, ready: bool) -> None:
+    """With --ready it says every check of /readyz in a line, on 503 as well; exit 0 when all are well."""
+    sides = {"kit": lambda: Check(ok=ready, reason="token is 5 s old")}
+
+    async def count(_channel: str) -> Counts:
+        return Counts()
+
+    app = web.Application()
+    Admin("1", count, sides, Metrics()).add_to(app)
+    async with TestServer(app) as server:
+        code, said = await healthcheck(server.port, "--ready")
+    assert code == (0 if ready else 1)
+    assert said.splitlines()[0] == f"{'✓' if ready else '✗'} kit: token is 5 s old"
+    assert "✓ database: answers" in said
+
+
+@pytest.mark.parametrize(("port", "words"), [("abc", "RELAY_ADMIN_PORT"), ("99999", "RELAY_ADMIN_PORT")])
+async def test_the_health_check_refuses_in_words(port: str, words: str) -> None:
+    """A port that is none is a line, not a traceback."""
+    code, said = await healthcheck(port)
+    assert code == 1
+    assert words in said
+    assert len(said.splitlines()) == 1
 
 
 def test_compose_has_one_service_and_one_volume() -> None:

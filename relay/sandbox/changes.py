@@ -20,8 +20,8 @@ class Changes:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait_for(self, predicate: Callable[[], Seen], timeout: float) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
-        """What `predicate` returns as soon as that is true. Raises TimeoutError after `timeout` seconds."""
+    async def wait_for(self, predicate: Callable[[], Seen], timeout: float | None) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
+        """What `predicate` returns as soon as that is true. Raises TimeoutError after so many seconds, if any."""
         async with asyncio.timeout(timeout):
             while not (seen := predicate()):
                 waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from relay.sandbox.asking import asked_of
 from relay.sandbox.order import out_of_order
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Control:
 
     async def say(self, request: web.Request) -> web.Response:
         """An agent answers {"text"?, "files"?: [{"type", "name", "content_type"?, "size" | "base64" | "url"}]}."""
-        asked = await request.json()
+        asked = await asked_of(request)
+        if not (isinstance(asked.get("text"), str) or asked.get("files")):
+            raise web.HTTPBadRequest(text="text is missing, and so are files\n")
         items = [self._item(file) for file in asked.get("files", [])]
         status = await self._kit.agent_says(request.match_info["client_id"], asked.get("text"), items)
         return web.json_response({"status": status})
@@ -54,7 +57,7 @@ class Control:
 
     async def close(self, request: web.Request) -> web.Response:
         """End a conversation, for {"reason"?}."""
-        asked = await request.json() if request.body_exists else {}
+        asked = await asked_of(request) if request.body_exists else {}
         reason = asked.get("reason", "CLOSED_BY_AGENT")
         return web.json_response(
             {"status": await self._kit.close_conversation(request.match_info["client_id"], reason)}
@@ -78,7 +81,7 @@ class Control:
 
         Texts are `CLIENT:SEQ`; a client's callbacks go one after the other.
         """
-        asked = await request.json()
+        asked = await asked_of(request)
         wanted = asked.get("clients", 1)
         clients = [str(one) for one in wanted] if isinstance(wanted, list) else self._kit.clients[: int(wanted)]
         if not clients:
@@ -126,7 +129,7 @@ class Control:
     async def faults(self, request: web.Request) -> web.Response:
         """Set switches; see Faults.apply."""
         try:
-            self._kit.faults.apply(await request.json())
+            self._kit.faults.apply(await asked_of(request))
         except (ValueError, TypeError) as error:
             raise web.HTTPBadRequest(text=str(error)) from None
         return web.json_response({"ok": True})

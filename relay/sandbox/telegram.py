@@ -49,6 +49,7 @@ class TelegramLookAlike:
         limits: bool = True,
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        first_update_id: int = FIRST_UPDATE_ID,
     ) -> None:
         self.token = token
         self.bot = {
@@ -69,7 +70,7 @@ class TelegramLookAlike:
         self.upload_limit = UPLOAD_LIMIT
         self._spool: tempfile.TemporaryDirectory[str] | None = None
         self._limited = limits
-        self._begin(FIRST_UPDATE_ID)
+        self._begin(first_update_id)
 
     def _begin(self, first_update_id: int) -> None:
         self.limits = Limits(self.clock, self._limited)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import BodyPartReader, web
 
+from relay.sandbox.asking import asked_of
 from relay.sandbox.order import out_of_order
 from relay.sandbox.telegram_files import Kind
 
@@ -48,9 +49,9 @@ class Control:
         if request.content_type == "multipart/form-data":
             update = await self._send_file(request, user_id)
         else:
-            asked = await request.json()
+            asked = await asked_of(request)
             if not isinstance(asked.get("text"), str):
-                raise web.HTTPBadRequest(text="text is missing")
+                raise web.HTTPBadRequest(text="text is missing\n")
             about = {name: asked[name] for name in ("first_name", "last_name", "language_code") if name in asked}
             update = self._telegram.customer(user_id, **about).writes(asked["text"])
         message_id = update["message"]["message_id"]
@@ -79,7 +80,7 @@ class Control:
 
     async def backlog(self, request: web.Request) -> web.Response:
         """Queue {"updates", "chats"} texts; see TelegramLookAlike.backlog."""
-        asked = await request.json()
+        asked = await asked_of(request)
         self._telegram.backlog(int(asked["updates"]), int(asked["chats"]))
         return web.json_response({"pending": self._telegram.updates.pending_count})
 
@@ -106,7 +107,7 @@ class Control:
 
     async def faults(self, request: web.Request) -> web.Response:
         """Set switches; see Faults.apply. `limits` (a boolean) is one more here."""
-        switches = await request.json()
+        switches = await asked_of(request)
         if isinstance(limits := switches.pop("limits", None), bool):
             self._telegram.limits.on = limits
         try:

@@ -71,4 +71,4 @@ def _oldest(counts: Counts, now: float) -> Check:
         return Check(ok=True, reason="nothing waits")
     direction, since = min(counts.oldest.items(), key=lambda item: item[1])
     age = max(0.0, now - since)
-    return Check(ok=age < OLD, reason=f"{direction} waits since {age:.0f} s, {counts.waiting[direction]} in all")
+    return Check(ok=age < OLD, reason=f"{direction} has waited {age:.0f} s, {counts.waiting[direction]} in all")

@@ -1,6 +1,8 @@
 """Listening: one application on one address."""
 
+import errno
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,13 +13,14 @@ _GRACE = 2.0
 
 
 class CannotListenError(Exception):
-    """The address cannot be had. The message says which and why."""
+    """The address cannot be had. The message names the setting, the address and the reason."""
 
 
 @asynccontextmanager
-async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def serve(app: web.Application, host: str, port: int, *, setting: str = "RELAY") -> AsyncIterator[int]:
     """Serve `app` until the end of the block; yields the port, which differs from `port` only when that is 0.
 
+    `setting` is how the names of the settings begin that `host` and `port` came from.
     Bodies are not decompressed: nothing that calls us compresses, and a zip bomb must not be unpacked to be refused.
     Raises CannotListenError.
     """
@@ -35,8 +38,14 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
         try:
             await web.TCPSite(runner, host, port, backlog=1024).start()
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else "unknown host"
-            raise CannotListenError(f"cannot listen on {host}:{port} ({reason})") from None
+            raise CannotListenError(_words(error, host, port, setting)) from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def _words(error: OSError, host: str, port: int, setting: str) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{setting}_HOST: no such address on this machine: {host}"
+    reason = os.strerror(error.errno) if error.errno else "unknown reason"
+    return f"{setting}_PORT: cannot listen on {host}:{port} ({reason})"

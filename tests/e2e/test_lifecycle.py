@@ -3,10 +3,12 @@
 import asyncio
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.web import serving
 from tests.e2e.inside import relay_inside
-from tests.e2e.process import RelayProcess, relay_between, run_to_its_end
+from tests.e2e.process import COMMAND, RelayProcess, relay_between, run_to_its_end
+from tests.waiting import eventually
 
 CHATS, ROUNDS, STOPS = 20, 40, 10
 
@@ -162,7 +165,7 @@ async def test_a_taken_port_is_said_in_a_line(
     plain = [line for line in lines if not line.startswith("{")]
     assert code == 2
     assert len(plain) == 1
-    assert port in plain[0]
+    assert plain[0].startswith(f"{port}: ")
     assert f"127.0.0.1:{taken}" in plain[0]
     assert telegram.updates.polls == 0
 
@@ -207,3 +210,116 @@ async def test_a_database_that_cannot_be_used_is_left_alone(
     assert str(database) in line
     assert database.read_bytes() == before
     assert telegram.updates.polls == 0
+
+
+@pytest.mark.parametrize("setting", ["RELAY_HOST", "RELAY_ADMIN_HOST"])
+@pytest.mark.parametrize("host", ["300.1.1.1", "203.0.113.7"])
+async def test_an_address_that_is_not_here_is_said_in_a_line(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, setting: str, host: str
+) -> None:
+    """Exit 2 and one line that names the right one of the two settings."""
+    async with relay_between(telegram, kit, tmp_path, **{setting: host}) as relay:
+        code, _, lines = await run_to_its_end(relay)
+    [line] = [line for line in lines if not line.startswith("{")]
+    assert (code, line) == (2, f"{setting}: no such address on this machine: {host}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("RELAY_DATABASE_URL", "sqlite:///{home}/file/relay.db"),
+        ("RELAY_DATABASE_URL", "sqlite:///{home}/directory"),
+        ("RELAY_DATA_DIR", "{home}/file"),
+        ("RELAY_DATA_DIR", "/proc/relay"),
+    ],
+)
+async def test_a_place_where_nothing_can_be_written_is_named(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, setting: str, value: str
+) -> None:
+    """Exit 2 and one line that names the setting, before anything is taken in."""
+    (tmp_path / "file").touch()
+    (tmp_path / "directory").mkdir()
+    telegram.customer().writes("hello")
+    async with relay_between(telegram, kit, tmp_path, **{setting: value.format(home=tmp_path)}) as relay:
+        code, _, lines = await run_to_its_end(relay)
+    assert code == 2
+    assert [line.partition(" (")[0] for line in lines] == [f"{setting}: cannot write there"]
+    assert telegram.updates.polls == 0
+
+
+@pytest.mark.parametrize("hold", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+async def test_a_database_that_another_program_holds_is_said_in_words(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, hold: str
+) -> None:
+    """Exit 1 and one line that names the file, not a traceback."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        with closing(sqlite3.connect(tmp_path / "relay.db")) as holder:
+            holder.execute(hold)
+            code, _, lines = await run_to_its_end(relay)
+    [line] = [line for line in lines if not line.startswith("{")]
+    assert code == 1
+    assert str(tmp_path / "relay.db") in line
+    assert "cannot be" in line
+
+
+def _catches_sigterm(status: Path) -> bool:
+    """https://man7.org/linux/man-pages/man5/proc_pid_status.5.html, SigCgt."""
+    [caught] = re.findall(r"SigCgt:\s*(\w+)", status.read_text())
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.1, 0.2, 0.3, 0.5])
+async def test_told_to_stop_while_it_starts(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, after: float
+) -> None:
+    """From the first moment that a program can, it takes SIGTERM as a wish, not as a crash: exit 0."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        process = await asyncio.create_subprocess_exec(*COMMAND, cwd=relay.home, env=relay.environment, stderr=-3)
+
+        status = Path(f"/proc/{process.pid}/status")
+        await eventually(partial(asyncio.to_thread, _catches_sigterm, status))
+        await asyncio.sleep(after)  # the moment is what is tested
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 25) == 0
+
+
+@pytest.mark.parametrize("command", ["run", "migrate"])
+async def test_what_it_makes_is_nobody_elses_to_read(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, command: str
+) -> None:
+    """Customers' words stay with the user that runs the relay, whatever umask it was started with."""
+    home = tmp_path / "new"
+    places = {"RELAY_DATABASE_URL": f"sqlite:///{home}/relay.db", "RELAY_DATA_DIR": str(home)}
+    async with relay_between(telegram, kit, tmp_path, **places) as relay:
+        if command == "run":
+            await relay.start()
+            assert await relay.stop() == 0
+        else:
+            arguments = (*COMMAND[:-1], command)
+            process = await asyncio.create_subprocess_exec(
+                *arguments, cwd=tmp_path, env=relay.environment, stdout=-3, stderr=-3
+            )
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert [path.name for path in (home, *home.rglob("*")) if path.stat().st_mode & 0o077] == []
+
+
+async def test_an_env_file_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
+    """Exit 2 and the name of the file: a slip in --env-file must not start another configuration."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "--env-file", "nope.env", cwd=tmp_path, stderr=asyncio.subprocess.PIPE
+    )
+    _, complained = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 2
+    assert "nope.env" in complained.decode()
+
+
+async def test_a_misspelt_setting_is_warned_of(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """A line on standard error names it; the start is refused or not for other reasons."""
+    (tmp_path / ".env").write_text("RELAY_PROT=1\n")
+    async with relay_between(telegram, kit, tmp_path, RELAY_PORT="x") as relay:
+        code, _, lines = await run_to_its_end(relay)
+    assert code == 2
+    assert [line.split(",")[0].partition(". ")[0] for line in lines] == [
+        ".env: no setting is called RELAY_PROT",
+        "RELAY_PORT: must be a whole number.",
+    ]

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import aiohttp
+import pytest
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.order import out_of_order
@@ -78,3 +79,17 @@ async def test_the_program_says_where_it_listens_and_ends_on_sigterm() -> None:
         assert (await answer.json())["result"]["username"] == said["telegram"]["username"]
     program.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(program.wait(), 5) == 0
+
+
+@pytest.mark.parametrize(
+    "body", ["Hello", "", "[1]", '"Hello"', '{"words": 1}', "\ud800".encode("utf-8", "surrogatepass")]
+)
+async def test_what_is_no_json_is_refused_in_words(
+    telegram: TelegramLookAlike, kit: KitLookAlike, http: aiohttp.ClientSession, body: str | bytes
+) -> None:
+    """A slip in a curl line is answered 400 and says what is wanted, at both ends."""
+    for place in (f"{telegram.url}/sandbox/customers/1/messages", f"{kit.url}/sandbox/agents/1/messages"):
+        async with http.post(place, data=body) as answer:
+            said = await answer.text()
+            assert answer.status == 400
+            assert "JSON" in said or "text is missing" in said
