@@ -105,7 +105,8 @@ def _settings(env_file: Path | None) -> "Settings":
 
 
 def _migrate(settings: "Settings") -> None:
-    from relay.store.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415 - help needs no database
+    from relay.store.database import StoreLockedError  # noqa: PLC0415 - help needs no database
+    from relay.store.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415
 
     path = settings.database_path
     beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
@@ -113,7 +114,7 @@ def _migrate(settings: "Settings") -> None:
     _check_writable("RELAY_DATA_DIR", settings.relay_data_dir / "tmp")
     try:
         bring_up_to_date(settings.database_path)
-    except SchemaError as error:
+    except (SchemaError, StoreLockedError) as error:
         _fail(str(error))
 
 
