@@ -158,12 +158,17 @@ class Courier:
             result = await self._try(delivery)
             took = time.monotonic() - started
             last = delivery is run[-1] or isinstance(result, Retry) or self._stopping.is_set()
+            if last:
+                # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
+                self._in_flight -= 1
+                self._wake.set()
             ours = await self._settle(delivery, result, last=last)
             self._report(delivery, result, took)
-            if last or not ours:
-                break
-        self._in_flight -= 1
-        self._wake.set()
+            if last:
+                return
+            if not ours:
+                self._in_flight -= 1
+                return
 
     async def _try(self, delivery: Delivery) -> Result:
         if delivery.crashes >= POISON_AFTER:
@@ -202,6 +207,7 @@ class Courier:
                 ours = await self._store.settle(delivery, result, last=last)
             except Unavailable:
                 await asyncio.sleep(1.0)  # done is done: it must not be carried again because the disk was full
+                self._wake.set()
                 continue
             if not ours:
                 log.warning("delivery.lease_lost", delivery=delivery.id, direction=self.direction)

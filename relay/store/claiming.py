@@ -6,9 +6,8 @@ database, so a leased lane is in its own hands, whatever the clock says; and a s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, false, func, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, false, func, select, true, update
 
 from relay.model import SUSPECT_AFTER, Delivery, Direction
 from relay.store.tables import client_link, lane, outbox, waits
@@ -52,34 +51,34 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     at = now + LONGEST_DELAY if wish.suspects else now
     fewest, most = (SUSPECT_AFTER, _MANY) if wish.suspects else (0, SUSPECT_AFTER - 1)
     leased = tx.execute(_LEASE, {**courier, "at": at, "lanes": wish.limit, "fewest": fewest, "most": most}).all()
-    lanes = _runs(tx, wish, {row.id: row for row in leased})
+    lanes = _runs(tx, wish, {lane_id: (lease, client_id, crashes) for lane_id, lease, client_id, crashes in leased})
     return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
 
 
-def _runs(tx: Connection, wish: Claim, lanes: dict[int, Row[Any]]) -> list[list[Delivery]]:
+def _runs(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str, int]]) -> list[list[Delivery]]:
     if not lanes:
         return []
     rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
-    chats = _chats(tx, wish, {of_lane.client_id for of_lane in lanes.values()})
+    chats = _chats(tx, wish, {client_id for _, client_id, _ in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
-    for row in rows:
-        of_lane = lanes[row.lane_id]
+    for delivery_id, lane_id, body, attempts, steps_done, uncertain, accepted_at in rows:
+        lease, client_id, crashes = lanes[lane_id]
         delivery = Delivery(
-            id=row.id,
+            id=delivery_id,
             channel=wish.channel,
             direction=wish.direction,
-            client_id=of_lane.client_id,
-            chat_id=chats.get(of_lane.client_id),
-            body=row.body,
-            lane_id=row.lane_id,
-            lease=of_lane.lease,
-            crashes=of_lane.crashes,
-            attempts=row.attempts + 1,
-            steps_done=row.steps_done,
-            uncertain=row.uncertain,
-            accepted_at=row.accepted_at,
+            client_id=client_id,
+            chat_id=chats.get(client_id),
+            body=body,
+            lane_id=lane_id,
+            lease=lease,
+            crashes=crashes,
+            attempts=attempts + 1,
+            steps_done=steps_done,
+            uncertain=uncertain,
+            accepted_at=accepted_at,
         )
-        runs.setdefault(row.lane_id, []).append(delivery)
+        runs.setdefault(lane_id, []).append(delivery)
     return list(runs.values())
 
 
