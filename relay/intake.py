@@ -51,7 +51,8 @@ class Intake:
         )
         for (letter, _), verdict in zip(letters, verdicts, strict=True):
             self.metrics.updates.labels(verdict).inc()
-            log.debug("update.received", update=letter.source_id, verdict=verdict)
+            level = log.warning if verdict in {"tampered", "dead"} else log.debug
+            level("update.received", update=letter.source_id, verdict=verdict)
         self.wake("to_kit")
 
     def _read_update(self, raw: dict[str, Any]) -> Outcome:

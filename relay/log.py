@@ -64,8 +64,11 @@ class _FromLogging(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+        exc_info = record.exc_info
+        if exc_info and type(exc_info[1]).__module__ == "aiohttp.http_exceptions":
+            exc_info = None  # a stranger's malformed request: a line will do, and thousands come for free
         try:
-            self._log.log(level, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+            self._log.log(level, record.getMessage(), logger=record.name, exc_info=exc_info)
         except Exception:  # noqa: BLE001 - somebody else's arguments; logging would print them, secrets included
             self._log.error("log.unreadable", logger=record.name, line=record.lineno)
 

@@ -338,3 +338,14 @@ def test_an_event_costs_little() -> None:
 
     assert min(microseconds() for _ in range(10)) < 80
     assert stream.getvalue()
+
+
+def test_a_strangers_malformed_request_costs_one_line() -> None:
+    """A traceback of 7 KB for each: thousands of them cost a stranger nothing, and us a disk."""
+    from aiohttp.http_exceptions import BadStatusLine  # noqa: PLC0415 - only here
+
+    stream = started()
+    error = BadStatusLine("GET nonsense")
+    logging.getLogger("aiohttp.server").error("Error handling request from %s", "1.2.3.4", exc_info=error)
+    [event] = events(stream)
+    assert "exception" not in event

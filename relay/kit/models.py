@@ -25,6 +25,11 @@ def mend(value: object) -> object:
     return _LONE_SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
+def _digits(value: object) -> object:
+    # A short number may come as a JSON number.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _nothing_if_list(value: object) -> object:
     # PHP, which Kit's own client is written in, serialises an object without fields as [].
     return None if value == [] else value
@@ -68,7 +73,7 @@ class ContactItem(_Strict):
 
     type: Literal["contact"] = "contact"
     name: _Line | None = None
-    number: Annotated[_Line, Field(coerce_numbers_to_str=True)] | None = None
+    number: Annotated[_Line | None, BeforeValidator(_digits)] = None
     avatar: _Url | None = None
 
 

@@ -6,6 +6,7 @@ Source: https://voximplant.com/kit/docs/channels/custom.
 import asyncio
 from dataclasses import dataclass, field
 
+import aiohttp
 import structlog
 from aiohttp import web
 
@@ -103,6 +104,8 @@ async def _read_body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(reason="the body took too long") from None
+    except (ConnectionError, aiohttp.ClientError):
+        raise web.HTTPBadRequest(reason="the body did not come to its end") from None
 
 
 def _authorization(request: web.Request) -> bytes | None:

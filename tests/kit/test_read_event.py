@@ -290,3 +290,10 @@ def test_any_bytes_are_refused_calmly(body: bytes, header: bytes | None) -> None
     with suppress(BadEvent, BadSignature):
         assert read(body, header) == ChannelTest(signed=False)
         assert not body.strip()
+
+
+@pytest.mark.parametrize(("number", "read"), [(112, "112"), ("+49 30", "+49 30"), (None, None)])
+def test_a_contacts_number_may_be_a_json_number(number: object, read: str | None) -> None:
+    """A short number that comes without quotes costs no message."""
+    [contact] = read_items({"type": "contact", "name": "Help", "number": number})
+    assert getattr(contact, "number", None) == read
