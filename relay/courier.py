@@ -145,19 +145,20 @@ class Courier:
         until = [_LOOK]
         if next_due_at is not None:
             until.append(next_due_at - self._now())
-        if self.gate.held or (self.gate.down and not self._in_flight):
-            until = [self.gate.opens_at - time.monotonic()]
+        closed = self.gate.opens_at - time.monotonic()
+        if closed > 0 and (self.gate.held or (self.gate.down and not self._in_flight)):
+            until = [closed]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
         await self._wake.wait()
         alarm.cancel()
 
     async def _carry_run(self, run: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
-        for delivery in run:
+        for claimed in run:
             started = time.monotonic()
-            result = await self._try(delivery)
+            delivery, result = await self._try(claimed)
             took = time.monotonic() - started
-            last = delivery is run[-1] or isinstance(result, Retry) or self._stopping.is_set()
+            last = claimed is run[-1] or isinstance(result, Retry) or self._stopping.is_set()
             if last:
                 # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
                 self._in_flight -= 1
@@ -170,10 +171,15 @@ class Courier:
                 self._in_flight -= 1
                 return
 
-    async def _try(self, delivery: Delivery) -> Result:
+    async def _try(self, delivery: Delivery) -> tuple[Delivery, Result]:
+        """What became of the delivery, and the delivery as it stands then: with its steps done, their attempts are."""
         if delivery.crashes >= POISON_AFTER:
-            return Bury(f"the relay died {delivery.crashes} times with this delivery in its hands")
+            return delivery, Bury(f"the relay died {delivery.crashes} times with this delivery in its hands")
         attempt = Attempt(delivery, self._store, self._stopping)
+        result = await self._outcome(attempt)
+        return attempt.delivery, result
+
+    async def _outcome(self, attempt: Attempt) -> Result:
         try:
             done = await self._carry(attempt)
         except RelayError as error:
@@ -181,13 +187,13 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
             where = place_of(error)
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
-                "delivery.bug", direction=self.direction, delivery=delivery.id, error=where
+                "delivery.bug", direction=self.direction, delivery=attempt.delivery.id, error=where
             )
             return Bury(f"a bug in the relay: {where}")
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
-        self.gate.passed(delivery.lane_id)
+        self.gate.passed(attempt.delivery.lane_id)
         return Delivered() if done else Retry(0.0, "interrupted between two steps", free=True)
 
     def _judge(self, error: RelayError, delivery: Delivery) -> Result:

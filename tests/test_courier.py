@@ -9,6 +9,7 @@ import pytest
 from relay.courier import Attempt, Carry, Courier
 from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable, Uncertain
 from relay.metrics import Metrics
+from relay.model import Retry
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock
@@ -274,6 +275,27 @@ async def test_a_chat_that_writes_alone_survives_an_outage(store: Store, clock: 
     await store.accept(update(1))
     async with running(store, side.carry, clock) as courier:
         await time_passes(store, courier, clock, "delivered", 1)
+    assert ("to_kit", "dead") not in (await store.count(CHANNEL)).totals
+
+
+async def test_attempts_belong_to_a_step(store: Store, clock: Clock) -> None:
+    """What failed often and then succeeded does not shorten the patience with the next step."""
+    await store.accept(update(1))
+    await store.accept(event("e1"))
+    for _ in range(6):
+        [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+        await store.settle(delivery, Retry(0.0, "failed"))
+    stop = asyncio.Event()
+
+    async def carry(attempt: Attempt) -> bool:
+        assert await attempt.confirm(1)
+        stop.set()
+        raise SourceUnavailable("no file")
+
+    await Courier(CHANNEL, "to_telegram", store, carry, Metrics(), now=clock).run(stop)
+    clock.advance(600)
+    [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+    assert (delivery.steps_done, delivery.attempts) == (1, 2)
 
 
 async def test_a_bad_message_among_good_ones_is_buried(store: Store, clock: Clock) -> None:
