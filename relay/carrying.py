@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from typing import Final
 
 from relay.courier import Attempt, Carry
 from relay.errors import Busy, Down, NotAccepted, SourceUnavailable, Uncertain
@@ -19,7 +20,7 @@ _ALL_CHATS: Final = 0
 _FILES: Final = 16
 
 #: Does one step in a chat. Raises RelayError.
-DoStep = Callable[[int, Step], Coroutine[Any, Any, None]]
+DoStep = Callable[[int, Step], Awaitable[None]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
 
@@ -49,14 +50,16 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
         for done, step in enumerate(steps):
             if done < attempt.delivery.steps_done:
                 continue
+            of_file = isinstance(step, SendFile | SendAlbum)
+            if of_file and files.locked():
+                # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
+                raise Busy("too many files are in transit")
             now = time.monotonic()
             wait = max(chat_pace.reserve(chat_id, now), pace.reserve(_ALL_CHATS, now))
             if not await attempt.pause(wait):
                 return False
-            if isinstance(step, SendFile | SendAlbum):
-                await _with_file(files, do_step(chat_id, step))
-            else:
-                await do_step(chat_id, step)
+            async with files if of_file else nullcontext():
+                await _do(do_step, chat_id, step)
             if done + 1 < len(steps) and not await attempt.confirm(done + 1):
                 return False
         return True
@@ -64,16 +67,11 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
     return carry
 
 
-async def _with_file(files: asyncio.Semaphore, doing: Coroutine[Any, Any, None]) -> None:
-    """Do a step that fetches a file, unless too many do: slow file servers must not take all lanes, nor the disk."""
-    if files.locked():
-        doing.close()
-        raise Busy("too many files are in transit")
-    async with files:
-        try:
-            await doing
-        except OSError as error:
-            raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
+async def _do(do_step: DoStep, chat_id: int, step: Step) -> None:
+    try:
+        await do_step(chat_id, step)
+    except OSError as error:
+        raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 
 
 async def _make_sure(probe: Probe) -> None:
