@@ -97,11 +97,6 @@ def refresh_request(refresh_token: str) -> Request:
     return Request("POST", REFRESH_PATH, _FORM, _form(refresh_token=refresh_token))
 
 
-def send_request(channel_uuid: str, access_token: str, body: bytes) -> Request:
-    """The request that hands an event to Kit. `body` is a `SendEvent` as JSON."""
-    return Request("POST", send_path(channel_uuid), send_headers(access_token), body)
-
-
 def send_path(channel_uuid: str) -> str:
     """Where events go."""
     return "/" + quote(channel_uuid, safe="")

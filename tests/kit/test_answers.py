@@ -16,7 +16,8 @@ from relay.kit.protocol import (
     read_answer,
     read_tokens,
     refresh_request,
-    send_request,
+    send_headers,
+    send_path,
 )
 
 NOW = 1_700_000_000.0
@@ -195,9 +196,7 @@ def test_requests_are_spelled_as_kits_own_client_spells_them() -> None:
     refresh = refresh_request("r+1")
     assert (refresh.path_and_query, refresh.body) == ("/api/v3/botService/refreshToken", b"refresh_token=r%2B1")
     assert "Authorization" not in refresh.headers
-    send = send_request("c-1/2", "tok", b"{}")
-    assert (send.path_and_query, send.body) == ("/c-1%2F2", b"{}")
-    assert send.headers["Authorization"] == "Bearer tok"
+    assert send_path("c-1/2") == "/c-1%2F2"
+    assert send_headers("tok")["Authorization"] == "Bearer tok"
     assert "t+/=" not in repr(login)
-    assert "tok" not in repr(send)
     assert "tok" not in repr(Tokens("tok", "tok"))
