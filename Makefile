@@ -4,7 +4,7 @@ PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-che
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test lint bench lock
+.PHONY: help install demo run test lint bench words lock
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: $(READY) ## Check style and types
 
 bench: $(READY) ## Measure
 	.venv/bin/python -m tests.bench
+
+words: $(READY) ## Compile the catalogues of all languages, and list their lines in docs/languages.md
+	.venv/bin/python -m tests.words.catalogues
 
 lock: ## Lock the newest versions that pyproject.toml allows
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \

@@ -33,6 +33,8 @@ from relay.web.admin import Admin, Check, healthz
 from relay.web.callback import BODY_LIMIT, KitCallback
 from relay.web.media import add_media_routes
 from relay.web.serving import serve
+from relay.words.catalogue import overridden
+from relay.words.texts import read_texts
 
 log = structlog.get_logger()
 
@@ -101,6 +103,8 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
     channel, metrics = settings.bot_id, Metrics()
     couriers: dict[Direction, Courier] = {}
     async with AsyncExitStack() as stack:
+        if settings.relay_texts_file is not None:
+            stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         now = steady_clock()
         store = await stack.enter_async_context(open_store(settings.database_path, now=now))
         kit = await _open_kit(settings, stack)
@@ -119,7 +123,12 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
         }
         for direction, limit in _LANES.items():
             couriers[direction] = Courier(channel, direction, store, carry[direction], metrics, limit=limit, now=now)
-        context = KitContext(channel, settings.relay_public_url, partial(secrets.token_urlsafe, 16))
+        context = KitContext(
+            channel,
+            settings.relay_public_url,
+            partial(secrets.token_urlsafe, 16),
+            language=settings.relay_agent_language,
+        )
         intake = Intake(channel, store, context, metrics, lambda direction: couriers[direction].wake())
         poller = Poller(bot, offset=partial(store.next_update_id, channel), accept=intake.accept_updates)
         callback = KitCallback(

@@ -25,6 +25,8 @@ from relay.shapes import (
     url,
     webhook_secret,
 )
+from relay.words.catalogue import languages
+from relay.words.texts import TextsError, read_texts
 
 KitRegion = Literal["us", "br", "eu", "kz", "ru", "ru2"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -100,9 +102,11 @@ class Settings(BaseSettings):
         "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )
     relay_log_format: LogFormat = Field("console", description="`console` for people, `json` for machines.")
-    relay_agent_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = Field(
-        "en",
-        description="The language of the relay's notes to agents. This version speaks English, `en`, only.",
+    relay_agent_language: Annotated[str, _Lower] = Field(
+        "en", description="The language of the relay's notes to agents: de, en, es, pt or ru."
+    )
+    relay_texts_file: Path | None = Field(
+        None, description="A TOML file with lines of your own instead of the relay's; docs/languages.md says how."
     )
     relay_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         7, description="Days for which the text of what was delivered is kept."
@@ -138,6 +142,13 @@ class Settings(BaseSettings):
         if mode == "webhook":
             raise ValueError("is `webhook`, which is not supported by this version. Use `polling`.")
         return mode
+
+    @field_validator("relay_agent_language")
+    @classmethod
+    def _spoken(cls, language: str) -> str:
+        if language not in languages():
+            raise ValueError(f"must be one of: {', '.join(languages())}.")
+        return language
 
     @field_validator("kit_region")
     @classmethod
@@ -181,20 +192,26 @@ class Settings(BaseSettings):
 
 
 def load_settings(env_file: Path | None = Path(".env")) -> Settings:
-    """Read the environment, the files that it names, and `env_file` if there is one.
+    """Read the environment, the files that it names, and `env_file` if there is one; check the operator's texts.
 
     Raises SettingsError with a line for each field that is missing or wrong.
     """
     values: dict[str, str | Unreadable] = {}
     try:
         values = read_values(Settings, env_file)
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
+        if settings.relay_texts_file is not None:
+            read_texts(settings.relay_texts_file)
     except ValidationError as error:
         lines = [_line(wrong) for wrong in error.errors(include_url=False, include_input=False)]
         if not values and env_file is not None and not env_file.exists():
             lines.append(f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}")
+    except TextsError as error:
+        lines = [f"RELAY_TEXTS_FILE: {error}"]
     except (OSError, UnicodeError):
         lines = [f"{env_file}: is there and cannot be read as text in UTF-8."]
+    else:
+        return settings
     raise SettingsError(lines)  # outside of the handlers: neither error may hang on it, they know the values
 
 
@@ -223,7 +240,6 @@ _WORDS: Final = {
     "greater_than_equal": "must be {ge} or more.",
     "less_than_equal": "must be {le} or less.",
     "literal_error": "must be one of: {expected}.",
-    "string_pattern_mismatch": "must be a code of two or three small letters, like en.",
 }
 
 

@@ -37,6 +37,7 @@ DEFAULTS = {
     "relay_log_level": "INFO",
     "relay_log_format": "console",
     "relay_agent_language": "en",
+    "relay_texts_file": None,
     "relay_retention_days": 7,
     "relay_trusted_file_hosts": "",
 }
@@ -143,7 +144,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("RELAY_DATABASE_URL", "sqlite:///relay.db?mode=ro", "names no file"),
     ("RELAY_LOG_LEVEL", "loud", "'DEBUG', 'INFO'"),
     ("RELAY_LOG_FORMAT", "xml", "'console' or 'json'"),
-    ("RELAY_AGENT_LANGUAGE", "english", "small letters"),
+    ("RELAY_AGENT_LANGUAGE", "english", "must be one of: de, en, es, pt, ru."),
+    ("RELAY_TEXTS_FILE", "no-such-texts.toml", "cannot be read"),
     ("RELAY_RETENTION_DAYS", "0.5", "must be a whole number"),
     ("RELAY_RETENTION_DAYS", "99999", "must be 3650 or less"),
     ("RELAY_TRUSTED_FILE_HOSTS", "https://files.example.com", "no scheme"),
@@ -181,6 +183,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("KIT_API_URL", "kit-im-ru2.voximplant.com", "kit_base_url", "https://kit-im-ru2.voximplant.com"),
     ("KIT_API_URL", "https://kit.example.com/", "kit_base_url", "https://kit.example.com"),
     ("KIT_REGION", "EU", "kit_region", "eu"),
+    ("RELAY_AGENT_LANGUAGE", "PT", "relay_agent_language", "pt"),
     ("KIT_API_URL", "http://127.0.0.1:9000", "kit_base_url", "http://127.0.0.1:9000"),
     ("TELEGRAM_API_URL", "http://bot-api:8081/", "telegram_api_url", "http://bot-api:8081"),
     ("RELAY_PUBLIC_URL", "http://localhost:8080", "relay_public_url", "http://localhost:8080"),
@@ -228,6 +231,8 @@ def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Pat
     value |= {
         field.upper(): str(default) for field, default in DEFAULTS.items() if default is not None and default != ""
     }
+    (tmp_path / "texts.toml").touch()
+    value["RELAY_TEXTS_FILE"] = str(tmp_path / "texts.toml")
     text = value.get(name, "files.example.com")
     env.setenv(name, text)
     expected = load_settings(None)

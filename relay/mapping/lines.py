@@ -96,7 +96,9 @@ def _invoice(invoice: Invoice) -> str:
 
 
 def _near(alert: ProximityAlertTriggered) -> str:
-    return join(", ", join(" → ", person(alert.traveler), person(alert.watcher)), f"{count(alert.distance)} m")
+    return join(
+        ", ", join(" → ", person(alert.traveler), person(alert.watcher)), say("meters", count=count(alert.distance))
+    )
 
 
 def _payment(payment: SuccessfulPayment) -> str:

@@ -18,8 +18,9 @@ from relay.mapping.reading import read_content
 from relay.mapping.references import references
 from relay.mapping.text import clean
 from relay.mapping.updates import why_not_carried
-from relay.mapping.words import heading, say
+from relay.mapping.words import heading, say, speaking
 from relay.model import Accepted, ClientLink, Declined, Draft, Media, Outcome
+from relay.words.catalogue import ENGLISH
 
 #: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
 RELAY_NAMESPACE: Final = UUID("e1fb4162-f2ad-4ce2-a55c-9a5d90eee1ad")
@@ -33,10 +34,16 @@ class KitContext:
     public_url: str  #: The relay's own, as Kit sees it; without a slash at the end.
     new_media_id: Callable[[], str]  #: Gives 128 random bits, URL-safe.
     download_limit: int = 20 * 2**20  #: Bytes that Telegram lets a bot download.
+    language: str = ENGLISH  #: The agents'.
 
 
 def map_update(update: Update, context: KitContext) -> Outcome:
     """The event that tells Kit of the update, or the reason why there is none."""
+    with speaking(context.language):
+        return _map_update(update, context)
+
+
+def _map_update(update: Update, context: KitContext) -> Outcome:
     message, edited = update.message, False
     if message is None:
         message, edited = update.edited_message, True
@@ -137,8 +144,9 @@ def _payload(
         if isinstance(item, Place | Card):
             payload.append({"type": "location" if isinstance(item, Place) else "contact", **asdict(item)})
         elif item.size is not None and item.size > context.download_limit:
-            words = say("too_large", name=item.name, megabytes=item.size / 2**20)
-            too_large.append(heading(item.noun, words))
+            with speaking(context.language):  # whoever makes the event: only such a line needs words here
+                words = say("too_large", name=item.name, megabytes=item.size / 2**20)
+                too_large.append(heading(item.noun, words))
         else:
             capability = Media(context.new_media_id(), item.file_id, item.name, item.mime_type, item.size)
             url = f"{context.public_url}/media/{capability.id}/{quote(item.name, safe='')}"

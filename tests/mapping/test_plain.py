@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from telegram import Update
 
 from relay.mapping.plain import map_plain_text
 from relay.mapping.to_kit import KitContext, map_update
+from relay.words.catalogue import languages
 from tests.mapping.raw_updates import INTEGERS, ODD, TEXT, UPDATES
 
 CONTEXT = KitContext("123456789", "https://relay.example", lambda: "capability")
@@ -41,12 +43,13 @@ def plain_like() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"update_id": INTEGERS, "message": message})
 
 
-@given(raw=plain_like() | UPDATES)
-def test_the_short_way_says_what_the_long_way_says(raw: dict[str, Any]) -> None:
+@given(raw=plain_like() | UPDATES, language=st.sampled_from(languages()))
+def test_the_short_way_says_what_the_long_way_says(raw: dict[str, Any], language: str) -> None:
     """Whatever the short way takes, the long way takes too, and both give the same event to the letter."""
-    short = map_plain_text(raw, CONTEXT)
+    context = replace(CONTEXT, language=language)
+    short = map_plain_text(raw, context)
     if short is not None:
-        assert short == map_update(Update.de_json(json.loads(json.dumps(raw)), None), CONTEXT)
+        assert short == map_update(Update.de_json(json.loads(json.dumps(raw)), None), context)
 
 
 def test_a_plain_text_takes_the_short_way() -> None:
