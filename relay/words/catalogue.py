@@ -94,7 +94,7 @@ class Words:
 @cache
 def languages() -> tuple[str, ...]:
     """The codes of the languages that there are."""
-    return tuple(sorted(path.name for path in LOCALES.iterdir()))
+    return tuple(sorted(path.parts[-3] for path in LOCALES.glob("*/LC_MESSAGES/relay.mo")))
 
 
 def words_for(code: str | None) -> Words:
