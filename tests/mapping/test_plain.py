@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Update
 
-from relay.mapping.plain import map_plain_text
-from relay.mapping.to_kit import KitContext, map_update
+from relay.mapping.events import STRANGER, KitContext
+from relay.mapping.plain import read_plain_text
+from relay.mapping.to_kit import map_update, wants_of
 from tests.mapping.raw_updates import INTEGERS, ODD, TEXT, UPDATES
 
 CONTEXT = KitContext("123456789", "https://relay.example", lambda: "capability")
@@ -44,14 +45,18 @@ def plain_like() -> st.SearchStrategy[dict[str, Any]]:
 @given(raw=plain_like() | UPDATES)
 def test_the_short_way_says_what_the_long_way_says(raw: dict[str, Any]) -> None:
     """Whatever the short way takes, the long way takes too, and both give the same event to the letter."""
-    short = map_plain_text(raw, CONTEXT)
+    short = read_plain_text(raw, CONTEXT)
     if short is not None:
-        assert short == map_update(Update.de_json(json.loads(json.dumps(raw)), None), CONTEXT)
+        update = Update.de_json(json.loads(json.dumps(raw)), None)
+        assert short.wants == wants_of(update)
+        assert short.decide(STRANGER) == map_update(update, CONTEXT)
 
 
 def test_a_plain_text_takes_the_short_way() -> None:
     """The commonest update is recognised as Telegram sends it."""
-    assert map_plain_text(PLAIN, CONTEXT) == map_update(Update.de_json(PLAIN, None), CONTEXT)
+    short = read_plain_text(PLAIN, CONTEXT)
+    assert short is not None
+    assert short.decide(STRANGER) == map_update(Update.de_json(PLAIN, None), CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +78,4 @@ def test_a_plain_text_takes_the_short_way() -> None:
 )
 def test_everything_else_goes_the_long_way(change: dict[str, Any]) -> None:
     """One field more, or one value that is not as usual, and python-telegram-bot reads it."""
-    assert map_plain_text({**PLAIN, "message": {**PLAIN["message"], **change}}, CONTEXT) is None
+    assert read_plain_text({**PLAIN, "message": {**PLAIN["message"], **change}}, CONTEXT) is None
