@@ -17,7 +17,7 @@ from relay.courier import Courier
 from relay.errors import Unavailable
 from relay.intake import Intake
 from relay.kit.client import KitClient
-from relay.mapping.to_kit import KitContext
+from relay.mapping.events import KitContext
 from relay.metrics import Metrics
 from relay.model import Direction
 from relay.policy import back_off

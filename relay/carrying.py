@@ -9,6 +9,7 @@ from typing import Final
 from relay.courier import Attempt, Carry
 from relay.errors import Busy, Down, NotAccepted, SourceUnavailable, Uncertain
 from relay.kit.client import KitClient
+from relay.model import Address
 from relay.policy import Pace
 from relay.steps import SendAlbum, SendFile, Step, load_steps
 
@@ -20,7 +21,7 @@ _ALL_CHATS: Final = 0
 _FILES: Final = 16
 
 #: Does one step in a chat. Raises RelayError.
-DoStep = Callable[[int, Step], Awaitable[None]]
+DoStep = Callable[[Address, Step], Awaitable[None]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
 
@@ -41,8 +42,8 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
     files = asyncio.Semaphore(_FILES)
 
     async def carry(attempt: Attempt) -> bool:
-        chat_id = attempt.delivery.chat_id
-        if chat_id is None:
+        address = attempt.delivery.address
+        if address is None:
             raise NotAccepted("the chat of this client is not known any more")
         if attempt.delivery.uncertain:
             await _make_sure(probe)
@@ -55,11 +56,11 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
                 # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
                 raise Busy("too many files are in transit")
             now = time.monotonic()
-            wait = max(chat_pace.reserve(chat_id, now), pace.reserve(_ALL_CHATS, now))
+            wait = max(chat_pace.reserve(address.chat_id, now), pace.reserve(_ALL_CHATS, now))
             if not await attempt.pause(wait):
                 return False
             async with files if of_file else nullcontext():
-                await _do(do_step, chat_id, step)
+                await _do(do_step, address, step)
             if done + 1 < len(steps) and not await attempt.confirm(done + 1):
                 return False
         return True
@@ -67,9 +68,9 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
     return carry
 
 
-async def _do(do_step: DoStep, chat_id: int, step: Step) -> None:
+async def _do(do_step: DoStep, address: Address, step: Step) -> None:
     try:
-        await do_step(chat_id, step)
+        await do_step(address, step)
     except OSError as error:
         raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 

@@ -37,6 +37,10 @@ class NotAccepted(RelayError):
     """Understood and refused. Another attempt changes nothing."""
 
 
+class Unreachable(NotAccepted):
+    """Nothing reaches this customer until they write again: they blocked the bot, or their account is gone."""
+
+
 class SourceRefused(NotAccepted):
     """A third party, the server of an agent's file, will never give it, or we may not ask it."""
 

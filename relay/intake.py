@@ -1,4 +1,7 @@
-"""Everything that comes in is mapped, committed with what follows from it, and only then acknowledged."""
+"""Everything that comes in is read here, mapped and committed with what follows from it, and only then acknowledged.
+
+Reading parses; mapping happens inside the accepting transaction, since it needs what the store remembers.
+"""
 
 import asyncio
 import json
@@ -12,11 +15,14 @@ from telegram import Update
 
 from relay.errors import place_of
 from relay.kit.protocol import SignedEvent, UnfitEvent
-from relay.mapping.plain import map_plain_text
-from relay.mapping.to_kit import KitContext, map_update
-from relay.mapping.to_telegram import map_event
+from relay.mapping.events import KitContext
+from relay.mapping.plain import read_plain_text
+from relay.mapping.to_kit import map_update
+from relay.mapping.to_kit import wants_of as wants_of_update
+from relay.mapping.to_telegram import map_event, skipped_in
+from relay.mapping.to_telegram import wants_of as wants_of_event
 from relay.metrics import Metrics
-from relay.model import Direction, Letter, Outcome, Unreadable
+from relay.model import Direction, Letter, Reading, Unreadable
 from relay.store.accepting import Arrival, Verdict
 from relay.store.store import Store
 
@@ -54,37 +60,43 @@ class Intake:
             level = log.warning if verdict in {"tampered", "dead"} else log.debug
             level("update.received", update=letter.source_id, verdict=verdict)
         self.wake("to_kit")
+        self.wake("to_telegram")
 
-    def _read_update(self, raw: dict[str, Any]) -> Outcome:
+    def _read_update(self, raw: dict[str, Any]) -> Reading:
         try:
-            return map_plain_text(raw, self.context) or map_update(Update.de_json(raw, None), self.context)
+            return read_plain_text(raw, self.context) or self._read(Update.de_json(raw, None))
         except Exception as error:  # noqa: BLE001 - one update that nobody understands must not stop its neighbours
             return _unreadable("update", raw["update_id"], error)
+
+    def _read(self, update: Update) -> Reading:
+        return Reading(lambda known: map_update(update, self.context, known), wants_of_update(update))
 
     async def accept_callback(self, callback: SignedEvent | UnfitEvent, body: bytes) -> Verdict:
         """Commit an event from Kit whose signature holds, and what follows from it.
 
         Raises relay.errors.Unavailable when the database cannot commit; then Kit must not get a 2xx.
         """
-        event_id, outcome = self._read_event(callback)
+        event_id, reading = _read_event(callback)
         letter = Letter(self.channel, "kit", event_id, body.decode("utf-8", "replace"))
-        [verdict] = await self.store.accept(Arrival(((letter, outcome),), self.channel))
+        [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
         if verdict == "accepted":
+            self._report_skipped(callback)
             self.wake("to_telegram")
         return verdict
 
-    def _read_event(self, callback: SignedEvent | UnfitEvent) -> tuple[str, Outcome]:
-        if isinstance(callback, UnfitEvent):
-            return callback.event_id, Unreadable(callback.reason)
-        event_id = callback.event.event_id
-        try:
-            mapped = map_event(callback.event)
-        except Exception as error:  # noqa: BLE001 - the same on this side: keep the body, bury it aloud
-            return event_id, _unreadable("event", event_id, error)
-        for kind in mapped.skipped:
-            self.metrics.skipped_payloads.inc()
-            log.warning("callback.payload_skipped", event_id=event_id, payload=kind)
-        return event_id, mapped.outcome
+    def _report_skipped(self, callback: SignedEvent | UnfitEvent) -> None:
+        if isinstance(callback, SignedEvent):
+            for kind in skipped_in(callback.event):
+                self.metrics.skipped_payloads.inc()
+                log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
+
+
+def _read_event(callback: SignedEvent | UnfitEvent) -> tuple[str, Reading]:
+    if isinstance(callback, UnfitEvent):
+        unfit = Unreadable(callback.reason)
+        return callback.event_id, Reading(lambda _: unfit)
+    event = callback.event
+    return event.event_id, Reading(lambda known: map_event(event, known), wants_of_event(event))
 
 
 #: What the callback route needs of an intake.
@@ -100,7 +112,8 @@ def _letter(channel: str, raw: dict[str, Any]) -> Letter:
     return Letter(channel, "telegram", str(raw["update_id"]), body)
 
 
-def _unreadable(kind: str, source_id: object, error: Exception) -> Unreadable:
+def _unreadable(kind: str, source_id: object, error: Exception) -> Reading:
     where = place_of(error)
     log.error("letter.unreadable", kind=kind, source_id=str(source_id), error=where)
-    return Unreadable(f"the {kind} cannot be read: {where}")
+    outcome = Unreadable(f"the {kind} cannot be read: {where}")
+    return Reading(lambda _: outcome)

@@ -4,14 +4,17 @@ A *letter* is what came in, as it came in. A *delivery* is what goes out because
 direction: its deliveries leave in the order in which they were accepted, one at a time.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 #: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
 SUSPECT_AFTER = 3
 
 Direction = Literal["to_kit", "to_telegram"]
-Source = Literal["telegram", "kit"]
+#: Who a letter is from. The relay's own letters are its notes to agents.
+Source = Literal["telegram", "kit", "relay"]
+Author = Literal["customer", "agent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,47 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientLink:
-    """Which chat a Kit client id stands for. Without one, no callback reaches anybody."""
+class Address:
+    """Where in Telegram a client is answered. The fields are the Bot API's parameters."""
+
+    chat_id: int
+    business_connection_id: str | None = None
+    message_thread_id: int | None = None
+    direct_messages_topic_id: int | None = None
+
+    def parameters(self) -> dict[str, object]:
+        """The parameters that every method takes which sends something there."""
+        named = (
+            ("chat_id", self.chat_id),
+            ("business_connection_id", self.business_connection_id),
+            ("message_thread_id", self.message_thread_id),
+            ("direct_messages_topic_id", self.direct_messages_topic_id),
+        )
+        return {name: value for name, value in named if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A customer as the relay remembers them. Without one, no callback reaches anybody."""
 
     client_id: str
-    chat_id: int
+    address: Address
+    open: bool = True  #: A conversation is open in Kit, as far as we know.
+    unreachable: str | None = None  #: Why nothing can be delivered to them until they write again.
+    language: str = ""  #: As Telegram names it ("pt-br"); "" if it does not.
+    profile: Mapping[str, Any] = field(default_factory=dict)  #: Kit's `client_data`, but for the id.
+    first_touch: Mapping[str, Any] = field(default_factory=dict)  #: The `utm` and `page` that brought them first.
+    avatar: str | None = None  #: The capability of their picture.
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an earlier message said, for edits, replies, reactions and deletions to refer to. Kept for a time."""
+
+    message_id: int  #: Telegram's; unique within a client.
+    author: Author
+    text: str  #: As the agent read or wrote it.
+    mark: str = ""  #: What sets equal words apart: the files beside them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +87,11 @@ class Draft:
     """A delivery that is about to be accepted."""
 
     direction: Direction
-    client_id: str
+    client_id: str  #: Names the lane.
     body: str  #: JSON that only the receiving side's adapter reads.
+    address: Address | None = None  #: Where it goes, if that is not where the client is answered.
+    album: str | None = None  #: What its siblings have in common: it waits a moment for them.
+    parts: str | None = None  #: Of an album: its parts so far, JSON that only mapping reads.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +99,10 @@ class Accepted:
     """Mapping's answer when a letter is to be delivered."""
 
     draft: Draft
-    link: ClientLink | None = None  #: The chat to remember (letters from Telegram only).
+    client: Client | None = None  #: To be remembered.
     media: tuple[Media, ...] = ()
+    said: tuple[Said, ...] = ()  #: To be remembered.
+    more: tuple[Draft, ...] = ()  #: Deliveries beside the first one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +110,7 @@ class Declined:
     """Mapping's answer when nothing is to be delivered, for a written reason."""
 
     reason: str
-    closes: str | None = None  #: The client whose conversation this letter closed.
+    client: Client | None = None  #: To be remembered.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +124,39 @@ Outcome = Accepted | Declined | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
+class Wants:
+    """What mapping a letter needs to be told by the store."""
+
+    client_id: str | None = None
+    messages: tuple[int, ...] = ()  #: Earlier messages of the client, by Telegram's ids.
+    album: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """An album of which something was accepted before."""
+
+    parts: str | None  #: While it still waits for siblings; None once it has left.
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store remembers of what a letter `Wants`."""
+
+    client: Client | None = None
+    said: Mapping[int, Said] = field(default_factory=dict)
+    album: Album | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A letter that is read and not yet mapped: `decide` is called inside the accepting transaction, and is pure."""
+
+    decide: Callable[[Known], Outcome]
+    wants: Wants = Wants()
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A claimed delivery: ours until it is settled, or until the process ends."""
 
@@ -87,7 +164,8 @@ class Delivery:
     channel: str
     direction: Direction
     client_id: str
-    chat_id: int | None  #: Where Telegram deliveries go, as the client link says now.
+    address: Address | None  #: Where Telegram deliveries go, as the client link says now.
+    unreachable: str | None  #: Why the customer cannot be reached, if that is known already.
     body: str
     lane_id: int
     lease: int  #: Proof that the claim is ours; settling with an older one changes nothing.
@@ -118,6 +196,7 @@ class Bury:
     """No more attempts: a dead letter. The lane goes on."""
 
     reason: str
+    unreachable: bool = False  #: Nothing reaches this customer until they write again.
 
 
 Result = Delivered | Retry | Bury

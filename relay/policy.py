@@ -11,6 +11,7 @@ from relay.errors import (
     SourceUnavailable,
     Throttled,
     Uncertain,
+    Unreachable,
 )
 from relay.model import SUSPECT_AFTER, Bury, Delivery, Retry
 
@@ -46,7 +47,7 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
     after = 0.0 if paced else back_off(delivery.attempts, dice)
     match error:
         case NotAccepted():
-            return Bury(reason)
+            return Bury(reason, unreachable=isinstance(error, Unreachable))
         case Throttled(retry_after=seconds):
             return Retry(max(0.05, seconds), reason, free=True)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:

@@ -47,7 +47,7 @@ def compose() -> dict[str, Any]:
 
 
 def service() -> dict[str, Any]:
-    """The one service of the compose file."""
+    """The relay in the compose file."""
     return dict(compose()["services"]["relay"])
 
 
@@ -176,12 +176,68 @@ async def test_the_health_check_refuses_in_words(port: str, words: str) -> None:
     assert len(said.splitlines()) == 1
 
 
-def test_compose_has_one_service_and_one_volume() -> None:
-    """No `version` and no `name`, which old and new compose disagree about; the data volume is the only one."""
-    assert set(compose()) == {"services", "volumes"}
-    assert set(compose()["services"]) == {"relay"}
-    assert list(compose()["volumes"]) == ["relay-data"]
-    assert service()["volumes"] == [f"relay-data:{shipped()['VOLUME'][0]}"]
+def test_compose_starts_the_relay_alone_unless_asked() -> None:
+    """No `version` and no `name`, which old and new compose disagree about; everything else waits for its profile."""
+    assert set(compose()) == {"services", "configs", "volumes"}
+    profiles = {name: each.get("profiles") for name, each in compose()["services"].items()}
+    assert profiles == {
+        "relay": None,
+        "caddy": ["tls"],
+        "bot-api": ["bot-api"],
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+    }
+
+
+def test_what_compose_mentions_is_there() -> None:
+    """Volumes and configs are declared and used; the relay's data lie on its volume; bound files exist."""
+    services = compose()["services"].values()
+    mounts = [mount.split(":") for each in services for mount in each.get("volumes", ())]
+    assert {source for source, *_ in mounts if not source.startswith(".")} == set(compose()["volumes"])
+    assert all((ROOT / source).is_file() for source, *_ in mounts if source.startswith("."))
+    assert f"relay-data:{shipped()['VOLUME'][0]}" in service()["volumes"]
+    used = {config["source"] for each in services for config in each.get("configs", ())}
+    assert used == set(compose()["configs"])
+
+
+@pytest.mark.parametrize("name", ["relay", "caddy", "bot-api", "prometheus", "grafana"])
+def test_every_service_is_bounded_and_unprivileged(name: str) -> None:
+    """Whatever runs beside the relay is pinned, cannot gain rights, has bounds, and comes back."""
+    each = compose()["services"][name]
+    assert each["security_opt"] == ["no-new-privileges:true"]
+    assert each["restart"] == "unless-stopped"
+    assert {"max-size", "max-file"} <= set(each["logging"]["options"])
+    assert each["mem_limit"]
+    assert each["pids_limit"]
+    assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & set(each)
+    assert name == "relay" or re.fullmatch(r"[a-z/-]+:v?[0-9]+(\.[0-9]+)*(-alpine)?", each["image"])
+
+
+def test_the_proxy_bounds_what_strangers_may_send() -> None:
+    """Caddy ends slow headers and bodies, which aiohttp itself would wait for, and large ones."""
+    caddyfile = compose()["configs"]["caddyfile"]["content"]
+    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB"):
+        assert bound in caddyfile
+    assert "reverse_proxy relay:8080" in caddyfile
+    assert ":8081" not in caddyfile
+
+
+def test_prometheus_asks_the_relay() -> None:
+    """The scrape goes to the admin port, which the compose file publishes nowhere."""
+    config = yaml.safe_load(compose()["configs"]["prometheus"]["content"])
+    assert config["scrape_configs"][0]["static_configs"] == [{"targets": ["relay:8081"]}]
+    assert not [port for each in compose()["services"].values() for port in each.get("ports", ()) if "8081" in port]
+
+
+def test_the_dashboard_shows_figures_that_exist() -> None:
+    """Each panel of the dashboard asks for metrics that the relay has."""
+    dashboard = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text())
+    exposed = Metrics().render({"1": Counts()}, 0.0).decode()
+    families = set(re.findall(r"^# TYPE (\S+)", exposed, flags=re.MULTILINE))
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            for name in re.findall(r"relay_[a-z_]+", target["expr"]):
+                assert {name, name.removesuffix("_bucket")} & families, name
 
 
 def test_compose_gives_the_container_as_little_as_possible() -> None:
@@ -209,9 +265,11 @@ def test_compose_lets_the_relay_finish_and_brings_it_back() -> None:
 
 
 def test_compose_holds_no_secret() -> None:
-    """Settings come from .env; the compose file sets none."""
+    """Settings come from .env; what the compose file sets is no secret."""
     assert service()["env_file"] == ".env"
-    assert "environment" not in service()
+    for each in compose()["services"].values():
+        for value in each.get("environment", {}).values():
+            assert re.fullmatch(r"\$\{[A-Z_]+:-\}|[01]|false|0\.0\.0\.0|/[a-z/.]+", value), value
 
 
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -241,9 +299,10 @@ def test_the_example_asks_for_what_is_needed(tmp_path: Path) -> None:
 
 
 def test_the_deployment_page_names_only_real_settings() -> None:
-    """Variables in docs/deployment.md exist."""
+    """Variables in docs/deployment.md are settings, or what the compose file asks for."""
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
     named = set(re.findall(r"\b(?:RELAY|KIT|TELEGRAM)_[A-Z_]+\b", (ROOT / "docs" / "deployment.md").read_text()))
-    assert {name.removesuffix("_FILE") for name in named} <= NAMES
+    assert {name.removesuffix("_FILE") for name in named} <= NAMES | asked
 
 
 PYTHONS = {

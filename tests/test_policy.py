@@ -12,7 +12,7 @@ from relay.errors import (
     Unavailable,
     Uncertain,
 )
-from relay.model import Bury, Delivery, Direction, Retry
+from relay.model import Address, Bury, Delivery, Direction, Retry
 from relay.policy import (
     DOWN_AFTER,
     MAX_ATTEMPTS,
@@ -27,7 +27,7 @@ from relay.policy import (
 
 
 def delivery(direction: Direction = "to_kit", *, attempts: int = 1, uncertain: int = 0) -> Delivery:
-    return Delivery(1, "1", direction, "7", 7, "", 1, 1, 0, attempts, 0, uncertain, 0.0)
+    return Delivery(1, "1", direction, "7", Address(7), None, "", 1, 1, 0, attempts, 0, uncertain, 0.0)
 
 
 TABLE = [

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.mapping.clients import is_id
 from relay.mapping.content import Content
+from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.text import clean
-from relay.mapping.to_kit import KitContext, is_id, make_event
-from relay.model import Accepted
+from relay.model import Address, Reading, Wants
 
 _MESSAGE: Final = frozenset({"message_id", "from", "chat", "date", "text"})
 _CHAT: Final = frozenset({"id", "type", "first_name", "last_name", "username"})
@@ -31,8 +32,8 @@ class _Person:
     language_code: str | None
 
 
-def map_plain_text(raw: Mapping[str, Any], context: KitContext) -> Accepted | None:
-    """The event for a plain text in a private chat; None for everything else."""
+def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | None:
+    """The reading of a plain text in a private chat; None for everything else."""
     message, update_id = raw.get("message"), raw.get("update_id")
     if len(raw) != 2 or type(message) is not dict or message.keys() != _MESSAGE or type(update_id) is not int:
         return None
@@ -42,7 +43,8 @@ def map_plain_text(raw: Mapping[str, Any], context: KitContext) -> Accepted | No
         return None
     if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
         return None
-    return make_event(context, update_id, message_id, person, chat["id"], Content(text))
+    origin, content = Origin(update_id, message_id, person, str(person.id), Address(chat["id"])), Content(text)
+    return Reading(lambda known: make_event(context, origin, content, known), Wants(origin.client_id))
 
 
 def _is_private(chat: object) -> bool:

@@ -2,11 +2,28 @@
 
 from collections.abc import Iterable
 
-from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, ReactionTypePaid
+from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, ReactionTypePaid, Update
 
 from relay.mapping.content import Content
+from relay.mapping.events import KitContext, Origin, make_event
+from relay.mapping.messages import why_not
 from relay.mapping.text import clean
 from relay.mapping.words import heading, say
+from relay.model import Address, Known, Outcome, Wants
+
+
+def reaction_wants(reaction: MessageReactionUpdated) -> Wants:
+    """What mapping a reaction needs to know."""
+    return Wants(str((reaction.user or reaction.chat).id))
+
+
+def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitContext, known: Known) -> Outcome:
+    """A reaction that was added, changed or taken back."""
+    chat, sender = reaction.chat, reaction.user or reaction.chat
+    if declined := why_not(chat, sender):
+        return declined
+    origin = Origin(update.update_id, reaction.message_id, sender, str(sender.id), Address(chat.id))
+    return make_event(context, origin, read_reaction(reaction), known, again="reaction")
 
 
 def read_reaction(reaction: MessageReactionUpdated) -> Content:

@@ -1,7 +1,7 @@
 """From an event of Kit's to the steps that tell the customer in Telegram. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -14,13 +14,14 @@ from relay.kit.models import (
     Item,
     LocationItem,
     MediaItem,
+    OtherEvent,
     OtherItem,
     SendMessageEvent,
 )
 from relay.mapping.card_steps import person, person_in_words, place, place_in_words
 from relay.mapping.names import file_name
 from relay.mapping.text import clean, split, units
-from relay.model import Accepted, Declined, Draft, Outcome
+from relay.model import Accepted, Declined, Draft, Known, Outcome, Wants
 from relay.steps import SendAlbum, SendFile, SendText, Step, dump_steps
 
 MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
@@ -28,32 +29,35 @@ MAX_CAPTION: Final = 1024  #: UTF-16 units (https://core.telegram.org/bots/api#s
 MAX_ALBUM: Final = 10  #: Files (https://core.telegram.org/bots/api#sendmediagroup).
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """What becomes of an event, and what of it could not be carried."""
-
-    outcome: Outcome
-    skipped: tuple[str, ...] = ()  #: Types of payload items that were left out, for the log.
+def wants_of(event: Event) -> Wants:
+    """What mapping the event needs to know of the client."""
+    return Wants() if isinstance(event, OtherEvent) else Wants(event.client_data.client_id)
 
 
-def map_event(event: Event) -> Mapped:
+def skipped_in(event: Event) -> tuple[str, ...]:
+    """Types of payload items that cannot be carried, for the log."""
+    if not isinstance(event, SendMessageEvent) or event.event_data.message is None:
+        return ()
+    return tuple(clean(item.type) for item in event.event_data.message.payload or [] if isinstance(item, OtherItem))
+
+
+def map_event(event: Event, known: Known) -> Outcome:
     """The steps for an event, or the reason why there are none."""
     if isinstance(event, SendMessageEvent):
         return _map_message(event.client_data.client_id, event.event_data.message or IncomingMessage())
     if isinstance(event, CloseConversationEvent):
-        return Mapped(Declined("conversation closed: nothing to send", closes=event.client_data.client_id))
-    return Mapped(Declined("unknown event type"))
+        closed = None if known.client is None else replace(known.client, open=False)
+        return Declined("conversation closed: nothing to send", closed)
+    return Declined("unknown event type")
 
 
-def _map_message(client_id: str, message: IncomingMessage) -> Mapped:
-    text = clean(message.text)
+def _map_message(client_id: str, message: IncomingMessage) -> Outcome:
     payload = message.payload or []
     items = [item for item in payload if not isinstance(item, OtherItem)]
-    skipped = tuple(clean(item.type) for item in payload if isinstance(item, OtherItem))
-    steps = _steps(text, items)
+    steps = _steps(clean(message.text), items)
     if not steps:
-        return Mapped(Declined("nothing in it that Telegram could show" if skipped else "empty message"), skipped)
-    return Mapped(Accepted(Draft("to_telegram", client_id, dump_steps(steps))), skipped)
+        return Declined("nothing in it that Telegram could show" if payload else "empty message")
+    return Accepted(Draft("to_telegram", client_id, dump_steps(steps)))
 
 
 def _steps(text: str, items: Sequence[Item]) -> list[Step]:

@@ -6,15 +6,12 @@ from telegram import Update
 
 from relay.mapping.text import clean
 
-#: Fields of `telegram.Update` that `to_kit` carries.
-CARRIED: Final = frozenset({"message", "edited_message", "message_reaction"})
-
 _CHANNEL: Final = "a channel or group is not a customer"
 _BUSINESS: Final = "the relay is not connected to a Telegram Business account"
 _SHOP: Final = "the relay sells nothing"
 _POLL: Final = "the relay asks no polls"
 
-#: The other fields, each with its reason.
+#: Fields of `telegram.Update` that `to_kit.MAPPERS` does not carry, each with its reason.
 REASONS: Final = {
     "business_connection": _BUSINESS,
     "business_message": _BUSINESS,

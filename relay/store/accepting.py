@@ -1,4 +1,4 @@
-"""The accepting half: letters come in, are deduplicated, and become deliveries, in one transaction."""
+"""The accepting half: letters come in, are deduplicated, mapped, and become deliveries, in one transaction."""
 
 import hashlib
 from collections import Counter
@@ -6,24 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+import structlog
 from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
-from relay.model import Accepted, ClientLink, Declined, Direction, Letter, Media, Outcome, Unreadable
+from relay.errors import place_of
+from relay.model import (
+    Accepted,
+    Address,
+    Album,
+    Declined,
+    Direction,
+    Draft,
+    Letter,
+    Media,
+    Outcome,
+    Reading,
+    Unreadable,
+)
+from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.counting import add_to_tally
-from relay.store.tables import client_link, inbox, lane, media, outbox, polling_offset
+from relay.store.remembering import Memory, OpenAlbum, recall, write_clients, write_said
+from relay.store.tables import inbox, lane, media, outbox, polling_offset
+
+log = structlog.get_logger()
 
 #: What became of a letter. `tampered`: its source id was seen before with another body.
 Verdict = Literal["accepted", "declined", "dead", "duplicate", "tampered", "unknown_client"]
 
-_DIRECTION: dict[str, Direction] = {"telegram": "to_kit", "kit": "to_telegram"}
+_DIRECTION: dict[str, Direction] = {"telegram": "to_kit", "kit": "to_telegram", "relay": "to_kit"}
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """Letters that came in together and are acknowledged together."""
 
-    letters: tuple[tuple[Letter, Outcome], ...]
+    letters: tuple[tuple[Letter, Reading], ...]
     channel: str
     next_update_id: int | None = None  #: The polling offset to remember with them.
 
@@ -31,7 +50,8 @@ class Arrival:
 @dataclass(slots=True)
 class _Row:
     letter: Letter
-    outcome: Outcome
+    reading: Reading
+    outcome: Outcome | None = None  #: Of a duplicate there is none.
     verdict: Verdict = "duplicate"
     letter_id: int = 0
 
@@ -43,41 +63,34 @@ class _Row:
     def direction(self) -> Direction:
         return _DIRECTION[self.letter.source]
 
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        return (self.outcome.draft, *self.outcome.more) if isinstance(self.outcome, Accepted) else ()
+
 
 def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list[Verdict]]:
-    """Store each letter once, with its delivery, client link, media and the polling offset.
+    """Store each letter once, map it, and store its deliveries, what it changes in memory, and the polling offset.
 
     A letter whose source id is known already changes nothing. An agent's letter for a client that never wrote is
     declined: a callback reaches only chats that this relay has met.
     """
-    rows = [[_Row(letter, outcome) for letter, outcome in arrival.letters] for arrival in arrivals]
+    rows = [[_Row(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
     everything = [row for group in rows for row in group]
-    _refuse_unknown_clients(tx, everything)
     fresh = _insert_letters(tx, now, everything)
-    _write_links(tx, now, fresh)
-    _write_deliveries(tx, now, fresh)
+    memory = recall(tx, now, ((row.letter.channel, row.reading.wants) for row in fresh))
+    deliveries = _Deliveries(now, memory)
+    for row in fresh:
+        _map(row, memory)
+        deliveries.add(row)
+    _write_reasons(tx, fresh)
+    write_clients(tx, now, memory)
+    write_said(tx, now, memory)
+    deliveries.write(tx)
     _write_media(tx, now, fresh)
-    _count(tx, fresh)
+    add_to_tally(tx, deliveries.totals)
     _raise_offsets(tx, arrivals)
     _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
     return [[row.verdict for row in group] for group in rows]
-
-
-def _refuse_unknown_clients(tx: Connection, rows: list[_Row]) -> None:
-    wanted = {
-        (row.letter.channel, row.outcome.draft.client_id)
-        for row in rows
-        if row.letter.source == "kit" and isinstance(row.outcome, Accepted)
-    }
-    if not wanted:
-        return
-    known = {tuple(found) for found in tx.execute(_KNOWN_CLIENTS, {"wanted": list(wanted)})}
-    for row in rows:
-        if row.letter.source != "kit" or not isinstance(row.outcome, Accepted):
-            continue
-        if (row.letter.channel, row.outcome.draft.client_id) not in known:
-            row.outcome = Declined("unknown client: nobody with this client id has written to the bot")
-            row.verdict = "unknown_client"
 
 
 def _insert_letters(tx: Connection, now: float, rows: list[_Row]) -> list[_Row]:
@@ -92,7 +105,6 @@ def _insert_letters(tx: Connection, now: float, rows: list[_Row]) -> list[_Row]:
             "body": row.letter.body,
             "body_sha256": _sha256(row.letter.body),
             "received_at": now,
-            "declined": row.outcome.reason if isinstance(row.outcome, Declined) else None,
         }
         for row in rows
     ]
@@ -101,78 +113,144 @@ def _insert_letters(tx: Connection, now: float, rows: list[_Row]) -> list[_Row]:
     fresh = []
     for row in rows:
         letter_id = ids.pop(row.key, None)  # the first of several equal ones is the one that was stored
-        if letter_id is None:
-            row.verdict = "duplicate"
-            continue
-        row.letter_id = letter_id
-        if row.verdict != "unknown_client":
-            row.verdict = _VERDICTS[type(row.outcome)]
-        fresh.append(row)
+        if letter_id is not None:
+            row.letter_id = letter_id
+            fresh.append(row)
     return fresh
+
+
+def _map(row: _Row, memory: Memory) -> None:
+    """Decide what becomes of a letter, with what is known now, and remember what it changes."""
+    known = memory.known(row.letter.channel, row.reading.wants)
+    if row.letter.source == "kit" and row.reading.wants.client_id is not None and known.client is None:
+        row.outcome = Declined("unknown client: nobody with this client id has written to the bot")
+        row.verdict = "unknown_client"
+        return
+    try:
+        row.outcome = row.reading.decide(known)
+    except Exception as error:  # noqa: BLE001 - one letter that cannot be mapped must not stop its neighbours
+        where = place_of(error)
+        log.error(  # noqa: TRY400 - a traceback may hold a customer's words
+            "letter.unreadable", source=row.letter.source, source_id=row.letter.source_id, error=where
+        )
+        row.outcome = Unreadable(f"it cannot be mapped: {where}")
+    row.verdict = _VERDICTS[type(row.outcome)]
+    memory.note(row.letter.channel, row.outcome)
 
 
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 
-def _write_links(tx: Connection, now: float, rows: list[_Row]) -> None:
-    """Remember chats, and whether a conversation is open: the last letter of a client says it."""
-    links: dict[tuple[str, str], ClientLink] = {}
-    closed: set[tuple[str, str]] = set()
-    for row in rows:
-        if isinstance(row.outcome, Accepted) and row.outcome.link is not None:
-            key = row.letter.channel, row.outcome.link.client_id
-            links[key] = row.outcome.link
-            closed.discard(key)
-        elif isinstance(row.outcome, Declined) and row.outcome.closes is not None:
-            closed.add((row.letter.channel, row.outcome.closes))
-    if links:
-        values = [
-            {"channel": channel, "client_id": client_id, "chat_id": link.chat_id, "open": True, "created_at": now}
-            for (channel, client_id), link in links.items()
-        ]
-        tx.execute(_WRITE_LINKS, values)
-    if closed:
-        tx.execute(_CLOSE, [{"in_channel": channel, "of_client": client_id} for channel, client_id in closed])
-
-
-def _write_deliveries(tx: Connection, now: float, rows: list[_Row]) -> None:
-    lanes = _open_lanes(tx, now, rows)
-    waiting: list[dict[str, Any]] = []
-    dead: list[dict[str, Any]] = []
-    for row in rows:
-        value = {
-            "channel": row.letter.channel,
-            "direction": row.direction,
-            "letter_id": row.letter_id,
-            "accepted_at": now,
-        }
-        if isinstance(row.outcome, Accepted):
-            draft = row.outcome.draft
-            lane_id = lanes[row.letter.channel, draft.direction, draft.client_id]
-            waiting.append({**value, "status": "waiting", "lane_id": lane_id, "body": draft.body})
-        elif isinstance(row.outcome, Unreadable):
-            dead.append({**value, "status": "dead", "reason": row.outcome.reason, "settled_at": now})
-    for values in filter(None, (waiting, dead)):
-        tx.execute(_INSERT_DELIVERIES, values)
-
-
-def _open_lanes(tx: Connection, now: float, rows: list[_Row]) -> dict[tuple[str, str, str], int]:
-    """Make the lanes of accepted rows due, unless they are (or are parked, or leased) already. Returns their ids."""
-    wanted = {
-        (row.letter.channel, row.outcome.draft.direction, row.outcome.draft.client_id)
-        for row in rows
-        if isinstance(row.outcome, Accepted)
-    }
-    if not wanted:
-        return {}
-    values = [
-        {"channel": channel, "direction": direction, "client_id": client_id, "due_at": now}
-        for channel, direction, client_id in wanted
+def _write_reasons(tx: Connection, rows: list[_Row]) -> None:
+    declined = [
+        {"of_id": row.letter_id, "reason": row.outcome.reason} for row in rows if isinstance(row.outcome, Declined)
     ]
-    return {
-        (channel, direction, client_id): lane_id
-        for channel, direction, client_id, lane_id in tx.execute(_OPEN_LANES, values)
-    }
+    if declined:
+        tx.execute(_DECLINE, declined)
+
+
+class _Deliveries:
+    """The deliveries of one transaction: collected first, then written with a statement for each kind of change."""
+
+    def __init__(self, now: float, memory: Memory) -> None:
+        self.totals: Counter[tuple[str, str, str]] = Counter()  #: By channel, direction and outcome.
+        self._now = now
+        self._memory = memory
+        self._waiting: list[tuple[dict[str, Any], tuple[str, str, str]]] = []  #: Each with its lane's key.
+        self._dead: list[dict[str, Any]] = []
+        self._joined: dict[int, dict[str, Any]] = {}
+
+    def add(self, row: _Row) -> None:
+        """Take up what follows from a letter."""
+        for draft in row.drafts:
+            self._add_draft(row, draft)
+        if isinstance(row.outcome, Declined):
+            self._count(row, "received", "declined")
+        elif isinstance(row.outcome, Unreadable):
+            self._count(row, "received", "dead")
+            dead = {"status": "dead", "reason": row.outcome.reason, "settled_at": self._now}
+            self._dead.append({**self._values(row, row.direction), **dead})
+
+    def write(self, tx: Connection) -> None:
+        """Write them, and make their lanes due."""
+        lanes = self._open_lanes(tx)
+        if self._waiting:
+            tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key]} for values, key in self._waiting])
+        if self._dead:
+            tx.execute(_INSERT_DELIVERIES, self._dead)
+        if self._joined:
+            tx.execute(_JOIN, list(self._joined.values()))
+
+    def _count(self, row: _Row, *outcomes: str) -> None:
+        for outcome in outcomes:
+            self.totals[row.letter.channel, row.direction, outcome] += 1
+
+    def _values(self, row: _Row, direction: Direction) -> dict[str, Any]:
+        return {
+            "channel": row.letter.channel,
+            "direction": direction,
+            "letter_id": row.letter_id,
+            "accepted_at": self._now,
+        }
+
+    def _add_draft(self, row: _Row, draft: Draft) -> None:
+        channel = row.letter.channel
+        if draft.album is not None and self._join(channel, draft, draft.album):
+            return
+        self.totals[channel, draft.direction, "received"] += 1
+        values = {
+            **self._values(row, draft.direction),
+            "status": "waiting",
+            "body": draft.body,
+            "address": _dump(draft.address),
+            "album": draft.album,
+            "parts": draft.parts,
+            "not_before": None if draft.album is None else self._now + ALBUM_WINDOW,
+        }
+        self._waiting.append((values, (channel, draft.direction, draft.client_id)))
+        if draft.album is not None:
+            key = channel, draft.client_id, draft.album
+            self._memory.albums[key] = Album(draft.parts)
+            self._memory.open_albums[key] = OpenAlbum(self._now, values=values)
+
+    def _join(self, channel: str, draft: Draft, group: str) -> bool:
+        """Let a sibling join the delivery that waits for it. False: there is none."""
+        key = channel, draft.client_id, group
+        album = self._memory.open_albums.get(key)
+        if album is None:
+            return False
+        self._memory.albums[key] = Album(draft.parts)
+        changed = {
+            "body": draft.body,
+            "parts": draft.parts,
+            "not_before": min(self._now + ALBUM_WINDOW, album.accepted_at + ALBUM_LONGEST),
+        }
+        if album.values is not None:
+            album.values.update(changed)
+        elif album.delivery_id is not None:
+            new = {f"new_{name}": value for name, value in changed.items()}
+            self._joined[album.delivery_id] = {"of_id": album.delivery_id, **new}
+        return True
+
+    def _open_lanes(self, tx: Connection) -> dict[tuple[str, str, str], int]:
+        """Make the lanes of what waits due, unless they are (or are parked, or leased) already. Returns their ids."""
+        if not self._waiting:
+            return {}
+        due: dict[tuple[str, str, str], float] = {}
+        for values, key in self._waiting:
+            due.setdefault(key, values["not_before"] or self._now)
+        lanes = [
+            {"channel": channel, "direction": direction, "client_id": client_id, "due_at": due_at}
+            for (channel, direction, client_id), due_at in due.items()
+        ]
+        return {
+            (channel, direction, client_id): lane_id
+            for channel, direction, client_id, lane_id in tx.execute(_OPEN_LANES, lanes)
+        }
+
+
+def _dump(address: Address | None) -> str | None:
+    return None if address is None else orjson.dumps(address).decode()
 
 
 def _write_media(tx: Connection, now: float, rows: list[_Row]) -> None:
@@ -199,17 +277,6 @@ def _media_values(item: Media, channel: str, client_id: str, now: float) -> dict
     }
 
 
-def _count(tx: Connection, rows: list[_Row]) -> None:
-    totals: Counter[tuple[str, str, str]] = Counter()
-    for row in rows:
-        totals[row.letter.channel, row.direction, "received"] += 1
-        if isinstance(row.outcome, Declined):
-            totals[row.letter.channel, row.direction, "declined"] += 1
-        elif isinstance(row.outcome, Unreadable):
-            totals[row.letter.channel, row.direction, "dead"] += 1
-    add_to_tally(tx, totals)
-
-
 def _raise_offsets(tx: Connection, arrivals: Sequence[Arrival]) -> None:
     offsets = {arrival.channel: arrival.next_update_id for arrival in arrivals if arrival.next_update_id is not None}
     if not offsets:
@@ -233,25 +300,17 @@ def _sha256(body: str) -> str:
 
 
 # Statements are made once: to make one costs more than to run it.
-_KNOWN_CLIENTS = select(client_link.c.channel, client_link.c.client_id).where(
-    tuple_(client_link.c.channel, client_link.c.client_id).in_(bindparam("wanted", expanding=True))
-)
 _INSERT_LETTERS = (
     insert(inbox).on_conflict_do_nothing().returning(inbox.c.id, inbox.c.channel, inbox.c.source, inbox.c.source_id)
 )
 _DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).where(
     tuple_(inbox.c.channel, inbox.c.source, inbox.c.source_id).in_(bindparam("wanted", expanding=True))
 )
-_link = insert(client_link)
-_WRITE_LINKS = _link.on_conflict_do_update(
-    index_elements=["channel", "client_id"],
-    set_={"chat_id": _link.excluded.chat_id, "open": True},
-    where=(client_link.c.chat_id != _link.excluded.chat_id) | client_link.c.open.is_(False),
-)
-_CLOSE = (
-    update(client_link)
-    .where(client_link.c.channel == bindparam("in_channel"), client_link.c.client_id == bindparam("of_client"))
-    .values(open=False)
+_DECLINE = update(inbox).where(inbox.c.id == bindparam("of_id")).values(declined=bindparam("reason"))
+_JOIN = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("of_id"))
+    .values(body=bindparam("new_body"), parts=bindparam("new_parts"), not_before=bindparam("new_not_before"))
 )
 _lane = insert(lane)
 _OPEN_LANES = _lane.on_conflict_do_update(

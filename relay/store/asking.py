@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
 
 from relay.model import Media
-from relay.store.tables import inbox, media, outbox, polling_offset
+from relay.store.tables import inbox, media, message, outbox, polling_offset
 
 
 def next_update_id(tx: Connection, _now: float, channels: Sequence[str]) -> list[int]:
@@ -24,12 +24,12 @@ def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | 
 
 
 def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
-    """Delete a part of what was delivered, and of the words of letters, from before a Unix time; how many rows changed.
+    """Delete a part of what was delivered, said, and of the words of letters, from before a Unix time; how many rows.
 
     Source ids and hashes stay, so that duplicates are still known; waiting and dead deliveries keep their letters.
     """
     bounds = {"before": min(befores), "part": _PART}
-    changed = tx.execute(_DELETE_DELIVERED, bounds).rowcount + tx.execute(_BLANK_LETTERS, bounds).rowcount
+    changed = sum(tx.execute(part, bounds).rowcount for part in (_DELETE_DELIVERED, _BLANK_LETTERS, _DELETE_SAID))
     return [changed] * len(befores)
 
 
@@ -57,4 +57,12 @@ _BLANK_LETTERS = (
         )
     )
     .values(body=null())
+)
+_said = message.alias("said")
+_DELETE_SAID = delete(message).where(
+    tuple_(message.c.channel, message.c.client_id, message.c.message_id).in_(
+        select(_said.c.channel, _said.c.client_id, _said.c.message_id)
+        .where(_said.c.said_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
 )

@@ -7,12 +7,17 @@ database, so a leased lane is in its own hands, whatever the clock says; and a s
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy import Connection, Integer, bindparam, false, func, select, true, update
 
-from relay.model import SUSPECT_AFTER, Delivery, Direction
+from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
+from relay.store.remembering import read_address
 from relay.store.tables import client_link, lane, outbox, waits
 
 _MANY = 2**31 - 1
+#: Seconds that an album waits for the next sibling, and for all of them together at most.
+ALBUM_WINDOW = 1.5
+ALBUM_LONGEST = 10.0
 #: No delay that anybody asked for is longer (seconds): what is due later than that was written under another clock.
 LONGEST_DELAY = 3600.0
 
@@ -51,43 +56,58 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     at = now + LONGEST_DELAY if wish.suspects else now
     fewest, most = (SUSPECT_AFTER, _MANY) if wish.suspects else (0, SUSPECT_AFTER - 1)
     leased = tx.execute(_LEASE, {**courier, "at": at, "lanes": wish.limit, "fewest": fewest, "most": most}).all()
-    lanes = _runs(tx, wish, {lane_id: (lease, client_id, crashes) for lane_id, lease, client_id, crashes in leased})
+    lanes = _runs(tx, now, wish, {lane_id: (lease, client, crashes) for lane_id, lease, client, crashes in leased})
     return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
 
 
-def _runs(tx: Connection, wish: Claim, lanes: dict[int, tuple[int, str, int]]) -> list[list[Delivery]]:
+def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, str, int]]) -> list[list[Delivery]]:
     if not lanes:
         return []
     rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
-    chats = _chats(tx, wish, {client_id for _, client_id, _ in lanes.values()})
+    clients = _clients(tx, wish, {client_id for _, client_id, _ in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
-    for delivery_id, lane_id, body, attempts, steps_done, uncertain, accepted_at in rows:
-        lease, client_id, crashes = lanes[lane_id]
+    parked: dict[int, float] = {}
+    for row in rows:
+        if row.lane_id in parked:
+            continue
+        if row.not_before is not None and row.not_before > now and not wish.suspects:
+            parked[row.lane_id] = row.not_before  # an album waits for its siblings, and what comes after it does too
+            continue
+        lease, client_id, crashes = lanes[row.lane_id]
+        address, unreachable = clients.get(client_id, (None, None))
         delivery = Delivery(
-            id=delivery_id,
+            id=row.id,
             channel=wish.channel,
             direction=wish.direction,
             client_id=client_id,
-            chat_id=chats.get(client_id),
-            body=body,
-            lane_id=lane_id,
+            address=address if row.address is None else Address(**orjson.loads(row.address)),
+            unreachable=unreachable,
+            body=row.body,
+            lane_id=row.lane_id,
             lease=lease,
             crashes=crashes,
-            attempts=attempts + 1,
-            steps_done=steps_done,
-            uncertain=uncertain,
-            accepted_at=accepted_at,
+            attempts=row.attempts + 1,
+            steps_done=row.steps_done,
+            uncertain=row.uncertain,
+            accepted_at=row.accepted_at,
         )
-        runs.setdefault(lane_id, []).append(delivery)
+        runs.setdefault(row.lane_id, []).append(delivery)
+    _park(tx, {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs})
     return list(runs.values())
 
 
-def _chats(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, int]:
-    """Where Telegram deliveries go is looked up at each attempt, so that one row says it."""
+def _park(tx: Connection, lanes: dict[int, float]) -> None:
+    """Let go of lanes whose oldest delivery is not to leave yet."""
+    if lanes:
+        tx.execute(_PARK, [{"of_lane": lane_id, "new_due_at": due_at} for lane_id, due_at in lanes.items()])
+
+
+def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[Address, str | None]]:
+    """Where Telegram deliveries go, and why they cannot, is looked up at each attempt, so that one row says it."""
     if wish.direction != "to_telegram":
         return {}
-    found = tx.execute(_CHATS, {"of_channel": wish.channel, "clients": list(clients)})
-    return {client_id: chat_id for client_id, chat_id in found}  # noqa: C416 - rows are not pairs to dict()
+    found = tx.execute(_ADDRESSES, {"of_channel": wish.channel, "clients": list(clients)})
+    return {row.client_id: (read_address(row), row.unreachable) for row in found}
 
 
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
@@ -99,6 +119,7 @@ def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
         update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), crashes=lane.c.crashes + 1)
     )
     tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
+    tx.execute(update(outbox).where(waits(outbox), outbox.c.not_before > now + ALBUM_LONGEST).values(not_before=now))
     return [changed.rowcount] * len(items)
 
 
@@ -125,7 +146,15 @@ _LEASE = (
     .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
 )
 _NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
-_CHATS = select(client_link.c.client_id, client_link.c.chat_id).where(
+_PARK = update(lane).where(lane.c.id == bindparam("of_lane")).values(leased=false(), due_at=bindparam("new_due_at"))
+_ADDRESSES = select(
+    client_link.c.client_id,
+    client_link.c.chat_id,
+    client_link.c.business_connection_id,
+    client_link.c.message_thread_id,
+    client_link.c.direct_messages_topic_id,
+    client_link.c.unreachable,
+).where(
     client_link.c.channel == bindparam("of_channel"), client_link.c.client_id.in_(bindparam("clients", expanding=True))
 )
 
@@ -140,6 +169,8 @@ _RUN = (
         outbox.c.steps_done,
         outbox.c.uncertain,
         outbox.c.accepted_at,
+        outbox.c.not_before,
+        outbox.c.address,
     )
     .select_from(
         lane.join(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, case, exists, false, null, select,
 
 from relay.model import Bury, Delivered, Delivery, Result, Retry
 from relay.store.counting import add_to_tally
-from relay.store.tables import lane, outbox, waits
+from relay.store.tables import client_link, lane, outbox, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
         tx.execute(_DELIVER, {"ids": delivered, "at": now})
     if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
         tx.execute(_SETTLE, others)
+    if lost := [_lost(each) for each in valid if isinstance(each.result, Bury) and each.result.unreachable]:
+        tx.execute(_LOSE, lost)
     for after, lanes in _released(valid).items():
         tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after})
     add_to_tally(tx, _tallied(valid))
@@ -85,6 +87,11 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
         case Bury(reason=reason):
             values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
     return values
+
+
+def _lost(settlement: Settlement) -> dict[str, Any]:
+    delivery, result = settlement.delivery, settlement.result
+    return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": getattr(result, "reason", None)}
 
 
 def _released(settlements: list[Settlement]) -> dict[float, list[int]]:
@@ -144,6 +151,12 @@ _SETTLE = (
         attempts=bindparam("new_attempts"),
         uncertain=outbox.c.uncertain + bindparam("more_uncertain"),
     )
+)
+
+_LOSE = (
+    update(client_link)
+    .where(client_link.c.channel == bindparam("of_channel"), client_link.c.client_id == bindparam("of_client"))
+    .values(unreachable=bindparam("why"))
 )
 
 # After a settled delivery the lane is due again at once if something waits in it, else it sleeps.

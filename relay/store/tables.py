@@ -94,10 +94,15 @@ outbox = Table(
     Column("reason", Text, nullable=True, comment="what the last failure said"),
     Column("accepted_at", Float, nullable=False),
     Column("settled_at", Float, nullable=True),
+    Column("not_before", Float, nullable=True, comment="an album waits until then for its siblings"),
+    Column("album", String(255), nullable=True, comment="what siblings of an album share"),
+    Column("parts", Text, nullable=True, comment="an album's parts so far, while it waits for more"),
+    Column("address", Text, nullable=True, comment="where to, if not where the client is answered"),
     CheckConstraint("status IN ('waiting', 'delivered', 'dead')", name="status"),
     Index("ix_outbox_waiting", "lane_id", "id", sqlite_where=Column("status") == "waiting"),
     Index("ix_outbox_delivered", "settled_at", sqlite_where=Column("status") == "delivered"),
     Index("ix_outbox_letter_id", "letter_id"),
+    Index("ix_outbox_album", "lane_id", "album", sqlite_where=Column("album").is_not(None)),
 )
 
 
@@ -106,7 +111,8 @@ def waits(deliveries: FromClause) -> ColumnElement[bool]:
     return deliveries.c.status == literal_column("'waiting'")
 
 
-#: The mapping of Kit's client id to a Telegram chat. Written when the customer writes; read when an agent answers.
+#: The mapping of Kit's client id to a Telegram chat, and what is known of the customer. Written when the customer
+#: writes; read when an agent answers.
 client_link = Table(
     "client_link",
     metadata,
@@ -115,6 +121,64 @@ client_link = Table(
     Column("chat_id", BigInteger, nullable=False),
     Column("open", Boolean, nullable=False, comment="a conversation is open in Kit, as far as we know"),
     Column("created_at", Float, nullable=False),
+    Column("business_connection_id", String(255), nullable=True),
+    Column("message_thread_id", BigInteger, nullable=True),
+    Column("direct_messages_topic_id", BigInteger, nullable=True),
+    Column("unreachable", Text, nullable=True, comment="why nothing can be delivered until the customer writes"),
+    Column("language", String(64), nullable=False, server_default=""),
+    Column("profile", Text, nullable=False, server_default="{}", comment="Kit's client_data but for the id, as JSON"),
+    Column("first_touch", Text, nullable=False, server_default="{}", comment="the first utm and page, as JSON"),
+    Column("avatar", String(64), nullable=True, comment="the capability of the picture"),
+    Column("avatar_checked_at", Float, nullable=True),
+)
+
+#: What was said, for edits, replies, reactions and deletions to refer to; until the retention time.
+message = Table(
+    "message",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("message_id", BigInteger, primary_key=True),
+    Column("author", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("mark", Text, nullable=False, comment="what sets equal words apart: the files beside them"),
+    Column("said_at", Float, nullable=False),
+    Index("ix_message_said_at", "said_at"),
+)
+
+#: Telegram Business accounts that let the bot answer in their name.
+business_connection = Table(
+    "business_connection",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("user_chat_id", BigInteger, nullable=False),
+    Column("rights", Text, nullable=False, comment="Telegram's BusinessBotRights, as JSON"),
+    Column("enabled", Boolean, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+#: Deep links whose campaign is too long for Telegram's 64 characters: the payload is a code.
+deep_link = Table(
+    "deep_link",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("code", String(64), primary_key=True),
+    Column("touch", Text, nullable=False, comment="utm and page, as JSON"),
+    Column("created_at", Float, nullable=False),
+)
+
+#: How customers rated closed conversations: one row for each time that they were asked.
+rating = Table(
+    "rating",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("asked_for", String(128), primary_key=True, comment="the event that closed the conversation"),
+    Column("client_id", String(128), nullable=False),
+    Column("stars", Integer, nullable=True, comment="1 to 5; null: not rated yet"),
+    Column("asked_at", Float, nullable=False),
+    Column("rated_at", Float, nullable=True),
 )
 
 #: Capabilities: whoever has the id may open the file.

@@ -8,6 +8,7 @@ from typing import Final
 from telegram import Bot
 
 from relay.errors import NotAccepted, Throttled, Unavailable
+from relay.model import Address
 from relay.steps import FileKind
 from relay.telegram.api import call
 
@@ -24,12 +25,12 @@ _ACTIONS: Final[dict[FileKind, str]] = {
 
 
 @asynccontextmanager
-async def showing(bot: Bot, chat_id: int, kind: FileKind) -> AsyncIterator[None]:
+async def showing(bot: Bot, address: Address, kind: FileKind) -> AsyncIterator[None]:
     """Show in the chat that a file of this kind is being sent, until the block ends. Never fails and never delays it.
 
     Telegram does not count actions as messages, so no pace holds them up.
     """
-    task = asyncio.create_task(_keep_showing(bot, chat_id, _ACTIONS[kind]), name=f"action {chat_id}")
+    task = asyncio.create_task(_keep_showing(bot, address, _ACTIONS[kind]), name=f"action {address.chat_id}")
     try:
         yield
     finally:
@@ -37,11 +38,11 @@ async def showing(bot: Bot, chat_id: int, kind: FileKind) -> AsyncIterator[None]
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_showing(bot: Bot, chat_id: int, action: str) -> None:
+async def _keep_showing(bot: Bot, address: Address, action: str) -> None:
     # It is a courtesy: the step itself will say what is wrong, if anything is.
     while True:
         try:
-            await call(bot, "sendChatAction", {"chat_id": chat_id, "action": action}, read_timeout=REFRESH)
+            await call(bot, "sendChatAction", {**address.parameters(), "action": action}, read_timeout=REFRESH)
         except (NotAccepted, Throttled):
             return
         except Unavailable:

@@ -16,6 +16,7 @@ from telegram import (
     InputMediaVideo,
 )
 
+from relay.model import Address
 from relay.steps import FileKind, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from relay.telegram.actions import showing
 from relay.telegram.api import BadContent, call
@@ -63,7 +64,7 @@ class _Ready:
     kind: Native
 
 
-async def send_step(bot: Bot, fetcher: FileFetcher, chat_id: int, step: Step) -> None:
+async def send_step(bot: Bot, fetcher: FileFetcher, address: Address, step: Step) -> None:
     """Carry out the step. Returns when Telegram has confirmed it.
 
     Raises relay.errors: Uncertain when the request was sent and its answer lost, NotAccepted when another attempt is
@@ -71,25 +72,25 @@ async def send_step(bot: Bot, fetcher: FileFetcher, chat_id: int, step: Step) ->
     """
     match step:
         case SendText():
-            await call(bot, "sendMessage", {"chat_id": chat_id, "text": step.text})
+            await call(bot, "sendMessage", {**address.parameters(), "text": step.text})
         case SendLocation() | SendVenue() | SendContact():
-            await _send_card(bot, chat_id, step)
+            await _send_card(bot, address, step)
         case SendFile():
-            async with showing(bot, chat_id, step.kind), _fetched(fetcher, [step]) as (ready,):
-                await _send_file(bot, chat_id, ready)
+            async with showing(bot, address, step.kind), _fetched(fetcher, [step]) as (ready,):
+                await _send_file(bot, address, ready)
         case SendAlbum():
-            async with showing(bot, chat_id, step.items[0].kind), _fetched(fetcher, step.items) as files:
-                await _send_album(bot, chat_id, files)
+            async with showing(bot, address, step.items[0].kind), _fetched(fetcher, step.items) as files:
+                await _send_album(bot, address, files)
 
 
-async def _send_card(bot: Bot, chat_id: int, card: _Card) -> None:
+async def _send_card(bot: Bot, address: Address, card: _Card) -> None:
     method, parameters, words = _card(card)
     try:
-        await call(bot, method, {"chat_id": chat_id, **parameters})
+        await call(bot, method, {**address.parameters(), **parameters})
     except BadContent as error:
         # A number or an address that Telegram does not take still says what it says.
-        log.info("step.sent_in_words", chat_id=chat_id, method=method, reason=str(error))
-        await call(bot, "sendMessage", {"chat_id": chat_id, "text": words})
+        log.info("step.sent_in_words", chat_id=address.chat_id, method=method, reason=str(error))
+        await call(bot, "sendMessage", {**address.parameters(), "text": words})
 
 
 def _card(card: _Card) -> tuple[str, dict[str, object], str]:
@@ -122,36 +123,36 @@ def _head(file: FetchedFile) -> bytes:
         return content.read(HEAD)
 
 
-async def _send_file(bot: Bot, chat_id: int, ready: _Ready) -> None:
+async def _send_file(bot: Bot, address: Address, ready: _Ready) -> None:
     # A sticker has no caption: its words would be lost.
     kind = "document" if ready.kind == "sticker" and ready.step.caption else ready.kind
     try:
-        await _upload(bot, chat_id, kind, ready)
+        await _upload(bot, address, kind, ready)
     except BadContent as error:
         if kind == "document":
             raise
         # Too wide, no real picture, a codec that Telegram doesn't take: as a plain file it still arrives.
-        log.info("step.sent_as_document", chat_id=chat_id, kind=kind, reason=str(error))
-        await _upload(bot, chat_id, "document", ready)
+        log.info("step.sent_as_document", chat_id=address.chat_id, kind=kind, reason=str(error))
+        await _upload(bot, address, "document", ready)
 
 
-async def _send_album(bot: Bot, chat_id: int, files: Sequence[_Ready]) -> None:
+async def _send_album(bot: Bot, address: Address, files: Sequence[_Ready]) -> None:
     kinds = [ready.kind for ready in files]
     if not all(ready.kind in _COMPANY[ready.step.kind] for ready in files):
         kinds = ["document"] * len(files)  # which may always stand together
     try:
-        await _upload_album(bot, chat_id, kinds, files)
+        await _upload_album(bot, address, kinds, files)
     except BadContent as error:
         if "document" in kinds:
             raise
-        log.info("step.sent_as_document", chat_id=chat_id, kind="album", reason=str(error))
-        await _upload_album(bot, chat_id, ["document"] * len(files), files)
+        log.info("step.sent_as_document", chat_id=address.chat_id, kind="album", reason=str(error))
+        await _upload_album(bot, address, ["document"] * len(files), files)
 
 
-async def _upload(bot: Bot, chat_id: int, kind: Native, ready: _Ready) -> None:
+async def _upload(bot: Bot, address: Address, kind: Native, ready: _Ready) -> None:
     with await asyncio.to_thread(ready.file.path.open, "rb") as content:
         parameters: dict[str, object] = {
-            "chat_id": chat_id,
+            **address.parameters(),
             kind: InputFile(content, filename=upload_name(ready.step.name), read_file_handle=False),
             "caption": ready.step.caption,
         }
@@ -160,7 +161,7 @@ async def _upload(bot: Bot, chat_id: int, kind: Native, ready: _Ready) -> None:
         await call(bot, _METHODS[kind], parameters, read_timeout=UPLOAD_TIMEOUT, write_timeout=UPLOAD_TIMEOUT)
 
 
-async def _upload_album(bot: Bot, chat_id: int, kinds: Sequence[Native], files: Sequence[_Ready]) -> None:
+async def _upload_album(bot: Bot, address: Address, kinds: Sequence[Native], files: Sequence[_Ready]) -> None:
     with ExitStack() as stack:
         media = []
         for kind, ready in zip(kinds, files, strict=True):
@@ -171,7 +172,7 @@ async def _upload_album(bot: Bot, chat_id: int, kinds: Sequence[Native], files: 
         await call(
             bot,
             "sendMediaGroup",
-            {"chat_id": chat_id, "media": media},
+            {**address.parameters(), "media": media},
             read_timeout=UPLOAD_TIMEOUT,
             write_timeout=UPLOAD_TIMEOUT * len(files),
         )

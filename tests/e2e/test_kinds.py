@@ -1,10 +1,15 @@
 """Every recorded update goes through the relay, and Kit takes what comes of it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from telegram import Update
 
+from relay.mapping.to_kit import wants_of
+from relay.model import Accepted, Client, Known
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from tests.e2e.inside import relay_inside
@@ -18,17 +23,27 @@ CARRIED = [name for name in NAMES if name not in DECLINED]
 async def test_kit_takes_every_kind(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
     """One event for each update that is a customer's, as mapping said it, and not one refused."""
     async with relay_inside(telegram, kit, tmp_path) as relay:
-        telegram.push_updates(sorted(map(raw_sample, NAMES), key=lambda raw: int(raw["update_id"])))
+        updates = sorted(map(raw_sample, NAMES), key=lambda raw: int(raw["update_id"]))
+        telegram.push_updates(updates)
         await kit.wait_for(lambda: len(kit.events) >= len(CARRIED))
         figures = await relay.settled("to_kit")
     assert kit.refused == []
     assert (figures.delivered, figures.dead, figures.unaccounted) == (len(CARRIED), 0, 0)
-    channel = str(telegram.bot["id"])
-    events = [json.loads(event_of(mapped(raw_sample(name), channel=channel)).to_json()) for name in CARRIED]
-    wanted = {event["event_id"]: event for event in events}
+    wanted = {event["event_id"]: event for event in _events(updates, str(telegram.bot["id"]))}
     assert {sent.event_id for sent in kit.events} == set(wanted)
     for sent in kit.events:
         event = wanted[sent.event_id]
         message = event["event_data"]["message"]
         assert (sent.text, sent.client_data) == (message.get("text"), event["client_data"])
         assert [item["type"] for item in sent.payload] == [item["type"] for item in message.get("payload", ())]
+
+
+def _events(updates: list[dict[str, Any]], channel: str) -> Iterator[dict[str, Any]]:
+    """What mapping makes of them one after the other, remembering the client in between."""
+    clients: dict[str, Client] = {}
+    for raw in updates:
+        client_id = wants_of(Update.de_json(raw, None)).client_id
+        outcome = mapped(raw, Known(clients.get(client_id or "")), channel=channel)
+        if isinstance(outcome, Accepted) and outcome.client is not None:
+            clients[outcome.client.client_id] = outcome.client
+            yield json.loads(event_of(outcome).to_json())

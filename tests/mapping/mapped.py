@@ -8,8 +8,9 @@ from typing import Any
 from telegram import Update
 
 from relay.kit.models import SendEvent
-from relay.mapping.to_kit import KitContext, map_update
-from relay.model import Accepted, Outcome
+from relay.mapping.events import STRANGER, KitContext
+from relay.mapping.to_kit import map_update
+from relay.model import Accepted, Known, Outcome
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "telegram"
 #: Parsing that one message, python-telegram-bot warns of its own future; nobody here asked for the value.
@@ -22,10 +23,11 @@ def raw_sample(name: str) -> dict[str, Any]:
     return raw
 
 
-def mapped(raw: dict[str, Any], **context: Any) -> Outcome:
+def mapped(raw: dict[str, Any], known: Known = STRANGER, **context: Any) -> Outcome:
     numbers = count(1)
     given_context = {"channel": "777", "public_url": "https://relay.example", **context}
-    return map_update(Update.de_json(raw, None), KitContext(new_media_id=lambda: f"id{next(numbers)}", **given_context))
+    kit_context = KitContext(new_media_id=lambda: f"id{next(numbers)}", **given_context)
+    return map_update(Update.de_json(raw, None), kit_context, known)
 
 
 def event_of(outcome: Outcome) -> SendEvent:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Update
 
-from relay.mapping.plain import map_plain_text
-from relay.mapping.to_kit import KitContext, map_update
+from relay.mapping.events import STRANGER, KitContext
+from relay.mapping.plain import read_plain_text
+from relay.mapping.to_kit import map_update, wants_of
 from relay.words.catalogue import languages
 from tests.mapping.raw_updates import INTEGERS, ODD, TEXT, UPDATES
 
@@ -47,14 +48,18 @@ def plain_like() -> st.SearchStrategy[dict[str, Any]]:
 def test_the_short_way_says_what_the_long_way_says(raw: dict[str, Any], language: str) -> None:
     """Whatever the short way takes, the long way takes too, and both give the same event to the letter."""
     context = replace(CONTEXT, language=language)
-    short = map_plain_text(raw, context)
+    short = read_plain_text(raw, context)
     if short is not None:
-        assert short == map_update(Update.de_json(json.loads(json.dumps(raw)), None), context)
+        update = Update.de_json(json.loads(json.dumps(raw)), None)
+        assert short.wants == wants_of(update)
+        assert short.decide(STRANGER) == map_update(update, context)
 
 
 def test_a_plain_text_takes_the_short_way() -> None:
     """The commonest update is recognised as Telegram sends it."""
-    assert map_plain_text(PLAIN, CONTEXT) == map_update(Update.de_json(PLAIN, None), CONTEXT)
+    short = read_plain_text(PLAIN, CONTEXT)
+    assert short is not None
+    assert short.decide(STRANGER) == map_update(Update.de_json(PLAIN, None), CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +81,4 @@ def test_a_plain_text_takes_the_short_way() -> None:
 )
 def test_everything_else_goes_the_long_way(change: dict[str, Any]) -> None:
     """One field more, or one value that is not as usual, and python-telegram-bot reads it."""
-    assert map_plain_text({**PLAIN, "message": {**PLAIN["message"], **change}}, CONTEXT) is None
+    assert read_plain_text({**PLAIN, "message": {**PLAIN["message"], **change}}, CONTEXT) is None

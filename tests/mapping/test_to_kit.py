@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from telegram import Message, Update
 from telegram.constants import MessageAttachmentType, MessageType
 
+from relay.mapping.events import RELAY_NAMESPACE
 from relay.mapping.lines import WORDS
 from relay.mapping.placeholders import CIRCUMSTANCES, KINDS
 from relay.mapping.reading import READERS
-from relay.mapping.to_kit import RELAY_NAMESPACE
-from relay.mapping.updates import CARRIED, REASONS
-from relay.model import Accepted, ClientLink, Declined, Media
+from relay.mapping.to_kit import MAPPERS
+from relay.mapping.updates import REASONS
+from relay.model import Accepted, Address, Client, Declined, Media
 from relay.sandbox.kit_events import check_event
 from tests.mapping.mapped import event_of, mapped, private, raw_sample
 from tests.mapping.raw_updates import UPDATES
@@ -42,7 +43,12 @@ def test_an_event_is_what_kit_documents() -> None:
     """The whole body, field by field, for a plain text."""
     outcome = mapped(raw_sample("text"))
     assert isinstance(outcome, Accepted)
-    assert outcome.link == ClientLink("107804195", 107804195)
+    assert outcome.client == Client(
+        "107804195",
+        Address(107804195),
+        language="de",
+        profile={"client_display_name": "Anna Keller", "client_language": "de"},
+    )
     assert json.loads(outcome.draft.body) == {
         "client_data": {
             "client_id": "107804195",
@@ -265,7 +271,7 @@ def test_a_new_field_of_a_message_asks_for_a_decision() -> None:
 def test_every_field_of_an_update_is_carried_or_has_a_reason() -> None:
     """When a newer python-telegram-bot adds a kind of update, someone writes down what becomes of it."""
     fields = {field for field in Update.__slots__ if not field.startswith("_")} - {"update_id"}
-    assert fields == CARRIED | set(REASONS)
+    assert fields == set(MAPPERS) | set(REASONS)
     assert set(Update.ALL_TYPES) == fields
 
 

@@ -12,34 +12,40 @@ from relay.kit.models import CloseConversationEvent, OtherEvent, SendMessageEven
 from relay.kit.protocol import SignedEvent, read_event
 from relay.kit.signature import sign
 from relay.mapping.text import units
-from relay.mapping.to_telegram import Mapped, map_event
-from relay.model import Accepted, Declined
+from relay.mapping.to_telegram import map_event, skipped_in
+from relay.model import Accepted, Address, Client, Declined, Known, Outcome
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step, load_steps
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "kit"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json") if path.stem != "signatures")
+ANNA = Known(Client("107804195", Address(107804195)))
+CLOSED = Client("107804195", Address(107804195), open=False)
 FILES = "https://files.example.com/kit/"
 
 
-def mapped_sample(name: str) -> Mapped:
+def mapped_sample(name: str) -> Outcome:
     body = (SAMPLES / f"{name}.json").read_bytes()
     header = sign("s", "t", json.loads(body)["event_id"]).encode()
     callback = read_event(header, body, salt="s", token="t")
     assert isinstance(callback, SignedEvent)
-    return map_event(callback.event)
+    return map_event(callback.event, ANNA)
 
 
-def steps_of(mapped: Mapped) -> list[Step]:
-    assert isinstance(mapped.outcome, Accepted)
-    assert mapped.outcome.draft.direction == "to_telegram"
-    assert (mapped.outcome.link, mapped.outcome.media) == (None, ())
-    return load_steps(mapped.outcome.draft.body)
+def steps_of(mapped: Outcome) -> list[Step]:
+    assert isinstance(mapped, Accepted)
+    assert mapped.draft.direction == "to_telegram"
+    assert (mapped.client, mapped.media) == (None, ())
+    return load_steps(mapped.draft.body)
 
 
-def said(text: str | None = None, *payload: dict[str, Any]) -> Mapped:
+def spoken(text: str | None = None, *payload: dict[str, Any]) -> SendMessageEvent:
     message = {"text": text, "payload": payload}
     raw = {"client_data": {"client_id": "7"}, "event_id": "e", "event_data": {"message": message}}
-    return map_event(SendMessageEvent.model_validate(raw))
+    return SendMessageEvent.model_validate(raw)
+
+
+def said(text: str | None = None, *payload: dict[str, Any]) -> Outcome:
+    return map_event(spoken(text, *payload), ANNA)
 
 
 def photo(name: str | None = "a.jpg", url: str = "https://f.example/a.jpg") -> dict[str, Any]:
@@ -50,13 +56,12 @@ def photo(name: str | None = "a.jpg", url: str = "https://f.example/a.jpg") -> d
 def test_every_sample_becomes_steps_or_closes(name: str) -> None:
     """A recorded message makes at least one step for its client; a recorded close names the client it closes."""
     mapped = mapped_sample(name)
-    assert mapped.skipped == ()
     if name.startswith("close"):
-        assert mapped.outcome == Declined("conversation closed: nothing to send", closes="107804195")
+        assert mapped == Declined("conversation closed: nothing to send", CLOSED)
     else:
         assert steps_of(mapped)
-        assert isinstance(mapped.outcome, Accepted)
-        assert mapped.outcome.draft.client_id == "107804195"
+        assert isinstance(mapped, Accepted)
+        assert mapped.draft.client_id == "107804195"
 
 
 @pytest.mark.parametrize(
@@ -251,29 +256,30 @@ def test_a_file_has_a_name_that_is_safe(name: str | None, url: str, shown: str) 
 @pytest.mark.parametrize("text", [None, "", " \n", "\0"])
 def test_an_empty_message_is_declined(text: str | None) -> None:
     """A message without words and files is declined aloud."""
-    assert said(text) == Mapped(Declined("empty message"))
+    assert said(text) == Declined("empty message")
     assert map_event(
-        SendMessageEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e", "event_data": {}})
-    ) == Mapped(Declined("empty message"))
+        SendMessageEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e", "event_data": {}}),
+        ANNA,
+    ) == Declined("empty message")
 
 
 def test_what_telegram_cannot_show_is_skipped_aloud() -> None:
     """Unknown payload types are named for the log; the rest is delivered, and if there is no rest it is declined."""
-    mapped = said("hi", {"type": "cmd", "x": 1}, photo(), {"type": "properties"})
-    assert mapped.skipped == ("cmd", "properties")
-    assert len(steps_of(mapped)) == 1
-    assert said(None, {"type": "cmd"}) == Mapped(Declined("nothing in it that Telegram could show"), ("cmd",))
+    event = spoken("hi", {"type": "cmd", "x": 1}, photo(), {"type": "properties"})
+    assert skipped_in(event) == ("cmd", "properties")
+    assert len(steps_of(map_event(event, ANNA))) == 1
+    assert said(None, {"type": "cmd"}) == Declined("nothing in it that Telegram could show")
 
 
 def test_unknown_events_are_declined_aloud() -> None:
     """An event of a new type is declined, not failed."""
-    assert map_event(OtherEvent(event_id="e", event_type="typing")).outcome == Declined("unknown event type")
+    assert map_event(OtherEvent(event_id="e", event_type="typing"), Known()) == Declined("unknown event type")
 
 
 def test_a_close_without_a_reason_still_closes() -> None:
     """The client is what matters in a close."""
     event = CloseConversationEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e"})
-    assert map_event(event).outcome == Declined("conversation closed: nothing to send", closes="7")
+    assert map_event(event, ANNA) == Declined("conversation closed: nothing to send", CLOSED)
 
 
 ITEMS = st.one_of(
@@ -294,7 +300,7 @@ ITEMS = st.one_of(
 def test_any_message_maps_within_telegrams_limits(text: str | None, payload: list[dict[str, Any]]) -> None:
     """Every message becomes non-blank steps within the limits, or is declined; its words are never lost."""
     mapped = said(text, *payload)
-    if isinstance(mapped.outcome, Declined):
+    if isinstance(mapped, Declined):
         assert not (text or "").replace("\0", "").strip()
         return
     for step in steps_of(mapped):

@@ -1,6 +1,8 @@
 """Letters for the store's tests."""
 
-from relay.model import Accepted, ClientLink, Draft, Letter, Media
+from dataclasses import replace
+
+from relay.model import Accepted, Address, Client, Declined, Draft, Known, Letter, Media, Outcome, Reading, Wants
 from relay.store.accepting import Arrival
 
 CHANNEL = "123456789"
@@ -9,14 +11,31 @@ CHANNEL = "123456789"
 def update(number: int, client: str = "7", *, media: tuple[Media, ...] = (), body: str | None = None) -> Arrival:
     """One update of one customer, as polling brings it."""
     letter = Letter(CHANNEL, "telegram", str(number), body or f'{{"update_id":{number}}}')
-    outcome = Accepted(Draft("to_kit", client, f"event {number}"), ClientLink(client, int(client)), media)
-    return Arrival(((letter, outcome),), CHANNEL, number + 1)
+    link = Client(client, Address(int(client)))
+    outcome = Accepted(Draft("to_kit", client, f"event {number}"), link, media)
+    return Arrival(((letter, read_as(outcome)),), CHANNEL, number + 1)
 
 
 def event(event_id: str, client: str = "7", *, body: str | None = None) -> Arrival:
     """One agent's message, as Kit's callback brings it."""
     letter = Letter(CHANNEL, "kit", event_id, body or f'{{"event_id":"{event_id}"}}')
-    return Arrival(((letter, Accepted(Draft("to_telegram", client, f"steps {event_id}"))),), CHANNEL)
+    reading = read_as(Accepted(Draft("to_telegram", client, f"steps {event_id}")), client)
+    return Arrival(((letter, reading),), CHANNEL)
+
+
+def close(event_id: str, client: str = "7") -> Arrival:
+    """The end of a conversation, as Kit's callback brings it."""
+
+    def decide(known: Known) -> Outcome:
+        assert known.client is not None
+        return Declined("closed", replace(known.client, open=False))
+
+    return Arrival(((Letter(CHANNEL, "kit", event_id, "{}"), Reading(decide, Wants(client))),), CHANNEL)
+
+
+def read_as(outcome: Outcome, client: str | None = None) -> Reading:
+    """A reading that comes to this outcome whatever is known."""
+    return Reading(lambda _: outcome, Wants(client))
 
 
 def together(*arrivals: Arrival) -> Arrival:

@@ -3,10 +3,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from relay.model import Declined, Letter, Media, Unreadable
+from relay.model import Address, Declined, Letter, Media, Unreadable
 from relay.store.accepting import Arrival
 from relay.store.store import Store
-from tests.store.letters import CHANNEL, event, together, update
+from tests.store.letters import CHANNEL, close, event, read_as, together, update
 
 
 async def test_a_letter_is_accepted_once_however_often_it_comes(store: Store) -> None:
@@ -45,12 +45,12 @@ async def test_an_event_in_the_same_commit_as_the_first_update_finds_its_chat(st
     await store.accept(update(1, client="7"))
     await store.accept(event("e1", client="7"))
     [delivery] = (await store.claim(CHANNEL, "to_telegram", 10)).deliveries
-    assert (delivery.client_id, delivery.chat_id) == ("7", 7)
+    assert (delivery.client_id, delivery.address) == ("7", Address(7))
 
 
 async def test_an_unreadable_letter_is_a_dead_letter_beside_healthy_neighbours(store: Store) -> None:
     """What cannot be mapped is buried with its reason; its neighbours go on."""
-    broken = Arrival(((Letter(CHANNEL, "telegram", "2", "{}"), Unreadable("cannot be read")),), CHANNEL, 3)
+    broken = Arrival(((Letter(CHANNEL, "telegram", "2", "{}"), read_as(Unreadable("cannot be read"))),), CHANNEL, 3)
     assert await store.accept(together(update(1), broken, update(3))) == ["accepted", "dead", "accepted"]
     counts = await store.count(CHANNEL)
     assert counts.totals == {("to_kit", "received"): 3, ("to_kit", "dead"): 1}
@@ -59,7 +59,7 @@ async def test_an_unreadable_letter_is_a_dead_letter_beside_healthy_neighbours(s
 
 async def test_a_declined_letter_is_counted_with_its_reason(store: Store) -> None:
     """Nothing is dropped in silence: what is not delivered has a written reason."""
-    declined = Arrival(((Letter(CHANNEL, "telegram", "2", "{}"), Declined("a group")),), CHANNEL, 3)
+    declined = Arrival(((Letter(CHANNEL, "telegram", "2", "{}"), read_as(Declined("a group"))),), CHANNEL, 3)
     assert await store.accept(declined) == ["declined"]
     assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 1, ("to_kit", "declined"): 1}
 
@@ -84,7 +84,7 @@ async def test_what_waits_at_the_same_moment_shares_commits_and_keeps_its_order(
 
 async def test_one_bad_item_does_not_take_its_neighbours_along(store: Store) -> None:
     """A letter that the database refuses fails alone, though it shared a commit with others."""
-    bad = Arrival(((Letter(CHANNEL, "telegram", "5", None), Declined("x")),), CHANNEL)  # type: ignore[arg-type]
+    bad = Arrival(((Letter(CHANNEL, "telegram", "5", None), read_as(Declined("x"))),), CHANNEL)  # type: ignore[arg-type]
     results = await asyncio.gather(
         store.accept(update(1)), store.accept(bad), store.accept(update(2)), return_exceptions=True
     )
@@ -95,14 +95,12 @@ async def test_one_bad_item_does_not_take_its_neighbours_along(store: Store) -> 
 
 async def test_the_last_letter_says_whether_a_conversation_is_open(store: Store) -> None:
     """A close and a customer's next message in one commit leave it open; the other way round, closed."""
-    close = Arrival(((Letter(CHANNEL, "kit", "c1", "{}"), Declined("closed", closes="7")),), CHANNEL)
-    again = Arrival(((Letter(CHANNEL, "kit", "c2", "{}"), Declined("closed", closes="7")),), CHANNEL)
 
     def is_open(connection: Connection, _now: float, items: Sequence[None]) -> list[object]:
         return [connection.exec_driver_sql("SELECT open FROM client_link").scalar()] * len(items)
 
     await store.accept(update(1))
-    await store.accept(together(close, update(2)))
+    await store.accept(together(close("c1"), update(2)))
     assert await store._database.run(is_open, None)
-    await store.accept(together(update(3), again))
+    await store.accept(together(update(3), close("c2")))
     assert not await store._database.run(is_open, None)

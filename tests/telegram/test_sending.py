@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from telegram import Bot
 
 from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.model import Address
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.steps import FileKind, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from relay.telegram.api import ChatMoved, call, open_bot
@@ -24,6 +25,7 @@ from tests.formats import GIF, M4A, MP3, MP4, OGG, PDF, PNG, WEBP
 from tests.telegram.wires import read_request, resident, wire
 
 CHAT = 107804195
+HERE = Address(CHAT)
 JPEG = b"\xff\xd8\xff"
 STARTS = {
     "jpeg": JPEG,
@@ -85,7 +87,7 @@ def sent(telegram: TelegramLookAlike) -> list[tuple[str, list[tuple[str, int]]]]
 async def test_a_text_arrives_as_it_is(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
     """Texts go out plain: what looks like markup stays text."""
     text = "<b>5 < 6</b> *_[x](y)_* &amp; 👩‍👩‍👧 \u202e"
-    await send_step(bot, fetcher, CHAT, SendText(text))
+    await send_step(bot, fetcher, HERE, SendText(text))
     assert [made.params for made in telegram.calls] == [{"chat_id": CHAT, "text": text}]
 
 
@@ -109,7 +111,7 @@ async def test_a_file_is_uploaded_as_what_it_is(
     telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str, *, kind: FileKind, start: str, method: str
 ) -> None:
     """Bytes, name and caption arrive; the URL is not given to Telegram."""
-    await send_step(bot, fetcher, CHAT, SendFile(kind, f"{desk}/70000/{start}", "Ünï 1.bin", "a *caption*"))
+    await send_step(bot, fetcher, HERE, SendFile(kind, f"{desk}/70000/{start}", "Ünï 1.bin", "a *caption*"))
     assert sent(telegram) == [(method, [("Ünï 1.bin", 70_000)])]
     assert telegram.calls[0].files[0].data == STARTS[start].ljust(70_000, b"\0")
     assert telegram.calls[0].params["caption"] == "a *caption*"
@@ -121,7 +123,7 @@ async def test_a_sticker_without_words_goes_as_a_sticker(
     telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
 ) -> None:
     """A WebP of a sticker's size and sides."""
-    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/9000/webp", "a.webp"))
+    await send_step(bot, fetcher, HERE, SendFile("photo", f"{desk}/9000/webp", "a.webp"))
     assert sent(telegram) == [("sendSticker", [("a.webp", 9000)])]
 
 
@@ -157,7 +159,7 @@ async def test_an_album_arrives_together(
 ) -> None:
     """In one call, in order, as what the files are; as documents if one of them is not what the label says."""
     step = album(desk, *files)
-    await send_step(bot, fetcher, CHAT, step)
+    await send_step(bot, fetcher, HERE, step)
     assert telegram.refused == []
     (made,) = telegram.calls
     assert made.method == "sendMediaGroup"
@@ -178,14 +180,14 @@ async def test_a_refused_album_goes_as_documents_once(
     """A 400 is answered with the same files as documents; a second 400 is final, and documents have no second try."""
     step = album(desk, ("photo", "jpeg"), ("video", "mp4"))
     telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
-    await send_step(bot, fetcher, CHAT, step)
+    await send_step(bot, fetcher, HERE, step)
     assert [item["type"] for item in telegram.calls[0].params["media"]] == ["document", "document"]
     telegram.next_answer(400, "Bad Request: no", times=2)
     with pytest.raises(NotAccepted):
-        await send_step(bot, fetcher, CHAT, step)
+        await send_step(bot, fetcher, HERE, step)
     telegram.next_answer(400, "Bad Request: no")
     with pytest.raises(NotAccepted):
-        await send_step(bot, fetcher, CHAT, album(desk, ("document", "pdf"), ("document", "pdf")))
+        await send_step(bot, fetcher, HERE, album(desk, ("document", "pdf"), ("document", "pdf")))
     assert len(telegram.calls) == 1
     assert len(telegram.refused) == 4
 
@@ -196,7 +198,7 @@ async def test_an_album_with_a_file_that_cannot_be_had_sends_nothing(
     """An album is one call: it waits, or fails, as a whole, and no file stays on disk."""
     step = SendAlbum((SendFile("photo", f"{desk}/10", "a.jpg"), SendFile("photo", f"{desk}/none/x/y", "b.jpg")))
     with pytest.raises(NotAccepted):
-        await send_step(bot, fetcher, CHAT, step)
+        await send_step(bot, fetcher, HERE, step)
     assert telegram.calls == []
 
 
@@ -213,11 +215,11 @@ async def test_places_and_people_arrive_as_cards(
     telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, step: Step, method: str, words: str
 ) -> None:
     """Each field as the step says; what Telegram refuses is told in words, once."""
-    await send_step(bot, fetcher, CHAT, step)
+    await send_step(bot, fetcher, HERE, step)
     fields = {name: value for name, value in asdict(step).items() if name != "step" and value is not None}
     assert [(made.method, made.params) for made in telegram.calls] == [(method, {"chat_id": CHAT, **fields})]
     telegram.next_answer(400, "Bad Request: PHONE_NUMBER_INVALID", on=method)
-    await send_step(bot, fetcher, CHAT, step)
+    await send_step(bot, fetcher, HERE, step)
     assert telegram.chat(CHAT).texts == [words]
 
 
@@ -252,7 +254,7 @@ async def test_the_customer_sees_that_a_file_is_on_its_way(
             step = SendAlbum(tuple(replace(item, url=desk + item.url) for item in step.items))
     telegram.faults.hold = asyncio.Event()
     telegram.faults.hold_on = None if action else "none"
-    sending = asyncio.create_task(send_step(bot, fetcher, CHAT, step))
+    sending = asyncio.create_task(send_step(bot, fetcher, HERE, step))
     if action:
         await telegram.wait_for(lambda: len(telegram.actions) >= 3)
     telegram.faults.hold.set()
@@ -267,7 +269,7 @@ async def test_a_refused_action_harms_nothing(
 ) -> None:
     """It is a courtesy: whatever becomes of it, the file arrives."""
     telegram.next_answer(status, "no", on="sendChatAction", times=100, retry_after=60)
-    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/10", "a.jpg"))
+    await send_step(bot, fetcher, HERE, SendFile("photo", f"{desk}/10", "a.jpg"))
     assert [made.method for made in telegram.calls] == ["sendPhoto"]
 
 
@@ -276,8 +278,8 @@ async def test_a_photo_over_ten_megabytes_goes_as_a_document(
 ) -> None:
     """Telegram would refuse it as a photo, so that it is not tried."""
     size = 10 * 2**20
-    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/{size}", "a.jpg"))
-    await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/{size + 1}", "a.jpg"))
+    await send_step(bot, fetcher, HERE, SendFile("photo", f"{desk}/{size}", "a.jpg"))
+    await send_step(bot, fetcher, HERE, SendFile("photo", f"{desk}/{size + 1}", "a.jpg"))
     assert sent(telegram) == [("sendPhoto", [("a.jpg", size)]), ("sendDocument", [("a.jpg", size + 1)])]
     assert telegram.refused == []
 
@@ -298,12 +300,12 @@ async def test_refused_content_goes_as_a_document_once(
     """A 400 for the content is answered with sendDocument, caption included; a second 400 is final."""
     url = f"{desk}/{len(STARTS[start])}/{start}"
     telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS", on=method)
-    await send_step(bot, fetcher, CHAT, SendFile("photo", url, "a.jpg", "see"))
+    await send_step(bot, fetcher, HERE, SendFile("photo", url, "a.jpg", "see"))
     assert sent(telegram) == [("sendDocument", [("a.jpg", len(STARTS[start]))])]
     assert telegram.calls[0].params["caption"] == "see"
     telegram.next_answer(400, "Bad Request: PHOTO_INVALID_DIMENSIONS", times=2)
     with pytest.raises(NotAccepted):
-        await send_step(bot, fetcher, CHAT, SendFile("photo", url, "a.jpg", "see"))
+        await send_step(bot, fetcher, HERE, SendFile("photo", url, "a.jpg", "see"))
     assert len(telegram.calls) == 1
     assert [refused.method for refused in telegram.refused] == [method, method, "sendDocument"]
 
@@ -312,22 +314,22 @@ async def test_errors_leave_by_what_they_mean(telegram: TelegramLookAlike, bot: 
     """Blocked is final, 429 says how long, a moved chat says where to, 502 is later, a lost answer is uncertain."""
     telegram.next_answer(403, "Forbidden: bot was blocked by the user")
     with pytest.raises(NotAccepted, match="blocked"):
-        await send_step(bot, fetcher, CHAT, SendText("x"))
+        await send_step(bot, fetcher, HERE, SendText("x"))
     telegram.next_answer(429, "Too Many Requests", retry_after=3)
     with pytest.raises(Throttled) as throttled:
-        await send_step(bot, fetcher, CHAT, SendText("x"))
+        await send_step(bot, fetcher, HERE, SendText("x"))
     assert throttled.value.retry_after == 3
     telegram.next_answer(400, "group chat was upgraded", migrate_to_chat_id=-100123)
     with pytest.raises(ChatMoved) as moved:
-        await send_step(bot, fetcher, CHAT, SendText("x"))
+        await send_step(bot, fetcher, HERE, SendText("x"))
     assert moved.value.new_chat_id == -100123
     telegram.next_answer(502, "Bad Gateway")
     with pytest.raises(Unavailable) as unavailable:
-        await send_step(bot, fetcher, CHAT, SendText("x"))
+        await send_step(bot, fetcher, HERE, SendText("x"))
     assert type(unavailable.value) is Unavailable
     telegram.faults.lose_next()
     with pytest.raises(Uncertain):
-        await send_step(bot, fetcher, CHAT, SendText("x"))
+        await send_step(bot, fetcher, HERE, SendText("x"))
 
 
 async def test_an_upload_whose_answer_is_lost_is_not_sent_as_something_else(
@@ -336,14 +338,14 @@ async def test_an_upload_whose_answer_is_lost_is_not_sent_as_something_else(
     """Only a 400 falls back: after a lost answer the photo may have arrived."""
     telegram.faults.lose_next()
     with pytest.raises(Uncertain):
-        await send_step(bot, fetcher, CHAT, SendFile("photo", f"{desk}/10", "a.jpg"))
+        await send_step(bot, fetcher, HERE, SendFile("photo", f"{desk}/10", "a.jpg"))
     assert [made.method for made in telegram.calls] == ["sendPhoto"]
 
 
 async def test_an_unfetchable_file_sends_nothing(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
     """A refused URL ends the step before Telegram hears of it."""
     with pytest.raises(NotAccepted):
-        await send_step(bot, fetcher, CHAT, SendFile("photo", "https://10.0.0.1/x", "a.jpg"))
+        await send_step(bot, fetcher, HERE, SendFile("photo", "https://10.0.0.1/x", "a.jpg"))
     assert telegram.calls == []
 
 
@@ -377,7 +379,7 @@ async def disposition_of(name: str, tmp_path: Path) -> tuple[str, bytes]:
     async with wire(talk) as url, aiohttp.ClientSession() as session:
         fetcher = FileFetcher(tmp_path, frozenset({"127.0.0.1"}))
         try:
-            await send_step(open_bot("1:t", url, session), fetcher, 1, SendFile("document", f"{url}/f", name))
+            await send_step(open_bot("1:t", url, session), fetcher, Address(1), SendFile("document", f"{url}/f", name))
         finally:
             await fetcher.close()
     match = re.search(rb"\r\nContent-Disposition: ([^\r\n]*filename[^\r\n]*)\r\n", seen[0])
@@ -427,7 +429,7 @@ async def test_memory_stays_flat_for_a_fifty_megabyte_upload(
 ) -> None:
     """Neither download nor upload holds the file in memory."""
     before = resident()
-    await send_step(bot, fetcher, CHAT, SendFile("document", f"{desk}/{49 * 2**20}", "a.bin"))
+    await send_step(bot, fetcher, HERE, SendFile("document", f"{desk}/{49 * 2**20}", "a.bin"))
     assert sent(telegram) == [("sendDocument", [("a.bin", 49 * 2**20)])]
     assert resident() - before < 20 * 2**20
 

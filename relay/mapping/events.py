@@ -1,0 +1,95 @@
+"""The event that tells Kit what a customer did, whatever way that was read. Pure."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+import orjson
+
+from relay.mapping.clients import Sender, client_data, meet
+from relay.mapping.content import Card, Content, File, Place
+from relay.mapping.text import clean
+from relay.mapping.words import heading, say, speaking
+from relay.model import Accepted, Address, Draft, Known, Media
+from relay.words.catalogue import ENGLISH
+
+#: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
+RELAY_NAMESPACE: Final = UUID("e1fb4162-f2ad-4ce2-a55c-9a5d90eee1ad")
+#: Of whom nothing is remembered.
+STRANGER: Final = Known()
+
+
+@dataclass(frozen=True, slots=True)
+class KitContext:
+    """What mapping needs to know beyond the update."""
+
+    channel: str  #: The bot's id.
+    public_url: str  #: The relay's own, as Kit sees it; without a slash at the end.
+    new_media_id: Callable[[], str]  #: Gives 128 random bits, URL-safe.
+    download_limit: int = 20 * 2**20  #: Bytes that Telegram lets a bot download.
+    language: str = ENGLISH  #: The agents'.
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an event comes from: the update, the message in it, and the client who is behind it."""
+
+    update_id: object
+    message_id: object
+    sender: Sender
+    client_id: str
+    address: Address
+
+
+def make_event(context: KitContext, origin: Origin, content: Content, known: Known, *, again: str = "") -> Accepted:
+    """The event for what a customer did, whatever way it was read.
+
+    `again` names what happened to a message that Kit has already: it sets the ids of the two apart.
+    """
+    client = meet(origin.client_id, origin.address, origin.sender, known.client, content)
+    update_number = clean(str(origin.update_id))[:32]
+    text = content.text
+    items: list[dict[str, Any]] = []
+    media: list[Media] = []
+    body: dict[str, Any] = {"message_id": clean(str(origin.message_id))[:32] or "0"}
+    if content.items:
+        items, media, too_large = _payload(context, content.items)
+        text = "\n".join(filter(None, (*too_large, text)))
+    if items:
+        body["payload"] = items
+    if again:
+        body["message_id"] += f".{again}.{update_number}"
+    if text:
+        body["text"] = text
+    event = {
+        "client_data": client_data(client),
+        "event_id": str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update_number}:0")),
+        "event_type": "send_message",
+        "event_data": {"message": body},
+    }
+    draft = Draft("to_kit", client.client_id, orjson.dumps(event).decode())
+    return Accepted(draft, client, tuple(media))
+
+
+def _payload(
+    context: KitContext, items: Iterable[File | Place | Card]
+) -> tuple[list[dict[str, Any]], list[Media], list[str]]:
+    """Kit's items, the capabilities that open the files among them, and a line for each file that is too large."""
+    payload: list[dict[str, Any]] = []
+    media: list[Media] = []
+    too_large: list[str] = []
+    for item in items:
+        if isinstance(item, Place | Card):
+            payload.append({"type": "location" if isinstance(item, Place) else "contact", **asdict(item)})
+        elif item.size is not None and item.size > context.download_limit:
+            with speaking(context.language):  # whoever makes the event: only such a line needs words here
+                words = say("too_large", name=item.name, megabytes=item.size / 2**20)
+                too_large.append(heading(item.noun, words))
+        else:
+            capability = Media(context.new_media_id(), item.file_id, item.name, item.mime_type, item.size)
+            url = f"{context.public_url}/media/{capability.id}/{quote(item.name, safe='')}"
+            payload.append({"type": item.kind, "file_name": item.name, "file_url": url})
+            media.append(capability)
+    return payload, media, too_large

@@ -1,0 +1,199 @@
+"""What the store remembers of clients and of what was said: recalled before a letter is mapped, written after it.
+
+Within one transaction a later letter sees what an earlier one changed, as if each had a transaction of its own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from relay.model import Accepted, Address, Album, Client, Declined, Known, Outcome, Said, Wants
+from relay.store.tables import client_link, lane, message, outbox
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(slots=True)
+class OpenAlbum:
+    """A delivery that waits for siblings: a row of the outbox, or one that this transaction is about to insert."""
+
+    accepted_at: float
+    delivery_id: int | None = None
+    values: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is known of the letters of one transaction. Keys begin with the channel."""
+
+    clients: dict[tuple[str, str], Client] = field(default_factory=dict)
+    said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
+    albums: dict[tuple[str, str, str], Album] = field(default_factory=dict)
+    open_albums: dict[tuple[str, str, str], OpenAlbum] = field(default_factory=dict)
+    new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
+    new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
+
+    def known(self, channel: str, wants: Wants) -> Known:
+        """What one letter wants to know."""
+        client_id = wants.client_id
+        if client_id is None:
+            return Known()
+        said: Mapping[int, Said] = _NOTHING  # type: ignore[assignment]  # empty, so of every type
+        if wants.messages:
+            found = ((number, self.said.get((channel, client_id, number))) for number in wants.messages)
+            said = {number: each for number, each in found if each is not None}
+        album = None if wants.album is None else self.albums.get((channel, client_id, wants.album))
+        return Known(self.clients.get((channel, client_id)), said, album)
+
+    def note(self, channel: str, outcome: Outcome) -> None:
+        """Take note of what mapping a letter changed."""
+        if isinstance(outcome, Accepted | Declined) and outcome.client is not None:
+            key = channel, outcome.client.client_id
+            if self.clients.get(key) != outcome.client:
+                self.clients[key] = self.new_clients[key] = outcome.client
+        if isinstance(outcome, Accepted):
+            for said in outcome.said:
+                place = channel, outcome.draft.client_id, said.message_id
+                self.said[place] = self.new_said[place] = said
+
+
+def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> Memory:
+    """Read what the letters of one transaction want to know, in a statement for each kind of thing."""
+    asked = [(channel, wants.client_id, wants) for channel, wants in wanted if wants.client_id is not None]
+    memory = Memory()
+    if not asked:
+        return memory
+    for row in tx.execute(_CLIENTS, {"wanted": list({(channel, client_id) for channel, client_id, _ in asked})}):
+        memory.clients[row.channel, row.client_id] = _client(row)
+    if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
+        for row in tx.execute(_SAID, {"wanted": list(messages)}):
+            said = Said(row.message_id, row.author, row.text, row.mark)
+            memory.said[row.channel, row.client_id, row.message_id] = said
+    if albums := {(channel, client_id, wants.album) for channel, client_id, wants in asked if wants.album is not None}:
+        _recall_albums(tx, now, list(albums), memory)
+    return memory
+
+
+def _recall_albums(tx: Connection, now: float, wanted: list[tuple[str, str, str]], memory: Memory) -> None:
+    for row in tx.execute(_ALBUMS, {"wanted": wanted}):
+        key = row.channel, row.client_id, row.album
+        waits = row.status == "waiting" and row.not_before > now
+        memory.albums[key] = Album(row.parts if waits else None)
+        if waits:
+            memory.open_albums[key] = OpenAlbum(row.accepted_at, row.id)
+
+
+def write_clients(tx: Connection, now: float, memory: Memory) -> None:
+    """Write what changed of clients."""
+    if memory.new_clients:
+        tx.execute(_WRITE_CLIENTS, [_client_values(key[0], client, now) for key, client in memory.new_clients.items()])
+
+
+def write_said(tx: Connection, now: float, memory: Memory) -> None:
+    """Write what was said."""
+    if memory.new_said:
+        tx.execute(_WRITE_SAID, [said_values(*key[:2], said, now) for key, said in memory.new_said.items()])
+
+
+def said_values(channel: str, client_id: str, said: Said, now: float) -> dict[str, Any]:
+    """A row of the message table."""
+    return {
+        "channel": channel,
+        "client_id": client_id,
+        "message_id": said.message_id,
+        "author": said.author,
+        "text": said.text,
+        "mark": said.mark,
+        "said_at": now,
+    }
+
+
+def read_address(row: Row[*tuple[Any, ...]]) -> Address:
+    """Where a client is answered, as its link says."""
+    return Address(row.chat_id, row.business_connection_id, row.message_thread_id, row.direct_messages_topic_id)
+
+
+def _client(row: Row[Any]) -> Client:
+    return Client(
+        row.client_id,
+        read_address(row),
+        open=row.open,
+        unreachable=row.unreachable,
+        language=row.language,
+        profile=orjson.loads(row.profile),
+        first_touch=orjson.loads(row.first_touch),
+        avatar=row.avatar,
+    )
+
+
+def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
+    address = client.address
+    return {
+        "channel": channel,
+        "client_id": client.client_id,
+        "chat_id": address.chat_id,
+        "business_connection_id": address.business_connection_id,
+        "message_thread_id": address.message_thread_id,
+        "direct_messages_topic_id": address.direct_messages_topic_id,
+        "open": client.open,
+        "unreachable": client.unreachable,
+        "language": client.language,
+        "profile": orjson.dumps(client.profile).decode(),
+        "first_touch": orjson.dumps(client.first_touch).decode(),
+        "created_at": now,
+    }
+
+
+# Statements are made once: to make one costs more than to run it.
+_CLIENTS = select(client_link).where(
+    tuple_(client_link.c.channel, client_link.c.client_id).in_(bindparam("wanted", expanding=True))
+)
+_SAID = select(message).where(
+    tuple_(message.c.channel, message.c.client_id, message.c.message_id).in_(bindparam("wanted", expanding=True))
+)
+# The newest delivery of an album comes last, and so decides.
+_ALBUMS = (
+    select(
+        lane.c.channel,
+        lane.c.client_id,
+        outbox.c.album,
+        outbox.c.id,
+        outbox.c.parts,
+        outbox.c.status,
+        outbox.c.not_before,
+        outbox.c.accepted_at,
+    )
+    .select_from(lane.join(outbox, outbox.c.lane_id == lane.c.id))
+    .where(
+        outbox.c.album.is_not(None),
+        tuple_(lane.c.channel, lane.c.client_id, outbox.c.album).in_(bindparam("wanted", expanding=True)),
+    )
+    .order_by(outbox.c.id)
+)
+_clients = insert(client_link)
+_WRITE_CLIENTS = _clients.on_conflict_do_update(
+    index_elements=["channel", "client_id"],
+    set_={
+        name: _clients.excluded[name]
+        for name in (
+            "chat_id",
+            "business_connection_id",
+            "message_thread_id",
+            "direct_messages_topic_id",
+            "open",
+            "unreachable",
+            "language",
+            "profile",
+            "first_touch",
+        )
+    },
+)
+_said = insert(message)
+_WRITE_SAID = _said.on_conflict_do_update(
+    index_elements=["channel", "client_id", "message_id"],
+    set_={"text": _said.excluded.text, "mark": _said.excluded.mark},
+)
