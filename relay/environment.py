@@ -62,10 +62,11 @@ def _value_in(place: _Place, name: str) -> str | Unreadable | None:
     path = place.variables.get(f"{name}_FILE") or None
     if value is not None and path is not None:
         return Unreadable(f"{name}: is set twice in {place.name}, also as {name}_FILE. Keep one of the two.")
-    return value if path is None else _content(f"{name}_FILE", path)
+    return value if path is None else file_content(f"{name}_FILE", path)
 
 
-def _content(name: str, path: str) -> str | Unreadable:
+def file_content(name: str, path: str) -> str | Unreadable:
+    """What the file at `path` holds, without the line's end; `name` is the variable that names it."""
     # The path is not repeated in a line: people put the secret itself there, by mistake.
     try:
         content = Path(path).read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ hint in "is missing". Building a `Settings` reads nothing: only `load_settings` 
 cannot pick up a real token by accident.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -185,17 +186,27 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
 
     Raises SettingsError with a line for each field that is missing or wrong.
     """
-    values: dict[str, str | Unreadable] = {}
     try:
         values = read_values(Settings, env_file)
+    except (OSError, UnicodeError):
+        raise SettingsError([f"{env_file}: is there and cannot be read as text in UTF-8."]) from None
+    try:
+        return settings_from(values)
+    except SettingsError as error:
+        if not values and env_file is not None and not env_file.exists():
+            error.lines.append(
+                f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}"
+            )
+        raise
+
+
+def settings_from(values: Mapping[str, object]) -> Settings:
+    """Settings of these values, by field. Raises SettingsError with a line for each field that is missing or wrong."""
+    try:
         return Settings.model_validate(values)
     except ValidationError as error:
         lines = [_line(wrong) for wrong in error.errors(include_url=False, include_input=False)]
-        if not values and env_file is not None and not env_file.exists():
-            lines.append(f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}")
-    except (OSError, UnicodeError):
-        lines = [f"{env_file}: is there and cannot be read as text in UTF-8."]
-    raise SettingsError(lines)  # outside of the handlers: neither error may hang on it, they know the values
+    raise SettingsError(lines)  # outside of the handler: the error may not hang on it, it knows the values
 
 
 def summary(settings: Settings) -> dict[str, object]:
