@@ -9,9 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.environment import Unreadable, read_values
 from relay.shapes import (
@@ -50,10 +59,10 @@ class _UnreadableError(ValueError):
     """Carries a line that is complete already."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set, checked and frozen. Secrets print as asterisks."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     telegram_bot_token: Annotated[SecretStr, AfterValidator(bot_token)] = Field(
         description="The bot's token. @BotFather gives it: /newbot, or /token for a bot that exists."
@@ -113,18 +122,6 @@ class Settings(BaseSettings):
         description="Hosts, or host:port, separated by commas, from which agents' files may come even over http or "
         "from a private address.",
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes these by name
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what the caller says: see the module's docstring."""
-        return (init_settings,)
 
     @field_validator("*", mode="before")
     @classmethod
