@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic_settings import BaseSettings, DotEnvSettingsSource
+from dotenv import dotenv_values
+from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,23 @@ class _Place:
     variables: Mapping[str, str | None]
 
 
-def read_values(settings: type[BaseSettings], env_file: Path | None) -> dict[str, str | Unreadable]:
+def read_values(settings: type[BaseModel], env_file: Path | None) -> dict[str, str | Unreadable]:
     """What the outside says about each field; fields about which it says nothing (or nothing but "") are left out.
 
     Raises OSError and UnicodeError when `env_file` is there and cannot be read.
     """
     places = [_Place("the environment", os.environ)]
-    if env_file is not None:
-        source = DotEnvSettingsSource(settings, env_file=env_file, case_sensitive=True)
-        places.append(_Place(str(env_file), source.env_vars))
+    if env_file is not None and env_file.is_file():
+        places.append(_Place(str(env_file), dotenv_values(env_file, encoding="utf-8")))
     return dict(_found(settings.model_fields, places))
 
 
-def unknown_names(settings: type[BaseSettings], env_file: Path) -> list[str]:
+def unknown_names(settings: type[BaseModel], env_file: Path) -> list[str]:
     """Names in `env_file` that look like settings and are none, as a slip of the pen leaves them. [] if unreadable."""
     known = {form for field in settings.model_fields for form in (field.upper(), f"{field.upper()}_FILE")}
     families = tuple({f"{field.upper().partition('_')[0]}_" for field in settings.model_fields})
     try:
-        names = DotEnvSettingsSource(settings, env_file=env_file, case_sensitive=True).env_vars
+        names = dotenv_values(env_file, encoding="utf-8") if env_file.is_file() else {}
     except (OSError, UnicodeError):
         return []
     return [name for name in names if name.upper().startswith(families) and name not in known]
@@ -62,10 +62,11 @@ def _value_in(place: _Place, name: str) -> str | Unreadable | None:
     path = place.variables.get(f"{name}_FILE") or None
     if value is not None and path is not None:
         return Unreadable(f"{name}: is set twice in {place.name}, also as {name}_FILE. Keep one of the two.")
-    return value if path is None else _content(f"{name}_FILE", path)
+    return value if path is None else file_content(f"{name}_FILE", path)
 
 
-def _content(name: str, path: str) -> str | Unreadable:
+def file_content(name: str, path: str) -> str | Unreadable:
+    """What the file at `path` holds, without the line's end; `name` is the variable that names it."""
     # The path is not repeated in a line: people put the secret itself there, by mistake.
     try:
         content = Path(path).read_text(encoding="utf-8")

@@ -5,12 +5,22 @@ hint in "is missing". Building a `Settings` reads nothing: only `load_settings` 
 cannot pick up a real token by accident.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from relay.environment import Unreadable, read_values
 from relay.shapes import (
@@ -51,10 +61,10 @@ class _UnreadableError(ValueError):
     """Carries a line that is complete already."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set, checked and frozen. Secrets print as asterisks."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     telegram_bot_token: Annotated[SecretStr, AfterValidator(bot_token)] = Field(
         description="The bot's token. @BotFather gives it: /newbot, or /token for a bot that exists."
@@ -116,18 +126,6 @@ class Settings(BaseSettings):
         description="Hosts, or host:port, separated by commas, from which agents' files may come even over http or "
         "from a private address.",
     )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes these by name
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what the caller says: see the module's docstring."""
-        return (init_settings,)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -192,27 +190,40 @@ class Settings(BaseSettings):
 
 
 def load_settings(env_file: Path | None = Path(".env")) -> Settings:
-    """Read the environment, the files that it names, and `env_file` if there is one; check the operator's texts.
+    """Read the environment, the files that it names, and `env_file` if there is one.
 
     Raises SettingsError with a line for each field that is missing or wrong.
     """
-    values: dict[str, str | Unreadable] = {}
     try:
         values = read_values(Settings, env_file)
+    except (OSError, UnicodeError):
+        raise SettingsError([f"{env_file}: is there and cannot be read as text in UTF-8."]) from None
+    try:
+        return settings_from(values)
+    except SettingsError as error:
+        if not values and env_file is not None and not env_file.exists():
+            error.lines.append(
+                f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}"
+            )
+        raise
+
+
+def settings_from(values: Mapping[str, object]) -> Settings:
+    """Settings of these values, by field; the operator's texts are checked too.
+
+    Raises SettingsError with a line for each field that is missing or wrong.
+    """
+    try:
         settings = Settings.model_validate(values)
         if settings.relay_texts_file is not None:
             read_texts(settings.relay_texts_file)
     except ValidationError as error:
         lines = [_line(wrong) for wrong in error.errors(include_url=False, include_input=False)]
-        if not values and env_file is not None and not env_file.exists():
-            lines.append(f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}")
     except TextsError as error:
         lines = [f"RELAY_TEXTS_FILE: {error}"]
-    except (OSError, UnicodeError):
-        lines = [f"{env_file}: is there and cannot be read as text in UTF-8."]
     else:
         return settings
-    raise SettingsError(lines)  # outside of the handlers: neither error may hang on it, they know the values
+    raise SettingsError(lines)  # outside of the handler: the error may not hang on it, it knows the values
 
 
 def summary(settings: Settings) -> dict[str, object]:

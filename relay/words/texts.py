@@ -5,6 +5,7 @@ customer.not_for_groups = "Please write to me in private."
 winners = { one = "{count} lucky one", other = "{count} lucky ones" }
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Formatter
@@ -26,7 +27,9 @@ def read_texts(path: Path) -> Texts:
     except OSError as error:
         raise TextsError(f"names a file that cannot be read ({error.strerror}).") from None
     except tomllib.TOMLDecodeError as error:
-        raise TextsError(f"names a file that is not TOML: {error}.") from None
+        # Its words may show the line, and the file may be the wrong one; where it is says enough.
+        place = re.search(r"\((at [^)]*)\)", str(error))
+        raise TextsError(f"names a file that is not TOML: look {place[1] if place else 'at its end'}.") from None
     except ValueError:  # not UTF-8, or a path that no file can have
         raise TextsError("names a file that is not text in UTF-8.") from None
     return {language: _table(language, table) for language, table in tables.items()}

@@ -22,7 +22,8 @@ few = "{count} счастливчика"
 many = "{count} счастливчиков"
 """
 WRONG = [
-    ("[en\n", "is not TOML"),
+    ("[en\n", "is not TOML: look at line 1, column 4."),
+    ("[en]\nkey", "is not TOML: look at "),
     ('empty = "a"', "empty stands outside of a language's table"),
     ("[fr]", "[fr] is none of the languages: de, en, es, pt, ru."),
     ('[en]\nemtpy = "a"', "[en] no line is called emtpy. docs/languages.md lists them all."),
