@@ -1,4 +1,4 @@
-"""The words of the relay's own that an agent reads in a customer's message, in the agents' language. Pure.
+"""The words of the relay's own: those that an agent reads, in the agents' language, and those for the customer. Pure.
 
 The readers below do not carry the language along: whoever maps an update says once in which one it speaks.
 """
@@ -38,6 +38,11 @@ def say(key: str, /, **values: object) -> str:
 def heading(kind: str, words: str = "") -> str:
     """The kind of the content in square brackets, and its words if it has some: `[poll] Tea?`."""
     return say("heading", kind=noun(kind), words=words).strip()
+
+
+def to_customer(language: str, key: str, /, **values: object) -> str:
+    """A line that the customer reads, in the language that Telegram says is theirs, or the nearest one to it."""
+    return words_for(language).say(key, **values)
 
 
 def _words() -> Words:
