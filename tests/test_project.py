@@ -123,7 +123,8 @@ def test_pure_modules_touch_no_io(module: Path) -> None:
 
 def locked(name: str) -> dict[str, str]:
     """The requirements of a lock file: name and version."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", (ROOT / name).read_text(), flags=re.MULTILINE))
+    pinned = re.compile(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", flags=re.MULTILINE)
+    return dict(pinned.findall((ROOT / name).read_text()))
 
 
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
