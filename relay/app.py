@@ -119,6 +119,7 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
                 partial(call, bot, "getMe", {}),
                 rate=settings.telegram_rate_limit,
                 chat_rate=settings.telegram_chat_rate_limit,
+                language=settings.relay_agent_language,
             ),
         }
         for direction, limit in _LANES.items():

@@ -9,9 +9,11 @@ from typing import Final
 from relay.courier import Attempt, Carry
 from relay.errors import Busy, Down, NotAccepted, SourceUnavailable, Uncertain
 from relay.kit.client import KitClient
+from relay.mapping.said import said_by_agent
 from relay.model import Address
 from relay.policy import Pace
 from relay.steps import SendAlbum, SendFile, Step, load_steps
+from relay.words.catalogue import ENGLISH
 
 #: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 _CHAT_BURST: Final = 3
@@ -20,8 +22,8 @@ _ALL_CHATS: Final = 0
 #: Steps at a time that fetch files and hold them on disk.
 _FILES: Final = 16
 
-#: Does one step in a chat. Raises RelayError.
-DoStep = Callable[[Address, Step], Awaitable[None]]
+#: Does one step in a chat; the ids of the messages that came of it. Raises RelayError.
+DoStep = Callable[[Address, Step], Awaitable[tuple[int, ...]]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
 
@@ -36,8 +38,11 @@ def to_kit(kit: KitClient) -> Carry:
     return carry
 
 
-def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float) -> Carry:
-    """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes."""
+def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float, language: str = ENGLISH) -> Carry:
+    """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
+
+    `language` is the agents': that of what is remembered for them.
+    """
     pace, chat_pace = Pace(rate, _BURST), Pace(chat_rate, _CHAT_BURST)
     files = asyncio.Semaphore(_FILES)
 
@@ -60,7 +65,7 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
             if not await attempt.pause(wait):
                 return False
             async with files if of_file else nullcontext():
-                await _do(do_step, address, step)
+                attempt.said += said_by_agent(step, await _do(do_step, address, step), language)
             if done + 1 < len(steps) and not await attempt.confirm(done + 1):
                 return False
         return True
@@ -68,9 +73,9 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float)
     return carry
 
 
-async def _do(do_step: DoStep, address: Address, step: Step) -> None:
+async def _do(do_step: DoStep, address: Address, step: Step) -> tuple[int, ...]:
     try:
-        await do_step(address, step)
+        return await do_step(address, step)
     except OSError as error:
         raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 

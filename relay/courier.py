@@ -14,7 +14,7 @@ import structlog
 
 from relay.errors import RelayError, Throttled, Unavailable, place_of
 from relay.metrics import Metrics
-from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
+from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry, Said
 from relay.policy import POISON_AFTER, Gate, judge
 from relay.store.store import Store
 
@@ -33,6 +33,7 @@ class Attempt:
 
     def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event) -> None:
         self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
+        self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self._store = store
         self._stopping = stopping
 
@@ -40,11 +41,12 @@ class Attempt:
         """Remember that so many steps are done. False: go no further, the rest is for a later attempt."""
         while True:
             try:
-                ours = await self._store.note_progress(self.delivery, steps_done)
+                ours = await self._store.note_progress(self.delivery, steps_done, self.said)
             except Unavailable:
                 await asyncio.sleep(1.0)  # what is done must be written down before the next step
                 continue
             self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0)
+            self.said = ()
             return ours and not self._stopping.is_set()
 
     async def pause(self, seconds: float) -> bool:
@@ -194,7 +196,7 @@ class Courier:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
         self.gate.passed(attempt.delivery.lane_id)
-        return Delivered() if done else Retry(0.0, "interrupted between two steps", free=True)
+        return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
 
     def _judge(self, error: RelayError, delivery: Delivery) -> Result:
         now, dice = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret

@@ -180,6 +180,8 @@ class Delivery:
 class Delivered:
     """The other side has it."""
 
+    said: tuple[Said, ...] = ()  #: To be remembered.
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from relay.model import Accepted, Address, Album, Client, Declined, Known, Outcome, Said, Wants
+from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Said, Wants
 from relay.store.tables import client_link, lane, message, outbox
 
 _NOTHING: Mapping[str, Any] = {}
@@ -97,6 +97,15 @@ def write_said(tx: Connection, now: float, memory: Memory) -> None:
     """Write what was said."""
     if memory.new_said:
         tx.execute(_WRITE_SAID, [said_values(*key[:2], said, now) for key, said in memory.new_said.items()])
+
+
+def remember(tx: Connection, now: float, said: Iterable[tuple[Delivery, Iterable[Said]]]) -> None:
+    """Write what deliveries have said to their clients."""
+    values = [
+        said_values(delivery.channel, delivery.client_id, each, now) for delivery, group in said for each in group
+    ]
+    if values:
+        tx.execute(_WRITE_SAID, values)
 
 
 def said_values(channel: str, client_id: str, said: Said, now: float) -> dict[str, Any]:

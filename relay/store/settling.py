@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
 
-from relay.model import Bury, Delivered, Delivery, Result, Retry
+from relay.model import Bury, Delivered, Delivery, Result, Retry, Said
 from relay.store.counting import add_to_tally
+from relay.store.remembering import remember
 from relay.store.tables import client_link, lane, outbox, waits
 
 
@@ -35,18 +36,17 @@ class Progress:
 
     delivery: Delivery
     steps_done: int
+    said: tuple[Said, ...] = ()  #: What the customer reads by now.
 
 
-def note_progress(tx: Connection, _now: float, notes: Sequence[Progress]) -> list[bool]:
-    """Remember confirmed steps. False: the lease is lost, stop."""
+def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list[bool]:
+    """Remember confirmed steps, and what they said. False: the lease is lost, stop."""
     ours = _still_ours(tx, [note.delivery for note in notes])
-    values = [
-        {"of_id": note.delivery.id, "new_steps_done": note.steps_done}
-        for note, is_ours in zip(notes, ours, strict=True)
-        if is_ours
-    ]
-    if values:
+    valid = [note for note, is_ours in zip(notes, ours, strict=True) if is_ours]
+    if valid:
+        values = [{"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in valid]
         tx.execute(_NOTE_PROGRESS, values)
+        remember(tx, now, [(note.delivery, note.said) for note in valid])
     return ours
 
 
@@ -56,6 +56,7 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     valid = [settlement for settlement, is_ours in zip(settlements, ours, strict=True) if is_ours]
     if delivered := [settlement.delivery.id for settlement in valid if isinstance(settlement.result, Delivered)]:
         tx.execute(_DELIVER, {"ids": delivered, "at": now})
+        remember(tx, now, [(each.delivery, each.result.said) for each in valid if isinstance(each.result, Delivered)])
     if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
         tx.execute(_SETTLE, others)
     if lost := [_lost(each) for each in valid if isinstance(each.result, Bury) and each.result.unreachable]:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time
 
-from relay.model import Delivery, Direction, Media, Result
+from relay.model import Delivery, Direction, Media, Result, Said
 from relay.store import accepting, asking, claiming, counting, settling
 from relay.store.accepting import Arrival, Verdict
 from relay.store.claiming import Claim, Claimed
@@ -37,9 +37,12 @@ class Store:
         """
         return await self._database.run(claiming.claim, Claim(channel, direction, limit, run, suspects), late=True)
 
-    async def note_progress(self, delivery: Delivery, steps_done: int) -> bool:
-        """Remember that the first `steps_done` steps are confirmed. False: the lease is lost, stop."""
-        return await self._database.run(settling.note_progress, Progress(delivery, steps_done))
+    async def note_progress(self, delivery: Delivery, steps_done: int, said: tuple[Said, ...] = ()) -> bool:
+        """Remember that the first `steps_done` steps are confirmed, and what they said.
+
+        False: the lease is lost, stop.
+        """
+        return await self._database.run(settling.note_progress, Progress(delivery, steps_done, said))
 
     async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
         """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.

@@ -64,33 +64,40 @@ class _Ready:
     kind: Native
 
 
-async def send_step(bot: Bot, fetcher: FileFetcher, address: Address, step: Step) -> None:
-    """Carry out the step. Returns when Telegram has confirmed it.
+async def send_step(bot: Bot, fetcher: FileFetcher, address: Address, step: Step) -> tuple[int, ...]:
+    """Carry out the step. Returns the ids of the messages when Telegram has confirmed them, in their order.
 
     Raises relay.errors: Uncertain when the request was sent and its answer lost, NotAccepted when another attempt is
     pointless. Not to be cancelled while it runs: whether the message was sent would stay unknown.
     """
     match step:
         case SendText():
-            await call(bot, "sendMessage", {**address.parameters(), "text": step.text})
+            return _ids(await call(bot, "sendMessage", {**address.parameters(), "text": step.text}))
         case SendLocation() | SendVenue() | SendContact():
-            await _send_card(bot, address, step)
+            return await _send_card(bot, address, step)
         case SendFile():
             async with showing(bot, address, step.kind), _fetched(fetcher, [step]) as (ready,):
-                await _send_file(bot, address, ready)
+                return await _send_file(bot, address, ready)
         case SendAlbum():
             async with showing(bot, address, step.items[0].kind), _fetched(fetcher, step.items) as files:
-                await _send_album(bot, address, files)
+                return await _send_album(bot, address, files)
 
 
-async def _send_card(bot: Bot, address: Address, card: _Card) -> None:
+def _ids(sent: object) -> tuple[int, ...]:
+    """The ids in Telegram's answer: a message, or the messages of an album."""
+    messages = sent if isinstance(sent, list) else [sent]
+    ids = (message.get("message_id") for message in messages if isinstance(message, dict))
+    return tuple(number for number in ids if isinstance(number, int))
+
+
+async def _send_card(bot: Bot, address: Address, card: _Card) -> tuple[int, ...]:
     method, parameters, words = _card(card)
     try:
-        await call(bot, method, {**address.parameters(), **parameters})
+        return _ids(await call(bot, method, {**address.parameters(), **parameters}))
     except BadContent as error:
         # A number or an address that Telegram does not take still says what it says.
         log.info("step.sent_in_words", chat_id=address.chat_id, method=method, reason=str(error))
-        await call(bot, "sendMessage", {**address.parameters(), "text": words})
+        return _ids(await call(bot, "sendMessage", {**address.parameters(), "text": words}))
 
 
 def _card(card: _Card) -> tuple[str, dict[str, object], str]:
@@ -123,33 +130,33 @@ def _head(file: FetchedFile) -> bytes:
         return content.read(HEAD)
 
 
-async def _send_file(bot: Bot, address: Address, ready: _Ready) -> None:
+async def _send_file(bot: Bot, address: Address, ready: _Ready) -> tuple[int, ...]:
     # A sticker has no caption: its words would be lost.
     kind = "document" if ready.kind == "sticker" and ready.step.caption else ready.kind
     try:
-        await _upload(bot, address, kind, ready)
+        return await _upload(bot, address, kind, ready)
     except BadContent as error:
         if kind == "document":
             raise
         # Too wide, no real picture, a codec that Telegram doesn't take: as a plain file it still arrives.
         log.info("step.sent_as_document", chat_id=address.chat_id, kind=kind, reason=str(error))
-        await _upload(bot, address, "document", ready)
+        return await _upload(bot, address, "document", ready)
 
 
-async def _send_album(bot: Bot, address: Address, files: Sequence[_Ready]) -> None:
+async def _send_album(bot: Bot, address: Address, files: Sequence[_Ready]) -> tuple[int, ...]:
     kinds = [ready.kind for ready in files]
     if not all(ready.kind in _COMPANY[ready.step.kind] for ready in files):
         kinds = ["document"] * len(files)  # which may always stand together
     try:
-        await _upload_album(bot, address, kinds, files)
+        return await _upload_album(bot, address, kinds, files)
     except BadContent as error:
         if "document" in kinds:
             raise
         log.info("step.sent_as_document", chat_id=address.chat_id, kind="album", reason=str(error))
-        await _upload_album(bot, address, ["document"] * len(files), files)
+        return await _upload_album(bot, address, ["document"] * len(files), files)
 
 
-async def _upload(bot: Bot, address: Address, kind: Native, ready: _Ready) -> None:
+async def _upload(bot: Bot, address: Address, kind: Native, ready: _Ready) -> tuple[int, ...]:
     with await asyncio.to_thread(ready.file.path.open, "rb") as content:
         parameters: dict[str, object] = {
             **address.parameters(),
@@ -158,10 +165,13 @@ async def _upload(bot: Bot, address: Address, kind: Native, ready: _Ready) -> No
         }
         if kind == "video":
             parameters["supports_streaming"] = True
-        await call(bot, _METHODS[kind], parameters, read_timeout=UPLOAD_TIMEOUT, write_timeout=UPLOAD_TIMEOUT)
+        sent = await call(bot, _METHODS[kind], parameters, read_timeout=UPLOAD_TIMEOUT, write_timeout=UPLOAD_TIMEOUT)
+        return _ids(sent)
 
 
-async def _upload_album(bot: Bot, address: Address, kinds: Sequence[Native], files: Sequence[_Ready]) -> None:
+async def _upload_album(
+    bot: Bot, address: Address, kinds: Sequence[Native], files: Sequence[_Ready]
+) -> tuple[int, ...]:
     with ExitStack() as stack:
         media = []
         for kind, ready in zip(kinds, files, strict=True):
@@ -169,10 +179,11 @@ async def _upload_album(bot: Bot, address: Address, kinds: Sequence[Native], fil
             upload = InputFile(content, filename=upload_name(ready.step.name), attach=True, read_file_handle=False)
             more = {"supports_streaming": True} if kind == "video" else {}
             media.append(_MEDIA[kind](upload, caption=ready.step.caption, **more))
-        await call(
+        sent = await call(
             bot,
             "sendMediaGroup",
             {**address.parameters(), "media": media},
             read_timeout=UPLOAD_TIMEOUT,
             write_timeout=UPLOAD_TIMEOUT * len(files),
         )
+        return _ids(sent)

@@ -1,9 +1,11 @@
 """Letters for the store's tests."""
 
 from dataclasses import replace
+from itertools import count
 
 from relay.model import Accepted, Address, Client, Declined, Draft, Known, Letter, Media, Outcome, Reading, Wants
 from relay.store.accepting import Arrival
+from relay.store.store import Store
 
 CHANNEL = "123456789"
 
@@ -36,6 +38,22 @@ def close(event_id: str, client: str = "7") -> Arrival:
 def read_as(outcome: Outcome, client: str | None = None) -> Reading:
     """A reading that comes to this outcome whatever is known."""
     return Reading(lambda _: outcome, Wants(client))
+
+
+async def known(store: Store, wants: Wants) -> Known:
+    """What the store tells a letter that wants to know this."""
+    told: list[Known] = []
+
+    def decide(known: Known) -> Outcome:
+        told.append(known)
+        return Declined("it only asked")
+
+    letter = Letter(CHANNEL, "telegram", f"question {next(_QUESTIONS)}", "{}")
+    await store.accept(Arrival(((letter, Reading(decide, wants)),), CHANNEL))
+    return told[0]
+
+
+_QUESTIONS = count()
 
 
 def together(*arrivals: Arrival) -> Arrival:

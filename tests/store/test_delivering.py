@@ -5,11 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Bury, Delivered, Delivery, Result, Retry
+from relay.model import Address, Bury, Client, Delivered, Delivery, Known, Result, Retry, Said, Wants
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock
-from tests.store.letters import CHANNEL, event, update
+from tests.store.letters import CHANNEL, event, known, update
+
+SOMEBODY = Client("7", Address(7))
 
 
 async def claim(store: Store, limit: int = 10) -> list[Delivery]:
@@ -145,6 +147,23 @@ async def test_confirmed_steps_are_remembered(store: Store) -> None:
     await store.settle(delivery, Retry(0.0, "no answer"))
     [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
     assert (delivery.steps_done, delivery.uncertain) == (2, 0)
+
+
+async def test_what_was_delivered_is_remembered_with_its_progress(store: Store) -> None:
+    """Each step's words with its confirmation, the last one's with the settlement; a lost lease remembers nothing."""
+    await store.accept(update(1))
+    await store.accept(event("e1"))
+    [stale] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+    await store.release_all()
+    [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+    one, two, ghost = (Said(number, "agent", f"words {number}") for number in (11, 12, 13))
+    assert not await store.note_progress(stale, 1, (ghost,))
+    assert not await store.settle(stale, Delivered((ghost,)))
+    assert await store.note_progress(delivery, 1, (one,))
+    assert await known(store, Wants("7", (11, 12, 13))) == Known(SOMEBODY, {11: one})
+    assert await store.settle(delivery, Delivered((two,)))
+    assert await known(store, Wants("7", (11, 12, 13))) == Known(SOMEBODY, {11: one, 12: two})
+    assert await known(store, Wants("8", (11, 12, 13))) == Known()
 
 
 async def test_a_new_process_takes_over_at_once(path: Path, clock: Clock) -> None:

@@ -192,6 +192,24 @@ async def test_a_refused_album_goes_as_documents_once(
     assert len(telegram.refused) == 4
 
 
+async def test_who_sends_learns_the_ids_of_the_messages(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
+) -> None:
+    """Whatever the step is, and also when it took a second try in another form."""
+    steps: list[Step] = [
+        SendText("a"),
+        SendFile("photo", f"{desk}/10", "a.jpg"),
+        album(desk, ("photo", "jpeg"), ("photo", "jpeg")),
+        SendContact("+4930", "Anna"),
+    ]
+    ids = [number for step in steps for number in await send_step(bot, fetcher, HERE, step)]
+    for step in steps[1:]:
+        telegram.next_answer(400, "Bad Request: no")
+        ids += await send_step(bot, fetcher, HERE, step)
+    assert ids == [message["message_id"] for message in telegram.chat(CHAT).messages]
+    assert len(ids) == 9
+
+
 async def test_an_album_with_a_file_that_cannot_be_had_sends_nothing(
     telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
 ) -> None:
