@@ -128,6 +128,7 @@ async def open_relay(settings: Settings) -> AsyncIterator[Relay]:
             channel,
             settings.relay_public_url,
             partial(secrets.token_urlsafe, 16),
+            download_limit=settings.download_limit,
             language=settings.relay_agent_language,
         )
         intake = Intake(channel, store, context, metrics, lambda direction: couriers[direction].wake())

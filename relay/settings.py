@@ -72,6 +72,10 @@ class Settings(BaseModel):
     telegram_api_url: Annotated[str, AfterValidator(url)] = Field(
         "https://api.telegram.org", description="Where the Bot API is; a local Bot API server goes here."
     )
+    telegram_local_api: bool = Field(
+        default=False,
+        description="Whether a local Bot API server in local mode stands there: files up to 2000 MB, not 20 and 50.",
+    )
     telegram_mode: Literal["polling", "webhook"] = Field(
         "polling", description="How updates come in. This version knows `polling` only."
     )
@@ -168,6 +172,12 @@ class Settings(BaseModel):
         return self.kit_api_url or f"https://kit-im-{self.kit_region}.voximplant.com"
 
     @property
+    def download_limit(self) -> int:
+        """Bytes of the largest file that Telegram hands to the bot."""
+        # https://core.telegram.org/bots/api#getfile, https://core.telegram.org/bots/api#using-a-local-bot-api-server
+        return (2000 if self.telegram_local_api else 20) * 2**20
+
+    @property
     def bot_id(self) -> str:
         """The bot's id: the public half of its token."""
         return self.telegram_bot_token.get_secret_value().partition(":")[0]
@@ -247,6 +257,7 @@ def _shown(value: object) -> object:
 _WORDS: Final = {
     "int_parsing": "must be a whole number.",
     "float_parsing": "must be a number.",
+    "bool_parsing": "must be true or false.",
     "finite_number": "must be a number.",
     "greater_than_equal": "must be {ge} or more.",
     "less_than_equal": "must be {le} or less.",

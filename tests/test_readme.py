@@ -19,6 +19,8 @@ def settings_table() -> str:
         default = "**required**" if field.default is PydanticUndefined else f"`{field.default}`"
         if field.default is None or field.default == "":
             default = "none"
+        if field.default is False:
+            default = "`false`"
         lines.append(f"| `{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines)
 

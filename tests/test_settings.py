@@ -23,6 +23,7 @@ NEEDED = {
 }
 DEFAULTS = {
     "telegram_api_url": "https://api.telegram.org",
+    "telegram_local_api": False,
     "telegram_mode": "polling",
     "telegram_webhook_secret": None,
     "telegram_rate_limit": 30,
@@ -104,6 +105,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("TELEGRAM_BOT_TOKEN", TOKEN[:-8], "is not a bot token"),
     ("TELEGRAM_API_URL", "api.telegram.org", "must begin with https://"),
     ("TELEGRAM_API_URL", "https://host:99999", "host and port"),
+    ("TELEGRAM_LOCAL_API", "perhaps", "must be true or false"),
     ("TELEGRAM_MODE", "webhook", "not supported by this version"),
     ("TELEGRAM_MODE", "pigeon", "'polling'"),
     ("TELEGRAM_WEBHOOK_SECRET", "with.dot.secret", "letters, digits"),
@@ -192,6 +194,8 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("KIT_CHANNEL_UUID", "channel-1", "kit_channel_uuid", "channel-1"),
     ("RELAY_PORT", "0", "relay_port", 0),
     ("RELAY_LOG_LEVEL", "debug", "relay_log_level", "DEBUG"),
+    ("TELEGRAM_LOCAL_API", "Yes", "download_limit", 2000 * 2**20),
+    ("TELEGRAM_LOCAL_API", "0", "download_limit", 20 * 2**20),
     ("TELEGRAM_RATE_LIMIT", "0", "telegram_rate_limit", 0),
     ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database_path", Path("/var/lib/relay/relay.db")),
     (
