@@ -6,7 +6,7 @@ goes on after the last one. Bodies wait in databases while the relay is updated:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
 
@@ -15,9 +15,10 @@ FileKind = Literal["photo", "video", "audio", "document"]
 
 @dataclass(frozen=True, slots=True)
 class SendText:
-    """One plain text of at most 4096 UTF-16 units."""
+    """One plain text of at most 4096 UTF-16 units, and perhaps a keyboard."""
 
     text: str
+    reply_markup: dict[str, Any] | None = None  #: As Telegram has it: inline, a keyboard, or the end of one.
     step: Literal["send_text"] = "send_text"
 
 

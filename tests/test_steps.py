@@ -1,6 +1,7 @@
 """The bodies of waiting deliveries outlive the version that wrote them."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,9 +27,14 @@ OLD = (
     '{"kind":"document","url":"https://f.example/b","name":"b.pdf","step":"send_file"}]'
 )
 
+KEYBOARDS: list[dict[str, Any]] = [
+    {"keyboard": [[{"text": "📱", "request_contact": True}]], "one_time_keyboard": True},
+    {"remove_keyboard": True},
+    {"inline_keyboard": [[{"text": "5", "callback_data": "rate:5"}], []]},
+]
 VIDEOS = st.builds(SendFile, st.just("video"), st.text(), st.text())
 STEPS = st.one_of(
-    st.builds(SendText, st.text()),
+    st.builds(SendText, st.text(), st.none() | st.sampled_from(KEYBOARDS)),
     st.builds(SendFile, st.sampled_from(["photo", "audio"]), st.text(), st.text(), st.none() | st.text()),
     st.builds(SendAlbum, st.lists(VIDEOS, min_size=2, max_size=10).map(tuple)),
     st.builds(SendLocation, st.floats(-90, 90), st.floats(-180, 180)),

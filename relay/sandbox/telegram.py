@@ -243,6 +243,7 @@ class TelegramLookAlike:
         messages = [{"message_id": chat.next_message_id(), **frame, **fields} for fields in contents]
         for message in messages:
             chat.remember(message)
+        chat.show_keyboard(params.get("reply_markup", {}), messages[-1])
         return messages
 
     def _give(self, scripted: ScriptedAnswer, call: Incoming) -> web.Response:

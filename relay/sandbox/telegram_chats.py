@@ -19,6 +19,8 @@ class Chat:
     migrated_to: int | None = None
     conversation: list[dict[str, Any]] = field(default_factory=list)  #: Message objects of both ends, in order.
     last_message_id: int = 0
+    keyboard: list[list[Any]] = field(default_factory=list)  #: Rows of keys under the customer's text field.
+    keyboard_from: dict[str, Any] | None = None  #: The message that brought it.
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -44,6 +46,11 @@ class Chat:
         """Append what somebody said."""
         self.last_message_id = max(self.last_message_id, message["message_id"])
         self.conversation.append(message)
+
+    def show_keyboard(self, markup: dict[str, Any], message: dict[str, Any]) -> None:
+        """What a message's reply_markup changes under the customer's text field."""
+        if "keyboard" in markup or markup.get("remove_keyboard"):
+            self.keyboard, self.keyboard_from = markup.get("keyboard", []), message
 
     def check_open(self) -> None:
         """Raise what the API answers when the bot may not write here.

@@ -145,10 +145,10 @@ class Customer:
         """A place without a name."""
         return self.sends_raw({"location": {"latitude": latitude, "longitude": longitude}})
 
-    def sends_contact(self, phone_number: str = "+4930123456", *, own: bool = False) -> Json:
+    def sends_contact(self, phone_number: str = "+4930123456", *, own: bool = False, **fields: object) -> Json:
         """A phone number: somebody's, or the customer's own."""
         contact: Json = {"phone_number": phone_number, "first_name": self.user["first_name"]}
-        return self.sends_raw({"contact": contact | ({"user_id": self.id} if own else {})})
+        return self.sends_raw({"contact": contact | ({"user_id": self.id} if own else {}), **fields})
 
     def edits(self, message_id: int, text: str) -> Json:
         """Change the text of an earlier message."""
@@ -159,6 +159,20 @@ class Customer:
         """Press an inline button under a message of the bot."""
         query = {"id": str(uuid4().int % 10**18), "from": self.user, "message": message, "data": data}
         return self._telegram.push_update({"callback_query": {**query, "chat_instance": "-42"}})
+
+    def presses_key(self, text: str) -> Json:
+        """Press the key of this name on the keyboard that the bot has shown: it is sent, or the own number shared.
+
+        Raises ValueError when there is no such key.
+        """
+        chat = self._telegram.chats.register(self._chat)
+        keys = [key if isinstance(key, dict) else {"text": key} for row in chat.keyboard for key in row]
+        pressed = next((key for key in keys if key["text"] == text), None)
+        if pressed is None:
+            raise ValueError(f"no key is called {text}: {[key['text'] for key in keys]}")
+        if pressed.get("request_contact"):
+            return self.sends_contact(own=True, reply_to_message=chat.keyboard_from)
+        return self.writes(text)
 
     def reacts(self, message_id: int, emoji: str) -> Json:
         """Put a reaction under a message."""

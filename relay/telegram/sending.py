@@ -72,7 +72,8 @@ async def send_step(bot: Bot, fetcher: FileFetcher, address: Address, step: Step
     """
     match step:
         case SendText():
-            return _ids(await call(bot, "sendMessage", {**address.parameters(), "text": step.text}))
+            keyboard = {} if step.reply_markup is None else {"reply_markup": step.reply_markup}
+            return _ids(await call(bot, "sendMessage", {**address.parameters(), "text": step.text, **keyboard}))
         case SendLocation() | SendVenue() | SendContact():
             return await _send_card(bot, address, step)
         case SendFile():

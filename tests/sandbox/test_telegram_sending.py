@@ -7,7 +7,18 @@ from typing import Any
 
 import aiohttp
 import pytest
-from telegram import Bot, InputFile, InputMediaDocument, InputMediaPhoto, InputMediaVideo
+from telegram import (
+    Bot,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputFile,
+    InputMediaDocument,
+    InputMediaPhoto,
+    InputMediaVideo,
+    KeyboardButton,
+    ReplyKeyboardMarkup,
+    ReplyKeyboardRemove,
+)
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 
 from relay.sandbox.content import png
@@ -151,6 +162,23 @@ async def test_albums_keep_to_their_rules(telegram: TelegramLookAlike, bot: Bot)
         with pytest.raises(BadRequest):
             await bot.send_media_group(CHAT, wrong)
     assert len(telegram.chat(CHAT).messages) == 2
+
+
+async def test_a_customer_uses_the_keyboard_that_the_bot_shows(telegram: TelegramLookAlike, bot: Bot) -> None:
+    """A key sends its name or shares the own number, as an answer to the keyboard's message, until it is taken away."""
+    customer = telegram.customer(CHAT)
+    rows = ReplyKeyboardMarkup([["Hours", KeyboardButton("Phone", request_contact=True)]])
+    asked = await bot.send_message(CHAT, "Please choose", reply_markup=rows)
+    assert customer.presses_key("Hours")["message"]["text"] == "Hours"
+    shared = customer.presses_key("Phone")["message"]
+    assert (shared["contact"]["user_id"], shared["reply_to_message"]["message_id"]) == (CHAT, asked.message_id)
+    inline = InlineKeyboardMarkup([[InlineKeyboardButton("5", callback_data="5")]])
+    await bot.send_message(CHAT, "one under the message changes nothing", reply_markup=inline)
+    with pytest.raises(ValueError, match="no key is called Prices"):
+        customer.presses_key("Prices")
+    await bot.send_message(CHAT, "Thank you", reply_markup=ReplyKeyboardRemove())
+    with pytest.raises(ValueError, match="no key is called Hours"):
+        customer.presses_key("Hours")
 
 
 async def test_chats_may_close(telegram: TelegramLookAlike, bot: Bot) -> None:

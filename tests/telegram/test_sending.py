@@ -84,6 +84,16 @@ def sent(telegram: TelegramLookAlike) -> list[tuple[str, list[tuple[str, int]]]]
     return [(made.method, [(file.file_name, file.size) for file in made.files]) for made in telegram.calls]
 
 
+async def test_a_keyboard_goes_with_its_text(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
+    """Markup reaches Telegram as it stands in the step; the customer has the keys, and another step takes them away."""
+    rows = [[{"text": "📱", "request_contact": True}]]
+    await send_step(bot, fetcher, HERE, SendText("Your number?", {"keyboard": rows, "one_time_keyboard": True}))
+    assert telegram.chat(CHAT).keyboard == rows
+    await send_step(bot, fetcher, HERE, SendText("Thank you", {"remove_keyboard": True}))
+    assert telegram.chat(CHAT).keyboard == []
+    assert telegram.chat(CHAT).texts == ["Your number?", "Thank you"]
+
+
 async def test_a_text_arrives_as_it_is(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
     """Texts go out plain: what looks like markup stays text."""
     text = "<b>5 < 6</b> *_[x](y)_* &amp; 👩‍👩‍👧 \u202e"
