@@ -43,6 +43,16 @@ class Channel:
     settings: Settings
 
     @property
+    def key(self) -> str:
+        """What the store knows it by: the bot's id, which outlives tokens, names and Kit channels."""
+        return self.settings.bot_id
+
+    @property
+    def label(self) -> str:
+        """What people know it by."""
+        return self.name or self.key
+
+    @property
     def callback_path(self) -> str:
         """Where Kit calls: the public URL and this is the channel's callback URL."""
         return f"/kit/callback/{self.name}" if self.name else "/kit/callback"

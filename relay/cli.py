@@ -18,6 +18,7 @@ from relay import __version__
 # Whatever is heavy is imported by the command that needs it, so that `run` can listen to signals before it.
 if TYPE_CHECKING:
     from relay.app import Ports
+    from relay.channels import Channel
     from relay.settings import Settings
 
 _ENV_FILE = click.option(
@@ -25,6 +26,12 @@ _ENV_FILE = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     show_default=".env",
     help="Read settings from this file too; the environment wins.",
+)
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    show_default="relay.toml, if it is there",
+    help="The file that names several channels.",
 )
 
 
@@ -36,19 +43,21 @@ def main() -> None:
 
 @main.command(short_help="Run the relay.")
 @_ENV_FILE
-def run(env_file: Path | None) -> None:
+@_CONFIG
+def run(env_file: Path | None, config: Path | None) -> None:
     """Run the relay until SIGTERM or Ctrl-C."""
     _leave_on_signals()
-    settings = _settings(env_file)
-    _migrate(settings)
-    _run(_relay(settings))
+    channels = _channels(env_file, config)
+    _migrate(channels[0].settings)
+    _run(_relay(channels))
 
 
 @main.command(short_help="Bring the database to this version's schema.")
 @_ENV_FILE
-def migrate(env_file: Path | None) -> None:
+@_CONFIG
+def migrate(env_file: Path | None, config: Path | None) -> None:
     """Bring the database to this version's schema (`relay run` does it by itself)."""
-    settings = _settings(env_file)
+    settings = _channels(env_file, config)[0].settings
     _migrate(settings)
     click.echo(f"{settings.database_path}: the schema is current")
 
@@ -85,23 +94,26 @@ def _keep_to_ourselves() -> None:
     os.umask(0o077)
 
 
-def _settings(env_file: Path | None) -> "Settings":
+def _channels(env_file: Path | None, config: Path | None) -> "tuple[Channel, ...]":
     _keep_to_ourselves()
-    from relay.environment import unknown_names  # noqa: PLC0415 - see above
+    from relay.channels import load_channels  # noqa: PLC0415 - see above
+    from relay.environment import unknown_names  # noqa: PLC0415
     from relay.log import configure  # noqa: PLC0415
-    from relay.settings import Settings, SettingsError, load_settings  # noqa: PLC0415
+    from relay.settings import Settings, SettingsError  # noqa: PLC0415
 
     path = env_file or Path(".env")
     if unknown := unknown_names(Settings, path):
         click.echo(f"{path}: no setting is called {', '.join(unknown)}. Is it misspelt? It has no effect.", err=True)
     try:
-        settings = load_settings(path)
+        channels = load_channels(path, config or Path("relay.toml"))
     except SettingsError as error:
         for line in error.lines:
             click.echo(line, err=True)
         sys.exit(2)
-    configure(settings.relay_log_level, settings.relay_log_format, settings.secrets)
-    return settings
+    settings = channels[0].settings
+    secrets = (secret for channel in channels for secret in channel.settings.secrets)
+    configure(settings.relay_log_level, settings.relay_log_format, secrets)
+    return channels
 
 
 def _migrate(settings: "Settings") -> None:
@@ -131,7 +143,7 @@ def _check_writable(setting: str, directory: Path, files: Iterable[Path] = ()) -
         _fail(f"{setting}: cannot write there ({reason})", code=2)
 
 
-async def _relay(settings: "Settings") -> None:
+async def _relay(channels: "tuple[Channel, ...]") -> None:
     import structlog  # noqa: PLC0415 - see above
 
     from relay.app import open_relay  # noqa: PLC0415 - a wrong setting should not wait for these imports
@@ -146,16 +158,20 @@ async def _relay(settings: "Settings") -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 20)
-        structlog.get_logger().info("relay.settings", **summary(settings))
+        for each in channels:
+            named = {"channel": each.name} if each.name else {}
+            structlog.get_logger().info("relay.settings", **named, **summary(each.settings))
 
     stop = _stop_on_signals()
     try:
-        async with open_relay(settings) as relay:
+        async with open_relay(*channels) as relay:
             await relay.run(stop, ready)
     except StoreLockedError as error:
         _fail(str(error))
     except (Unavailable, sqlite3.Error) as error:
-        _fail(f"the database {settings.database_path} cannot be used: {error}. Does another program hold it?")
+        _fail(
+            f"the database {channels[0].settings.database_path} cannot be used: {error}. Does another program hold it?"
+        )
     except CannotListenError as error:
         _fail(str(error), code=2)
 

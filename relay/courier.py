@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from relay.errors import RelayError, Throttled, Unavailable, place_of
-from relay.metrics import Metrics
+from relay.metrics import ChannelMetrics
 from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry, Said
 from relay.policy import POISON_AFTER, Gate, judge
 from relay.store.store import Store
@@ -72,7 +72,7 @@ class Courier:
         direction: Direction,
         store: Store,
         carry: Carry,
-        metrics: Metrics,
+        metrics: ChannelMetrics,
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,

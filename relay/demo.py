@@ -16,6 +16,7 @@ import click
 import structlog
 
 from relay.app import Ports, open_relay
+from relay.channels import Channel
 from relay.log import configure
 from relay.sandbox.changes import Changes
 from relay.sandbox.content import png
@@ -117,7 +118,7 @@ async def run_demo(
         settings = _settings(telegram, kit, home)
         configure(log_level, "console", settings.secrets)
         await asyncio.to_thread(bring_up_to_date, settings.database_path)
-        relay = await stack.enter_async_context(open_relay(settings))
+        relay = await stack.enter_async_context(open_relay(Channel("", settings)))
         ready: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
         running = asyncio.create_task(relay.run(stop, ready.set_result))
         await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)

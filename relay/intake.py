@@ -21,7 +21,7 @@ from relay.mapping.to_kit import map_update
 from relay.mapping.to_kit import wants_of as wants_of_update
 from relay.mapping.to_telegram import map_event, skipped_in
 from relay.mapping.to_telegram import wants_of as wants_of_event
-from relay.metrics import Metrics
+from relay.metrics import ChannelMetrics
 from relay.model import Direction, Letter, Reading, Unreadable
 from relay.store.accepting import Arrival, Verdict
 from relay.store.store import Store
@@ -39,7 +39,7 @@ class Intake:
     channel: str
     store: Store
     context: KitContext
-    metrics: Metrics
+    metrics: ChannelMetrics
     wake: Callable[[Direction], None]  #: Called after a commit that gave work in this direction.
 
     async def accept_updates(self, updates: list[dict[str, Any]]) -> None:
@@ -56,7 +56,7 @@ class Intake:
             Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
         )
         for (letter, _), verdict in zip(letters, verdicts, strict=True):
-            self.metrics.updates.labels(verdict).inc()
+            self.metrics.updated(verdict)
             level = log.warning if verdict in {"tampered", "dead"} else log.debug
             level("update.received", update=letter.source_id, verdict=verdict)
         self.wake("to_kit")
@@ -87,7 +87,7 @@ class Intake:
     def _report_skipped(self, callback: SignedEvent | UnfitEvent) -> None:
         if isinstance(callback, SignedEvent):
             for kind in skipped_in(callback.event):
-                self.metrics.skipped_payloads.inc()
+                self.metrics.skipped_payload()
                 log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
 
 

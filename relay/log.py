@@ -84,6 +84,7 @@ def configure(
     render = _json if fmt == "json" else _coloured if terminal else _plain
     _OUTPUT.stream = stream
     _PROCESSORS[:] = [
+        structlog.contextvars.merge_contextvars,  # the channel, where there are several
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

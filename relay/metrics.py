@@ -1,6 +1,6 @@
 """The relay's Prometheus metrics. Totals come from the store, so that they survive restarts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -12,25 +12,26 @@ from relay.store.counting import Counts
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _OUTCOMES = ("received", "delivered", "dead", "declined")
+_LANE_LABELS = ("channel", "direction")
 
 
 class _Stored(Collector):
     """What the store counted, as of the last look."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, Counts] = {}
+        self.counts: Mapping[str, Counts] = {}  #: By channel, as people call it.
         self.now = 0.0
 
     def collect(self) -> Iterable[Metric]:
         totals = {
             outcome: CounterMetricFamily(
-                f"relay_{outcome}", f"Letters and deliveries {outcome}, in total.", labels=("channel", "direction")
+                f"relay_{outcome}", f"Letters and deliveries {outcome}, in total.", labels=_LANE_LABELS
             )
             for outcome in _OUTCOMES
         }
-        waiting = GaugeMetricFamily("relay_waiting", "Deliveries that wait.", labels=("channel", "direction"))
+        waiting = GaugeMetricFamily("relay_waiting", "Deliveries that wait.", labels=_LANE_LABELS)
         oldest = GaugeMetricFamily(
-            "relay_oldest_waiting_seconds", "Age of the oldest waiting delivery.", labels=("channel", "direction")
+            "relay_oldest_waiting_seconds", "Age of the oldest waiting delivery.", labels=_LANE_LABELS
         )
         for channel, counts in self.counts.items():
             for direction in ("to_kit", "to_telegram"):
@@ -62,46 +63,67 @@ class CourierMetrics:
         self._delivery_seconds.observe(seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelMetrics:
+    """What one channel measures."""
+
+    _all: "Metrics"
+    _channel: str
+
+    def of_courier(self, direction: Direction) -> CourierMetrics:
+        """What one courier measures."""
+        labels = self._channel, direction
+        return CourierMetrics(
+            {outcome: self._all.attempts.labels(*labels, outcome) for outcome in ("delivered", "retried", "dead")},
+            self._all.attempt_seconds.labels(*labels),
+            self._all.delivery_seconds.labels(*labels),
+            self._all.down.labels(*labels),
+        )
+
+    def updated(self, verdict: str) -> None:
+        """Note an update from Telegram."""
+        self._all.updates.labels(self._channel, verdict).inc()
+
+    def called_back(self, verdict: str) -> None:
+        """Note a request to Kit's callback."""
+        self._all.callbacks.labels(self._channel, verdict).inc()
+
+    def skipped_payload(self) -> None:
+        """Note a payload item of Kit's that the relay does not know."""
+        self._all.skipped_payloads.labels(self._channel).inc()
+
+
 class Metrics:
     """Everything that is measured. One object a relay, with a registry of its own."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         self._stored = _Stored()
-        self._registry.register(self._stored)
-        directions = ("direction",)
-        self.attempts = Counter(
-            "relay_attempts", "Attempts to deliver.", ("direction", "outcome"), registry=self._registry
-        )
+        registry.register(self._stored)
+        self.attempts = Counter("relay_attempts", "Attempts to deliver.", (*_LANE_LABELS, "outcome"), registry=registry)
         self.attempt_seconds = Histogram(
-            "relay_attempt_seconds", "How long an attempt took.", directions, registry=self._registry, buckets=_SECONDS
+            "relay_attempt_seconds", "How long an attempt took.", _LANE_LABELS, registry=registry, buckets=_SECONDS
         )
         self.delivery_seconds = Histogram(
-            "relay_delivery_seconds",
-            "From acceptance to delivery.",
-            directions,
-            registry=self._registry,
-            buckets=_SECONDS,
+            "relay_delivery_seconds", "From acceptance to delivery.", _LANE_LABELS, registry=registry, buckets=_SECONDS
         )
         self.callbacks = Counter(
-            "relay_callbacks", "Requests to Kit's callback.", ("verdict",), registry=self._registry
+            "relay_callbacks", "Requests to Kit's callback.", ("channel", "verdict"), registry=registry
         )
-        self.updates = Counter("relay_updates", "Updates from Telegram.", ("verdict",), registry=self._registry)
+        self.updates = Counter("relay_updates", "Updates from Telegram.", ("channel", "verdict"), registry=registry)
         self.skipped_payloads = Counter(
-            "relay_skipped_payloads", "Payload items of Kit that the relay does not know.", registry=self._registry
+            "relay_skipped_payloads",
+            "Payload items of Kit that the relay does not know.",
+            ("channel",),
+            registry=registry,
         )
-        self.down = Gauge("relay_side_down", "1 while the other side seems down.", directions, registry=self._registry)
+        self.down = Gauge("relay_side_down", "1 while the other side seems down.", _LANE_LABELS, registry=registry)
 
-    def of_courier(self, direction: Direction) -> "CourierMetrics":
-        """What one courier measures."""
-        return CourierMetrics(
-            {outcome: self.attempts.labels(direction, outcome) for outcome in ("delivered", "retried", "dead")},
-            self.attempt_seconds.labels(direction),
-            self.delivery_seconds.labels(direction),
-            self.down.labels(direction),
-        )
+    def of_channel(self, channel: str) -> ChannelMetrics:
+        """What one channel measures; `channel` is what people call it."""
+        return ChannelMetrics(self, channel)
 
-    def render(self, counts: dict[str, Counts], now: float) -> bytes:
+    def render(self, counts: Mapping[str, Counts], now: float) -> bytes:
         """The exposition text, with the store's counts of this moment."""
         self._stored.counts, self._stored.now = counts, now
         return generate_latest(self._registry)

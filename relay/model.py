@@ -80,6 +80,7 @@ class Media:
     name: str
     mime_type: str
     size: int | None  #: Bytes, when Telegram said so.
+    channel: str = field(default="", compare=False)  #: Whose bot can open it; the store knows.
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,12 @@ class Settings(BaseModel):
     )
     kit_channel_uuid: _Name = Field(description="The channel's UUID, in the channel's settings once it is saved.")
     kit_security_salt: _Secret = Field(description="The channel's Security Salt, in its settings.")
+    kit_api_token_previous: _Secret | None = Field(
+        None, description="While the API token is being changed: the one before, with which Kit may still sign."
+    )
+    kit_security_salt_previous: _Secret | None = Field(
+        None, description="While the Security Salt is being changed: the one before, with which Kit may still sign."
+    )
 
     relay_public_url: Annotated[str, AfterValidator(public_url)] = Field(
         description="The https address under which Kit and agents' browsers reach this relay."
@@ -176,6 +182,18 @@ class Settings(BaseModel):
         """Bytes of the largest file that Telegram hands to the bot."""
         # https://core.telegram.org/bots/api#getfile, https://core.telegram.org/bots/api#using-a-local-bot-api-server
         return (2000 if self.telegram_local_api else 20) * 2**20
+
+    @property
+    def signing_secrets(self) -> tuple[tuple[str, str], ...]:
+        """Each salt and token with which Kit may sign a callback, today's first."""
+        salts = (self.kit_security_salt, self.kit_security_salt_previous)
+        tokens = (self.kit_api_token, self.kit_api_token_previous)
+        return tuple(
+            (salt.get_secret_value(), token.get_secret_value())
+            for salt in salts
+            for token in tokens
+            if salt is not None and token is not None
+        )
 
     @property
     def bot_id(self) -> str:

@@ -67,7 +67,7 @@ class OtherSide:
 async def running(
     store: Store, carry: Carry, clock: Clock, *, direction: str = "to_kit", limit: int = 256
 ) -> AsyncIterator[Courier]:
-    courier = Courier(CHANNEL, direction, store, carry, Metrics(), limit=limit, now=clock)  # type: ignore[arg-type]
+    courier = Courier(CHANNEL, direction, store, carry, Metrics().of_channel(CHANNEL), limit=limit, now=clock)  # type: ignore[arg-type]
     stop = asyncio.Event()
     task = asyncio.create_task(courier.run(stop))
     try:
@@ -236,7 +236,7 @@ async def test_a_delivery_that_ends_the_process_is_found_out_and_its_neighbours_
         return await side.carry(attempt)
 
     for _ in range(4):
-        courier = Courier(CHANNEL, "to_kit", store, carry, Metrics(), now=clock)
+        courier = Courier(CHANNEL, "to_kit", store, carry, Metrics().of_channel(CHANNEL), now=clock)
         with suppress(SystemExit):
             await courier.carry_suspects(asyncio.Event())
         await store.release_all()
@@ -292,7 +292,7 @@ async def test_attempts_belong_to_a_step(store: Store, clock: Clock) -> None:
         stop.set()
         raise SourceUnavailable("no file")
 
-    await Courier(CHANNEL, "to_telegram", store, carry, Metrics(), now=clock).run(stop)
+    await Courier(CHANNEL, "to_telegram", store, carry, Metrics().of_channel(CHANNEL), now=clock).run(stop)
     clock.advance(600)
     [delivery] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
     assert (delivery.steps_done, delivery.attempts) == (1, 2)
@@ -333,7 +333,7 @@ async def test_stopping_finishes_what_is_in_hand_and_starts_nothing_new(store: S
     side.open.clear()
     await store.accept(update(1))
     await store.accept(update(2))
-    courier = Courier(CHANNEL, "to_kit", store, side.carry, Metrics(), now=clock)
+    courier = Courier(CHANNEL, "to_kit", store, side.carry, Metrics().of_channel(CHANNEL), now=clock)
     stop = asyncio.Event()
     task = asyncio.create_task(courier.run(stop))
     await side.until(lambda: side.at_once == 1)
@@ -361,7 +361,7 @@ async def test_a_delivery_of_many_steps_stops_between_two_and_goes_on_after_them
                 return False
         return True
 
-    first = Courier(CHANNEL, "to_telegram", store, carry, Metrics(), now=clock)
+    first = Courier(CHANNEL, "to_telegram", store, carry, Metrics().of_channel(CHANNEL), now=clock)
     await first.run(stop)
     assert done == [0, 1]
     async with running(store, carry, clock, direction="to_telegram"):

@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 from relay.metrics import Metrics
 from relay.settings import Settings, SettingsError, load_settings
 from relay.store.counting import Counts
-from relay.web.admin import Admin, Check
+from relay.web.admin import Admin, Check, Watched
 
 ROOT = Path(__file__).parent.parent
 NAMES = {field.upper() for field in Settings.model_fields}
@@ -159,7 +159,7 @@ async def test_the_health_check_shows_readiness_to_people(*, ready: bool) -> Non
         return Counts()
 
     app = web.Application()
-    Admin("1", count, sides, Metrics()).add_to(app)
+    Admin([Watched("1", "1", sides)], count, Metrics()).add_to(app)
     async with TestServer(app) as server:
         code, said = await healthcheck(server.port, "--ready")
     assert code == (0 if ready else 1)

@@ -87,6 +87,12 @@ class KitLookAlike:
         """Refuse every login and refresh from now on."""
         self.tokens.api_token_revoked = True
 
+    def change_secrets(self, api_token: str, salt: str) -> None:
+        """An administrator chooses another API token in the channel's form, and Kit shows another salt."""
+        self.api_token = self.tokens.api_token = self.callbacks.token = api_token
+        self.salt = self.callbacks.salt = salt
+        self.tokens.revoke_all()
+
     def revoke_access_tokens(self) -> None:
         """End every access token; refresh tokens stay good."""
         self.tokens.revoke_access()

@@ -17,9 +17,9 @@ def next_update_id(tx: Connection, _now: float, channels: Sequence[str]) -> list
 
 def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | None]:
     """The file behind a capability, or None."""
-    columns = (media.c.id, media.c.file_id, media.c.name, media.c.mime_type, media.c.size)
+    columns = (media.c.id, media.c.file_id, media.c.name, media.c.mime_type, media.c.size, media.c.channel)
     rows = tx.execute(select(*columns).where(media.c.id.in_(set(ids))))
-    known = {row.id: Media(row.id, row.file_id, row.name, row.mime_type, row.size) for row in rows}
+    known = {row.id: Media(*row) for row in rows}
     return [known.get(media_id) for media_id in ids]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -24,12 +24,21 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Admin:
-    """The handlers of the internal port. `sides` are asked at each request what they think of the other side."""
+class Watched:
+    """A channel as the internal port sees it. `sides` are asked at each request what they think of the other side."""
 
-    channel: str
-    count: Callable[[str], Awaitable[Counts]]
+    key: str  #: As the store calls it.
+    label: str  #: As people call it.
     sides: Mapping[str, Callable[[], Check]]
+    prefix: str = ""  #: Sets its checks apart from those of other channels.
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The handlers of the internal port."""
+
+    channels: Sequence[Watched]
+    count: Callable[[str], Awaitable[Counts]]
     metrics: Metrics
 
     def add_to(self, app: web.Application) -> None:
@@ -40,11 +49,13 @@ class Admin:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """200 when every check is well, else 503; the reasons as JSON either way."""
-        checks = {name: check() for name, check in self.sides.items()}
+        checks = {f"{each.prefix}{name}": check() for each in self.channels for name, check in each.sides.items()}
         try:
             async with asyncio.timeout(2.0):
-                counts = await self.count(self.channel)
-            checks |= {"database": Check(ok=True, reason="answers"), "oldest_waiting": _oldest(counts, time.time())}
+                counts = await self._counts()
+            checks["database"] = Check(ok=True, reason="answers")
+            now = time.time()
+            checks |= {f"{each.prefix}oldest_waiting": _oldest(counts[each.label], now) for each in self.channels}
         except (TimeoutError, Unavailable):
             checks["database"] = Check(ok=False, reason="does not answer")
         ready = all(check.ok for check in checks.values())
@@ -54,11 +65,15 @@ class Admin:
     async def render_metrics(self, _request: web.Request) -> web.Response:
         """The Prometheus exposition, https://prometheus.io/docs/instrumenting/exposition_formats/."""
         try:
-            counts = {self.channel: await self.count(self.channel)}
+            counts = await self._counts()
         except Unavailable:
             return web.Response(status=503, text="the database does not answer")
         body = self.metrics.render(counts, time.time())
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
+
+    async def _counts(self) -> dict[str, Counts]:
+        counted = await asyncio.gather(*(self.count(each.key) for each in self.channels))
+        return {each.label: counts for each, counts in zip(self.channels, counted, strict=True)}
 
 
 async def healthz(_request: web.Request) -> web.Response:

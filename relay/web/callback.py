@@ -4,17 +4,20 @@ Source: https://voximplant.com/kit/docs/channels/custom.
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 import structlog
 from aiohttp import web
+from structlog.contextvars import bound_contextvars
 
 from relay.errors import Unavailable
 from relay.intake import AcceptCallback
-from relay.kit.protocol import BadEvent, BadSignature, ChannelTest, SignedEvent, UnfitEvent, read_event
+from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, SignedEvent, UnfitEvent, read_event
 from relay.kit.signature import is_shaped
-from relay.metrics import Metrics
+from relay.metrics import ChannelMetrics
 
 log = structlog.get_logger()
 
@@ -28,18 +31,18 @@ _BODY_TIME = 10.0
 
 @dataclass(frozen=True, slots=True)
 class KitCallback:
-    """The handlers of `/kit/callback` for one channel."""
+    """The handlers of one channel's callback. `log_fields` stand in every line of the log about it."""
 
-    salt: str
-    api_token: str
+    secrets: Sequence[tuple[str, str]]  #: Each salt and API token with which Kit may sign.
     accept: AcceptCallback
-    metrics: Metrics
+    metrics: ChannelMetrics
+    log_fields: Mapping[str, str] = field(default_factory=dict)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READERS))
 
-    def add_to(self, app: web.Application) -> None:
+    def add_to(self, app: web.Application, path: str) -> None:
         """Add the routes."""
-        app.router.add_get("/kit/callback", self.answer_test)  # HEAD comes with it
-        app.router.add_post("/kit/callback", self.answer_event)
+        app.router.add_get(path, self.answer_test)  # HEAD comes with it
+        app.router.add_post(path, self.answer_event)
 
     async def answer_test(self, _request: web.Request) -> web.Response:
         """Kit asks whether somebody is here while the channel is being created, when nobody knows its salt yet."""
@@ -47,9 +50,13 @@ class KitCallback:
 
     async def answer_event(self, request: web.Request) -> web.Response:
         """An event: verified, committed, acknowledged."""
+        with bound_contextvars(**self.log_fields):
+            return await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.Response:
         try:
             authorization, body = await self._read(request)
-            callback = read_event(authorization, body, salt=self.salt, token=self.api_token)
+            callback = self._read_event(authorization, body)
         except BadSignature:
             return self._refuse(401, "the signature does not match")
         except BadEvent as error:
@@ -57,10 +64,17 @@ class KitCallback:
         except web.HTTPException as error:
             return self._refuse(error.status, error.reason)
         if isinstance(callback, ChannelTest):
-            self.metrics.callbacks.labels("test").inc()
+            self.metrics.called_back("test")
             log.info("callback.test", signed=callback.signed)
             return web.Response(text="OK")
         return await self._accept(callback, body)
+
+    def _read_event(self, authorization: bytes | None, body: bytes) -> Callback:
+        *before_last, last = self.secrets
+        for salt, token in before_last:
+            with suppress(BadSignature):
+                return read_event(authorization, body, salt=salt, token=token)
+        return read_event(authorization, body, salt=last[0], token=last[1])
 
     async def _read(self, request: web.Request) -> tuple[bytes | None, bytes]:
         """The signature and the body. Raises BadSignature or web.HTTPException."""
@@ -77,9 +91,9 @@ class KitCallback:
         try:
             verdict = await self.accept(callback, body)
         except Unavailable:
-            self.metrics.callbacks.labels("unavailable").inc()
+            self.metrics.called_back("unavailable")
             return web.Response(status=503, headers={"Retry-After": "5"}, text="try again later")
-        self.metrics.callbacks.labels(verdict).inc()
+        self.metrics.called_back(verdict)
         fields = {"verdict": verdict, "signature": callback.form}
         if isinstance(callback, UnfitEvent):
             fields |= {"event_id": callback.event_id, "reason": callback.reason}
@@ -90,7 +104,7 @@ class KitCallback:
         return web.Response(text="OK")
 
     def _refuse(self, status: int, reason: str) -> web.Response:
-        self.metrics.callbacks.labels("refused").inc()
+        self.metrics.called_back("refused")
         log.warning("callback.refused", status=status, reason=reason)
         return web.Response(status=status, text=reason)
 

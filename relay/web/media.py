@@ -35,8 +35,10 @@ _LATER: Final = "The file cannot be had at the moment."
 log = structlog.get_logger()
 
 
-def add_media_routes(app: web.Application, find: FindMedia, files: TelegramFiles, *, parallel: int = 32) -> None:
-    """Serve what `find` knows by its id, with at most `parallel` streams from Telegram at once.
+def add_media_routes(
+    app: web.Application, find: FindMedia, files: Mapping[str, TelegramFiles], *, parallel: int = 32
+) -> None:
+    """Serve what `find` knows by its id, with at most `parallel` streams at once from each channel of `files`.
 
     Answers 404 in words for an id that is unknown or a file that is gone or too big, 503 with Retry-After when Telegram
     or the store is not to be had. A download that breaks off upstream breaks off here too, never ends as if complete.
@@ -47,20 +49,20 @@ def add_media_routes(app: web.Application, find: FindMedia, files: TelegramFiles
 
 
 class _MediaDesk:
-    def __init__(self, find: FindMedia, files: TelegramFiles, parallel: int) -> None:
+    def __init__(self, find: FindMedia, files: Mapping[str, TelegramFiles], parallel: int) -> None:
         self._find = find
         self._files = files
-        self._streams = asyncio.Semaphore(parallel)
+        self._streams = {channel: asyncio.Semaphore(parallel) for channel in files}
 
     async def serve(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one per status
         media_id = request.match_info["id"]
         try:
             media = await self._find(media_id) if _ID.fullmatch(media_id) else None
-            if media is None:
+            if media is None or media.channel not in self._files:
                 return _words(404, _NOT_FOUND)
             if request.method == "HEAD":
                 return await self._describe(request, media)
-            async with self._stream_slot():
+            async with self._stream_slot(media.channel):
                 return await self._send(request, media)
         except UnsatisfiableError as error:
             return _words(416, "The file has no such part.", {"Content-Range": f"bytes */{error.size}"})
@@ -73,18 +75,18 @@ class _MediaDesk:
             return _words(503, _LATER, {"Retry-After": "10"})
 
     async def _describe(self, request: web.Request, media: Media) -> web.StreamResponse:
-        file = await self._files.resolve(media.file_id)
+        file = await self._files[media.channel].resolve(media.file_id)
         response = web.StreamResponse(headers=content_headers(media))
         response.content_length = media.size if file.size is None else file.size
         await response.prepare(request)
         return response
 
     async def _send(self, request: web.Request, media: Media) -> web.StreamResponse:
-        file = await self._files.resolve(media.file_id)
+        file = await self._files[media.channel].resolve(media.file_id)
         # If-Range names a version of the file, and we name none: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
         wanted = None if "If-Range" in request.headers else request.headers.get("Range")
         span = None if file.size is None else asked_span(wanted, file.size)
-        async with self._files.open(media.file_id, span) as upstream:
+        async with self._files[media.channel].open(media.file_id, span) as upstream:
             response = web.StreamResponse(headers=content_headers(media))
             response.content_length = upstream.size
             if span is not None:
@@ -97,16 +99,16 @@ class _MediaDesk:
         return response
 
     @asynccontextmanager
-    async def _stream_slot(self) -> AsyncIterator[None]:
+    async def _stream_slot(self, channel: str) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._streams.acquire()
+                await self._streams[channel].acquire()
         except TimeoutError:
             raise Unavailable("all media streams are in use") from None
         try:
             yield
         finally:
-            self._streams.release()
+            self._streams[channel].release()
 
 
 async def _pour(upstream: OpenFile, response: web.StreamResponse) -> bool:

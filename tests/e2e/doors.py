@@ -94,18 +94,18 @@ class Doors:
             if found.name == sample and labels.items() <= found.labels.items()
         )
 
-    async def figures(self, direction: Direction) -> Figures:
-        return (await self.all_figures())[direction]
+    async def figures(self, direction: Direction, channel: str | None = None) -> Figures:
+        return (await self.all_figures(channel))[direction]
 
-    async def all_figures(self) -> dict[Direction, Figures]:
-        """Both directions, from one look at `/metrics`, so that the numbers belong together."""
+    async def all_figures(self, channel: str | None = None) -> dict[Direction, Figures]:
+        """Both directions (of one channel, if it is named), from one look at `/metrics`: they belong together."""
         status, text = await self.get("/metrics")
         assert status == 200, status
         values = {
             (found.labels.get("direction"), found.name.removeprefix("relay_").removesuffix("_total")): int(found.value)
             for family in text_string_to_metric_families(text)
             for found in family.samples
-            if "outcome" not in found.labels
+            if "outcome" not in found.labels and channel in {None, found.labels.get("channel")}
         }
         directions: tuple[Direction, ...] = ("to_kit", "to_telegram")
         return {

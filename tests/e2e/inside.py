@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.app import Ports, Relay, open_relay
+from relay.channels import Channel
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.settings import Settings
@@ -36,7 +37,7 @@ async def relay_inside(
     values = environment(telegram, kit, home, port, admin_port, settings)
     values = {name.lower(): value for name, value in values.items() if name != "PATH"}
     stop = asyncio.Event()
-    async with open_relay(Settings.model_validate(values)) as relay:
+    async with open_relay(Channel("", Settings.model_validate(values))) as relay:
         ready: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
         running = asyncio.create_task(relay.run(stop, ready.set_result))
         await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)

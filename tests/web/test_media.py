@@ -64,7 +64,7 @@ async def serving(telegram: TelegramLookAlike, api_url: str | None = None) -> As
         desk = Desk(telegram, agent, "")
         application = web.Application()
         files = TelegramFiles(open_bot(telegram.token, api_url or telegram.url, session), session)
-        add_media_routes(application, desk.find, files, parallel=2)
+        add_media_routes(application, desk.find, {"": files}, parallel=2)
         server = TestServer(application)
         await server.start_server()
         desk.url = f"http://127.0.0.1:{server.port}"

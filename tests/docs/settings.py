@@ -1,0 +1,56 @@
+"""The tables of settings in README.md and docs/settings.md, made from the code: `python -m tests.docs.settings`."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from pydantic_core import PydanticUndefined
+
+from relay.channels import PER_CHANNEL
+from relay.settings import Settings
+
+ROOT: Final = Path(__file__).parents[2]
+_TABLE: Final = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)
+
+
+def short_table() -> str:
+    """Each setting with its default and its description."""
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    lines += [f"| `{name.upper()}` | {_default(name)} | {_words(name)} |" for name in Settings.model_fields]
+    return "\n".join(lines)
+
+
+def full_table() -> str:
+    """The same, and whether a channel of `relay.toml` may have one to itself."""
+    lines = ["| setting | default | whose | what it is |", "|---|---|---|---|"]
+    for name in Settings.model_fields:
+        whose = "a channel's" if name in PER_CHANNEL else "the relay's"
+        lines.append(f"| `{name.upper()}` | {_default(name)} | {whose} | {_words(name)} |")
+    return "\n".join(lines)
+
+
+PAGES: Final = {ROOT / "README.md": short_table, ROOT / "docs" / "settings.md": full_table}
+
+
+def page(path: Path) -> str:
+    """The page at `path` with its table made anew."""
+    text = path.read_text(encoding="utf-8")
+    table = PAGES[path]()
+    return _TABLE.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+
+
+def _default(name: str) -> str:
+    default = Settings.model_fields[name].default
+    if default is PydanticUndefined:
+        return "**required**"
+    shown = str(default).lower() if isinstance(default, bool) else default
+    return "none" if default is None or default == "" else f"`{shown}`"
+
+
+def _words(name: str) -> str:
+    return str(Settings.model_fields[name].description)
+
+
+if __name__ == "__main__":
+    for path in PAGES:
+        path.write_text(page(path), encoding="utf-8")

@@ -1,0 +1,168 @@
+"""Several bots, each with its Kit channel, in one relay; and secrets that are changed without losing a chat."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from relay.sandbox.content import png
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.e2e.process import relay_between
+from tests.e2e.several import Pair, Several, several_channels
+
+ANNA = 107804195
+
+
+@pytest.fixture
+async def both(tmp_path: Path) -> AsyncIterator[Several]:
+    async with several_channels(tmp_path) as several:
+        await several.relay.start()
+        yield several
+
+
+async def talk(pair: Pair, words: str) -> None:
+    """The customer writes, the agent answers; both have it."""
+    pair.telegram.customer(ANNA).writes(words)
+    await pair.kit.wait_for(lambda: words in pair.kit.texts(ANNA), 20)
+    await pair.kit.agent_says(ANNA, f"{words}, yes")
+    await pair.telegram.wait_for(lambda: f"{words}, yes" in pair.telegram.chat(ANNA).texts, 20)
+
+
+async def test_two_bots_talk_to_two_kits(both: Several) -> None:
+    """The same person writes to both bots: two conversations that know nothing of each other, told apart everywhere."""
+    await talk(both.support, "my parcel")
+    await talk(both.sales, "your price")
+    assert both.support.kit.texts(ANNA) == ["my parcel"]
+    assert both.sales.telegram.chat(ANNA).texts == ["your price, yes"]
+    for name in ("support", "sales"):
+        for figures in (await both.relay.all_figures(name)).values():
+            assert (figures.received, figures.delivered, figures.unaccounted) == (1, 1, 0)
+        assert await both.relay.metric("relay_updates_total", channel=name, verdict="accepted") == 1
+        assert await both.relay.metric("relay_callbacks_total", channel=name, verdict="accepted") == 1
+    lines = [json.loads(line) for line in both.relay.log.splitlines()]
+    said = {"update.received", "callback.received", "delivery.attempted", "kit.logged_in"}
+    about = {(line["event"], line.get("channel")) for line in lines if line["event"] in said}
+    assert about == {(event, name) for event in said for name in ("support", "sales")}
+
+
+async def test_a_file_is_opened_by_the_bot_that_got_it(both: Several) -> None:
+    """A media link of one channel streams from that channel's bot: a file_id is worth nothing to another one."""
+    photo = png(40, 30)
+    both.sales.telegram.customer(ANNA).sends_photo(photo)
+    await both.sales.kit.wait_for(lambda: both.sales.kit.messages(ANNA), 20)
+    [item] = both.sales.kit.messages(ANNA)[0].payload
+    async with aiohttp.ClientSession() as agent, agent.get(item["file_url"]) as response:
+        assert (response.status, await response.read()) == (200, photo)
+
+
+async def test_a_callback_opens_only_its_own_channel(both: Several) -> None:
+    """What the one Kit signs is refused at the other's path, and at the path of a channel that there is not."""
+    await talk(both.support, "hello")
+    await talk(both.sales, "hello")
+    for path, status in (("sales", 401), ("nobody", 404), ("", 404)):
+        both.support.kit.callbacks.url = f"{both.relay.url}/kit/callback/{path}".rstrip("/")
+        assert await both.support.kit.agent_says(ANNA, "to the wrong door") == status
+    await talk(both.sales, "still here")
+    assert both.sales.telegram.chat(ANNA).texts == ["hello, yes", "still here, yes"]
+    assert both.support.telegram.chat(ANNA).texts == ["hello, yes"]
+
+
+async def test_one_kit_is_down_and_the_other_channel_flows(both: Several) -> None:
+    """Its customers' words wait and arrive once it is back; the other channel's talk as ever; /readyz names who."""
+    await talk(both.support, "before")
+    await both.relay.ready()
+    both.support.kit.faults.down = True
+    anna = both.support.telegram.customer(ANNA)
+    anna.writes("during")
+    assert "answer was lost" in await both.relay.unready("support/kit", within=20)
+    started = time.monotonic()
+    for number in range(10):
+        await talk(both.sales, f"flows {number}")
+    assert time.monotonic() - started < 5
+    readiness = await both.relay.readiness()
+    assert readiness.status == 503
+    assert readiness.unwell == {"support/kit"}
+    assert (await both.relay.figures("to_kit", "support")).waiting == 1
+    both.support.kit.faults.clear()
+    await both.support.kit.wait_for(lambda: both.support.kit.texts(ANNA) == ["before", "during"], 30)
+    await both.relay.ready()
+
+
+async def test_a_wrong_token_stops_only_its_channel(tmp_path: Path) -> None:
+    """The bot that Telegram does not know says so; the other channel starts and talks."""
+    async with several_channels(tmp_path) as both:
+        both.support.telegram.token = "123456789:a-token-that-is-not-in-the-file-000"
+        await both.relay.start()
+        await talk(both.sales, "hello")
+        assert await both.relay.unready("support/telegram") == "Telegram refused the bot token"
+        assert (await both.relay.readiness()).unwell == {"support/telegram"}
+        assert await both.relay.stop() == 0
+
+
+async def test_a_flood_costs_the_other_channel_nothing(both: Several) -> None:
+    """While one channel's customers write a thousand messages to a slow Kit, the other's answer within a second."""
+    await talk(both.sales, "before")
+    both.support.kit.faults.latency = 0.5
+    for customer in range(50):
+        someone = both.support.telegram.customer(8_000_000 + customer)
+        for number in range(20):
+            someone.writes(str(number))
+    await both.support.kit.wait_for(lambda: len(both.support.kit.events) >= 50, 20)
+    for number in range(5):
+        started = time.monotonic()
+        await talk(both.sales, f"in between {number}")
+        assert time.monotonic() - started < 1
+    assert (await both.relay.figures("to_kit", "support")).waiting > 100, "the flood was over already"
+
+
+async def test_a_bot_token_is_changed_and_no_chat_is_lost(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """@BotFather revokes the token: what waits is kept, and the next start with the new one goes on where it was."""
+    anna = telegram.customer()
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        anna.writes("before")
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+        telegram.token = "123456789:AAH-quite-another-token-of-the-same-bot"
+        anna.writes("in between")
+        await kit.agent_says(anna.id, "an answer in between")
+        assert await relay.unready("telegram") == "Telegram refused the bot token"
+        assert await relay.stop() == 0
+        relay.environment["TELEGRAM_BOT_TOKEN"] = telegram.token
+        await relay.start()
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "in between"], 20)
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["an answer in between"], 20)
+        await relay.ready()
+        for figures in (await relay.all_figures()).values():
+            assert (figures.dead, figures.waiting, figures.unaccounted) == (0, 0, 0)
+    assert not any(sent.duplicate for sent in kit.events)
+
+
+async def test_kits_secrets_are_changed_and_nothing_is_refused(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """With the new values in place and the old ones as PREVIOUS, callbacks hold before and after Kit changes over."""
+    anna = telegram.customer()
+    old = {"KIT_API_TOKEN_PREVIOUS": kit.api_token, "KIT_SECURITY_SALT_PREVIOUS": kit.salt}
+    new = {"KIT_API_TOKEN": "the-next-api-token", "KIT_SECURITY_SALT": "the-next-salt"}
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        anna.writes("before")
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+        assert await relay.stop() == 0
+        relay.environment |= {**new, **old}
+        await relay.start()
+        assert await kit.agent_says(anna.id, "signed with the old ones") == 200
+        anna.writes("waits")
+        kit.change_secrets(*new.values())
+        assert await kit.agent_says(anna.id, "signed with the new ones") == 200
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
+        kit.callbacks.token = kit.callbacks.salt = "stranger"
+        assert await kit.agent_says(anna.id, "signed with neither") == 401
+    assert telegram.chat(anna.id).texts == ["signed with the old ones", "signed with the new ones"]
