@@ -29,7 +29,8 @@ from relay.settings import Settings, SettingsError, load_settings, settings_from
 
 #: Settings of this family that a channel may have to itself; the others are the whole relay's.
 PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field.startswith(("telegram_", "kit_"))) | {
-    "relay_agent_language"
+    "relay_agent_language",
+    "relay_ask_phone",
 }
 
 _NAME: Final = re.compile("[a-z0-9-]{1,32}")

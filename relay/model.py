@@ -131,6 +131,7 @@ class Wants:
     client_id: str | None = None
     messages: tuple[int, ...] = ()  #: Earlier messages of the client, by Telegram's ids.
     album: str | None = None
+    link: str | None = None  #: The code of a deep link.
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class Known:
     client: Client | None = None
     said: Mapping[int, Said] = field(default_factory=dict)
     album: Album | None = None
+    touch: Mapping[str, Any] = field(default_factory=dict)  #: What the deep link stands for: `utm` and `page`.
 
 
 @dataclass(frozen=True, slots=True)

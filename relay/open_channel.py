@@ -139,6 +139,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         partial(secrets.token_urlsafe, 16),
         download_limit=settings.download_limit,
         language=settings.relay_agent_language,
+        ask_phone=settings.relay_ask_phone,
     )
     intake = Intake(channel.key, store, context, metrics, lambda direction: couriers[direction].wake())
     return OpenChannel(

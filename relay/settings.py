@@ -125,6 +125,10 @@ class Settings(BaseModel):
     relay_agent_language: Annotated[str, _Lower] = Field(
         "en", description="The language of the relay's notes to agents: de, en, es, pt or ru."
     )
+    relay_ask_phone: Annotated[Literal["off", "start", "command"], _Lower] = Field(
+        "off",
+        description="When customers see a key that shares their phone number: `off`, at `start`, on `command` /phone.",
+    )
     relay_texts_file: Path | None = Field(
         None, description="A TOML file with lines of your own instead of the relay's; docs/languages.md says how."
     )

@@ -29,8 +29,19 @@ def meet(
     before = known or Client(client_id, address)
     shown = _shown(sender, content)
     language = shown.get("client_language", before.language)
-    kept = {name: value for name, value in before.profile.items() if name != "client_display_name"}
-    return replace(before, address=address, open=True, unreachable=None, language=language, profile={**kept, **shown})
+    touch = content.touch if content is not None else {}
+    # The newest touch is told whole: the page of one campaign beside the source of another would be of neither.
+    anew = {"client_display_name", *(("utm", "page") if touch else ())}
+    kept = {name: value for name, value in before.profile.items() if name not in anew}
+    return replace(
+        before,
+        address=address,
+        open=True,
+        unreachable=None,
+        language=language,
+        profile={**kept, **shown, **touch},
+        first_touch=before.first_touch or touch,
+    )
 
 
 def client_data(client: Client) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What a Telegram message holds, as values: words, files, a point on the map, a business card. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay.kit.models import MediaKind
+from relay.mapping.touches import Touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,10 @@ class File:
     name: str
     mime_type: str
     size: int | None  #: Bytes, when Telegram said so.
+
+    def is_over(self, limit: int) -> bool:
+        """Whether it is known to have more bytes than the limit."""
+        return self.size is not None and self.size > limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +47,4 @@ class Content:
     items: tuple[File | Place | Card, ...] = ()
     phone: str = ""  #: The sender's own, when this message shares it.
     position: Place | None = None  #: Where the sender says to be.
+    touch: Touch = field(default_factory=dict)  #: The campaign whose link brought the sender.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
@@ -17,6 +17,8 @@ from relay.words.catalogue import ENGLISH
 
 #: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
 RELAY_NAMESPACE: Final = UUID("e1fb4162-f2ad-4ce2-a55c-9a5d90eee1ad")
+#: When the customer is asked to share their phone number: never, at Start, or only when they send /phone.
+AskPhone = Literal["off", "start", "command"]
 #: Of whom nothing is remembered.
 STRANGER: Final = Known()
 
@@ -30,6 +32,7 @@ class KitContext:
     new_media_id: Callable[[], str]  #: Gives 128 random bits, URL-safe.
     download_limit: int = 20 * 2**20  #: Bytes that Telegram lets a bot download.
     language: str = ENGLISH  #: The agents'.
+    ask_phone: AskPhone = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,9 @@ def _payload(
     for item in items:
         if isinstance(item, Place | Card):
             payload.append({"type": "location" if isinstance(item, Place) else "contact", **asdict(item)})
-        elif item.size is not None and item.size > context.download_limit:
+        elif item.is_over(context.download_limit):
             with speaking(context.language):  # whoever makes the event: only such a line needs words here
-                words = say("too_large", name=item.name, megabytes=item.size / 2**20)
+                words = say("too_large", name=item.name, megabytes=(item.size or 0) / 2**20)
                 too_large.append(heading(item.noun, words))
         else:
             capability = Media(context.new_media_id(), item.file_id, item.name, item.mime_type, item.size)

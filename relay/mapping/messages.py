@@ -8,13 +8,14 @@ from relay.mapping.clients import is_id
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.reading import read_content
 from relay.mapping.references import references
+from relay.mapping.starting import link_of, read_start
 from relay.mapping.words import say
 from relay.model import Address, Declined, Known, Outcome, Wants
 
 
 def message_wants(message: Message) -> Wants:
     """What mapping a message, new or edited, needs to know."""
-    return Wants(str((message.from_user or message.chat).id))
+    return Wants(str((message.from_user or message.chat).id), link=link_of(message))
 
 
 def map_message(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
@@ -34,7 +35,7 @@ def _map(update: Update, message: Message, context: KitContext, known: Known, *,
     chat, sender = message.chat, message.from_user or message.chat
     if declined := why_not(chat, sender):
         return declined
-    content = read_content(message)
+    content = (None if edited else read_start(message, known)) or read_content(message)
     if before := references(message):
         content = replace(content, text=f"{before}\n{content.text}".rstrip())
     if edited:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from telegram import Update
 
+from relay.mapping.answers import answering
 from relay.mapping.events import STRANGER, KitContext
 from relay.mapping.messages import map_edit, map_message, message_wants
 from relay.mapping.reactions import map_reaction, reaction_wants
@@ -27,7 +28,7 @@ class Mapper:
 
 #: By field of `telegram.Update`. Each other field has its reason in `updates.REASONS`.
 MAPPERS: Final[Mapping[str, Mapper]] = {
-    "message": Mapper(message_wants, map_message),
+    "message": Mapper(message_wants, answering(map_message)),
     "edited_message": Mapper(message_wants, map_edit),
     "message_reaction": Mapper(reaction_wants, map_reaction),
 }

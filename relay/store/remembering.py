@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Said, Wants
-from relay.store.tables import client_link, lane, message, outbox
+from relay.store.tables import client_link, deep_link, lane, message, outbox
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -34,6 +34,7 @@ class Memory:
     said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
     albums: dict[tuple[str, str, str], Album] = field(default_factory=dict)
     open_albums: dict[tuple[str, str, str], OpenAlbum] = field(default_factory=dict)
+    links: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
 
@@ -47,7 +48,8 @@ class Memory:
             found = ((number, self.said.get((channel, client_id, number))) for number in wants.messages)
             said = {number: each for number, each in found if each is not None}
         album = None if wants.album is None else self.albums.get((channel, client_id, wants.album))
-        return Known(self.clients.get((channel, client_id)), said, album)
+        touch = _NOTHING if wants.link is None else self.links.get((channel, wants.link), _NOTHING)
+        return Known(self.clients.get((channel, client_id)), said, album, touch)
 
     def note(self, channel: str, outcome: Outcome) -> None:
         """Take note of what mapping a letter changed."""
@@ -75,6 +77,9 @@ def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> M
             memory.said[row.channel, row.client_id, row.message_id] = said
     if albums := {(channel, client_id, wants.album) for channel, client_id, wants in asked if wants.album is not None}:
         _recall_albums(tx, now, list(albums), memory)
+    if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
+        for row in tx.execute(_LINKS, {"wanted": list(links)}):
+            memory.links[row.channel, row.code] = orjson.loads(row.touch)
     return memory
 
 
@@ -164,6 +169,7 @@ _CLIENTS = select(client_link).where(
 _SAID = select(message).where(
     tuple_(message.c.channel, message.c.client_id, message.c.message_id).in_(bindparam("wanted", expanding=True))
 )
+_LINKS = select(deep_link).where(tuple_(deep_link.c.channel, deep_link.c.code).in_(bindparam("wanted", expanding=True)))
 # The newest delivery of an album comes last, and so decides.
 _ALBUMS = (
     select(

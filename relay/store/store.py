@@ -9,11 +9,12 @@ from pathlib import Path
 from time import time
 
 from relay.model import Delivery, Direction, Media, Result, Said
-from relay.store import accepting, asking, claiming, counting, settling
+from relay.store import accepting, asking, claiming, counting, linking, settling
 from relay.store.accepting import Arrival, Verdict
 from relay.store.claiming import Claim, Claimed
 from relay.store.counting import Counts
 from relay.store.database import Database, open_database
+from relay.store.linking import Link
 from relay.store.settling import Progress, Settlement
 
 
@@ -54,6 +55,10 @@ class Store:
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
         return await self._database.run(asking.find_media, media_id)
+
+    async def keep_link(self, link: Link) -> None:
+        """Keep a deep link for ever: it may be printed anywhere."""
+        await self._database.run(linking.keep_link, link)
 
     async def next_update_id(self, channel: str) -> int:
         """The polling offset; 0 when there is none yet."""

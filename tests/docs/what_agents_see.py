@@ -60,6 +60,8 @@ def _known(client: ClientData) -> str:
         known["client_phone"] = client.client_phone
     if client.location:
         known["location"] = f"{client.location.latitude}, {client.location.longitude}"
+    for part in filter(None, (client.utm, client.page)):
+        known |= part.model_dump(exclude_none=True)
     return "<br>".join(f"`{name}` {value}" for name, value in known.items())
 
 

@@ -58,7 +58,7 @@ TEXTS = {
     "text_entities": "👋 See this page (https://example.com/?a=1) and bold\n"
     "They said:\n> first line\n> second 😀 line\nWhat now?",
     "text_formatting": "😀 Ask Ben, not that guy (Carl): sudo reboot, then\nprint(1)\nsecret 👍",
-    "text_start": "/start spring-sale",
+    "text_start": "▶ started the bot by the link spring-sale",
     "topic_created": "[new topic] Returns",
     "topic_text": "My parcel is torn",
     "unknown_kind": "[hologram]",
@@ -186,7 +186,7 @@ def test_words_become_text(name: str) -> None:
     assert (message.text, message.payload) == (TEXTS[name], None)
     assert isinstance(outcome, Accepted)
     assert outcome.media == ()
-    assert event.client_data.model_fields_set <= KNOWN
+    assert event.client_data.model_fields_set <= KNOWN | ({"utm"} if name == "text_start" else set())
 
 
 @pytest.mark.parametrize("name", FILES)

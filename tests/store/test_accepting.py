@@ -3,10 +3,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from relay.model import Address, Declined, Letter, Media, Unreadable
+from relay.model import Address, Declined, Letter, Media, Unreadable, Wants
 from relay.store.accepting import Arrival
+from relay.store.linking import Link
 from relay.store.store import Store
-from tests.store.letters import CHANNEL, close, event, read_as, together, update
+from tests.store.letters import CHANNEL, close, event, known, read_as, together, update
 
 
 async def test_a_letter_is_accepted_once_however_often_it_comes(store: Store) -> None:
@@ -104,3 +105,14 @@ async def test_the_last_letter_says_whether_a_conversation_is_open(store: Store)
     assert await store._database.run(is_open, None)
     await store.accept(together(update(3), close("c2")))
     assert not await store._database.run(is_open, None)
+
+
+async def test_a_letter_learns_what_its_deep_link_stands_for(store: Store) -> None:
+    """A code is resolved in its own channel, what was kept first stays, and an unknown one says nothing."""
+    spring, autumn = {"utm": {"campaign": "spring"}}, {"utm": {"campaign": "autumn"}}
+    await store.keep_link(Link(CHANNEL, "c1-a", spring))
+    await store.keep_link(Link(CHANNEL, "c1-a", autumn))
+    await store.keep_link(Link("another", "c1-b", autumn))
+    assert (await known(store, Wants("7", link="c1-a"))).touch == spring
+    assert (await known(store, Wants("7", link="c1-b"))).touch == {}
+    assert (await known(store, Wants("7"))).touch == {}

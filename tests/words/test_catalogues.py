@@ -20,15 +20,14 @@ ROOT = Path(__file__).parents[2]
 LINES = messages(ENGLISH)
 #: Lines that are there before the code that will say them.
 AWAITED = {
-    "album_continued", "deleted", "edited_was", "pressed", "reacted_to", "started", "started_from", "took_back_from",
+    "album_continued", "deleted", "edited_was", "pressed", "reacted_to", "took_back_from",
     "note.blocked", "note.business_off", "note.unblocked", "note.undelivered",
     "reason.blocked", "reason.bug", "reason.chat_gone", "reason.deactivated", "reason.file_gone",
     "reason.file_too_large", "reason.gave_up", "reason.no_business_rights", "reason.refused_content",
     "reason.uncertain",
     "customer.closed_by_agent", "customer.closed_by_bot", "customer.closed_by_timeout", "customer.closed_unknown",
     "customer.file_failed", "customer.file_link", "customer.not_for_groups", "customer.rate_prompt",
-    "customer.rate_thanks", "customer.share_phone_button", "customer.share_phone_prompt",
-    "customer.share_phone_thanks", "customer.too_large",
+    "customer.rate_thanks",
 }  # fmt: skip
 #: What Telegram has already and python-telegram-bot has not: such kinds come as raw fields.
 RAW_KINDS = {"rich_message"}

@@ -1,0 +1,78 @@
+"""What the relay itself says to a customer who wrote, in the customer's language. Pure.
+
+It goes out as a delivery of its own, accepted in the same transaction as the message that it answers: so it is said
+once, however often Telegram repeats the message.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from telegram import Message, Update
+
+from relay.mapping.content import File
+from relay.mapping.events import KitContext
+from relay.mapping.reading import read_content
+from relay.mapping.starting import PHONE, START, command_of
+from relay.mapping.words import to_customer
+from relay.model import Accepted, Client, Draft, Known, Outcome
+from relay.steps import SendText, dump_steps
+
+MapMessage = Callable[[Update, Message, KitContext, Known], Outcome]
+
+_NO_KEYBOARD: Final = {"remove_keyboard": True}
+
+
+def answering(map_message: MapMessage) -> MapMessage:
+    """The same mapping of new messages, and what the customer is told beside it."""
+
+    def map_and_answer(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
+        outcome = map_message(update, message, context, known)
+        if not isinstance(outcome, Accepted) or outcome.client is None:
+            return outcome
+        steps = list(_answers(message, context, outcome.client, known))
+        if not steps:
+            return outcome
+        answer = Draft("to_telegram", outcome.client.client_id, dump_steps(steps))
+        return replace(outcome, more=(*outcome.more, answer))
+
+    return map_and_answer
+
+
+def _answers(message: Message, context: KitContext, client: Client, known: Known) -> Iterator[SendText]:
+    if not message.text:
+        yield from _too_large(message, context, client.language)
+    if context.ask_phone == "off" or not _takes_keyboards(client):
+        return
+    if message.contact is not None:
+        if _phone(client) and _phone(client) != _phone(known.client):
+            yield SendText(to_customer(client.language, "customer.share_phone_thanks"), _NO_KEYBOARD)
+        return
+    command = command_of(message)
+    asked = command is not None and command.name == PHONE
+    started = command is not None and command.name == START and context.ask_phone == "start"
+    if asked or (started and not _phone(client)):
+        yield SendText(to_customer(client.language, "customer.share_phone_prompt"), _keyboard(client.language))
+
+
+def _too_large(message: Message, context: KitContext, language: str) -> Iterator[SendText]:
+    for item in read_content(message).items:
+        if isinstance(item, File) and item.is_over(context.download_limit):
+            megabytes = (item.size or 0) / 2**20
+            yield SendText(to_customer(language, "customer.too_large", name=item.name, megabytes=megabytes))
+
+
+def _takes_keyboards(client: Client) -> bool:
+    """Whether keys can be shown: only in the customer's own chat with the bot."""
+    address = client.address
+    return address.business_connection_id is None and address.direct_messages_topic_id is None
+
+
+def _phone(client: Client | None) -> object:
+    return client.profile.get("client_phone") if client is not None else None
+
+
+def _keyboard(language: str) -> dict[str, Any]:
+    """One key, which Telegram itself asks about before it shares the number. It goes once it was pressed."""
+    key = {"text": to_customer(language, "customer.share_phone_button"), "request_contact": True}
+    return {"keyboard": [[key]], "resize_keyboard": True, "one_time_keyboard": True}
