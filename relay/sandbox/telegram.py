@@ -235,8 +235,11 @@ class TelegramLookAlike:
 
     def _send(self, call: Incoming, params: dict[str, Any]) -> list[dict[str, Any]]:
         chat = self.chats.open_chat(params)
+        chat.check_thread(params)
         self.limits.admit(chat.id)
         frame = chat.frame(self._author, params)
+        if "business_connection_id" in params:
+            frame |= {"from": self.chats.connection(params).raw["user"], "sender_business_bot": self._author}
         contents = self.sending.contents(call.method, params, call.uploads)
         if call.method == "sendMediaGroup":
             frame["media_group_id"] = str(len(self.calls) + 13_000_000_000)

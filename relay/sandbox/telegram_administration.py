@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from relay.sandbox.telegram_chats import Chats
 from relay.sandbox.telegram_files import FileStore
 from relay.sandbox.telegram_methods import needed
+from relay.sandbox.telegram_places import membership
 from relay.sandbox.telegram_refusal import bad_request
 from relay.sandbox.telegram_sending import ACTIONS
 from relay.sandbox.telegram_updates import UpdateQueue
@@ -40,6 +41,7 @@ class Administration:
             "sendChatAction": self._action,
             "answerCallbackQuery": self._answer_query,
             "leaveChat": self._leave,
+            "getBusinessConnection": lambda params: self._chats.connection(params).raw,
             "readBusinessMessage": self._read,
         }
 
@@ -119,10 +121,14 @@ class Administration:
         if chat.details["type"] == "private":
             raise bad_request("chat member status can't be changed in private chats")
         chat.left = True
+        gone, there = ({"user": self._bot, "status": status} for status in ("left", "member"))
+        self._updates.push([membership(chat.details, self._bot, there, gone)])
         return True
 
     def _read(self, params: Params) -> bool:
         needed(params, "business_connection_id")
-        if self._chats.open_chat(params).find(needed(params, "message_id")) is None:
+        chat = self._chats.open_chat(params, right="can_read_messages")
+        if chat.find(needed(params, "message_id")) is None:
             raise bad_request("message not found")
+        chat.read_up_to = max(chat.read_up_to, params["message_id"])
         return True

@@ -4,7 +4,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from relay.sandbox.telegram_business import Connection
 from relay.sandbox.telegram_refusal import Refused, bad_request
+
+#: Whoever owns an account that was never shown to the bot.
+_SOMEBODY = {"id": 7_700_000_001, "is_bot": False, "first_name": "Somebody"}
 
 
 @dataclass(slots=True)
@@ -16,16 +20,18 @@ class Chat:
     blocked: bool = False
     deactivated: bool = False
     left: bool = False
+    topics: set[int] = field(default_factory=set)  #: Threads of a private chat, or topics of direct messages.
     migrated_to: int | None = None
     conversation: list[dict[str, Any]] = field(default_factory=list)  #: Message objects of both ends, in order.
     last_message_id: int = 0
+    read_up_to: int = 0  #: In a Business account's chat: what the bot has marked as read.
     keyboard: list[list[Any]] = field(default_factory=list)  #: Rows of keys under the customer's text field.
     keyboard_from: dict[str, Any] | None = None  #: The message that brought it.
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The bot's messages, in order."""
-        return [message for message in self.conversation if message.get("from", {}).get("is_bot")]
+        """The bot's messages, in order; also those in the name of a Business account."""
+        return [m for m in self.conversation if m.get("from", {}).get("is_bot") or "sender_business_bot" in m]
 
     @property
     def texts(self) -> list[str]:
@@ -68,7 +74,16 @@ class Chat:
         if self.blocked:
             raise Refused(403, "Forbidden: bot was blocked by the user")
         if self.left:
-            raise Refused(403, "Forbidden: bot is not a member of the group chat")
+            kind = "channel chat" if self.details["type"] == "channel" else f"{self.details['type']} chat"
+            raise Refused(403, f"Forbidden: bot is not a member of the {kind}")
+
+    def check_thread(self, params: dict[str, Any]) -> None:
+        """Raise what the API answers when there is no such thread. In direct messages a topic must be named."""
+        thread, topic = params.get("message_thread_id"), params.get("direct_messages_topic_id")
+        if thread is not None and thread not in self.topics:
+            raise bad_request("message thread not found")
+        if bool(self.details.get("is_direct_messages")) != (topic is not None) or (topic or 0) not in {0, *self.topics}:
+            raise bad_request("direct messages topic not found")
 
     def frame(self, bot: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """What frames a message of the bot with these parameters. Raises Refused for a reply to nothing."""
@@ -83,6 +98,10 @@ class Chat:
         for name in ("business_connection_id", "message_thread_id"):
             if name in params:
                 frame[name] = params[name]
+        if "message_thread_id" in params:
+            frame["is_topic_message"] = True
+        if "direct_messages_topic_id" in params:
+            frame["direct_messages_topic"] = {"topic_id": params["direct_messages_topic_id"]}
         if "inline_keyboard" in params.get("reply_markup", ()):
             frame["reply_markup"] = params["reply_markup"]
         return frame
@@ -93,48 +112,80 @@ class Chat:
 
 
 class Chats:
-    """All chats of one look-alike."""
+    """All chats of one look-alike: the bot's own, and those of Business accounts, which have the customers' ids too."""
 
     def __init__(self) -> None:
-        self._chats: dict[int, Chat] = {}
-        self.business_connections: set[str] = set()
+        self._chats: dict[tuple[str | None, int], Chat] = {}
+        self.connections: dict[str, Connection] = {}
 
     def get(self, chat_id: int) -> Chat | None:
-        """A chat, if it ever wrote."""
-        return self._chats.get(chat_id)
+        """A chat of the bot's own, if it ever wrote."""
+        return self._chats.get((None, chat_id))
 
-    def register(self, details: dict[str, Any]) -> Chat:
+    def register(self, details: dict[str, Any], connection_id: str | None = None) -> Chat:
         """The chat with these details, known from now on."""
-        chat = self._chats.get(details["id"])
+        key = connection_id, details["id"]
+        chat = self._chats.get(key)
         if chat is None:
-            chat = self._chats[details["id"]] = Chat(details["id"], details)
+            chat = self._chats[key] = Chat(details["id"], details)
         return chat
 
-    def open_chat(self, params: dict[str, Any]) -> Chat:
+    def business_chat(self, connection_id: str, details: dict[str, Any]) -> Chat:
+        """An account's chat with somebody. Its connections have other ids each, its chats stay."""
+        return self.register(details, str(self._owner(connection_id)))
+
+    def connection(self, params: dict[str, Any]) -> Connection:
+        """The Business connection that a method names. Raises Refused when there is none."""
+        connection = self.connections.get(params["business_connection_id"])
+        if connection is None:
+            raise bad_request("business connection not found")
+        return connection
+
+    def open_chat(self, params: dict[str, Any], *, right: str = "can_reply") -> Chat:
         """The chat that a method names. Raises Refused when it is not known or not open to the bot."""
         if "chat_id" not in params:
             raise bad_request("chat_id is empty")
-        chat = self._chats.get(params["chat_id"])
+        chat_id = params["chat_id"]
+        if "business_connection_id" in params:
+            self.connection(params).check(right)
+            chat = self._chats.get((str(self._owner(params["business_connection_id"])), chat_id))
+            if chat is None:
+                raise bad_request("BUSINESS_PEER_INVALID")
+            return chat
+        chat = self.get(chat_id)
+        if chat is None and any(known_id == chat_id for _, known_id in self._chats):
+            raise Refused(403, "Forbidden: bot can't initiate conversation with a user")
         if chat is None:
             raise bad_request("chat not found")
         chat.check_open()
-        connection = params.get("business_connection_id")
-        if connection is not None and connection not in self.business_connections:
-            raise bad_request("business connection not found")
         return chat
 
     def observe(self, update: dict[str, Any]) -> None:
-        """Learn chats, messages and business connections from an update, whatever its kind."""
+        """Learn chats, messages, topics and Business connections from an update, whatever its kind."""
         for kind, content in update.items():
             if not isinstance(content, dict):
                 continue
             if kind == "business_connection" and "id" in content:
-                self.business_connections.add(content["id"])
+                self.connections[content["id"]] = Connection(content)
             message = content.get("message", content)
-            if not isinstance(message, dict) or not isinstance(message.get("chat"), dict):
-                continue
-            if "business_connection_id" in message:
-                self.business_connections.add(message["business_connection_id"])
+            if isinstance(message, dict) and isinstance(message.get("chat"), dict):
+                self._observe_message(kind, message)
+
+    def _observe_message(self, kind: str, message: dict[str, Any]) -> None:
+        connection_id = message.get("business_connection_id")
+        if connection_id is None:
             chat = self.register(message["chat"])
-            if kind in ("message", "business_message", "channel_post") and isinstance(message.get("message_id"), int):
-                chat.remember(message)
+        else:
+            given = {"user": _SOMEBODY, "is_enabled": True, "rights": {"can_reply": True, "can_read_messages": True}}
+            self.connections.setdefault(connection_id, Connection({"id": connection_id, "date": 0, **given}))
+            chat = self.business_chat(connection_id, message["chat"])
+        if message.get("is_topic_message"):
+            chat.topics.add(message["message_thread_id"])
+        if "direct_messages_topic" in message:
+            chat.topics.add(message["direct_messages_topic"]["topic_id"])
+        if kind in ("message", "business_message", "channel_post") and isinstance(message.get("message_id"), int):
+            chat.remember(message)
+
+    def _owner(self, connection_id: str) -> int:
+        connection = self.connections.get(connection_id)
+        return int(connection.raw["user"]["id"]) if connection is not None else 0

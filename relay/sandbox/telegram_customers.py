@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from relay.sandbox.content import Content, png
 from relay.sandbox.telegram_files import Kind
+from relay.sandbox.telegram_places import membership
 
 if TYPE_CHECKING:
     from relay.sandbox.telegram import TelegramLookAlike
@@ -40,7 +41,7 @@ class Customer:
         self._telegram = telegram
         self.user = user
         names = ("id", "first_name", "last_name", "username")
-        self._chat: Json = {name: user[name] for name in names if name in user} | {"type": "private"}
+        self.chat: Json = {name: user[name] for name in names if name in user} | {"type": "private"}
 
     @property
     def id(self) -> int:
@@ -49,7 +50,7 @@ class Customer:
 
     def message(self, fields: Json) -> Json:
         """A message from this customer, not yet sent: the frame around `fields`, which may replace parts of it."""
-        frame = {"from": self.user, "chat": self._chat, "date": int(time.time()), **fields}
+        frame = {"from": self.user, "chat": self.chat, "date": int(time.time()), **fields}
         if "message_id" not in frame:
             frame = {"message_id": self._telegram.chats.register(frame["chat"]).next_message_id(), **frame}
         return frame
@@ -165,7 +166,7 @@ class Customer:
 
         Raises ValueError when there is no such key.
         """
-        chat = self._telegram.chats.register(self._chat)
+        chat = self._telegram.chats.register(self.chat)
         keys = [key if isinstance(key, dict) else {"text": key} for row in chat.keyboard for key in row]
         pressed = next((key for key in keys if key["text"] == text), None)
         if pressed is None:
@@ -174,25 +175,32 @@ class Customer:
             return self.sends_contact(own=True, reply_to_message=chat.keyboard_from)
         return self.writes(text)
 
+    def opens_topic(self, name: str) -> int:
+        """Begin a thread of the private chat. Its id; `writes(…, **in_topic(id))` writes in it."""
+        thread = self._telegram.chats.register(self.chat).next_message_id()
+        created = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
+        self.sends_raw({"message_id": thread, **created, **in_topic(thread)})
+        return thread
+
     def reacts(self, message_id: int, emoji: str) -> Json:
         """Put a reaction under a message."""
-        reaction = {"chat": self._chat, "user": self.user, "message_id": message_id, "date": int(time.time())}
+        reaction = {"chat": self.chat, "user": self.user, "message_id": message_id, "date": int(time.time())}
         new = [{"type": "emoji", "emoji": emoji}]
         return self._telegram.push_update({"message_reaction": {**reaction, "old_reaction": [], "new_reaction": new}})
 
     def blocks_bot(self, *, announced: bool = True) -> Json | None:
         """Block the bot: sends are refused with 403. Unannounced, the update is left out."""
-        self._telegram.chats.register(self._chat).blocked = True
+        self._telegram.chats.register(self.chat).blocked = True
         return self._member("member", "kicked") if announced else None
 
     def unblocks_bot(self) -> Json:
         """Let the bot write again."""
-        self._telegram.chats.register(self._chat).blocked = False
+        self._telegram.chats.register(self.chat).blocked = False
         return self._member("kicked", "member")
 
     def deletes_account(self) -> None:
         """From now on sends are refused with 403, user is deactivated."""
-        self._telegram.chats.register(self._chat).deactivated = True
+        self._telegram.chats.register(self.chat).deactivated = True
 
     def wears_photo(self, what: What | None = None) -> None:
         """Have a profile photo."""
@@ -204,7 +212,9 @@ class Customer:
             "member": {"user": bot, "status": "member"},
             "kicked": {"user": bot, "status": "kicked", "until_date": 0},
         }
-        change = {"chat": self._chat, "from": self.user, "date": int(time.time())}
-        return self._telegram.push_update(
-            {"my_chat_member": {**change, "old_chat_member": states[old], "new_chat_member": states[new]}}
-        )
+        return self._telegram.push_update(membership(self.chat, self.user, states[old], states[new]))
+
+
+def in_topic(thread: int) -> Json:
+    """The fields of a message in a thread of a private chat."""
+    return {"message_thread_id": thread, "is_topic_message": True}

@@ -49,6 +49,7 @@ _METHODS = {
     "sendChatAction": "business_connection_id chat_id message_thread_id action",
     "answerCallbackQuery": "callback_query_id text show_alert url cache_time",
     "leaveChat": "chat_id",
+    "getBusinessConnection": "business_connection_id",
     "readBusinessMessage": "business_connection_id chat_id message_id",
 }
 METHODS: dict[str, frozenset[str]] = {name: frozenset(takes.split()) for name, takes in _METHODS.items()}
