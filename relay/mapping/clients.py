@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from relay.mapping.content import Content
 from relay.mapping.text import clean
@@ -65,7 +65,7 @@ def _shown(sender: Sender, content: Content | None) -> Mapping[str, Any]:
     return data
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[int]:
     """Whether Telegram can have given this id."""
     # PTB takes what stands in the JSON; a database takes 64 bits.
-    return isinstance(value, int) and abs(value) < 2**63
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63

@@ -16,6 +16,7 @@ class File:
     name: str
     mime_type: str
     size: int | None  #: Bytes, when Telegram said so.
+    unique_id: str = ""  #: Of the file whatever its `file_id`, which may change.
 
     def is_over(self, limit: int) -> bool:
         """Whether it is known to have more bytes than the limit."""

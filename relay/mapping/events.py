@@ -12,7 +12,7 @@ from relay.mapping.clients import Sender, client_data, meet
 from relay.mapping.content import Card, Content, File, Place
 from relay.mapping.text import clean
 from relay.mapping.words import heading, say, speaking
-from relay.model import Accepted, Address, Draft, Known, Media
+from relay.model import Accepted, Address, Client, Draft, Known, Media, Said
 from relay.words.catalogue import ENGLISH
 
 #: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
@@ -46,34 +46,73 @@ class Origin:
     address: Address
 
 
-def make_event(context: KitContext, origin: Origin, content: Content, known: Known, *, again: str = "") -> Accepted:
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What Kit gets of a content: words, payload items, and the capabilities that open the files among these."""
+
+    text: str
+    items: list[dict[str, Any]]
+    media: list[Media]
+
+
+def make_event(
+    context: KitContext,
+    origin: Origin,
+    content: Content,
+    known: Known,
+    *,
+    again: str = "",
+    said: tuple[Said, ...] = (),
+) -> Accepted:
     """The event for what a customer did, whatever way it was read.
 
     `again` names what happened to a message that Kit has already: it sets the ids of the two apart.
     """
     client = meet(origin.client_id, origin.address, origin.sender, known.client, content)
-    update_number = clean(str(origin.update_id))[:32]
-    text = content.text
-    items: list[dict[str, Any]] = []
-    media: list[Media] = []
-    body: dict[str, Any] = {"message_id": clean(str(origin.message_id))[:32] or "0"}
-    if content.items:
-        items, media, too_large = _payload(context, content.items)
-        text = "\n".join(filter(None, (*too_large, text)))
+    carried = carry(context, content)
+    message_id = message_number(origin)
+    if again:
+        message_id += f".{again}.{_update_number(origin)}"
+    body = make_body(client, event_id(context, origin), message_id, carried.text, carried.items)
+    return Accepted(Draft("to_kit", client.client_id, body), client, tuple(carried.media), said)
+
+
+def event_id(context: KitContext, origin: Origin) -> str:
+    """Derived and never drawn: a retry is the same event."""
+    return str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{_update_number(origin)}:0"))
+
+
+def message_number(origin: Origin) -> str:
+    """Telegram's message id, as Kit gets it."""
+    return clean(str(origin.message_id))[:32] or "0"
+
+
+def _update_number(origin: Origin) -> str:
+    return clean(str(origin.update_id))[:32]
+
+
+def carry(context: KitContext, content: Content) -> Carried:
+    """What Kit gets of the content. Makes capabilities for its files."""
+    if not content.items:
+        return Carried(content.text, [], [])
+    items, media, too_large = _payload(context, content.items)
+    return Carried("\n".join(filter(None, (*too_large, content.text))), items, media)
+
+
+def make_body(client: Client, event: str, message: str, text: str, items: list[dict[str, Any]]) -> str:
+    """The event as JSON; what is not there is left out."""
+    body: dict[str, Any] = {"message_id": message}
     if items:
         body["payload"] = items
-    if again:
-        body["message_id"] += f".{again}.{update_number}"
     if text:
         body["text"] = text
-    event = {
+    whole = {
         "client_data": client_data(client),
-        "event_id": str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update_number}:0")),
+        "event_id": event,
         "event_type": "send_message",
         "event_data": {"message": body},
     }
-    draft = Draft("to_kit", client.client_id, orjson.dumps(event).decode())
-    return Accepted(draft, client, tuple(media))
+    return orjson.dumps(whole).decode()
 
 
 def _payload(

@@ -140,4 +140,5 @@ def _file(medium: _Medium, kind: MediaKind, noun: str, usual_type: str, mark: st
     media_type = mime_type(getattr(medium, "mime_type", None), usual_type)
     fallback = f"{noun.replace('_', '-')}-{mark}{extension(media_type)}"
     name = file_name(getattr(medium, "file_name", None), fallback)
-    return (File(kind, noun, clean(medium.file_id), name, media_type, count(medium.file_size) or None),)
+    size, unique_id = count(medium.file_size) or None, clean(medium.file_unique_id)
+    return (File(kind, noun, clean(medium.file_id), name, media_type, size, unique_id),)

@@ -61,6 +61,11 @@ KINDS: tuple[str, ...] = (
 )
 
 
+def is_empty(message: Message) -> bool:
+    """Whether Telegram tells nothing of what the message holds."""
+    return not message.api_kwargs and not any(getattr(message, kind) for kind in KINDS)
+
+
 def describe(message: Message) -> str:
     """The kind of the message's content in square brackets, and its words if it has some: `[dice] 🎯 6`."""
     for kind in KINDS:

@@ -13,7 +13,7 @@ from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.text import clean
-from relay.model import Address, Reading, Wants
+from relay.model import Address, Reading, Said, Wants
 
 _MESSAGE: Final = frozenset({"message_id", "from", "chat", "date", "text"})
 _CHAT: Final = frozenset({"id", "type", "first_name", "last_name", "username"})
@@ -44,7 +44,8 @@ def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | No
     if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
         return None
     origin, content = Origin(update_id, message_id, person, str(person.id), Address(chat["id"])), Content(text)
-    return Reading(lambda known: make_event(context, origin, content, known), Wants(origin.client_id))
+    said = (Said(message_id, "customer", text),) if is_id(message_id) else ()
+    return Reading(lambda known: make_event(context, origin, content, known, said=said), Wants(origin.client_id))
 
 
 def _is_private(chat: object) -> bool:

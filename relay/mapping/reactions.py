@@ -4,17 +4,20 @@ from collections.abc import Iterable
 
 from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, ReactionTypePaid, Update
 
+from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.messages import why_not
+from relay.mapping.reading import remind
 from relay.mapping.text import clean
 from relay.mapping.words import heading, say
-from relay.model import Address, Known, Outcome, Wants
+from relay.model import Address, Known, Outcome, Said, Wants
 
 
 def reaction_wants(reaction: MessageReactionUpdated) -> Wants:
     """What mapping a reaction needs to know."""
-    return Wants(str((reaction.user or reaction.chat).id))
+    ids = (reaction.message_id,) if is_id(reaction.message_id) else ()
+    return Wants(clean(str((reaction.user or reaction.chat).id)), ids)
 
 
 def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitContext, known: Known) -> Outcome:
@@ -23,16 +26,23 @@ def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitC
     if declined := why_not(chat, sender):
         return declined
     origin = Origin(update.update_id, reaction.message_id, sender, str(sender.id), Address(chat.id))
-    return make_event(context, origin, read_reaction(reaction), known, again="reaction")
+    content = read_reaction(reaction, known.said.get(reaction.message_id))
+    return make_event(context, origin, content, known, again="reaction")
 
 
-def read_reaction(reaction: MessageReactionUpdated) -> Content:
-    """What was added, else what was taken back."""
+def read_reaction(reaction: MessageReactionUpdated, said: Said | None) -> Content:
+    """What was added, else what was taken back; and the words of the message, if they are remembered."""
     old, new = _shown(reaction.old_reaction), _shown(reaction.new_reaction)
     added, gone = [each for each in new if each not in old], [each for each in old if each not in new]
     if added or not gone:
-        return Content(say("reacted", reactions=" ".join(added or new)).strip())
-    return Content(say("took_back", reactions=" ".join(gone)))
+        shown = " ".join(added or new)
+        if said is None:
+            return Content(say("reacted", reactions=shown).strip())
+        return Content(say("reacted_to", reactions=shown, words=remind(said)).strip())
+    shown = " ".join(gone)
+    if said is None:
+        return Content(say("took_back", reactions=shown))
+    return Content(say("took_back_from", reactions=shown, words=remind(said)))
 
 
 def _shown(reactions: Iterable[ReactionType]) -> list[str]:

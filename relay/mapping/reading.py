@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from telegram import Game, GiftInfo, InaccessibleMessage, MaybeInaccessibleMessage, Message, PhotoSize, Poll
+from telegram import Game, GiftInfo, MaybeInaccessibleMessage, Message, PhotoSize, Poll
 from telegram import UniqueGiftInfo as UniqueGift
 
 from relay.mapping.cards import read_contact, read_location, read_venue
-from relay.mapping.content import Content, File
+from relay.mapping.content import Content
 from relay.mapping.lines import options
 from relay.mapping.media import (
     caption,
@@ -22,9 +22,11 @@ from relay.mapping.media import (
     read_sticker,
     sticker,
 )
-from relay.mapping.placeholders import describe
+from relay.mapping.placeholders import describe, is_empty
+from relay.mapping.said import own_words
 from relay.mapping.text import clean, join, render, shorten
 from relay.mapping.words import heading, say
+from relay.model import Said
 
 EXCERPT: Final = 80  #: Characters that remind of an earlier message.
 
@@ -42,17 +44,20 @@ def read_content(message: Message) -> Content:
     return Content(f"{placeholder}\n{text}" if text.strip() else placeholder)
 
 
-def excerpt(message: MaybeInaccessibleMessage | None) -> str:
-    """The first words of an earlier message, else its kind; one line."""
-    if message is None or isinstance(message, InaccessibleMessage) or not isinstance(message, Message):
-        return say("unreadable")
-    content = read_content(message)
-    if content.text.strip():
-        return shorten(content.text, EXCERPT)
-    names = [
-        (item.noun, item.name if item.kind == "document" else "") for item in content.items if isinstance(item, File)
-    ]
-    return heading(*names[0]) if names else heading("message")
+def excerpt(message: MaybeInaccessibleMessage | None, remembered: Said | None = None) -> str:
+    """The first words of an earlier message, else its kind; one line. Of what Telegram hides: what is remembered."""
+    if not isinstance(message, Message) or is_empty(message):
+        return remind(remembered) if remembered is not None else _unknown(message)
+    return shorten(own_words(read_content(message)), EXCERPT)
+
+
+def remind(said: Said) -> str:
+    """The first words of a message that is remembered; one line."""
+    return shorten(said.text, EXCERPT)
+
+
+def _unknown(message: MaybeInaccessibleMessage | None) -> str:
+    return heading(say("empty")) if isinstance(message, Message) else say("unreadable")
 
 
 def read_text(message: Message, text: str) -> Content:

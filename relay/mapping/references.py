@@ -1,5 +1,7 @@
 """What a message refers to: where it was forwarded from, what it answers, what it quotes. Pure."""
 
+from collections.abc import Mapping
+
 from telegram import (
     ExternalReplyInfo,
     Message,
@@ -11,26 +13,35 @@ from telegram import (
     TextQuote,
 )
 
+from relay.mapping.clients import is_id
 from relay.mapping.lines import person
-from relay.mapping.placeholders import KINDS
+from relay.mapping.placeholders import KINDS, is_empty
 from relay.mapping.reading import EXCERPT, excerpt
 from relay.mapping.text import clean, join, render, shorten
 from relay.mapping.words import heading, say
+from relay.model import Said
 
 _LONGEST_QUOTE = 1024  #: Characters; what a customer chose is not cut before Telegram would have cut it.
 
 
-def references(message: Message) -> str:
-    """The lines that go before the content, "" for a message that stands alone."""
+def refers_to(message: Message) -> tuple[int, ...]:
+    """The ids of earlier messages of which Telegram doesn't tell what they said."""
+    earlier = (message.reply_to_message, message.pinned_message)
+    silent = (each for each in earlier if each is not None and (not isinstance(each, Message) or is_empty(each)))
+    return tuple(each.message_id for each in silent if is_id(each.message_id))
+
+
+def references(message: Message, said: Mapping[int, Said]) -> str:
+    """The lines that go before the content, "" for a message that stands alone. `said` is what is remembered."""
     origin, lines = message.forward_origin, []
     if origin is not None:
         lines.append(_forwarded(origin))
-    if quoted := _answered(message):
+    if quoted := _answered(message, said):
         lines.append(quoted)
     return "\n".join(lines)
 
 
-def _answered(message: Message) -> str:
+def _answered(message: Message, said: Mapping[int, Said]) -> str:
     """What the message answers, in one line."""
     replied, external, story = message.reply_to_message, message.external_reply, message.reply_to_story
     # Each message of a topic answers the message that opened it; nobody meant that.
@@ -44,7 +55,7 @@ def _answered(message: Message) -> str:
     if chosen:
         return say("quoted", words=chosen)
     if replied is not None:
-        return say("quoted", words=excerpt(replied))
+        return say("quoted", words=excerpt(replied, said.get(replied.message_id)))
     return say("quoted", words=heading("story", person(story.chat))) if story is not None else ""
 
 

@@ -2,10 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 
+from relay.mapping.clients import is_id
+from relay.mapping.content import Content, File
 from relay.mapping.text import join
 from relay.mapping.words import heading, speaking
 from relay.model import Said
 from relay.steps import SendAlbum, SendContact, SendFile, SendText, SendVenue, Step
+
+
+def own_words(content: Content) -> str:
+    """The words of a message, else the kind of what it holds."""
+    if content.text.strip():
+        return content.text
+    for item in content.items:
+        if isinstance(item, File):
+            return heading(item.noun, item.name if item.kind == "document" else "")
+    return heading("message")
+
+
+def said_by_customer(message_id: object, content: Content) -> tuple[Said, ...]:
+    """What a message of a customer says; nothing if its id is none that Telegram can have given."""
+    if not is_id(message_id):
+        return ()
+    mark = " ".join(item.unique_id for item in content.items if isinstance(item, File))
+    return (Said(message_id, "customer", own_words(content), mark),)
 
 
 def said_by_agent(step: Step, ids: Sequence[int], language: str) -> tuple[Said, ...]:

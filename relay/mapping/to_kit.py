@@ -11,7 +11,7 @@ from telegram import Update
 
 from relay.mapping.answers import answering
 from relay.mapping.events import STRANGER, KitContext
-from relay.mapping.messages import map_edit, map_message, message_wants
+from relay.mapping.messages import edit_wants, map_edit, map_message, message_wants
 from relay.mapping.reactions import map_reaction, reaction_wants
 from relay.mapping.updates import why_not_carried
 from relay.mapping.words import speaking
@@ -29,7 +29,7 @@ class Mapper:
 #: By field of `telegram.Update`. Each other field has its reason in `updates.REASONS`.
 MAPPERS: Final[Mapping[str, Mapper]] = {
     "message": Mapper(message_wants, answering(map_message)),
-    "edited_message": Mapper(message_wants, map_edit),
+    "edited_message": Mapper(edit_wants, map_edit),
     "message_reaction": Mapper(reaction_wants, map_reaction),
 }
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from relay.errors import place_of
@@ -27,6 +27,7 @@ from relay.model import (
 )
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.counting import add_to_tally
+from relay.store.listing import keys, listed
 from relay.store.remembering import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.tables import inbox, lane, media, outbox, polling_offset
 
@@ -77,7 +78,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     rows = [[_Row(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
     everything = [row for group in rows for row in group]
     fresh = _insert_letters(tx, now, everything)
-    memory = recall(tx, now, ((row.letter.channel, row.reading.wants) for row in fresh))
+    memory = recall(tx, ((row.letter.channel, row.reading.wants) for row in fresh))
     deliveries = _Deliveries(now, memory)
     for row in fresh:
         _map(row, memory)
@@ -288,7 +289,7 @@ def _raise_offsets(tx: Connection, arrivals: Sequence[Arrival]) -> None:
 def _find_tampered(tx: Connection, rows: list[_Row]) -> None:
     if not rows:
         return
-    found = tx.execute(_DIGESTS, {"wanted": list({row.key for row in rows})})
+    found = tx.execute(_DIGESTS, {"wanted": keys(row.key for row in rows)})
     known = {(channel, source, source_id): digest for channel, source, source_id, digest in found}
     for row in rows:
         if known[row.key] != _sha256(row.letter.body):
@@ -303,8 +304,8 @@ def _sha256(body: str) -> str:
 _INSERT_LETTERS = (
     insert(inbox).on_conflict_do_nothing().returning(inbox.c.id, inbox.c.channel, inbox.c.source, inbox.c.source_id)
 )
-_DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).where(
-    tuple_(inbox.c.channel, inbox.c.source, inbox.c.source_id).in_(bindparam("wanted", expanding=True))
+_DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).select_from(
+    listed(inbox, inbox.c.channel, inbox.c.source, inbox.c.source_id)
 )
 _DECLINE = update(inbox).where(inbox.c.id == bindparam("of_id")).values(declined=bindparam("reason"))
 _JOIN = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import Connection, Integer, bindparam, false, func, select, true, update
+from sqlalchemy import Connection, Integer, bindparam, false, func, null, select, true, update
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.remembering import read_address
@@ -67,12 +67,15 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
     clients = _clients(tx, wish, {client_id for _, client_id, _ in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
     parked: dict[int, float] = {}
+    leaving: list[int] = []
     for row in rows:
         if row.lane_id in parked:
             continue
         if row.not_before is not None and row.not_before > now and not wish.suspects:
             parked[row.lane_id] = row.not_before  # an album waits for its siblings, and what comes after it does too
             continue
+        if row.not_before is not None:
+            leaving.append(row.id)
         lease, client_id, crashes = lanes[row.lane_id]
         address, unreachable = clients.get(client_id, (None, None))
         delivery = Delivery(
@@ -92,6 +95,8 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
             accepted_at=row.accepted_at,
         )
         runs.setdefault(row.lane_id, []).append(delivery)
+    if leaving:
+        tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
     _park(tx, {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs})
     return list(runs.values())
 
@@ -147,6 +152,10 @@ _LEASE = (
 )
 _NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
 _PARK = update(lane).where(lane.c.id == bindparam("of_lane")).values(leased=false(), due_at=bindparam("new_due_at"))
+# What a courier has in its hands must not change: siblings that come from now on follow it.
+_CLOSE_ALBUMS = (
+    update(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True))).values(not_before=null(), parts=null())
+)
 _ADDRESSES = select(
     client_link.c.client_id,
     client_link.c.chat_id,

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy import Connection, Row, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Said, Wants
+from relay.store.listing import keys, listed
 from relay.store.tables import client_link, deep_link, lane, message, outbox
 
 _NOTHING: Mapping[str, Any] = {}
@@ -63,32 +64,32 @@ class Memory:
                 self.said[place] = self.new_said[place] = said
 
 
-def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> Memory:
+def recall(tx: Connection, wanted: Iterable[tuple[str, Wants]]) -> Memory:
     """Read what the letters of one transaction want to know, in a statement for each kind of thing."""
     asked = [(channel, wants.client_id, wants) for channel, wants in wanted if wants.client_id is not None]
     memory = Memory()
     if not asked:
         return memory
-    for row in tx.execute(_CLIENTS, {"wanted": list({(channel, client_id) for channel, client_id, _ in asked})}):
+    for row in tx.execute(_CLIENTS, {"wanted": keys((channel, client_id) for channel, client_id, _ in asked)}):
         memory.clients[row.channel, row.client_id] = _client(row)
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
-        for row in tx.execute(_SAID, {"wanted": list(messages)}):
+        for row in tx.execute(_SAID, {"wanted": keys(messages)}):
             said = Said(row.message_id, row.author, row.text, row.mark)
             memory.said[row.channel, row.client_id, row.message_id] = said
     if albums := {(channel, client_id, wants.album) for channel, client_id, wants in asked if wants.album is not None}:
-        _recall_albums(tx, now, list(albums), memory)
+        _recall_albums(tx, list(albums), memory)
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
-        for row in tx.execute(_LINKS, {"wanted": list(links)}):
+        for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
     return memory
 
 
-def _recall_albums(tx: Connection, now: float, wanted: list[tuple[str, str, str]], memory: Memory) -> None:
-    for row in tx.execute(_ALBUMS, {"wanted": wanted}):
+def _recall_albums(tx: Connection, wanted: list[tuple[str, str, str]], memory: Memory) -> None:
+    lanes = {(channel, "to_kit", client_id) for channel, client_id, _ in wanted}
+    for row in tx.execute(_ALBUMS, {"wanted": keys(lanes), "albums": list({album for *_, album in wanted})}):
         key = row.channel, row.client_id, row.album
-        waits = row.status == "waiting" and row.not_before > now
-        memory.albums[key] = Album(row.parts if waits else None)
-        if waits:
+        memory.albums[key] = Album(row.parts)
+        if row.parts is not None:  # no courier has had it in its hands yet
             memory.open_albums[key] = OpenAlbum(row.accepted_at, row.id)
 
 
@@ -163,13 +164,9 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
 
 
 # Statements are made once: to make one costs more than to run it.
-_CLIENTS = select(client_link).where(
-    tuple_(client_link.c.channel, client_link.c.client_id).in_(bindparam("wanted", expanding=True))
-)
-_SAID = select(message).where(
-    tuple_(message.c.channel, message.c.client_id, message.c.message_id).in_(bindparam("wanted", expanding=True))
-)
-_LINKS = select(deep_link).where(tuple_(deep_link.c.channel, deep_link.c.code).in_(bindparam("wanted", expanding=True)))
+_CLIENTS = select(client_link).select_from(listed(client_link, client_link.c.channel, client_link.c.client_id))
+_SAID = select(message).select_from(listed(message, message.c.channel, message.c.client_id, message.c.message_id))
+_LINKS = select(deep_link).select_from(listed(deep_link, deep_link.c.channel, deep_link.c.code))
 # The newest delivery of an album comes last, and so decides.
 _ALBUMS = (
     select(
@@ -178,15 +175,12 @@ _ALBUMS = (
         outbox.c.album,
         outbox.c.id,
         outbox.c.parts,
-        outbox.c.status,
-        outbox.c.not_before,
         outbox.c.accepted_at,
     )
-    .select_from(lane.join(outbox, outbox.c.lane_id == lane.c.id))
-    .where(
-        outbox.c.album.is_not(None),
-        tuple_(lane.c.channel, lane.c.client_id, outbox.c.album).in_(bindparam("wanted", expanding=True)),
+    .select_from(
+        listed(lane, lane.c.channel, lane.c.direction, lane.c.client_id).join(outbox, outbox.c.lane_id == lane.c.id)
     )
+    .where(outbox.c.album.is_not(None), outbox.c.album.in_(bindparam("albums", expanding=True)))
     .order_by(outbox.c.id)
 )
 _clients = insert(client_link)

@@ -9,7 +9,7 @@ import pytest
 from telegram import Update
 
 from relay.mapping.to_kit import wants_of
-from relay.model import Accepted, Client, Known
+from relay.model import Accepted, Client, Known, Said
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from tests.e2e.inside import relay_inside
@@ -39,11 +39,13 @@ async def test_kit_takes_every_kind(telegram: TelegramLookAlike, kit: KitLookAli
 
 
 def _events(updates: list[dict[str, Any]], channel: str) -> Iterator[dict[str, Any]]:
-    """What mapping makes of them one after the other, remembering the client in between."""
+    """What mapping makes of them one after the other, with all that is to be remembered in between."""
     clients: dict[str, Client] = {}
+    said: dict[int, Said] = {}
     for raw in updates:
         client_id = wants_of(Update.de_json(raw, None)).client_id
-        outcome = mapped(raw, Known(clients.get(client_id or "")), channel=channel)
+        outcome = mapped(raw, Known(clients.get(client_id or ""), said), channel=channel)
         if isinstance(outcome, Accepted) and outcome.client is not None:
             clients[outcome.client.client_id] = outcome.client
+            said |= {each.message_id: each for each in outcome.said}
             yield json.loads(event_of(outcome).to_json())
