@@ -27,12 +27,14 @@ class _Place:
     variables: Mapping[str, str | None]
 
 
-def read_values(settings: type[BaseModel], env_file: Path | None) -> dict[str, str | Unreadable]:
+def read_values(
+    settings: type[BaseModel], env_file: Path | None, environment: Mapping[str, str] = os.environ
+) -> dict[str, str | Unreadable]:
     """What the outside says about each field; fields about which it says nothing (or nothing but "") are left out.
 
     Raises OSError and UnicodeError when `env_file` is there and cannot be read.
     """
-    places = [_Place("the environment", os.environ)]
+    places = [_Place("the environment", environment)]
     if env_file is not None and env_file.is_file():
         places.append(_Place(str(env_file), dotenv_values(env_file, encoding="utf-8")))
     return dict(_found(settings.model_fields, places))

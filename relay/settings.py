@@ -7,7 +7,7 @@ cannot pick up a real token by accident.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -250,12 +251,26 @@ def settings_from(values: Mapping[str, object]) -> Settings:
         if settings.relay_texts_file is not None:
             read_texts(settings.relay_texts_file)
     except ValidationError as error:
-        lines = [_line(wrong) for wrong in error.errors(include_url=False, include_input=False)]
+        lines = [_line(str(wrong["loc"][0]), wrong) for wrong in error.errors(include_url=False, include_input=False)]
     except TextsError as error:
         lines = [f"RELAY_TEXTS_FILE: {error}"]
     else:
         return settings
     raise SettingsError(lines)  # outside of the handler: the error may not hang on it, it knows the values
+
+
+def check_value(field: str, value: str) -> None:
+    """Raise SettingsError, with its one line, if the value cannot be this setting's whatever the others are."""
+    info = Settings.model_fields[field]
+    shape: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    try:
+        TypeAdapter(shape).validate_python(value)
+    except ValidationError as error:
+        [*_, wrong] = error.errors(include_url=False, include_input=False)
+        line = _line(field, wrong)
+    else:
+        return
+    raise SettingsError([line])
 
 
 def summary(settings: Settings) -> dict[str, object]:
@@ -287,8 +302,7 @@ _WORDS: Final = {
 }
 
 
-def _line(wrong: ErrorDetails) -> str:
-    field = str(wrong["loc"][0])
+def _line(field: str, wrong: ErrorDetails) -> str:
     context = wrong.get("ctx", {})
     cause = context.get("error")
     if isinstance(cause, _UnreadableError):

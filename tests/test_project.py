@@ -12,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from relay.doctor.advisories import FLOORS
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "relay").rglob("*.py"))
@@ -37,7 +39,11 @@ ARROWS: dict[str, set[str]] = {
     "courier": {"mapping", "store", "model", "errors", "policy", "metrics"},
     "web": {"intake", "store", "telegram", "model", "errors", "kit", "metrics", "words"},
     "sandbox": {"kit.models"},
-}
+    "setup": {"doctor", "settings", "environment", "kit", "web"},
+    "doctor": {
+        "channels", "settings", "environment", "store", "kit", "telegram", "web", "words", "errors", "setup.stand_in",
+    },
+}  # fmt: skip
 #: Where it is put together: nothing else imports these.
 COMPOSITION = {"app", "cli", "demo", "__main__", "sandbox"}
 #: And who may import the look-alikes.
@@ -59,16 +65,6 @@ IMPURE = {
     "aiohttp", "aiosqlite", "asyncio", "httpx", "os", "random", "secrets", "socket", "sqlalchemy", "subprocess",
     "threading", "time", "uvloop",
 }  # fmt: skip
-
-#: Versions that an installation must not be older than, and the advisories that say so.
-FLOORS = {
-    "aiohttp": ("3.14.5", "GHSA-4fvr-rgm6-gqmc, PYSEC-2026-4369"),
-    "certifi": ("2024.7.4", "CVE-2024-39689"),
-    "h11": ("0.16.0", "CVE-2025-43859"),
-    "idna": ("3.7", "CVE-2024-3651"),
-    "mako": ("1.2.2", "CVE-2022-40023"),
-    "pydantic": ("2.4.0", "CVE-2024-3772"),
-}
 
 
 def imported(module: Path) -> set[str]:

@@ -9,10 +9,15 @@ from typing import Final
 import click
 
 from relay import __version__
+from relay.cli.checking import check
 from relay.cli.running import demo, migrate, run
+from relay.cli.setting_up import setup
 
 #: The commands as `relay --help` lists them: under a heading, the likeliest first.
-HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (("Run", (run, demo, migrate)),)
+HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (
+    ("Run", (run, demo, migrate)),
+    ("Set up", (setup, check)),
+)
 
 EXIT_CODES: Final = """\b
 Exit status:

@@ -109,7 +109,7 @@ class KitClient:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=limits, allow_redirects=False
             ) as response:
-                return response.status, response.headers, await _read(response)
+                return response.status, response.headers, await read_body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Down(f"no connection to Kit ({type(error).__name__})") from None
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -117,7 +117,8 @@ class KitClient:
             raise Uncertain(f"Kit's answer was lost ({type(error).__name__})") from None
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """An answer's body, of a longer one the first `ANSWER_LIMIT` bytes."""
     data = b""
     while len(data) <= ANSWER_LIMIT:
         chunk = await response.content.readany()

@@ -1,0 +1,40 @@
+"""The command `relay check`."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+_COLOURS: Final = {"well": "green", "wrong": "red", "skipped": "yellow"}
+
+
+@click.command(short_help="Say what is wrong with this installation.")
+@click.option("--env-file", type=click.Path(dir_okay=False, path_type=Path), default=".env", show_default=True)
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), default="relay.toml", show_default=True)
+@click.option("--send", "send_to", type=int, metavar="CHAT", help="Send a test message to this chat, and to Kit as it.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def check(*, env_file: Path, config: Path, send_to: int | None, as_json: bool) -> None:
+    """Look at settings, database, disk, clock, bot, Kit, the public address, certificate and versions.
+
+    One line each: ✓ is well, ✗ must be mended, and how; · could not be looked at. Changes nothing, and may be run
+    beside a running relay. Exit code 0 when nothing is ✗, else 1.
+    """
+    import structlog  # noqa: PLC0415 - help needs none of this
+
+    from relay.doctor.examine import examine  # noqa: PLC0415
+    from relay.doctor.finding import lines  # noqa: PLC0415
+
+    # The report says it all; what the adapters log of the same would stand between its lines.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    findings = asyncio.run(examine(env_file, config, send_to=send_to))
+    fine = all(finding.verdict != "wrong" for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"ok": fine, "checks": [asdict(finding) for finding in findings]}, indent=2))
+    else:
+        for verdict, line in lines(findings):
+            click.secho(line, fg=_COLOURS[verdict])
+    sys.exit(0 if fine else 1)

@@ -1,0 +1,66 @@
+"""The command `relay setup`."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Ask for what the relay needs, prove it, and write it down.")
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=".env",
+    show_default=True,
+    help="Where the answers go.",
+)
+@click.option("--telegram-bot-token", envvar="TELEGRAM_BOT_TOKEN", show_envvar=True)
+@click.option("--public-url", "relay_public_url", envvar="RELAY_PUBLIC_URL", show_envvar=True)
+@click.option("--kit-region", envvar="KIT_REGION", show_envvar=True)
+@click.option("--kit-api-url", envvar="KIT_API_URL", show_envvar=True)
+@click.option("--kit-domain", envvar="KIT_DOMAIN", show_envvar=True)
+@click.option("--kit-api-token", envvar="KIT_API_TOKEN", show_envvar=True)
+@click.option("--kit-security-salt", envvar="KIT_SECURITY_SALT", show_envvar=True)
+@click.option("--kit-channel-uuid", envvar="KIT_CHANNEL_UUID", show_envvar=True)
+@click.option("--no-input", is_flag=True, help="Ask nothing: what is not given and not set already is an error.")
+@click.option("--no-check", is_flag=True, help="Do not ask Telegram and Kit whether the answers are right.")
+@click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="For Kit's test request; 0: not at all.")
+def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None, **given: str | None) -> None:
+    """From a bot token and a Kit account to a relay that can run.
+
+    Meanwhile it answers at the callback's address, since Kit tests that before it shows the channel's salt and UUID.
+    Every answer can be an option or a variable; secrets are better off in variables, since others can see options.
+    Run again, it offers what is there. Exit code 0 when the file is written, 1 when not.
+    """
+    import structlog  # noqa: PLC0415 - help needs none of this
+
+    from relay.setup.wizard import GaveUpError, Wizard  # noqa: PLC0415
+
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    wizard = Wizard(
+        env_file=env_file,
+        given={name: value for name, value in given.items() if value},
+        known=_known(env_file),
+        asks=not no_input,
+        proves=not no_check,
+        patience=wait,
+    )
+    try:
+        asyncio.run(wizard.run())
+    except GaveUpError as error:
+        click.echo(f"\n{error}.", err=True)
+        sys.exit(1)
+
+
+def _known(env_file: Path) -> Mapping[str, str]:
+    """What the file says already, the environment apart: that comes with the options."""
+    from relay.environment import Unreadable, read_values  # noqa: PLC0415
+    from relay.settings import Settings  # noqa: PLC0415
+
+    try:
+        values = read_values(Settings, env_file, environment={})
+    except (OSError, UnicodeError) as error:
+        raise click.FileError(str(env_file), "is there and cannot be read as text in UTF-8") from error
+    return {name: value for name, value in values.items() if not isinstance(value, Unreadable)}
