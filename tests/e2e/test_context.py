@@ -1,0 +1,93 @@
+"""What messages refer to, in a relay of its own process that remembers what was said in its database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from relay.sandbox.content import png
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.e2e.process import RelayProcess, relay_between
+
+ANNA = 107804195
+
+
+@pytest.fixture
+async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> AsyncIterator[RelayProcess]:
+    async with relay_between(telegram, kit, tmp_path) as process:
+        await process.start()
+        yield process
+
+
+async def test_edits_show_what_was_said_before(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
+) -> None:
+    """Each edit with the words before it, after a restart too; one that changes nothing visible is declined."""
+    anna = telegram.customer(ANNA)
+    number = anna.writes("Where is order 5?")["message"]["message_id"]
+    anna.edits(number, "Where is order 6?")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
+    assert await relay.stop() == 0
+    await relay.start()
+    anna.edits(number, "Where is order 6?")
+    anna.edits(number, "Where is order 7?")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 3)
+    assert kit.texts(ANNA) == [
+        "Where is order 5?",
+        "✏️ Where is order 6?\n(was: Where is order 5?)",
+        "✏️ Where is order 7?\n(was: Where is order 6?)",
+    ]
+    figures = await relay.settled("to_kit")
+    assert (figures.received, figures.delivered, figures.declined) == (4, 3, 1)
+
+
+@pytest.mark.usefixtures("relay")
+async def test_an_edited_item_of_an_album(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
+    """Its new words beside its old ones, behind the album."""
+    anna = telegram.customer(ANNA)
+    _, second = anna.sends_album([("photo", None, "one"), ("photo", None, "tow")])
+    message = {**second["message"], "caption": "two", "edit_date": second["message"]["date"] + 1}
+    anna.sends_raw(message, "edited_message")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
+    album, edit = kit.messages(ANNA)
+    assert (album.text, len(album.payload)) == ("one\ntow", 2)
+    assert (edit.text, len(edit.payload)) == ("✏️ two\n(was: tow)", 1)
+
+
+async def test_reactions_to_an_agents_messages_carry_their_words(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
+) -> None:
+    """A text, each part of a long one, a picture with words and one without: each by its own Telegram id."""
+    anna = telegram.customer(ANNA)
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    url = kit.host_file(png(), "a.png")
+    photo = {"type": "photo", "file_name": "a.png", "file_url": url}
+    await kit.agent_says(ANNA, "It is on its way")
+    await kit.agent_says(ANNA, "a " * 2048 + "b " * 100)
+    await kit.agent_says(ANNA, "Look", [photo, photo])
+    await telegram.wait_for(lambda: len(telegram.chat(ANNA).messages) == 5)
+    await relay.settled("to_telegram")
+    for message in telegram.chat(ANNA).messages:
+        anna.reacts(message["message_id"], "👍")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 6)
+    assert kit.texts(ANNA)[1:] == [
+        "👍 to ❝It is on its way❞",
+        f"👍 to ❝{'a ' * 39}a…❞",
+        f"👍 to ❝{'b ' * 39}b…❞",
+        "👍 to ❝Look❞",
+        "👍 to ❝[photo]❞",
+    ]
+
+
+@pytest.mark.usefixtures("relay")
+async def test_a_reaction_to_what_nobody_remembers_is_still_a_reaction(
+    telegram: TelegramLookAlike, kit: KitLookAlike
+) -> None:
+    """Words are forgotten after the retention time, and what was said before the relay came it never knew."""
+    anna = telegram.customer(ANNA)
+    anna.writes("hello")
+    anna.reacts(4, "👍")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
+    assert kit.texts(ANNA)[1] == "👍 reacted to a message"

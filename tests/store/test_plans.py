@@ -1,0 +1,56 @@
+"""The store finds what it looks for by an index, however much it holds."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from relay.model import Delivered, Retry, Said, Wants
+from relay.store.store import Store
+from tests.store import letters
+from tests.store.test_albums import item
+
+#: A scan of a table that grows with every customer or message.
+_SCAN = re.compile(r"SCAN (inbox|outbox|head|lane|client_link|message|said|media|deep_link)\b")
+
+
+async def _everyday_life(store: Store) -> None:
+    """Each verb that runs all the time, with what makes it say all of its statements."""
+    await store.accept(letters.together(letters.update(1), letters.update(1), item(2), letters.update(3, "8")))
+    await store.accept(item(4))
+    await letters.known(store, Wants("7", (1, 2), "g", "code"))
+    await store.accept(letters.event("e1"))
+    first, second = (await store.claim(letters.CHANNEL, "to_kit", 10, 16)).deliveries[:2]
+    await store.settle(first, Delivered())
+    await store.settle(second, Retry(1.0, "no answer"))
+    [answer] = (await store.claim(letters.CHANNEL, "to_telegram", 10, 16)).deliveries
+    await store.note_progress(answer, 1, (Said(5, "agent", "words"),))
+    await store.settle(answer, Delivered((Said(6, "agent", "words"),)))
+    await store.find_media("id")
+    await store.next_update_id(letters.CHANNEL)
+    await store.forget(0.0)
+
+
+async def test_no_verb_reads_a_whole_table(store: Store, path: Path) -> None:
+    """SQLite's own plan of every statement: it searches, and scans nothing that grows."""
+    statements: dict[str, Any] = {}
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+            statements.setdefault(statement, parameters[0] if isinstance(parameters, list) else parameters)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await _everyday_life(store)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(statements) > 20
+    with closing(sqlite3.connect(path)) as database:
+        plans = {
+            statement: [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", given)]
+            for statement, given in statements.items()
+        }
+    assert {statement: plan for statement, plan in plans.items() if any(map(_SCAN.match, plan))} == {}
