@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import scenarios
+from tests.bench import mapping, scenarios
 from tests.bench.contender import NAMES, Name
 from tests.bench.scenarios import Outcome
 from tests.bench.table import broken, render
@@ -53,7 +53,7 @@ class Scenario:
 @click.option("--updates", default=20_000, show_default=True, help="Customers' messages that wait at the start.")
 @click.option("--chats", default=scenarios.CLIENTS, show_default=True, help="Chats that they come from.")
 @click.option("--callbacks", default=3_000, show_default=True, help="Agents' messages.")
-@click.option("--only", type=click.Choice(["inbound", "callbacks", "start"]), help="One scenario.")
+@click.option("--only", type=click.Choice(["mapping", "inbound", "callbacks", "start"]), help="One scenario.")
 @click.option("--quick", is_flag=True, help="A small run, to see that it works. Its figures say nothing.")
 def main(*, runs: int, updates: int, chats: int, callbacks: int, only: str | None, quick: bool) -> None:
     """Measure the relay (ours) beside the relay that one writes in an afternoon (naive)."""
@@ -71,6 +71,8 @@ async def _measure(plan: Plan) -> list[str]:
         f"{os.cpu_count()} cores, Python {platform.python_version()}, load average {load:.1f} before the start."
         f"\nMedians of {plan.runs} runs; of what must not happen, the worst run."
     )
+    if plan.only in (None, "mapping"):
+        click.echo("\n" + mapping.table(plan.runs))
     wrong = []
     for scenario in _scenarios(plan):
         outcomes: dict[Name, list[Outcome]] = {name: [] for name in NAMES}

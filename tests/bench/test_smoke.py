@@ -12,6 +12,7 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("scenario", "rows"),
     [
+        ("mapping", ["Update.de_json", "mapping it", "remembering it", "mapping and remembering"]),
         ("inbound", ["messages/s", "lost", "out of order", "two of a chat at once", "not committed"]),
         ("callbacks", ["accepted/s", "delivered/s", "accepted and lost", "out of order", "not committed"]),
     ],
