@@ -41,6 +41,7 @@ class Intake:
     context: KitContext
     metrics: ChannelMetrics
     wake: Callable[[Direction], None]  #: Called after a commit that gave work in this direction.
+    wrote: Callable[[str], None]  #: Called after a commit with the client id of each customer who wrote.
 
     async def accept_updates(self, updates: list[dict[str, Any]]) -> None:
         """Commit raw updates, what follows from them, and the next polling offset.
@@ -55,7 +56,9 @@ class Intake:
         verdicts = await self.store.accept(
             Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
         )
-        for (letter, _), verdict in zip(letters, verdicts, strict=True):
+        for (letter, reading), verdict in zip(letters, verdicts, strict=True):
+            if verdict == "accepted" and reading.wants.client_id is not None:
+                self.wrote(reading.wants.client_id)
             self.metrics.updated(verdict)
             level = log.warning if verdict in {"tampered", "dead"} else log.debug
             level("update.received", update=letter.source_id, verdict=verdict)

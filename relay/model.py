@@ -58,7 +58,7 @@ class Client:
     language: str = ""  #: As Telegram names it ("pt-br"); "" if it does not.
     profile: Mapping[str, Any] = field(default_factory=dict)  #: Kit's `client_data`, but for the id.
     first_touch: Mapping[str, Any] = field(default_factory=dict)  #: The `utm` and `page` that brought them first.
-    avatar: str | None = None  #: The capability of their picture.
+    avatar: str | None = None  #: Of their picture: what follows /media/ in its link.
 
 
 @dataclass(frozen=True, slots=True)

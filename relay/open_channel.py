@@ -17,6 +17,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from relay import carrying
+from relay.avatars import Avatars
 from relay.channels import Channel
 from relay.courier import Carry, Courier
 from relay.errors import Unavailable
@@ -30,6 +31,7 @@ from relay.store.store import Store
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
+from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import send_step
 from relay.web.admin import Check, Watched
@@ -63,6 +65,7 @@ class OpenChannel:
     couriers: Mapping[Direction, Courier]
     callback: KitCallback
     files: TelegramFiles
+    avatars: Avatars
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -82,9 +85,13 @@ class OpenChannel:
                 tasks.create_task(self.poller.run(stop), name="poller")
                 for direction, courier in self.couriers.items():
                     tasks.create_task(courier.run(stop), name=f"courier {direction}")
-                greeting = tasks.create_task(_greet(self.kit), name="greeting")
+                aside = (
+                    tasks.create_task(_greet(self.kit), name="greeting"),
+                    tasks.create_task(self.avatars.run(), name="avatars"),
+                )
                 await stop.wait()
-                greeting.cancel()
+                for task in aside:
+                    task.cancel()
 
     def watched(self) -> Watched:
         """What the internal port says of it."""
@@ -141,7 +148,8 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         language=settings.relay_agent_language,
         ask_phone=settings.relay_ask_phone,
     )
-    intake = Intake(channel.key, store, context, metrics, lambda direction: couriers[direction].wake())
+    avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
+    intake = Intake(channel.key, store, context, metrics, lambda direction: couriers[direction].wake(), avatars.note)
     return OpenChannel(
         channel,
         kit,
@@ -154,6 +162,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             {"channel": channel.name} if channel.name else {},
         ),
         TelegramFiles(bot, shared.session),
+        avatars,
     )
 
 

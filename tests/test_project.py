@@ -37,6 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "policy": {"model", "errors"},
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words"},
     "courier": {"mapping", "store", "model", "errors", "policy", "metrics"},
+    "avatars": {"store", "model", "errors"},
     "web": {"intake", "store", "telegram", "model", "errors", "kit", "metrics", "words"},
     "sandbox": {"kit.models"},
     "setup": {"doctor", "settings", "environment", "kit", "web"},

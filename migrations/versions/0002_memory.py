@@ -32,7 +32,12 @@ def upgrade() -> None:
             nullable=False,
             comment="the first utm and page, as JSON",
         ),
-        sa.Column("avatar", sa.String(length=64), nullable=True, comment="the capability of the picture"),
+        sa.Column(
+            "avatar",
+            sa.String(length=64),
+            nullable=True,
+            comment="of the picture: what follows /media/ in its link",
+        ),
         sa.Column("avatar_checked_at", sa.Float(), nullable=True),
     ):
         op.add_column("client_link", column)

@@ -81,7 +81,7 @@ def map_album(  # noqa: PLR0913 - a message, taken to pieces
         earlier = _Event(**orjson.loads(waiting))
         together = _Event(earlier.event_id, earlier.message_id, earlier.late, [*earlier.parts, part])
         event = together if _fits(together) else event
-    body = make_body(client, event.event_id, event.message_id, *event.merged())
+    body = make_body(context, client, event.event_id, event.message_id, *event.merged())
     draft = Draft("to_kit", client.client_id, body)
     if waiting is None or len(event.parts) > 1:
         draft = Draft("to_kit", client.client_id, body, album=group, parts=orjson.dumps(event).decode())

@@ -44,9 +44,10 @@ def meet(
     )
 
 
-def client_data(client: Client) -> dict[str, Any]:
+def client_data(client: Client, public_url: str) -> dict[str, Any]:
     """Kit's `client_data`: sent whole each time, what is unknown is left out."""
-    return {"client_id": client.client_id, **client.profile}
+    picture = {} if client.avatar is None else {"client_avatar": f"{public_url}/media/{client.avatar}"}
+    return {"client_id": client.client_id, **client.profile, **picture}
 
 
 def _shown(sender: Sender, content: Content | None) -> Mapping[str, Any]:

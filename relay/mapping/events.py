@@ -73,7 +73,7 @@ def make_event(
     message_id = message_number(origin)
     if again:
         message_id += f".{again}.{_update_number(origin)}"
-    body = make_body(client, event_id(context, origin), message_id, carried.text, carried.items)
+    body = make_body(context, client, event_id(context, origin), message_id, carried.text, carried.items)
     return Accepted(Draft("to_kit", client.client_id, body), client, tuple(carried.media), said)
 
 
@@ -99,7 +99,9 @@ def carry(context: KitContext, content: Content) -> Carried:
     return Carried("\n".join(filter(None, (*too_large, content.text))), items, media)
 
 
-def make_body(client: Client, event: str, message: str, text: str, items: list[dict[str, Any]]) -> str:
+def make_body(
+    context: KitContext, client: Client, event: str, message: str, text: str, items: list[dict[str, Any]]
+) -> str:
     """The event as JSON; what is not there is left out."""
     body: dict[str, Any] = {"message_id": message}
     if items:
@@ -107,7 +109,7 @@ def make_body(client: Client, event: str, message: str, text: str, items: list[d
     if text:
         body["text"] = text
     whole = {
-        "client_data": client_data(client),
+        "client_data": client_data(client, context.public_url),
         "event_id": event,
         "event_type": "send_message",
         "event_data": {"message": body},

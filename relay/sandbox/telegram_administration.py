@@ -98,7 +98,10 @@ class Administration:
         return {**chat.details, **full}
 
     def _photos(self, params: Params) -> Params:
-        sizes = self.profile_photos.get(needed(params, "user_id"))
+        user_id = needed(params, "user_id")
+        if self._chats.get(user_id) is None:
+            raise bad_request("user not found")
+        sizes = self.profile_photos.get(user_id)
         return {"total_count": 1, "photos": [sizes]} if sizes else {"total_count": 0, "photos": []}
 
     def _action(self, params: Params) -> bool:

@@ -206,6 +206,10 @@ class Customer:
         """Have a profile photo."""
         self._telegram.administration.profile_photos[self.id] = self.attachment("photo", what)["photo"]
 
+    def takes_photo_off(self) -> None:
+        """Have no profile photo any more, or hide it from bots."""
+        self._telegram.administration.profile_photos.pop(self.id, None)
+
     def _member(self, old: str, new: str) -> Json:
         bot = self._telegram.bot
         states: dict[str, Json] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time
 
 from relay.model import Delivery, Direction, Media, Result, Said
-from relay.store import accepting, asking, claiming, counting, linking, settling
+from relay.store import accepting, asking, avatars, claiming, counting, linking, settling
 from relay.store.accepting import Arrival, Verdict
 from relay.store.claiming import Claim, Claimed
 from relay.store.counting import Counts
@@ -55,6 +55,14 @@ class Store:
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
         return await self._database.run(asking.find_media, media_id)
+
+    async def whose_avatar(self, channel: str, client_id: str, since: float) -> int | None:
+        """The Telegram user whose picture is to be looked up; None if it was since that time, or cannot be."""
+        return await self._database.run(avatars.whose_avatar, avatars.Question(channel, client_id, since))
+
+    async def keep_avatar(self, avatar: avatars.Avatar) -> None:
+        """Keep what was found when a picture was looked up."""
+        await self._database.run(avatars.keep_avatar, avatar)
 
     async def keep_link(self, link: Link) -> None:
         """Keep a deep link for ever: it may be printed anywhere."""

@@ -128,7 +128,7 @@ client_link = Table(
     Column("language", String(64), nullable=False, server_default=""),
     Column("profile", Text, nullable=False, server_default="{}", comment="Kit's client_data but for the id, as JSON"),
     Column("first_touch", Text, nullable=False, server_default="{}", comment="the first utm and page, as JSON"),
-    Column("avatar", String(64), nullable=True, comment="the capability of the picture"),
+    Column("avatar", String(64), nullable=True, comment="of the picture: what follows /media/ in its link"),
     Column("avatar_checked_at", Float, nullable=True),
 )
 

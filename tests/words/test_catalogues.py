@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 LINES = messages(ENGLISH)
 #: Lines that are there before the code that will say them.
 AWAITED = {
-    "album_continued", "deleted", "edited_was", "pressed", "reacted_to", "took_back_from",
+    "pressed",
     "note.blocked", "note.business_off", "note.unblocked", "note.undelivered",
     "reason.blocked", "reason.bug", "reason.chat_gone", "reason.deactivated", "reason.file_gone",
     "reason.file_too_large", "reason.gave_up", "reason.no_business_rights", "reason.refused_content",
