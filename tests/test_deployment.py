@@ -266,7 +266,7 @@ def test_compose_lets_the_relay_finish_and_brings_it_back() -> None:
 
 def test_compose_holds_no_secret() -> None:
     """Settings come from .env; what the compose file sets is no secret."""
-    assert service()["env_file"] == ".env"
+    assert [file["path"] for file in service()["env_file"]] == [".env"]
     for each in compose()["services"].values():
         for value in each.get("environment", {}).values():
             assert re.fullmatch(r"\$\{[A-Z_]+:-\}|[01]|false|0\.0\.0\.0|/[a-z/.]+", value), value

@@ -1,6 +1,7 @@
 """The command `relay setup`."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +43,8 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
     wizard = Wizard(
         env_file=env_file,
         given={name: value for name, value in given.items() if value},
-        known=_known(env_file),
+        known=_values(env_file, {}),
+        around=_values(None, os.environ),
         asks=not no_input,
         proves=not no_check,
         patience=wait,
@@ -54,13 +56,13 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
         sys.exit(1)
 
 
-def _known(env_file: Path) -> Mapping[str, str]:
-    """What the file says already, the environment apart: that comes with the options."""
+def _values(env_file: Path | None, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """What the file and the environment say, as far as it can be read."""
     from relay.environment import Unreadable, read_values  # noqa: PLC0415
     from relay.settings import Settings  # noqa: PLC0415
 
     try:
-        values = read_values(Settings, env_file, environment={})
+        values = read_values(Settings, env_file, environment)
     except (OSError, UnicodeError) as error:
         raise click.FileError(str(env_file), "is there and cannot be read as text in UTF-8") from error
     return {name: value for name, value in values.items() if not isinstance(value, Unreadable)}

@@ -35,11 +35,15 @@ class GaveUpError(Exception):
 
 @dataclass(slots=True)
 class Wizard:
-    """One run. `given` are answers that need not be asked for; `known` is what was set before, offered as it is."""
+    """One run. `given` are answers that need not be asked for; `known` is what the file says, offered as it is.
+
+    `around` is what the environment says of everything else: where Telegram is, where to listen.
+    """
 
     env_file: Path
     given: Mapping[str, str]
     known: Mapping[str, str]
+    around: Mapping[str, str]
     asks: bool  #: Somebody is there to answer.
     proves: bool = True  #: Telegram and Kit may be asked.
     patience: float | None = None  #: Seconds to wait for Kit's test; None: as long as it takes.
@@ -122,7 +126,7 @@ class Wizard:
         return "" if offered == PENDING else offered
 
     async def _prove(self, question: Question) -> list[Finding]:
-        settings = with_stand_ins({**self.known, **self._set()})
+        settings = self._settings()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             if question is BOT:
                 return await check_bot(settings, session)
@@ -139,12 +143,14 @@ class Wizard:
         remedy = "Is it this channel's salt, and is the API token the one chosen in its form?"
         return [wrong("signature", "Kit's test request was signed with other secrets", remedy)]
 
-    def _set(self) -> dict[str, str]:
-        return {name: value for name, value in self.answers.items() if value}
+    def _settings(self) -> Settings:
+        """As a relay would have them now."""
+        answers = {name: value for name, value in self.answers.items() if value}
+        return with_stand_ins({**self.known, **self.around, **answers})
 
     async def _serve_callback(self) -> None:
         """Answer at the public port until Kit has asked, or nobody wants to wait any more."""
-        settings = with_stand_ins({**self.known, **self._set()})
+        settings = self._settings()
         click.echo(
             "In Kit: Setup > Conversations > Channels > Custom channel. Fill in, choose the same API token, and save:\n"
             f"  callback URL  {click.style(settings.relay_public_url + CALLBACK, bold=True)}"
