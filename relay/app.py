@@ -2,18 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from relay.channels import Channel
+from relay.control.office import Office
+from relay.control.operations import OPERATIONS
+from relay.control.server import serve_control
 from relay.errors import Unavailable
 from relay.metrics import Metrics
+from relay.model import Direction
 from relay.open_channel import OpenChannel, Shared, open_channel
 from relay.settings import Settings
+from relay.store.migrating import PATIENCE
 from relay.store.store import Store, open_store
 from relay.telegram.download import FileFetcher
 from relay.telegram.request import open_session
@@ -46,14 +52,16 @@ class Relay:
     channels: tuple[OpenChannel, ...]
     public: web.Application
     admin: web.Application
+    office: Office
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None) -> None:
         """Relay until `stop`, then finish what is in hand.
 
-        Raises relay.web.serving.CannotListenError, and an ExceptionGroup for a bug.
+        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
         """
         settings = self.settings
         async with (
+            serve_control(self.office, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
             serve(self.public, settings.relay_host, settings.relay_port) as public,
             asyncio.TaskGroup() as tasks,
@@ -83,7 +91,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         now = steady_clock()
-        store = await stack.enter_async_context(open_store(settings.database_path, now=now))
+        store = await stack.enter_async_context(open_store(settings.database_path, now=now, patience=PATIENCE))
         session = await stack.enter_async_context(open_session())
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
@@ -95,8 +103,16 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         add_media_routes(public, store.find_media, {each.channel.key: each.files for each in opened})
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
-        Admin([each.watched() for each in opened], store.count, metrics).add_to(admin)
-        yield Relay(settings, store, tuple(opened), public, admin)
+        watched = [each.watched() for each in opened]
+        Admin(watched, store.count, metrics).add_to(admin)
+        office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
+        yield Relay(settings, store, tuple(opened), public, admin, office)
+
+
+def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:
+    for each in opened:
+        if each.channel.key == key:
+            each.wake(direction)
 
 
 def steady_clock() -> Callable[[], float]:

@@ -11,7 +11,7 @@ from relay.model import Direction
 from relay.store.counting import Counts
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
-_OUTCOMES = ("received", "delivered", "dead", "declined")
+_OUTCOMES = ("received", "delivered", "dead", "declined", "revived", "dropped")
 _LANE_LABELS = ("channel", "direction")
 
 
@@ -33,14 +33,16 @@ class _Stored(Collector):
         oldest = GaugeMetricFamily(
             "relay_oldest_waiting_seconds", "Age of the oldest waiting delivery.", labels=_LANE_LABELS
         )
+        dead = GaugeMetricFamily("relay_dead_letters", "Dead letters that lie there now.", labels=_LANE_LABELS)
         for channel, counts in self.counts.items():
             for direction in ("to_kit", "to_telegram"):
                 for outcome, family in totals.items():
                     family.add_metric((channel, direction), counts.totals.get((direction, outcome), 0))
                 waiting.add_metric((channel, direction), counts.waiting.get(direction, 0))
+                dead.add_metric((channel, direction), counts.dead_letters(direction))
                 since = counts.oldest.get(direction, self.now)
                 oldest.add_metric((channel, direction), max(0.0, self.now - since))
-        yield from (*totals.values(), waiting, oldest)
+        yield from (*totals.values(), waiting, oldest, dead)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,16 @@ class OpenChannel:
         """What the internal port says of it."""
         sides = {"telegram": self._check_telegram, "kit": self._check_kit}
         prefix = f"{self.channel.name}/" if self.channel.name else ""
-        return Watched(self.channel.key, self.channel.label, sides, prefix)
+        ages = {"poll": self._poll_age, "token": self.kit.token_age}
+        return Watched(self.channel.key, self.channel.label, sides, prefix, ages)
+
+    def wake(self, direction: Direction) -> None:
+        """Something may be due."""
+        self.couriers[direction].wake()
+
+    def _poll_age(self) -> float | None:
+        last = self.poller.state().last_success
+        return None if last is None else time.monotonic() - last
 
     def _check_telegram(self) -> Check:
         state, gate = self.poller.state(), self.couriers["to_telegram"].gate

@@ -39,6 +39,8 @@ ARROWS: dict[str, set[str]] = {
     "courier": {"mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
     "web": {"intake", "store", "telegram", "model", "errors", "kit", "metrics", "words"},
+    # What a person asks for goes through all the rooms that have something to tell or to mend.
+    "control": {"channels", "store", "model", "errors", "web.admin"},
     "sandbox": {"kit.models"},
     "setup": {"doctor", "settings", "environment", "kit", "web"},
     "doctor": {

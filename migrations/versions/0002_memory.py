@@ -51,6 +51,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_album", "outbox", ["lane_id", "album"], unique=False, sqlite_where=sa.text("album IS NOT NULL")
     )
+    op.create_index(
+        "ix_outbox_dead", "outbox", ["channel", "id"], unique=False, sqlite_where=sa.text("status = 'dead'")
+    )
     op.create_table(
         "message",
         sa.Column("channel", sa.String(length=32), nullable=False),

@@ -3,6 +3,7 @@
 Whatever is heavy is imported by the command that needs it, so that help is quick and `run` can listen to signals first.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -12,10 +13,12 @@ from relay import __version__
 from relay.cli.checking import check
 from relay.cli.running import demo, migrate, run
 from relay.cli.setting_up import setup
+from relay.cli.status import status
 
 #: The commands as `relay --help` lists them: under a heading, the likeliest first.
 HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (
     ("Run", (run, demo, migrate)),
+    ("Look", (status,)),
     ("Set up", (setup, check)),
 )
 
@@ -48,8 +51,11 @@ class _Headings(click.Group):
 
 @click.group(cls=_Headings, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="relay")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Relay between a company's Telegram bot and Voximplant Kit."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        context.color = False
 
 
 for _, _commands in HEADINGS:

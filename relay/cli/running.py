@@ -93,6 +93,7 @@ async def _relay(channels: "tuple[Channel, ...]") -> None:
     import structlog  # noqa: PLC0415 - see above
 
     from relay.app import open_relay  # noqa: PLC0415 - a wrong setting should not wait for these imports
+    from relay.control.place import NoPlaceError  # noqa: PLC0415
     from relay.errors import Unavailable  # noqa: PLC0415
     from relay.settings import summary  # noqa: PLC0415
     from relay.store.database import StoreLockedError  # noqa: PLC0415
@@ -118,7 +119,7 @@ async def _relay(channels: "tuple[Channel, ...]") -> None:
         fail(
             f"the database {channels[0].settings.database_path} cannot be used: {error}. Does another program hold it?"
         )
-    except CannotListenError as error:
+    except (CannotListenError, NoPlaceError) as error:
         fail(str(error), code=2)
 
 

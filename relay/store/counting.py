@@ -1,4 +1,7 @@
-"""Totals: received = delivered + waiting + dead + declined, at every moment."""
+"""Totals: received + revived = delivered + waiting + dead + declined, at every moment.
+
+A dead letter that is retried is counted as revived and waits again; totals themselves never go down.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +20,11 @@ class Counts:
     totals: dict[tuple[str, str], int] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)  #: Deliveries, by direction.
     oldest: dict[str, float] = field(default_factory=dict)  #: Unix time of the oldest waiting one, by direction.
+
+    def dead_letters(self, direction: str) -> int:
+        """How many dead letters lie there now: neither revived nor dropped."""
+        dead, revived, dropped = (self.totals.get((direction, of), 0) for of in ("dead", "revived", "dropped"))
+        return dead - revived - dropped
 
 
 def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:

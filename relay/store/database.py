@@ -159,12 +159,14 @@ def _translated(error: Exception) -> Exception:
 
 
 @asynccontextmanager
-async def open_database(path: Path, *, now: Callable[[], float] = time.time) -> AsyncIterator[Database]:
+async def open_database(
+    path: Path, *, now: Callable[[], float] = time.time, patience: float = 0.0
+) -> AsyncIterator[Database]:
     """Open the SQLite file at `path`, which must have the current schema, and commit until the end of the block.
 
     Raises StoreLockedError when another process holds it.
     """
-    with hold_lock(path):
+    with hold_lock(path, patience=patience):
         thread = _Thread(partial(_connect, path), iter_chunk_size=64)
         await thread
         try:
@@ -184,20 +186,31 @@ async def open_database(path: Path, *, now: Callable[[], float] = time.time) -> 
 
 
 @contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
-    """Keep every other relay away from the database at `path`. The kernel lets go when the process dies."""
+def hold_lock(path: Path, *, patience: float = 0.0) -> Iterator[None]:
+    """Keep every other process away from the database at `path`. The kernel lets go when the process dies.
+
+    Waits `patience` seconds, and everything with it, for another one to let go; then raises StoreLockedError.
+    """
     lock = path.with_name(path.name + ".lock")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreLockedError(f"another relay holds the database ({lock} is locked)") from None
+        _lock(descriptor, lock, patience)
         if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
             raise StoreLockedError(f"{lock} was removed while another relay held it; start again")
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, lock: Path, patience: float) -> None:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise StoreLockedError(f"another relay holds the database ({lock} is locked)") from None
+        time.sleep(0.02)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from relay.store.database import hold_lock
 
+#: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
+PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
 HEAD = "0002"
 
@@ -80,7 +82,7 @@ def bring_up_to_date(path: Path) -> None:
     StoreLockedError when a relay runs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(path):
+    with hold_lock(path, patience=PATIENCE):
         if is_current(path):
             return
         done = subprocess.run(  # noqa: S603 - our own module

@@ -9,13 +9,14 @@ from pathlib import Path
 from time import time
 
 from relay.model import Delivery, Direction, Media, Result, Said
-from relay.store import accepting, asking, avatars, claiming, counting, linking, settling
+from relay.store import accepting, asking, avatars, claiming, counting, linking, settling, surveying
 from relay.store.accepting import Arrival, Verdict
 from relay.store.claiming import Claim, Claimed
 from relay.store.counting import Counts
 from relay.store.database import Database, open_database
 from relay.store.linking import Link
 from relay.store.settling import Progress, Settlement
+from relay.store.surveying import Survey
 
 
 class Store:
@@ -76,6 +77,10 @@ class Store:
         """Totals and what waits, read in one transaction, so that they add up."""
         return await self._database.run(counting.count, channel)
 
+    async def survey(self, channel: str) -> Survey:
+        """What a person wants to see of a channel, read in one transaction."""
+        return await self._database.run(surveying.survey, channel)
+
     async def forget(self, before: float) -> int:
         """Delete a part of what was delivered, and of the words of letters, from before a Unix time.
 
@@ -89,12 +94,12 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(path: Path, *, now: Callable[[], float] = time) -> AsyncIterator[Store]:
+async def open_store(path: Path, *, now: Callable[[], float] = time, patience: float = 0.0) -> AsyncIterator[Store]:
     """Open the database at `path`, which must have the current schema, for this process alone.
 
-    Raises StoreLockedError when another process holds it.
+    Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_database(path, now=now) as database:
+    async with open_database(path, now=now, patience=patience) as database:
         store = Store(database)
         await store.release_all()
         yield store

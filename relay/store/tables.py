@@ -101,6 +101,7 @@ outbox = Table(
     CheckConstraint("status IN ('waiting', 'delivered', 'dead')", name="status"),
     Index("ix_outbox_waiting", "lane_id", "id", sqlite_where=Column("status") == "waiting"),
     Index("ix_outbox_delivered", "settled_at", sqlite_where=Column("status") == "delivered"),
+    Index("ix_outbox_dead", "channel", "id", sqlite_where=Column("status") == "dead"),
     Index("ix_outbox_letter_id", "letter_id"),
     Index("ix_outbox_album", "lane_id", "album", sqlite_where=Column("album").is_not(None)),
 )
@@ -204,7 +205,7 @@ polling_offset = Table(
     Column("next_update_id", BigInteger, nullable=False),
 )
 
-#: Totals that survive restarts and retention: received = delivered + waiting + dead + declined.
+#: Totals that survive restarts and retention: received + revived = delivered + waiting + dead + declined.
 tally = Table(
     "tally",
     metadata,

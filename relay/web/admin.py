@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -31,6 +31,7 @@ class Watched:
     label: str  #: As people call it.
     sides: Mapping[str, Callable[[], Check]]
     prefix: str = ""  #: Sets its checks apart from those of other channels.
+    ages: Mapping[str, Callable[[], float | None]] = field(default_factory=dict)  #: Seconds; None: never yet.
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,12 @@ class Figures:
     waiting: int
     dead: int
     declined: int
+    revived: int = 0  #: Dead letters that were retried: dead and, again, something else.
 
     @property
     def unaccounted(self) -> int:
         """Letters of which nobody knows what became: never anything but 0."""
-        return self.received - self.delivered - self.waiting - self.dead - self.declined
+        return self.received + self.revived - self.delivered - self.waiting - self.dead - self.declined
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,14 @@ class Doors:
             for found in family.samples
             if found.name == sample and labels.items() <= found.labels.items()
         )
+
+    async def shows(self, sample: str, value: float, *, within: float = 20.0, **labels: str) -> None:
+        """Return once the sample has this value."""
+
+        async def has() -> bool:
+            return await self.metric(sample, **labels) == value
+
+        await eventually(has, within=within)
 
     async def figures(self, direction: Direction, channel: str | None = None) -> Figures:
         return (await self.all_figures(channel))[direction]

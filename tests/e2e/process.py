@@ -87,6 +87,26 @@ async def run_to_its_end(relay: RelayProcess) -> tuple[int, str, list[str]]:
     return process.returncode, said.decode(), complained.decode().splitlines()
 
 
+async def command(relay: RelayProcess, *arguments: str, say: str = "") -> tuple[int, str, str]:
+    """Run another `relay …` where this one lives: exit code, standard output, standard error; `say` goes in."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND[:-1],
+        *arguments,
+        cwd=relay.home,
+        env=relay.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        said, complained = await asyncio.wait_for(process.communicate(say.encode()), 30)
+    except TimeoutError:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    return process.returncode, said.decode(), complained.decode()
+
+
 @asynccontextmanager
 async def relay_between(
     telegram: TelegramLookAlike, kit: KitLookAlike, home: Path, **settings: str

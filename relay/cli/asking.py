@@ -1,0 +1,23 @@
+"""How a command asks the relay, running or not."""
+
+from typing import TYPE_CHECKING, Any
+
+from relay.cli.starting import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from relay.channels import Channel
+    from relay.control.client import Answer
+
+
+def ask_relay(channels: "Sequence[Channel]", operation: str, **parameters: Any) -> "Answer":  # noqa: ANN401 - JSON
+    """The answer of the running relay, or of the store if none runs. Exit 1 with a line when there is none."""
+    from relay.control.client import UnansweredError, ask  # noqa: PLC0415 - help asks nobody
+    from relay.control.office import RefusedError  # noqa: PLC0415
+    from relay.control.operations import OPERATIONS  # noqa: PLC0415
+
+    try:
+        return ask(channels, OPERATIONS, operation, parameters)
+    except (RefusedError, UnansweredError) as error:
+        fail(str(error))

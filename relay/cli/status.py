@@ -1,0 +1,112 @@
+"""`relay status`: how the relay does, at a glance."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from relay.cli.asking import ask_relay
+from relay.cli.printing import age, print_json, visible
+from relay.cli.starting import load as load_settings
+from relay.cli.starting import settings_options
+
+if TYPE_CHECKING:
+    from relay.channels import Channel
+
+_NOT_RUNNING = 3
+_COLUMNS = ("", "in/min", "out/min", "waiting", "<10 s", "<1 min", "<10 min", "<1 h", "older", "oldest", "dead")
+_NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
+
+
+@click.command(short_help="See how the relay does.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
+@click.option("--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
+@settings_options
+def status(*, as_json: bool, watch: bool, env_file: Path | None, config: Path | None) -> None:
+    """See what comes in and goes out, what waits for how long, what died of what, and how each side is.
+
+    Asks the running relay; when none runs, says what the database holds. Exit status: 0 all is well, 1 something is
+    not, 3 no relay runs.
+    """
+    channels = load_settings(env_file, config)
+    if watch and not as_json:
+        _watch(channels)
+        return
+    found = ask_relay(channels, "status").value
+    if as_json:
+        print_json(found)
+    else:
+        for line in report(found):
+            click.echo(line)
+    sys.exit(exit_code(found))
+
+
+def exit_code(found: Mapping[str, Any]) -> int:
+    """0 all is well, 1 something is not, 3 no relay runs."""
+    if not found["running"]:
+        return _NOT_RUNNING
+    return 0 if all(side["ok"] for channel in found["channels"] for side in channel["sides"].values()) else 1
+
+
+def report(found: Mapping[str, Any]) -> Iterator[str]:
+    """The lines that tell it to a person."""
+    if found["running"]:
+        yield f"relay {found['version']} has run for {age(found['uptime'])}"
+    else:
+        yield "No relay runs. This is what its database holds:"
+    for channel in found["channels"]:
+        yield ""
+        yield click.style(f"channel {channel['name']}", bold=True)
+        yield from (f"  {line}" for line in _sides(channel))
+        yield from (f"  {line}" for line in _figures(channel["directions"]))
+        yield from (f"  {line}" for line in _dead(channel))
+
+
+def _watch(channels: "tuple[Channel, ...]") -> None:
+    try:
+        if not sys.stdout.isatty():
+            while True:
+                click.echo("\n".join([*report(ask_relay(channels, "status").value), ""]))
+                time.sleep(2.0)
+        from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
+        from rich.text import Text  # noqa: PLC0415
+
+        with Live(auto_refresh=False, screen=True) as live:
+            while True:
+                lines = "\n".join(report(ask_relay(channels, "status").value))
+                live.update(Text.from_ansi(lines), refresh=True)
+                time.sleep(2.0)
+    except KeyboardInterrupt:
+        return
+
+
+def _sides(channel: Mapping[str, Any]) -> Iterator[str]:
+    for name, side in channel["sides"].items():
+        mark = click.style("✓", fg="green") if side["ok"] else click.style("✗", fg="red")
+        yield f"{mark} {name:<9} {visible(side['reason'])}"
+    if channel["sides"]:
+        yield f"  last poll {age(channel['poll_age'])} ago, Kit's token {age(channel['token_age'])} old"
+
+
+def _figures(directions: Mapping[str, Any]) -> Iterator[str]:
+    rows = [_COLUMNS, *(_row(name, directions[name]) for name in _NAMES)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join([first.strip().ljust(widths[0]), *others])
+
+
+def _row(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
+    numbers = (figures["received_per_minute"], figures["delivered_per_minute"], figures["waiting"])
+    ages = figures["waiting_by_age"].values()
+    oldest, dead = age(figures["oldest_waiting"]), str(figures["dead_letters"])
+    return (_NAMES[name], *map(str, (*numbers, *ages)), oldest, dead)
+
+
+def _dead(channel: Mapping[str, Any]) -> Iterator[str]:
+    for dead in channel["dead"]:
+        newest = f"the newest {age(dead['age'])} ago"
+        yield f"dead {_NAMES[dead['direction']]}: {dead['letters']} times {visible(dead['reason'])} ({newest})"

@@ -1,0 +1,43 @@
+"""Operations: what a person can ask of a relay, each a function from parameters to JSON.
+
+They work over the store alone, so that they do the same whether a relay runs or not; `watched` is what only a running
+one can tell.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.channels import Channel
+from relay.model import Direction
+from relay.store.store import Store
+from relay.web.admin import Watched
+
+
+class RefusedError(Exception):
+    """The operation cannot be done as it was asked for. The message is for the person who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What an operation works with."""
+
+    channels: Sequence[Channel]
+    store: Store
+    wake: Callable[[str, Direction], None] = lambda _channel, _direction: None  #: Something may be due for a courier.
+    watched: Sequence[Watched] = ()  #: Of a running relay, its channels at work.
+    started_at: float | None = None  #: Of a running relay, on the monotonic clock.
+
+    def channel(self, name: str | None) -> Channel:
+        """The channel of this name or bot id; without a name the only one. Raises RefusedError."""
+        if name is None and len(self.channels) == 1:
+            return self.channels[0]
+        for channel in self.channels:
+            if name in (channel.name, channel.key):
+                return channel
+        known = ", ".join(channel.label for channel in self.channels)
+        raise RefusedError(f"say which channel: {known}" if name is None else f"no channel {name}; there are: {known}")
+
+
+#: Parameters in, JSON out. Raises RefusedError, and relay.errors.Unavailable when the database cannot commit.
+Operation = Callable[[Office, Mapping[str, Any]], Awaitable[Any]]

@@ -1,0 +1,70 @@
+"""The operation `status`: what a person wants to see at three in the morning, as JSON."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from relay import __version__
+from relay.channels import Channel
+from relay.control.office import Office
+from relay.store.surveying import AGES, Survey
+from relay.web.admin import Watched
+
+_TOTALS = ("received", "delivered", "declined", "dead", "revived", "dropped")
+
+
+async def status(office: Office, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Every channel: its sides, what comes and goes, what waits, what died. Ages are seconds, `null` when unknown."""
+    surveys = await asyncio.gather(*(office.store.survey(channel.key) for channel in office.channels))
+    watched = {each.key: each for each in office.watched}
+    now = time.monotonic()
+    return {
+        "running": office.started_at is not None,
+        "version": __version__,
+        "uptime": None if office.started_at is None else now - office.started_at,
+        "channels": [
+            _channel(channel, survey, watched.get(channel.key))
+            for channel, survey in zip(office.channels, surveys, strict=True)
+        ],
+    }
+
+
+def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[str, Any]:
+    sides = {} if watched is None else {name: look() for name, look in watched.sides.items()}
+    ages = {} if watched is None else {name: age() for name, age in watched.ages.items()}
+    return {
+        "name": channel.label,
+        "bot": channel.key,
+        "sides": {name: {"ok": check.ok, "reason": check.reason} for name, check in sides.items()},
+        "poll_age": ages.get("poll"),
+        "token_age": ages.get("token"),
+        "directions": {direction: _direction(direction, survey) for direction in ("to_kit", "to_telegram")},
+        "dead": [
+            {
+                "direction": dead.direction,
+                "reason": dead.reason,
+                "letters": dead.letters,
+                "age": survey.at - dead.newest,
+            }
+            for dead in survey.dead
+        ],
+    }
+
+
+def _direction(direction: str, survey: Survey) -> dict[str, Any]:
+    counts = survey.counts
+    oldest = counts.oldest.get(direction)
+    return {
+        "received_per_minute": survey.received.get(direction, 0),
+        "delivered_per_minute": survey.delivered.get(direction, 0),
+        "waiting": counts.waiting.get(direction, 0),
+        "waiting_by_age": dict(zip([*(f"{age:.0f}" for age in AGES), "older"], _ages(direction, survey), strict=True)),
+        "oldest_waiting": None if oldest is None else max(0.0, survey.at - oldest),
+        "dead_letters": counts.dead_letters(direction),
+        "totals": {outcome: counts.totals.get((direction, outcome), 0) for outcome in _TOTALS},
+    }
+
+
+def _ages(direction: str, survey: Survey) -> list[int]:
+    return survey.ages.get(direction, [0] * (len(AGES) + 1))
