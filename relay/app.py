@@ -14,6 +14,9 @@ from relay.channels import Channel
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
+from relay.conversion.cache import Cache
+from relay.conversion.converter import Converter
+from relay.conversion.forms import available
 from relay.errors import Unavailable
 from relay.metrics import Metrics
 from relay.model import Direction
@@ -100,7 +103,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
             each.callback.add_to(public, each.channel.callback_path)
-        add_media_routes(public, store.find_media, {each.channel.key: each.files for each in opened})
+        media = {each.channel.key: each.media for each in opened}
+        add_media_routes(public, store.find_media, media, _open_converter(settings, metrics, stack))
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
         watched = [each.watched() for each in opened]
@@ -113,6 +117,14 @@ def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None
     for each in opened:
         if each.channel.key == key:
             each.wake(direction)
+
+
+def _open_converter(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Converter:
+    cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
+    metrics.media_cache_bytes.set_function(lambda: cache.total)
+    converter = Converter(cache, available(), metrics.media_conversions)
+    stack.push_async_callback(converter.close)
+    return converter
 
 
 def steady_clock() -> Callable[[], float]:

@@ -90,6 +90,11 @@ class ChannelMetrics:
         """Note a request to Kit's callback."""
         self._all.callbacks.labels(self._channel, verdict).inc()
 
+    @property
+    def media_streams(self) -> Gauge:
+        """Files that are streamed now."""
+        return self._all.media_streams.labels(self._channel)
+
     def skipped_payload(self) -> None:
         """Note a payload item of Kit's that the relay does not know."""
         self._all.skipped_payloads.labels(self._channel).inc()
@@ -118,6 +123,15 @@ class Metrics:
             "Payload items of Kit that the relay does not know.",
             ("channel",),
             registry=registry,
+        )
+        self.media_streams = Gauge(
+            "relay_media_streams", "Files that are streamed now.", ("channel",), registry=registry
+        )
+        self.media_conversions = Counter(
+            "relay_media_conversions", "Openings of files to be converted.", ("outcome",), registry=registry
+        )
+        self.media_cache_bytes = Gauge(
+            "relay_media_cache_bytes", "Bytes of converted files that are kept.", registry=registry
         )
         self.down = Gauge("relay_side_down", "1 while the other side seems down.", _LANE_LABELS, registry=registry)
 

@@ -11,6 +11,9 @@ from typing import Any, Literal
 #: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
 SUSPECT_AFTER = 3
 
+#: Bytes. A larger file is handed out as it came.
+LARGEST_CONVERTED = 20 * 2**20
+
 Direction = Literal["to_kit", "to_telegram"]
 #: Who a letter is from. The relay's own letters are its notes to agents.
 Source = Literal["telegram", "kit", "relay"]
@@ -79,7 +82,9 @@ class Media:
     file_id: str
     name: str
     mime_type: str
-    size: int | None  #: Bytes, when Telegram said so.
+    size: int | None  #: Bytes at Telegram, when it said so.
+    source_type: str | None = None  #: What it is at Telegram, if `mime_type` is what it is converted into.
+    preview: str | None = None  #: The file_id of a still picture, for when what cannot be shown cannot be converted.
     channel: str = field(default="", compare=False)  #: Whose bot can open it; the store knows.
 
 

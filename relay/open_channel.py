@@ -19,6 +19,7 @@ from structlog.contextvars import bound_contextvars
 from relay import carrying
 from relay.avatars import Avatars
 from relay.channels import Channel
+from relay.conversion.forms import available
 from relay.courier import Carry, Courier
 from relay.errors import Unavailable
 from relay.intake import Intake
@@ -36,6 +37,8 @@ from relay.telegram.polling import Poller
 from relay.telegram.sending import send_step
 from relay.web.admin import Check, Watched
 from relay.web.callback import KitCallback
+from relay.web.media import ChannelMedia
+from relay.web.slots import Slots
 
 log = structlog.get_logger()
 
@@ -64,7 +67,7 @@ class OpenChannel:
     poller: Poller
     couriers: Mapping[Direction, Courier]
     callback: KitCallback
-    files: TelegramFiles
+    media: ChannelMedia
     avatars: Avatars
 
     @property
@@ -156,6 +159,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         download_limit=settings.download_limit,
         language=settings.relay_agent_language,
         ask_phone=settings.relay_ask_phone,
+        forms=available(),
     )
     avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
     intake = Intake(channel.key, store, context, metrics, lambda direction: couriers[direction].wake(), avatars.note)
@@ -170,7 +174,10 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             metrics,
             {"channel": channel.name} if channel.name else {},
         ),
-        TelegramFiles(bot, shared.session),
+        ChannelMedia(
+            TelegramFiles(bot, shared.session, settings.telegram_local_files if settings.telegram_local_api else None),
+            Slots(metrics.media_streams),
+        ),
         avatars,
     )
 

@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails
 
 from relay.environment import Unreadable, read_values
 from relay.shapes import (
+    absolute,
     account,
     bot_token,
     host_list,
@@ -77,6 +78,10 @@ class Settings(BaseModel):
         default=False,
         description="Whether a local Bot API server in local mode stands there: files up to 2000 MB, not 20 and 50.",
     )
+    telegram_local_files: Annotated[Path, AfterValidator(absolute)] = Field(
+        Path("/var/lib/telegram-bot-api"),
+        description="Where the files of that local server are mounted: the same path as its own, read-only is enough.",
+    )
     telegram_mode: Literal["polling", "webhook"] = Field(
         "polling", description="How updates come in. This version knows `polling` only."
     )
@@ -119,6 +124,9 @@ class Settings(BaseModel):
         description="The database: `sqlite:///` and a path; four slashes for an absolute one.",
     )
     relay_data_dir: Path = Field(Path("data"), description="The directory for files in transit.")
+    relay_media_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        256, description="Megabytes of converted voice messages and stickers to keep in RELAY_DATA_DIR; 0 = none."
+    )
     relay_log_level: Annotated[LogLevel, BeforeValidator(lambda value: str(value).upper())] = Field(
         "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )

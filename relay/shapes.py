@@ -6,6 +6,7 @@ never repeat the value: it may be a secret, or a secret pasted into the wrong pl
 
 import re
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -144,3 +145,10 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def absolute(path: Path) -> Path:
+    """A path that means the same wherever the relay is started."""
+    if not path.is_absolute():
+        raise ValueError("must begin with a slash: an absolute path.")
+    return path

@@ -34,11 +34,12 @@ ARROWS: dict[str, set[str]] = {
     "kit": {"model", "errors"},
     "telegram": {"model", "errors", "steps", "words"},
     "store": {"model", "errors"},
+    "conversion": {"model", "errors"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words"},
     "courier": {"mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
-    "web": {"intake", "store", "telegram", "model", "errors", "kit", "metrics", "words"},
+    "web": {"intake", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},
     # What a person asks for goes through all the rooms that have something to tell or to mend.
     "control": {"channels", "store", "model", "errors", "web.admin"},
     "sandbox": {"kit.models"},

@@ -48,6 +48,21 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True, comment="where to, if not where the client is answered"),
     ):
         op.add_column("outbox", column)
+    for column in (
+        sa.Column(
+            "source_type",
+            sa.String(length=255),
+            nullable=True,
+            comment="the type at Telegram, if mime_type is converted from it",
+        ),
+        sa.Column(
+            "preview",
+            sa.Text(),
+            nullable=True,
+            comment="the file_id of a still picture, if the file cannot be shown itself",
+        ),
+    ):
+        op.add_column("media", column)
     op.create_index(
         "ix_outbox_album", "outbox", ["lane_id", "album"], unique=False, sqlite_where=sa.text("album IS NOT NULL")
     )

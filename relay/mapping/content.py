@@ -17,6 +17,9 @@ class File:
     mime_type: str
     size: int | None  #: Bytes, when Telegram said so.
     unique_id: str = ""  #: Of the file whatever its `file_id`, which may change.
+    convertible: bool = False  #: Browsers do better with another form of it, where the relay can make one.
+    showable: bool = True  #: Some browser shows it as it is.
+    preview: str = ""  #: The file_id of a still picture that stands in for what cannot be shown; "" if there is none.
 
     def is_over(self, limit: int) -> bool:
         """Whether it is known to have more bytes than the limit."""

@@ -1,7 +1,7 @@
 """The event that tells Kit what a customer did, whatever way that was read. Pure."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -10,6 +10,7 @@ import orjson
 
 from relay.mapping.clients import Sender, client_data, meet
 from relay.mapping.content import Card, Content, File, Place
+from relay.mapping.showing import shown
 from relay.mapping.text import clean
 from relay.mapping.words import heading, say, speaking
 from relay.model import Accepted, Address, Client, Draft, Known, Media, Said
@@ -33,6 +34,7 @@ class KitContext:
     download_limit: int = 20 * 2**20  #: Bytes that Telegram lets a bot download.
     language: str = ENGLISH  #: The agents'.
     ask_phone: AskPhone = "off"
+    forms: Mapping[str, str] = field(default_factory=dict)  #: Into what the relay can convert, by media type.
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,9 @@ def _payload(
             with speaking(context.language):  # whoever makes the event: only such a line needs words here
                 words = say("too_large", name=item.name, megabytes=(item.size or 0) / 2**20)
                 too_large.append(heading(item.noun, words))
-        else:
-            capability = Media(context.new_media_id(), item.file_id, item.name, item.mime_type, item.size)
-            url = f"{context.public_url}/media/{capability.id}/{quote(item.name, safe='')}"
-            payload.append({"type": item.kind, "file_name": item.name, "file_url": url})
+        elif (form := shown(item, context.new_media_id(), context.forms)) is not None:
+            kind, capability = form
+            url = f"{context.public_url}/media/{capability.id}/{quote(capability.name, safe='')}"
+            payload.append({"type": kind, "file_name": capability.name, "file_url": url})
             media.append(capability)
     return payload, media, too_large

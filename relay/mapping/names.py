@@ -14,6 +14,7 @@ _JOINERS = frozenset("\u200c\u200d")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _EXTENSIONS = {
     "application/pdf": ".pdf",
+    "application/x-tgsticker": ".tgs",
     "application/zip": ".zip",
     "audio/aac": ".aac",
     "audio/mp4": ".m4a",
@@ -57,6 +58,12 @@ def mime_type(raw: object, fallback: str) -> str:
 def extension(media_type: str) -> str:
     """The usual extension of a media type, with its dot; "" when we don't know one."""
     return _EXTENSIONS.get(media_type, "")
+
+
+def renamed(name: str, media_type: str) -> str:
+    """The name with the usual extension of another media type."""
+    stem, dot, _ = name.rpartition(".")
+    return (stem if dot else name) + extension(media_type)
 
 
 def _is_printable(character: str) -> bool:

@@ -13,7 +13,7 @@ from relay.mapping.media import (
     caption,
     count,
     files_in,
-    number,
+    moment,
     photo,
     read_audio,
     read_files,
@@ -69,13 +69,13 @@ def read_poll(message: Message, poll: Poll) -> Content:
     """A question with its answers, and the medium beside the question."""
     kind = "quiz" if poll.type == "quiz" else "poll"
     words = heading(kind, options(poll))
-    return Content(join("\n", words, caption(message)), files_in(poll.media, number(message)))
+    return Content(join("\n", words, caption(message)), files_in(poll.media, moment(message)))
 
 
 def read_game(message: Message, game: Game) -> Content:
     """A game, and the picture on its box."""
     words = join("\n", heading("game", join(": ", game.title, game.description)), game.text)
-    return Content(words, photo(game.photo, number(message)))
+    return Content(words, photo(game.photo, moment(message)))
 
 
 def read_gift(message: Message, info: GiftInfo) -> Content:
@@ -83,19 +83,19 @@ def read_gift(message: Message, info: GiftInfo) -> Content:
     gift = info.gift
     price = say("stars", count=count(gift.star_count))
     words = heading("gift", join(" ", gift.sticker.emoji, price))
-    return Content(join("\n", words, info.text), sticker(gift.sticker, number(message)))
+    return Content(join("\n", words, info.text), sticker(gift.sticker, moment(message)))
 
 
 def read_unique_gift(message: Message, info: UniqueGift) -> Content:
     """A gift of which there is one only."""
     gift = info.gift
     words = join(" ", gift.base_name, f"#{count(gift.number)}")
-    return Content(heading("unique_gift", words), sticker(gift.model.sticker, number(message)))
+    return Content(heading("unique_gift", words), sticker(gift.model.sticker, moment(message)))
 
 
 def read_new_chat_photo(message: Message, sizes: Sequence[PhotoSize]) -> Content:
     """The chat's new picture."""
-    return Content(heading("new_chat_photo"), photo(sizes, number(message)))
+    return Content(heading("new_chat_photo"), photo(sizes, moment(message)))
 
 
 def read_pinned(_: Message, pinned: MaybeInaccessibleMessage) -> Content:

@@ -22,7 +22,7 @@ from relay.sandbox.telegram_call import Incoming, read_call
 from relay.sandbox.telegram_chats import Chat, Chats
 from relay.sandbox.telegram_control import control_routes
 from relay.sandbox.telegram_customers import Customer
-from relay.sandbox.telegram_files import FileStore
+from relay.sandbox.telegram_files import LOCAL_LIMIT, FileStore
 from relay.sandbox.telegram_ledger import Call, RefusedCall
 from relay.sandbox.telegram_limits import Limits
 from relay.sandbox.telegram_methods import check_parameters
@@ -130,6 +130,10 @@ class TelegramLookAlike:
             {"message": customers[n % chats].message({"text": f"{first_chat + n % chats}:{n // chats}"})}
             for n in range(updates)
         )
+
+    def run_locally(self, directory: Path) -> None:
+        """Be a local Bot API server in local mode (`--local`): getFile names files below this directory."""
+        self.files.local, self.files.download_limit = directory / self.token, LOCAL_LIMIT
 
     def kill_file(self, file_id: str) -> None:
         """Make a file unavailable for good."""

@@ -6,7 +6,7 @@ https://core.telegram.org/bots/api#getfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from relay.sandbox.content import Content, png
@@ -15,6 +15,7 @@ from relay.sandbox.telegram_refusal import bad_request
 Kind = Literal["photo", "video", "animation", "audio", "voice", "document", "video_note", "sticker"]
 
 DOWNLOAD_LIMIT = 20 << 20  #: Bytes that the cloud server lets a bot download.
+LOCAL_LIMIT = 2000 << 20  #: Bytes that a server in local mode lets it download.
 LINK_TTL = 3600.0  #: Seconds that a download link lasts at least; here exactly.
 
 
@@ -70,6 +71,7 @@ class FileStore:
         self.clock = clock
         self.download_limit = DOWNLOAD_LIMIT
         self.link_ttl = LINK_TTL
+        self.local: Path | None = None  #: Where a server in local mode keeps this bot's files, for getFile to name.
         self._by_id: dict[str, StoredFile] = {}
         self._by_path: dict[str, StoredFile] = {}
 
@@ -103,7 +105,8 @@ class FileStore:
         if stored.size > self.download_limit:
             raise bad_request("file is too big")
         stored.link_until = self.clock() + self.link_ttl
-        return _identity(stored) | {"file_path": stored.path}
+        path = stored.path if self.local is None else str(_written(stored, self.local))
+        return _identity(stored) | {"file_path": path}
 
     def at(self, path: str) -> StoredFile | None:
         """The file behind a download link, unless the link is unknown or over."""
@@ -147,6 +150,16 @@ class FileStore:
 
     def _thumbnail(self) -> dict[str, Any]:
         return _identity(self.keep("photo", Content.of(png(32, 18)))) | {"width": 32, "height": 18}
+
+
+def _written(stored: StoredFile, directory: Path) -> Path:
+    """The file on disk, where it is written once, and again after it was deleted."""
+    path = directory / stored.path
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.writelines(stored.content.chunks())
+    return path
 
 
 def _identity(stored: StoredFile) -> dict[str, Any]:

@@ -275,6 +275,8 @@ def _media_values(item: Media, channel: str, client_id: str, now: float) -> dict
         "mime_type": item.mime_type,
         "size": item.size,
         "created_at": now,
+        "source_type": item.source_type,
+        "preview": item.preview,
     }
 
 

@@ -1,6 +1,7 @@
 """Questions to the store, and what it forgets."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
 
@@ -17,7 +18,7 @@ def next_update_id(tx: Connection, _now: float, channels: Sequence[str]) -> list
 
 def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | None]:
     """The file behind a capability, or None."""
-    columns = (media.c.id, media.c.file_id, media.c.name, media.c.mime_type, media.c.size, media.c.channel)
+    columns = [media.c[each.name] for each in fields(Media)]
     rows = tx.execute(select(*columns).where(media.c.id.in_(set(ids))))
     known = {row.id: Media(*row) for row in rows}
     return [known.get(media_id) for media_id in ids]

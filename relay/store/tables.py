@@ -194,6 +194,12 @@ media = Table(
     Column("mime_type", String(255), nullable=False),
     Column("size", BigInteger, nullable=True),
     Column("created_at", Float, nullable=False),
+    Column(
+        "source_type", String(255), nullable=True, comment="the type at Telegram, if mime_type is converted from it"
+    ),
+    Column(
+        "preview", Text, nullable=True, comment="the file_id of a still picture, if the file cannot be shown itself"
+    ),
     Index("ix_media_client", "channel", "client_id"),
 )
 

@@ -1,14 +1,16 @@
 """Files that lie at Telegram, opened by `file_id` as streams.
 
 A file's own URL holds the bot token and dies after about an hour, so it never leaves this module; the `file_id` lasts.
+A local Bot API server in local mode names a path on a disk that we share with it, which holds the token as well.
 https://core.telegram.org/bots/api#getfile
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -18,9 +20,12 @@ from yarl import URL
 
 from relay.errors import NotAccepted, Throttled, Unavailable
 from relay.telegram.api import TokenRefused, call
-from relay.telegram.ranges import Span, told_span
+from relay.telegram.ranges import Span
+from relay.telegram.shared import opened
+from relay.telegram.streams import OpenFile, from_disk, from_server
 
-CHUNK: Final = 64 * 2**10
+#: Seconds. A local server in local mode answers getFile only once it has the whole file, of up to 2000 MB.
+LOCAL_PATIENCE: Final = 15 * 60.0
 #: Seconds. Telegram promises an hour: https://core.telegram.org/bots/api#getfile
 PATH_LIFETIME: Final = 50 * 60.0
 MAX_PATHS: Final = 10_000
@@ -41,52 +46,20 @@ class FileTooBig(NotAccepted):
 class RemoteFile:
     """Where a file lies at Telegram, for now."""
 
-    path: str
+    path: str = field(repr=False)  #: A local server's holds the token.
     size: int | None  #: Bytes, when Telegram says so.
 
 
-class OpenFile:
-    """A file, or the asked-for part of it, on its way from Telegram."""
-
-    def __init__(self, response: aiohttp.ClientResponse, span: Span | None, size: int | None) -> None:
-        self._response = response
-        self._skip = 0  #: Bytes still to be passed over.
-        #: Bytes of the whole file, when known.
-        self.size = size if response.content_length is None else response.content_length
-        if response.status == 206:
-            told = told_span(response.headers.get("Content-Range", ""))
-            if span is None or told is None or told[0].first != span.first:
-                raise Unavailable("Telegram sent another part of the file than the one asked for")
-            self.size = size if told[1] is None else told[1]
-        elif span is not None:  # The server does not know parts and sends the whole.
-            self._skip = span.first
-        self._left = self.size if span is None else len(span)  #: Bytes still to be passed on, when known.
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, at most 64 KiB at a time. Raises Unavailable when they end too early."""
-        try:
-            async for chunk in self._response.content.iter_chunked(CHUNK):
-                part = chunk[self._skip :]
-                self._skip -= len(chunk) - len(part)
-                if self._left is not None:
-                    part = part[: self._left]
-                    self._left -= len(part)
-                if part:
-                    yield part
-                if self._left == 0:
-                    return
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"Telegram broke off the file ({type(error).__name__})") from None
-        if self._left:
-            raise Unavailable("Telegram's file ended too early")
-
-
 class TelegramFiles:
-    """Opens files by `file_id`. Remembers their paths for 50 minutes, the latest 10,000 of them."""
+    """Opens files by `file_id`. Remembers their paths for 50 minutes, the latest 10,000 of them.
 
-    def __init__(self, bot: Bot, session: aiohttp.ClientSession) -> None:
+    `shared` is the directory that we share with a local Bot API server in local mode, None without one.
+    """
+
+    def __init__(self, bot: Bot, session: aiohttp.ClientSession, shared: Path | None = None) -> None:
         self._bot = bot
         self._session = session
+        self._shared = shared
         self._paths: OrderedDict[str, tuple[float, RemoteFile]] = OrderedDict()
 
     async def resolve(self, file_id: str) -> RemoteFile:
@@ -108,23 +81,44 @@ class TelegramFiles:
 
         Raises what `resolve` raises. A remembered path that Telegram has dropped meanwhile is asked for once more.
         """
+        file = await self.resolve(file_id)
+        if self._shared is not None and file.path.startswith("/"):
+            async with self._open_shared(self._shared, file_id) as descriptor:
+                yield from_disk(descriptor, span)
+            return
         file, response = await self._get(file_id, span)
         if response.status in _GONE:
             response.close()
             file, response = await self._get(file_id, span)
         async with response:
             _check(response)
-            yield OpenFile(response, span, file.size)
+            yield from_server(response, span, file.size)
+
+    @asynccontextmanager
+    async def _open_shared(self, shared: Path, file_id: str) -> AsyncIterator[int]:
+        """The descriptor of a file on the local server's disk. What was deleted there is fetched anew, once."""
+        async with AsyncExitStack() as stack:
+            descriptor = None
+            for _ in range(2):
+                file = await self.resolve(file_id)
+                descriptor = stack.enter_context(opened(shared, file.path))
+                if descriptor is not None:
+                    break
+                self._paths.pop(file_id, None)
+            if descriptor is None:
+                raise FileGone("Telegram does not have this file any more.")
+            yield descriptor
 
     async def _ask(self, file_id: str) -> RemoteFile:
+        patience = None if self._shared is None else LOCAL_PATIENCE
         try:
-            answer = await call(self._bot, "getFile", {"file_id": file_id})
+            answer = await call(self._bot, "getFile", {"file_id": file_id}, read_timeout=patience)
         except NotAccepted as error:
             if "too big" in str(error):
                 raise FileTooBig("The file is larger than 20 MB, the most that Telegram hands to bots.") from None
             raise FileGone("Telegram does not have this file any more.") from None
         path = answer.get("file_path") if isinstance(answer, dict) else None
-        if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
+        if not isinstance(path, str) or ".." in path.split("/") or (path.startswith("/") and self._shared is None):
             raise Unavailable("Telegram gave no path for the file")
         size = answer.get("file_size")
         return RemoteFile(path, size if isinstance(size, int) and size >= 0 else None)

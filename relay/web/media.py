@@ -1,32 +1,40 @@
 """`GET|HEAD /media/{id}/{name}`: a customer's file, for Kit and the agents' browsers.
 
-The id is the capability; the name is decoration. Files are streamed from Telegram as they are asked for, kept nowhere,
-and served so that nothing in them can run: they are strangers' files under our host name.
+The id is the capability; the name is decoration. Files are streamed from Telegram as they are asked for, and, but for
+the converted ones, kept nowhere. They are served so that nothing in them can run: they are strangers' files under our
+host name.
 """
 
 import asyncio
 import math
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import structlog
 from aiohttp import web
 
+from relay.conversion.converter import Converter
+from relay.conversion.forms import original_name
 from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
 from relay.model import Media
-from relay.telegram.files import OpenFile, TelegramFiles
-from relay.telegram.ranges import UnsatisfiableError, asked_span
+from relay.telegram.files import TelegramFiles
+from relay.telegram.ranges import Span, UnsatisfiableError, asked_span
+from relay.telegram.streams import OpenFile, from_disk
 from relay.web.inert import SAFETY, content_headers
+from relay.web.slots import Slots
 
 FindMedia = Callable[[str], Awaitable[Media | None]]
 
-#: Seconds that a reader may take for 64 KiB, and for a whole file (20 MB at 180 kbit/s).
+#: Seconds that a reader may take for 64 KiB; for a whole file (20 MB at 180 kbit/s); and bytes that add one more.
 SLOWEST_WRITE: Final = 60.0
 LONGEST: Final = 15 * 60.0
-#: Seconds to wait for a free stream before saying 503.
-PATIENCE: Final = 10.0
+BYTES_A_SECOND: Final = 256 * 2**10
 
 _ID: Final = re.compile("[A-Za-z0-9_-]{16,64}")
 _NOT_FOUND: Final = "There is no such file."
@@ -35,35 +43,62 @@ _LATER: Final = "The file cannot be had at the moment."
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelMedia:
+    """One channel's files, and how many of them may be streamed at once: none holds up another's."""
+
+    files: TelegramFiles
+    slots: Slots
+
+
 def add_media_routes(
-    app: web.Application, find: FindMedia, files: Mapping[str, TelegramFiles], *, parallel: int = 32
+    app: web.Application, find: FindMedia, channels: Mapping[str, ChannelMedia], converter: Converter
 ) -> None:
-    """Serve what `find` knows by its id, with at most `parallel` streams at once from each channel of `files`.
+    """Serve what `find` knows by its id, from its channel and in one of that channel's slots.
 
     Answers 404 in words for an id that is unknown or a file that is gone or too big, 503 with Retry-After when Telegram
     or the store is not to be had. A download that breaks off upstream breaks off here too, never ends as if complete.
+    What cannot be converted is served as it came.
     """
-    desk = _MediaDesk(find, files, parallel)
+    desk = _MediaDesk(find, channels, converter)
     app.router.add_get("/media/{id}", desk.serve)
     app.router.add_get("/media/{id}/{name:.*}", desk.serve)
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where the bytes of an answer come from."""
+
+    media: Media  #: As it is told to the reader.
+    size: int | None  #: Bytes of the whole, when known.
+    open: Callable[[Span | None], AbstractAsyncContextManager[OpenFile]]
+    lasting: bool = True  #: The next opening gives the same bytes.
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is told of it."""
+        headers = content_headers(self.media)
+        return headers if self.lasting else headers | {"Cache-Control": "no-store"}
+
+
 class _MediaDesk:
-    def __init__(self, find: FindMedia, files: Mapping[str, TelegramFiles], parallel: int) -> None:
+    def __init__(self, find: FindMedia, channels: Mapping[str, ChannelMedia], converter: Converter) -> None:
         self._find = find
-        self._files = files
-        self._streams = {channel: asyncio.Semaphore(parallel) for channel in files}
+        self._channels = channels
+        self._converter = converter
 
     async def serve(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one per status
         media_id = request.match_info["id"]
         try:
             media = await self._find(media_id) if _ID.fullmatch(media_id) else None
-            if media is None or media.channel not in self._files:
+            channel = None if media is None else self._channels.get(media.channel)
+            if media is None or channel is None:
                 return _words(404, _NOT_FOUND)
             if request.method == "HEAD":
-                return await self._describe(request, media)
-            async with self._stream_slot(media.channel):
-                return await self._send(request, media)
+                async with self._source(media, channel.files) as source:
+                    return await _describe(request, source)
+            async with channel.slots.taken(media_id), self._source(media, channel.files) as source:
+                return await _send(request, source)
         except UnsatisfiableError as error:
             return _words(416, "The file has no such part.", {"Content-Range": f"bytes */{error.size}"})
         except NotAccepted as error:
@@ -74,48 +109,75 @@ class _MediaDesk:
             log.warning("media.unavailable", reason=str(error))
             return _words(503, _LATER, {"Retry-After": "10"})
 
-    async def _describe(self, request: web.Request, media: Media) -> web.StreamResponse:
-        file = await self._files[media.channel].resolve(media.file_id)
-        response = web.StreamResponse(headers=content_headers(media))
-        response.content_length = media.size if file.size is None else file.size
-        await response.prepare(request)
-        return response
-
-    async def _send(self, request: web.Request, media: Media) -> web.StreamResponse:
-        file = await self._files[media.channel].resolve(media.file_id)
-        # If-Range names a version of the file, and we name none: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
-        wanted = None if "If-Range" in request.headers else request.headers.get("Range")
-        span = None if file.size is None else asked_span(wanted, file.size)
-        async with self._files[media.channel].open(media.file_id, span) as upstream:
-            response = web.StreamResponse(headers=content_headers(media))
-            response.content_length = upstream.size
-            if span is not None:
-                response.set_status(206)
-                response.headers["Content-Range"] = f"bytes {span.first}-{span.last}/{upstream.size}"
-                response.content_length = len(span)
-            await response.prepare(request)
-            if not await _pour(upstream, response) and request.transport is not None:
-                request.transport.abort()
-        return response
-
     @asynccontextmanager
-    async def _stream_slot(self, channel: str) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._streams[channel].acquire()
-        except TimeoutError:
-            raise Unavailable("all media streams are in use") from None
-        try:
-            yield
-        finally:
-            self._streams[channel].release()
+    async def _source(self, media: Media, files: TelegramFiles) -> AsyncIterator[_Source]:
+        if media.source_type is None:
+            yield await _as_it_is(media, files)
+            return
+        fetch = partial(_chunks, files, media.file_id)
+        async with self._converter.open(media.file_id, media.source_type, fetch) as path:
+            if path is None:
+                yield replace(await _as_it_is(_unconverted(media, media.source_type), files), lasting=False)
+            else:
+                yield _Source(media, path.stat().st_size, partial(_open_path, path))
 
 
-async def _pour(upstream: OpenFile, response: web.StreamResponse) -> bool:
+async def _as_it_is(media: Media, files: TelegramFiles) -> _Source:
+    file = await files.resolve(media.file_id)
+    return _Source(media, media.size if file.size is None else file.size, partial(files.open, media.file_id))
+
+
+@asynccontextmanager
+async def _chunks(files: TelegramFiles, file_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async with files.open(file_id) as upstream:
+        yield upstream.chunks
+
+
+def _unconverted(media: Media, source_type: str) -> Media:
+    """What is served instead of the converted file: a still picture of what cannot be shown, else what came."""
+    if media.preview is not None:
+        return replace(media, file_id=media.preview, size=None)
+    return replace(media, name=original_name(media.name, source_type), mime_type=source_type)
+
+
+@asynccontextmanager
+async def _open_path(path: Path, span: Span | None) -> AsyncIterator[OpenFile]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield from_disk(descriptor, span)
+    finally:
+        os.close(descriptor)
+
+
+async def _describe(request: web.Request, source: _Source) -> web.StreamResponse:
+    response = web.StreamResponse(headers=source.headers)
+    response.content_length = source.size
+    await response.prepare(request)
+    return response
+
+
+async def _send(request: web.Request, source: _Source) -> web.StreamResponse:
+    # If-Range names a version of the file, and we name none: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
+    wanted = None if "If-Range" in request.headers else request.headers.get("Range")
+    span = None if source.size is None else asked_span(wanted, source.size)
+    async with source.open(span) as file:
+        response = web.StreamResponse(headers=source.headers)
+        response.content_length = file.size
+        if span is not None:
+            response.set_status(206)
+            response.headers["Content-Range"] = f"bytes {span.first}-{span.last}/{file.size}"
+            response.content_length = len(span)
+        await response.prepare(request)
+        if not await _pour(file, response) and request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+async def _pour(file: OpenFile, response: web.StreamResponse) -> bool:
     """Pass the bytes on at the reader's pace. Returns whether all of them went."""
     try:
-        async with asyncio.timeout(LONGEST):
-            async for chunk in upstream.chunks():
+        async with asyncio.timeout(LONGEST + (response.content_length or 0) / BYTES_A_SECOND):
+            async for chunk in file.chunks:
                 async with asyncio.timeout(SLOWEST_WRITE):
                     await response.write(chunk)
     except (RelayError, ConnectionError, TimeoutError) as error:

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
+from relay.conversion.forms import FORMS
 from relay.kit.models import ClientData, ContactItem, Item, LocationItem
 from relay.model import Accepted, Declined
 from tests.mapping.mapped import NAMES, event_of, mapped, raw_sample
@@ -13,7 +14,8 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "what-agents-see.md"
 _HEAD = """# What agents see
 
 What becomes in Kit of each kind of message that a customer can send in a private chat. The left column names a recorded
-update in `tests/samples/telegram`; the rest is what the relay made of it. This page is written by
+update in `tests/samples/telegram`; the rest is what the relay made of it, with the extra `media` installed, as it is in
+the container. This page is written by
 `python -m tests.docs.what_agents_see`, and a test fails when it is not true any more.
 
 | update | text | files, places, contacts | becomes known of the customer |
@@ -35,7 +37,7 @@ def page() -> str:
     for name in NAMES:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # python-telegram-bot's own, of its future
-            outcome = mapped(raw_sample(name))
+            outcome = mapped(raw_sample(name), forms={form.source: form.target for form in FORMS})
         if isinstance(outcome, Declined):
             declined.append(_row(name, _escaped(outcome.reason)))
         elif isinstance(outcome, Accepted):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ async def test_an_album_of_ten_late_siblings_and_a_kill_between(
     messages = kit.messages(ANNA)
     assert numbers_in(messages) == list(range(10))
     assert [item["file_name"] for each in messages for item in each.payload] == [
-        f"photo-{message['message_id']}.jpg" for message in sent
+        f"photo {datetime.fromtimestamp(message['date'], UTC):%Y-%m-%d %H.%M} ({message['message_id']}).jpg"
+        for message in sent
     ]
     assert len({item["file_url"] for each in messages for item in each.payload}) == 10
     # Whether the second four found the first still waiting depends on how fast the relay started.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from telegram import Update
 
+from relay.conversion.forms import available
 from relay.mapping.to_kit import wants_of
 from relay.model import Accepted, Client, Known, Said
 from relay.sandbox.kit import KitLookAlike
@@ -44,7 +45,7 @@ def _events(updates: list[dict[str, Any]], channel: str) -> Iterator[dict[str, A
     said: dict[int, Said] = {}
     for raw in updates:
         client_id = wants_of(Update.de_json(raw, None)).client_id
-        outcome = mapped(raw, Known(clients.get(client_id or ""), said), channel=channel)
+        outcome = mapped(raw, Known(clients.get(client_id or ""), said), channel=channel, forms=available())
         if isinstance(outcome, Accepted) and outcome.client is not None:
             clients[outcome.client.client_id] = outcome.client
             said |= {each.message_id: each for each in outcome.said}

@@ -41,7 +41,7 @@ def test_all_items_and_all_words_in_the_order_of_the_messages(order: Sequence[in
     outcomes = together(item(number, f"words {number}" if number % 2 else None) for number in order)
     first, last = event_of(outcomes[0]), event_of(outcomes[-1])
     assert last.event_data.message.text == "words 3\nwords 5\nwords 7"
-    assert names(last) == [f"photo-{number}.jpg" for number in range(3, 8)]
+    assert names(last) == [f"photo 1970-01-01 00.00 ({number}).jpg" for number in range(3, 8)]
     assert (last.event_id, last.event_data.message.message_id) == (first.event_id, str(order[0]))
     assert {outcome.draft.album for outcome in outcomes} == {"g"}
 
@@ -66,7 +66,7 @@ def test_siblings_that_come_late_follow_as_a_continuation() -> None:
     late = [event_of(outcome) for outcome in together([item(5, "c"), item(4, "b")], Album(None))]
     assert late[0].event_data.message.text == "(album, continued)\nc"
     assert late[1].event_data.message.text == "(album, continued)\nb\nc"
-    assert names(late[1]) == ["photo-4.jpg", "photo-5.jpg"]
+    assert names(late[1]) == [f"photo 1970-01-01 00.00 ({number}).jpg" for number in (4, 5)]
     assert len({first.event_id, late[0].event_id, late[1].event_id}) == 2
 
 

@@ -13,8 +13,16 @@ from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, raw_sample
 pytestmark = pytest.mark.filterwarnings(PTB_WARNS)
 
 SAID = [
-    ("ru", "voice_too_large", "[голосовое сообщение] voice-3.ogg, 300,0 МБ: файл слишком большой, передать его нельзя"),
-    ("de", "voice_too_large", "[Sprachnachricht] voice-3.ogg, 300,0 MB: zu groß, um weitergegeben zu werden"),
+    (
+        "ru",
+        "voice_too_large",
+        "[голосовое сообщение] voice 2025-11-30 10.54 (3).ogg, 300,0 МБ: файл слишком большой, передать его нельзя",
+    ),
+    (
+        "de",
+        "voice_too_large",
+        "[Sprachnachricht] voice 2025-11-30 10.54 (3).ogg, 300,0 MB: zu groß, um weitergegeben zu werden",
+    ),
     ("ru", "giveaway_completed", "[розыгрыш завершён] 2 победителя"),
     ("es", "paid_media", "[contenido de pago] 5 ⭐, ocultos hasta el pago: 1\nLook"),
     ("pt", "reaction_removed", "retirou a reação 👍 a uma mensagem"),

@@ -75,48 +75,66 @@ FILES: dict[str, tuple[Any, ...]] = {
         None,
         ("document", "BAACAgIAAxkBAAIBdoc2", "_.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),
     ),
-    "edited_photo": ("✏️", ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo-73.jpg", "image/jpeg")),
-    "forward_photo": ("↪ from News", ("photo", "AgACAgIAAxkBAAIBfwdy", "photo-116.jpg", "image/jpeg")),
+    "edited_photo": ("✏️", ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo 2025-11-30 10.54 (73).jpg", "image/jpeg")),
+    "forward_photo": (
+        "↪ from News",
+        ("photo", "AgACAgIAAxkBAAIBfwdy", "photo 2025-11-30 10.55 (116).jpg", "image/jpeg"),
+    ),
     "game": (
         "[game] Corsairs: Sail and trade\nHigh score: 42",
-        ("photo", "AgACAgIAAxkBAAIBgamey", "photo-85.jpg", "image/jpeg"),
+        ("photo", "AgACAgIAAxkBAAIBgamey", "photo 2025-11-30 10.54 (85).jpg", "image/jpeg"),
     ),
-    "gift": ("[gift] 🧸 15 ⭐\nThanks for your help", ("photo", "AAMCAgADGQEAAgF5", "sticker-88.webp", "image/webp")),
+    "gift": (
+        "[gift] 🧸 15 ⭐\nThanks for your help",
+        ("photo", "AAMCAgADGQEAAgF5", "sticker 2025-11-30 10.54 (88).webp", "image/webp"),
+    ),
     "live_photo": (
         None,
-        ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo-47.jpg", "image/jpeg"),
-        ("video", "BAACAgIAAxkBAAIBlive", "live-photo-47.mp4", "video/mp4"),
+        ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo 2025-11-30 10.54 (47).jpg", "image/jpeg"),
+        ("video", "BAACAgIAAxkBAAIBlive", "live-photo 2025-11-30 10.54 (47).mp4", "video/mp4"),
     ),
     "live_photo_only": (
         "It moves",
-        ("photo", "AgACAgIAAxkBAAIBlivy", "photo-105.jpg", "image/jpeg"),
-        ("video", "BAACAgIAAxkBAAIBlive2", "live-photo-105.mp4", "video/mp4"),
+        ("photo", "AgACAgIAAxkBAAIBlivy", "photo 2025-11-30 10.55 (105).jpg", "image/jpeg"),
+        ("video", "BAACAgIAAxkBAAIBlive2", "live-photo 2025-11-30 10.55 (105).mp4", "video/mp4"),
     ),
     "paid_media_open": (
         "[paid media] 25 ⭐, hidden until paid for: 1\nFrom the fair",
-        ("photo", "AgACAgIAAxkBAAIBpayy", "photo-104.jpg", "image/jpeg"),
-        ("video", "BAACAgIAAxkBAAIBpvid", "video-104-2.mp4", "video/mp4"),
+        ("photo", "AgACAgIAAxkBAAIBpayy", "photo 2025-11-30 10.55 (104).jpg", "image/jpeg"),
+        ("video", "BAACAgIAAxkBAAIBpvid", "video 2025-11-30 10.55 (104-2).mp4", "video/mp4"),
     ),
-    "photo": (None, ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo-44.jpg", "image/jpeg")),
-    "photo_album": ("One of three", ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo-46.jpg", "image/jpeg")),
+    "photo": (None, ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo 2025-11-30 10.54 (44).jpg", "image/jpeg")),
+    "photo_album": (
+        "One of three",
+        ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo 2025-11-30 10.54 (46).jpg", "image/jpeg"),
+    ),
     "photo_caption": (
         "The box came like this, see photos (https://photos.example.com/42)",
-        ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo-45.jpg", "image/jpeg"),
+        ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo 2025-11-30 10.54 (45).jpg", "image/jpeg"),
     ),
     "quiz": (
         "[quiz] Which one is yours?\nFrom the catalogue\n\u2013 Blue\n\u2013 Red\nBlue, of course",
-        ("photo", "AgACAgIAAxkBAAIBquizy", "photo-84.jpg", "image/jpeg"),
+        ("photo", "AgACAgIAAxkBAAIBquizy", "photo 2025-11-30 10.54 (84).jpg", "image/jpeg"),
     ),
-    "sticker": ("[sticker] 😂 HotCherry", ("photo", "AAMCAgADGQEAAgF5", "sticker-56.webp", "image/webp")),
-    "sticker_static": ("[sticker] 😂 HotCherry", ("photo", "CAACAgIAAxkBAAIBsst", "sticker-79.webp", "image/webp")),
+    "sticker": (
+        "[sticker] 😂 HotCherry",
+        ("photo", "AAMCAgADGQEAAgF5", "sticker 2025-11-30 10.54 (56).webp", "image/webp"),
+    ),
+    "sticker_static": (
+        "[sticker] 😂 HotCherry",
+        ("photo", "CAACAgIAAxkBAAIBsst", "sticker 2025-11-30 10.54 (79).webp", "image/webp"),
+    ),
     "sticker_video": (
         "[sticker] 🔥 Flames_by_shop",
-        ("video", "CAACAgIAAxkBAAIBsvi", "sticker-80.webm", "video/webm"),
+        ("video", "CAACAgIAAxkBAAIBsvi", "sticker 2025-11-30 10.54 (80).webm", "video/webm"),
     ),
-    "unique_gift": ("[unique gift] Plush Pepe #42", ("photo", "AAMCAgADGQEAAgF5", "sticker-89.webp", "image/webp")),
+    "unique_gift": (
+        "[unique gift] Plush Pepe #42",
+        ("photo", "AAMCAgADGQEAAgF5", "sticker 2025-11-30 10.54 (89).webp", "image/webp"),
+    ),
     "video": ("It makes this noise", ("video", "BAACAgIAAxkBAAIBvid", "IMG_0042.MOV", "video/quicktime")),
-    "video_note": (None, ("video", "BAACAgIAAxkBAAIBvn", "video-note-52.mp4", "video/mp4")),
-    "voice": (None, ("audio", "BAACAgIAAxkBAAIBvoi", "voice-51.ogg", "audio/ogg")),
+    "video_note": (None, ("video", "BAACAgIAAxkBAAIBvn", "video-note 2025-11-30 10.54 (52).mp4", "video/mp4")),
+    "voice": (None, ("audio", "BAACAgIAAxkBAAIBvoi", "voice 2025-11-30 10.54 (51).ogg", "audio/ogg")),
 }
 #: Text, the item, and what becomes known of the customer.
 CARDS: dict[str, tuple[str, LocationItem | ContactItem, dict[str, Any]]] = {

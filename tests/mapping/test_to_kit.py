@@ -127,7 +127,7 @@ def test_the_limit_holds_for_each_file() -> None:
     assert isinstance(outcome, Accepted)
     assert [media.file_id for media in outcome.media] == ["s"]
     message = event_of(outcome).event_data.message
-    assert message.text == "[live photo] live-photo-3.mp4, 1.0 MB: too large to be passed on\nmoves"
+    assert message.text == "[live photo] live-photo 1970-01-01 00.00 (3).mp4, 1.0 MB: too large to be passed on\nmoves"
     assert len(message.payload or []) == 1
 
 

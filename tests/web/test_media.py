@@ -1,9 +1,11 @@
 import asyncio
 import logging
 import re
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -13,7 +15,10 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.conversion.cache import Cache
+from relay.conversion.converter import Converter
 from relay.errors import Unavailable
+from relay.metrics import Metrics
 from relay.model import Media
 from relay.sandbox.content import Content
 from relay.sandbox.telegram import TelegramLookAlike
@@ -23,8 +28,10 @@ from relay.telegram.files import TelegramFiles
 from relay.telegram.ranges import Span, UnsatisfiableError, asked_span
 from relay.telegram.request import open_session
 from relay.web import media as media_module
+from relay.web import slots as slots_module
 from relay.web.inert import content_headers, disposition
-from relay.web.media import add_media_routes
+from relay.web.media import ChannelMedia, add_media_routes
+from relay.web.slots import Slots
 from tests.telegram.wires import Talk, read_request, resident, wire
 
 ID: Final = "abcdefghijklmnopqrstuv"
@@ -60,11 +67,16 @@ class Desk:
 
 @asynccontextmanager
 async def serving(telegram: TelegramLookAlike, api_url: str | None = None) -> AsyncIterator[Desk]:
-    async with open_session() as session, aiohttp.ClientSession() as agent:
-        desk = Desk(telegram, agent, "")
+    async with AsyncExitStack() as stack:
+        kept = stack.enter_context(tempfile.TemporaryDirectory())
+        session = await stack.enter_async_context(open_session())
+        desk = Desk(telegram, await stack.enter_async_context(aiohttp.ClientSession()), "")
         application = web.Application()
         files = TelegramFiles(open_bot(telegram.token, api_url or telegram.url, session), session)
-        add_media_routes(application, desk.find, {"": files}, parallel=2)
+        metrics = Metrics()
+        slots = Slots(metrics.of_channel("").media_streams, total=3, each=2)
+        converter = Converter(Cache(Path(kept), 0), {}, metrics.media_conversions)
+        add_media_routes(application, desk.find, {"": ChannelMedia(files, slots)}, converter)
         server = TestServer(application)
         await server.start_server()
         desk.url = f"http://127.0.0.1:{server.port}"
@@ -448,7 +460,7 @@ async def test_a_reader_who_leaves_ends_the_download() -> None:
 
 async def test_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """With all streams in use, one more is told to come back, and HEAD still works."""
-    monkeypatch.setattr(media_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(slots_module, "PATIENCE", 0.05)
     release, full = asyncio.Event(), asyncio.Barrier(3)
 
     async def file(_: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,80 @@
+"""Converted files, kept in a directory of bounded size. What was opened longest ago goes first."""
+
+import os
+import shutil
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+class Cache:
+    """Complete files by their keys, which are fit to be file names; they outlast the process.
+
+    A file is in it or it is not: it comes by being moved here, and whatever else lies in `directory` is removed at the
+    start. Only one process at a time may use a directory. `limit` is in bytes; files in use are kept even above it.
+    """
+
+    def __init__(self, directory: Path, limit: int) -> None:
+        self._limit = limit
+        self._in_use: Counter[str] = Counter()
+        self.directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._work = directory / "unfinished"
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(mode=0o700)
+        found = [(path, path.stat()) for path in directory.iterdir() if path.is_file()]
+        found.sort(key=lambda each: each[1].st_mtime)
+        self._sizes = OrderedDict((path.name, status.st_size) for path, status in found)
+        self.total = sum(self._sizes.values())  #: Bytes.
+        self._trim()
+
+    @property
+    def work(self) -> Path:
+        """Where files are made that are not complete yet. It is emptied at the start."""
+        return self._work
+
+    @contextmanager
+    def using(self, key: str) -> Iterator[Path]:
+        """The path at which the file lies, if it is there or comes, and from which it does not go meanwhile."""
+        self._in_use[key] += 1
+        try:
+            yield self.directory / key
+        finally:
+            self._in_use[key] -= 1
+            if not self._in_use[key]:
+                del self._in_use[key]
+            self._trim()
+
+    def has(self, key: str) -> bool:
+        """Whether the file is there. To ask is to use it: it goes last."""
+        if key not in self._sizes:
+            return False
+        try:
+            os.utime(self.directory / key)
+        except FileNotFoundError:  # somebody tidied up
+            self._forget(key)
+            return False
+        self._sizes.move_to_end(key)
+        return True
+
+    def put(self, key: str, file: Path) -> None:
+        """Move a complete file here, from `work`."""
+        self._forget(key)
+        size = file.stat().st_size
+        file.replace(self.directory / key)
+        self._sizes[key] = size
+        self.total += size
+        self._trim()
+
+    def _trim(self) -> None:
+        for key in list(self._sizes):
+            if self.total <= self._limit:
+                return
+            if key not in self._in_use:
+                with suppress(FileNotFoundError):
+                    (self.directory / key).unlink()
+                self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        self.total -= self._sizes.pop(key, 0)
