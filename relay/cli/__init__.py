@@ -11,6 +11,7 @@ import click
 
 from relay import __version__
 from relay.cli.checking import check
+from relay.cli.linking import link
 from relay.cli.running import demo, migrate, run
 from relay.cli.setting_up import setup
 from relay.cli.status import status
@@ -19,6 +20,7 @@ from relay.cli.status import status
 HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (
     ("Run", (run, demo, migrate)),
     ("Look", (status,)),
+    ("Win customers", (link,)),
     ("Set up", (setup, check)),
 )
 

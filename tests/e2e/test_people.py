@@ -1,18 +1,24 @@
 """Who customers are and where they come from: what Kit is told of them, by the relay as a process of its own."""
 
 import asyncio
+import io
+import json
+import os
+import pty
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
+import segno
 
 from relay.sandbox.content import png
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.words.catalogue import words_for
-from tests.e2e.process import RelayProcess, relay_between
+from tests.e2e.process import COMMAND, RelayProcess, command, relay_between
 from tests.waiting import eventually
 
 ANNA = "107804195"
@@ -150,3 +156,132 @@ async def test_a_local_bot_api_server_raises_the_limit(
         [message] = await kit.wait_for(lambda: kit.messages(ANNA))
         assert [item["file_name"] for item in message.payload] == ["film.mkv"]
     assert telegram.chat(anna.id).texts == []
+
+
+async def run_link(relay: RelayProcess, *options: str) -> dict[str, Any]:
+    """What `relay link … --json` prints."""
+    code, said, complained = await command(relay, "link", "--json", *options)
+    assert (code, complained) == (0, "")
+    made: dict[str, Any] = json.loads(said)
+    return made
+
+
+SHORT = ("--source", "instagram", "--campaign", "spring-sale")
+LONG = (
+    *("--source", "newsletter", "--medium", "email", "--campaign", "осенняя распродажа обуви 2026", "--content", "top"),
+    *("--page-url", "https://shop.example/de/schuhe?farbe=blau&größe=42", "--page-title", "Schuhe für alle"),
+)
+
+
+async def test_links_tell_kit_where_a_customer_came_from(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """What `relay link` printed, short before the relay ran and long beside it, arrives as utm and page; first is kept.
+
+    The long one's code outlives a `kill -9`.
+    """
+    anna = telegram.customer(int(ANNA))
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        short = await run_link(relay, *SHORT)
+        early = await run_link(relay, *LONG)
+        await relay.start()
+        long = await run_link(relay, *LONG)
+        assert long == early, "the same values give the same link, whoever keeps it"
+        assert (short["stored"], long["stored"]) == (False, True)
+        for made in (short, long):
+            address, _, payload = made["link"].partition("?start=")
+            assert (address, payload) == (f"https://t.me/{telegram.bot['username']}", made["payload"])
+        anna.starts(short["payload"])
+        anna.writes("hello")
+        await kit.wait_for(lambda: len(told(kit)) == 2)
+        await relay.kill()
+        await relay.start()
+        anna.starts(long["payload"])
+        anna.writes("me again")
+        await kit.wait_for(lambda: len(told(kit)) == 4)
+        assert await relay.stop() == 0
+    first, second, third, fourth = told(kit)
+    assert first["utm"] == second["utm"] == {"source": "instagram", "campaign": "spring-sale"}
+    assert "page" not in first
+    assert third["utm"] == fourth["utm"] == long["utm"]
+    assert long["utm"]["campaign"] == "осенняя распродажа обуви 2026"
+    assert third["page"] == fourth["page"] == long["page"]
+    assert long["page"] == {"url": "https://shop.example/de/schuhe?farbe=blau&größe=42", "title": "Schuhe für alle"}
+    assert kit.texts(ANNA)[0] == "▶ started the bot by the link spring-sale, instagram"
+    assert kit.texts(ANNA)[2] == (
+        "▶ started the bot by the link осенняя распродажа обуви 2026, newsletter, email, top, Schuhe für alle\n"
+        "(came first by the link spring-sale, instagram)"
+    )
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
+        [(kept,)] = database.execute("SELECT first_touch FROM client_link").fetchall()
+    assert json.loads(kept) == {"utm": first["utm"]}
+
+
+async def test_a_link_has_a_qr_code_where_it_can_be_seen(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """In a pipe there is the link alone, on a terminal its QR code below it; pictures are saved for the asking."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        code, said, _ = await command(relay, "link", *SHORT, "--png", "qr.png", "--svg", "qr.svg")
+        assert (code, said.count("\n")) == (0, 1)
+        assert said.startswith(f"https://t.me/{telegram.bot['username']}?start=u1-")
+        link = said.strip()
+        assert (tmp_path / "qr.png").read_bytes() == drawn(link, "png")
+        assert (tmp_path / "qr.svg").read_bytes() == drawn(link, "svg")
+        shown = await on_a_terminal(relay, "link", *SHORT)
+        first, *below = shown.splitlines()
+        assert first == link
+        assert set("█▀▄") & set("".join(below))
+        assert len(below) > 10
+        assert (await command(relay, "link", *SHORT, "--png", "no/where/qr.png"))[0] == 1
+
+
+def drawn(link: str, kind: str) -> bytes:
+    """The QR code of a link, as segno draws it."""
+    picture = io.BytesIO()
+    segno.make_qr(link).save(picture, kind=kind, scale=8)
+    return picture.getvalue()
+
+
+async def on_a_terminal(relay: RelayProcess, *arguments: str) -> str:
+    """What a command prints on a terminal."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND[:-1], *arguments, cwd=relay.home, env=relay.environment, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # the other end is closed: that was all
+        while chunk := await asyncio.to_thread(os.read, ours, 65536):
+            said += chunk
+    os.close(ours)
+    assert await process.wait() == 0, said
+    return said.decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "Say where the customer comes from"),
+        (["--page-url", "shop.example"], "page url is no address that begins with https:// or http://."),
+        (["--term", "x" * 257], "utm term has more than 256 characters."),
+        ([*SHORT, "--channel", "sales"], "--channel: say which one"),
+    ],
+)
+async def test_a_link_that_cannot_be_made_is_refused_in_words(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, options: list[str], words: str
+) -> None:
+    """Exit 2, and what is wrong; nothing is printed that could be taken for a link."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        code, said, complained = await command(relay, "link", *options)
+    assert (code, said) == (2, "")
+    assert words in " ".join(complained.split())
+
+
+async def test_a_link_needs_telegram(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """Only Telegram knows the bot's user name: without it, exit 1 with the reason, and not a word of the token."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        telegram.next_answer(401, "Unauthorized", on="getMe")
+        code, said, complained = await command(relay, "link", *SHORT)
+    assert (code, said) == (1, "")
+    assert complained == "the bot's user name cannot be had: Telegram refused the bot token\n"
