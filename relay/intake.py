@@ -50,7 +50,7 @@ class Intake:
         """
         letters = []
         for index, raw in enumerate(updates):
-            letters.append((_letter(self.channel, raw), self._read_update(raw)))
+            letters.append((_letter(self.channel, raw), read_update(raw, self.context)))
             if index % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
         verdicts = await self.store.accept(
@@ -64,15 +64,6 @@ class Intake:
             level("update.received", update=letter.source_id, verdict=verdict)
         self.wake("to_kit")
         self.wake("to_telegram")
-
-    def _read_update(self, raw: dict[str, Any]) -> Reading:
-        try:
-            return read_plain_text(raw, self.context) or self._read(Update.de_json(raw, None))
-        except Exception as error:  # noqa: BLE001 - one update that nobody understands must not stop its neighbours
-            return _unreadable("update", raw["update_id"], error)
-
-    def _read(self, update: Update) -> Reading:
-        return Reading(lambda known: map_update(update, self.context, known), wants_of_update(update))
 
     async def accept_callback(self, callback: SignedEvent | UnfitEvent, body: bytes) -> Verdict:
         """Commit an event from Kit whose signature holds, and what follows from it.
@@ -92,6 +83,18 @@ class Intake:
             for kind in skipped_in(callback.event):
                 self.metrics.skipped_payload()
                 log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
+
+
+def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
+    """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
+    try:
+        return read_plain_text(raw, context) or _read(Update.de_json(raw, None), context)
+    except Exception as error:  # noqa: BLE001 - python-telegram-bot raises whatever its constructors do
+        return _unreadable("update", raw["update_id"], error)
+
+
+def _read(update: Update, context: KitContext) -> Reading:
+    return Reading(lambda known: map_update(update, context, known), wants_of_update(update))
 
 
 def _read_event(callback: SignedEvent | UnfitEvent) -> tuple[str, Reading]:

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+#: For `pytest --hypothesis-profile long`: minutes where the suite takes seconds.
+settings.register_profile("long", max_examples=10_000, deadline=None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,103 @@
+"""Any update that the Bot API's types allow is an event that Kit takes, or is refused for a reason: never an exception.
+
+`pytest --hypothesis-profile long --timeout 3600 tests/mapping/test_any_update.py` tries a hundred times as many.
+"""
+
+import json
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from telegram import MessageOrigin, ReactionType, Update
+
+from relay.intake import Intake, read_update
+from relay.mapping.events import KitContext
+from relay.metrics import ChannelMetrics, Metrics
+from relay.model import Accepted, Address, Album, Client, Declined, Known, Said, Unreadable, Wants
+from relay.sandbox.kit_events import check_event
+from relay.store.store import open_store
+from tests.databases import new_database
+from tests.mapping.bot_api import ANY_UPDATE, IDS, fields_of, kinds_of
+from tests.mapping.mapped import event_of
+from tests.mapping.raw_updates import TEXT
+from tests.mapping.test_albums import item, together
+
+_IDS = count()
+CONTEXT = KitContext("777", "https://relay.example", lambda: f"id{next(_IDS)}", ask_phone="start")
+WAITING = Album(together([item(1, "words"), item(2)])[-1].draft.parts)
+SAID = st.builds(
+    Said, IDS, st.sampled_from(["customer", "agent"]), TEXT.map(lambda text: text.encode("utf-8", "replace").decode())
+)
+KNOWN = st.builds(
+    Known,
+    st.none() | st.just(Client("7", Address(7), profile={"client_phone": "+49"}, first_touch={"utm": {"source": "a"}})),
+    st.lists(SAID, max_size=4).map(lambda said: {each.message_id: each for each in said}),
+    st.sampled_from([None, Album(None), WAITING]),
+)
+MANY = settings(max_examples=3 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@MANY
+@given(raw=ANY_UPDATE, known=KNOWN)
+def test_it_is_an_event_or_refused_for_a_reason(raw: dict[str, Any], known: Known) -> None:
+    """Whatever it holds and whatever is remembered: one message that Kit takes, or a reason; if PTB parses it."""
+    reading = read_update(raw, CONTEXT)
+    outcome = reading.decide(known)
+    assert _is_storable(reading.wants)
+    if isinstance(outcome, Unreadable):
+        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever PTB's constructors raise
+            Update.de_json(raw, None)
+    elif isinstance(outcome, Declined):
+        assert outcome.reason.encode()
+    else:
+        _check(outcome)
+
+
+def _is_storable(wants: Wants) -> bool:
+    """Whether a database can be asked for this."""
+    texts = (wants.client_id, wants.album, wants.link)
+    return all(text is None or text.encode() is not None for text in texts) and all(
+        type(number) is int and abs(number) < 2**63 for number in wants.messages
+    )
+
+
+def _check(outcome: Accepted) -> None:
+    events = [draft for draft in (outcome.draft, *outcome.more) if draft.direction == "to_kit"]
+    assert events == [outcome.draft], "one message for an update"
+    event = event_of(outcome)
+    assert (event.event_data.message.text or "").strip() or event.event_data.message.payload
+    check_event(json.loads(outcome.draft.body))
+    for said in outcome.said:
+        assert said.text.strip().encode()
+        assert abs(said.message_id) < 2**63
+    for media in outcome.media:
+        assert f"{media.file_id}{media.name}{media.mime_type}".encode()
+
+
+@settings(max_examples=settings().max_examples // 5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(raws=st.lists(ANY_UPDATE, min_size=1, max_size=12))
+async def test_the_store_takes_them_all_and_the_sums_add_up(
+    tmp_path_factory: pytest.TempPathFactory, raws: list[dict[str, Any]]
+) -> None:
+    """In one batch, as polling brings them: each is accepted, declined or a dead letter, and none stops the others."""
+    updates = [{**raw, "update_id": number} for number, raw in enumerate(raws)]
+    async with open_store(new_database(tmp_path_factory.mktemp("any"))) as store:
+        metrics = ChannelMetrics(Metrics(), "777")
+        await Intake("777", store, CONTEXT, metrics, lambda _: None, lambda _: None).accept_updates(updates)
+        assert await store.next_update_id("777") == len(updates)
+        counts = await store.count("777")
+    for direction in ("to_kit", "to_telegram"):
+        outcomes = {outcome: counts.totals.get((direction, outcome), 0) for outcome in ("received", "declined", "dead")}
+        waiting = counts.waiting.get(direction, 0)
+        assert outcomes["received"] == waiting + outcomes["declined"] + outcomes["dead"]
+    joined = sum("media_group_id" in json.dumps(raw) for raw in updates)
+    assert counts.totals["to_kit", "received"] >= len(updates) - joined
+
+
+def test_the_strategies_know_all_types() -> None:
+    """Every kind of update is tried, and of types that come in several forms each form."""
+    assert set(fields_of(Update)[1]) == set(Update.ALL_TYPES)
+    forms = {kind.__name__: {sub.__name__ for sub, _ in kinds_of(kind)} for kind in (ReactionType, MessageOrigin)}
+    assert {name: len(subs) for name, subs in forms.items()} == {"ReactionType": 3, "MessageOrigin": 4}
