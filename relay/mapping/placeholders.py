@@ -3,6 +3,7 @@
 from telegram import Message
 from telegram.constants import MessageAttachmentType
 
+from relay.mapping.forgiving import tried
 from relay.mapping.lines import WORDS
 from relay.mapping.unknown import texts_within
 from relay.mapping.words import heading, noun, say
@@ -71,7 +72,7 @@ def describe(message: Message) -> str:
     for kind in KINDS:
         value = getattr(message, kind, None)
         if value:
-            return heading(kind, WORDS[kind](value) if kind in WORDS else "")
+            return heading(kind, (tried(WORDS[kind], value) if kind in WORDS else None) or "")
     # What Telegram has invented since: PTB keeps the raw fields.
     fields = sorted(message.api_kwargs)[:5]
     named = ", ".join(filter(None, map(noun, fields)))

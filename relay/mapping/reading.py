@@ -8,6 +8,7 @@ from telegram import UniqueGiftInfo as UniqueGift
 
 from relay.mapping.cards import read_contact, read_location, read_venue
 from relay.mapping.content import Content
+from relay.mapping.forgiving import tried
 from relay.mapping.lines import options
 from relay.mapping.media import (
     caption,
@@ -36,8 +37,8 @@ def read_content(message: Message) -> Content:
     for field, read in READERS:
         value = getattr(message, field)
         if value:
-            content = read(message, value)
-            if content.items or content.text.strip():
+            content = tried(read, message, value)
+            if content is not None and (content.items or content.text.strip()):
                 return content
     text = caption(message)
     placeholder = describe(message)

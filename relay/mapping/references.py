@@ -14,6 +14,7 @@ from telegram import (
 )
 
 from relay.mapping.clients import is_id
+from relay.mapping.forgiving import tried
 from relay.mapping.lines import person
 from relay.mapping.placeholders import KINDS, is_empty
 from relay.mapping.reading import EXCERPT, excerpt
@@ -35,8 +36,8 @@ def references(message: Message, said: Mapping[int, Said]) -> str:
     """The lines that go before the content, "" for a message that stands alone. `said` is what is remembered."""
     origin, lines = message.forward_origin, []
     if origin is not None:
-        lines.append(_forwarded(origin))
-    if quoted := _answered(message, said):
+        lines.append(tried(_forwarded, origin) or say("forwarded_from_nobody"))
+    if quoted := tried(_answered, message, said):
         lines.append(quoted)
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from relay.mapping.content import Content, File
 from relay.mapping.text import join
 from relay.mapping.words import heading, speaking
 from relay.model import Said
-from relay.steps import SendAlbum, SendContact, SendFile, SendText, SendVenue, Step
+from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 
 
 def own_words(content: Content) -> str:
@@ -48,5 +48,5 @@ def _words(step: Step) -> Iterator[str]:
             yield heading("contact", join(" ", step.first_name, step.last_name))
         case SendVenue():
             yield heading("venue", step.address)
-        case _:
+        case SendLocation():
             yield heading("location")

@@ -224,6 +224,7 @@ def test_the_largest_photo_is_taken() -> None:
         ({"new_kind": 1, "another_kind": {}}, "[another kind, new kind]"),
         ({"caption": "words", "new_kind": 1}, "[new kind]\nwords"),
         ({"new_chat_title": "T"}, "[new chat title] T"),
+        ({"unique_gift": {"gift": None, "origin": "new"}}, "[unique gift]"),
         ({"new_chat_photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]}, "[new chat photo]"),
         ({"venue": {"title": "Bar", "address": "", "location": None}}, "[venue] Bar"),
         (

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from relay.model import (
     Accepted,
@@ -18,12 +20,14 @@ from relay.model import (
     Letter,
     Outcome,
     Reading,
+    Result,
     Retry,
     Wants,
 )
 from relay.store.accepting import Arrival
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.store import Store, open_store
+from tests.databases import new_database
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, together, update
 
@@ -169,3 +173,69 @@ async def test_a_suspect_is_carried_alone_even_if_it_is_an_album(path: Path, clo
         await store.settle(delivery, Delivered())
         clock.advance(ALBUM_WINDOW)
         assert await bodies(store) == ["2"]
+
+
+class Life:
+    """Two customers' items and texts, a courier that may fail or die, and what became of them."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store, self.clock = store, clock
+        self.held: list[Delivery] = []
+        self.sent: dict[str, list[int]] = {"7": [], "8": []}
+        self.left: dict[str, list[list[int]]] = {"7": [], "8": []}
+
+    async def do(self, action: str, number: int, client: str, group: str) -> None:
+        match action:
+            case "item" | "text":
+                await self.store.accept(item(number, client, group) if action == "item" else update(number, client))
+                self.sent[client].append(number)
+            case "claim":
+                self.held += await claim(self.store, run=1)
+            case "deliver" | "retry" if self.held:
+                await self.settle(Delivered() if action == "deliver" else Retry(1.0, "no answer"))
+            case "crash":
+                await self.store.release_all()  # whatever is held now is a ghost with a stale lease
+            case "moment" | "while":
+                self.clock.advance(0.7 if action == "moment" else 4.0)
+
+    async def settle(self, result: Result) -> None:
+        delivery = self.held.pop(0)
+        if await self.store.settle(delivery, result) and isinstance(result, Delivered):
+            numbers = delivery.body.removeprefix("event ").removeprefix("*").split(",")
+            self.left[delivery.client_id].append([int(number) for number in numbers])
+
+    async def end(self) -> None:
+        """Let everything leave, lanes with which processes have died first."""
+        await self.store.release_all()
+        self.held = []
+        while (await self.store.count(CHANNEL)).waiting:
+            self.clock.advance(ALBUM_LONGEST)
+            self.held += (await self.store.claim(CHANNEL, "to_kit", 9, suspects=True)).deliveries
+            self.held += await claim(self.store, run=1)
+            while self.held:
+                await self.settle(Delivered())
+
+
+ACTIONS = st.tuples(
+    st.sampled_from(["item", "item", "item", "text", "claim", "deliver", "retry", "crash", "moment", "while"]),
+    st.sampled_from(["7", "8"]),
+    st.sampled_from(["g", "h"]),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(actions=st.lists(ACTIONS, min_size=40, max_size=80))
+async def test_whatever_happens_each_item_leaves_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, str, str]]
+) -> None:
+    """Claims, failures and crashes at any moment between siblings: nothing is lost or doubled, nothing overtakes."""
+    clock = Clock()
+    async with open_store(new_database(tmp_path_factory.mktemp("albums")), now=clock) as store:
+        life = Life(store, clock)
+        for number, (action, client, group) in enumerate(actions):
+            await life.do(action, number, client, group)
+        await life.end()
+    for client, left in life.left.items():
+        assert sorted(number for numbers in left for number in numbers) == life.sent[client]
+        firsts = [numbers[0] for numbers in left]
+        assert firsts == sorted(firsts)

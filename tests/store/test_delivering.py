@@ -191,7 +191,9 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
     assert (await store.count(CHANNEL)).totals["to_kit", "delivered"] == 1
 
 
-ACTIONS = st.lists(st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "crash", "wait"]), max_size=60)
+ACTIONS = st.lists(
+    st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "crash", "wait"]), min_size=30, max_size=60
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
