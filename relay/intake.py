@@ -14,7 +14,7 @@ import structlog
 from telegram import Update
 
 from relay.errors import place_of
-from relay.kit.protocol import SignedEvent, UnfitEvent
+from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
 from relay.mapping.events import KitContext
 from relay.mapping.plain import read_plain_text
 from relay.mapping.to_kit import map_update
@@ -70,8 +70,8 @@ class Intake:
 
         Raises relay.errors.Unavailable when the database cannot commit; then Kit must not get a 2xx.
         """
-        event_id, reading = _read_event(callback)
-        letter = Letter(self.channel, "kit", event_id, body.decode("utf-8", "replace"))
+        letter = Letter(self.channel, "kit", event_id_of(callback), body.decode("utf-8", "replace"))
+        reading = read_event(callback)
         [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
         if verdict == "accepted":
             self._report_skipped(callback)
@@ -83,6 +83,13 @@ class Intake:
             for kind in skipped_in(callback.event):
                 self.metrics.skipped_payload()
                 log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
+
+
+def reread(letter: Letter, context: KitContext) -> Reading:
+    """A letter that was stored, as it is understood today."""
+    if letter.source == "telegram":
+        return read_update(json.loads(letter.body), context)
+    return read_event(reread_event(letter.body.encode("utf-8", "replace"), letter.source_id))
 
 
 def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
@@ -97,12 +104,18 @@ def _read(update: Update, context: KitContext) -> Reading:
     return Reading(lambda known: map_update(update, context, known), wants_of_update(update))
 
 
-def _read_event(callback: SignedEvent | UnfitEvent) -> tuple[str, Reading]:
+def read_event(callback: SignedEvent | UnfitEvent) -> Reading:
+    """What an event is about."""
     if isinstance(callback, UnfitEvent):
         unfit = Unreadable(callback.reason)
-        return callback.event_id, Reading(lambda _: unfit)
+        return Reading(lambda _: unfit)
     event = callback.event
-    return event.event_id, Reading(lambda known: map_event(event, known), wants_of_event(event))
+    return Reading(lambda known: map_event(event, known), wants_of_event(event))
+
+
+def event_id_of(callback: SignedEvent | UnfitEvent) -> str:
+    """The event's id, whether it fits otherwise or not."""
+    return callback.event_id if isinstance(callback, UnfitEvent) else callback.event.event_id
 
 
 #: What the callback route needs of an intake.

@@ -5,7 +5,6 @@ media, paces, gates) each has to itself, so that one's outage, wrong token or fl
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -19,15 +18,14 @@ from structlog.contextvars import bound_contextvars
 from relay import carrying
 from relay.avatars import Avatars
 from relay.channels import Channel
-from relay.conversion.forms import available
 from relay.courier import Carry, Courier
 from relay.errors import Unavailable
 from relay.intake import Intake
 from relay.kit.client import KitClient
-from relay.mapping.events import KitContext
 from relay.metrics import ChannelMetrics
 from relay.model import Direction
 from relay.policy import back_off
+from relay.rereading import context_of
 from relay.store.store import Store
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
@@ -152,15 +150,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         direction: Courier(channel.key, direction, store, carry[direction], metrics, limit=limit, now=shared.now)
         for direction, limit in _LANES.items()
     }
-    context = KitContext(
-        channel.key,
-        settings.relay_public_url,
-        partial(secrets.token_urlsafe, 16),
-        download_limit=settings.download_limit,
-        language=settings.relay_agent_language,
-        ask_phone=settings.relay_ask_phone,
-        forms=available(),
-    )
+    context = context_of(channel)
     avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
     intake = Intake(channel.key, store, context, metrics, lambda direction: couriers[direction].wake(), avatars.note)
     return OpenChannel(

@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "avatars": {"store", "model", "errors"},
     "web": {"intake", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},
     # What a person asks for goes through all the rooms that have something to tell or to mend.
-    "control": {"channels", "store", "model", "errors", "web.admin"},
+    "control": {"channels", "rereading", "store", "model", "errors", "web.admin"},
     "sandbox": {"kit.models"},
     "setup": {"doctor", "settings", "environment", "kit", "web"},
     "doctor": {

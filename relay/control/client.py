@@ -4,31 +4,21 @@ Whoever can lock the database knows that no relay runs, and holds it for as long
 process at the database at any moment.
 """
 
-import asyncio
 import json
-import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
 from relay.channels import Channel
-from relay.control.office import Office, Operation, RefusedError
+from relay.control.office import Operation, RefusedError, UnansweredError
 from relay.control.place import connect
-from relay.errors import Unavailable
-from relay.store.database import StoreLockedError, hold_lock
-from relay.store.migrating import SchemaError, is_current
-from relay.store.store import open_store
 
 _TIMEOUT: Final = 30.0  #: Seconds for an answer.
 #: Seconds for a relay that is just starting or stopping, or for another command.
 PATIENCE: Final = 5.0
-
-
-class UnansweredError(Exception):
-    """Neither a relay nor the store could be asked. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +31,16 @@ class Answer:
 
 def ask(
     channels: Sequence[Channel],
-    operations: Mapping[str, Operation],
+    operations: Callable[[], Mapping[str, Operation]],
     name: str,
     parameters: Mapping[str, Any],
     *,
     patience: float = PATIENCE,
 ) -> Answer:
-    """Have an operation done, by the running relay or by ourselves. Raises RefusedError or UnansweredError."""
+    """Have an operation done, by the running relay or by ourselves. Raises RefusedError or UnansweredError.
+
+    `operations` is called, and the store's parts are loaded, only when no relay runs: they take most of a second.
+    """
     settings = channels[0].settings
     until = time.monotonic() + patience
     while True:
@@ -60,9 +53,11 @@ def ask(
             raise UnansweredError(f"the running relay cannot be reached ({error.strerror or error})") from None
         else:
             return Answer(_ask_running(connection, name, parameters), running=True)
+        from relay.control.alone import InUseError, ask_store  # noqa: PLC0415 - see above
+
         try:
-            return Answer(_ask_store(channels, operations[name], parameters), running=False)
-        except StoreLockedError as error:
+            return Answer(ask_store(channels, operations()[name], parameters), running=False)
+        except InUseError as error:
             if time.monotonic() > until:
                 raise UnansweredError(f"{error}, and does not answer in {settings.relay_data_dir}") from None
         time.sleep(0.1)
@@ -91,22 +86,3 @@ def _ask_running(connection: HTTPConnection, name: str, parameters: Mapping[str,
     if response.status == 422:
         raise RefusedError(answer["error"])
     raise UnansweredError(answer["error"])
-
-
-def _ask_store(channels: Sequence[Channel], operation: Operation, parameters: Mapping[str, Any]) -> object:
-    path = channels[0].settings.database_path
-    if not path.exists():
-        raise UnansweredError(f"no relay runs, and there is no database at {path}")
-    try:
-        with hold_lock(path):
-            current = is_current(path)
-        if not current:
-            raise UnansweredError(f"the database {path} has an older schema. Run: relay migrate")
-        return asyncio.run(_in_store(channels, operation, parameters))
-    except (SchemaError, Unavailable, sqlite3.Error, PermissionError) as error:
-        raise UnansweredError(f"the database cannot be asked: {error}") from None
-
-
-async def _in_store(channels: Sequence[Channel], operation: Operation, parameters: Mapping[str, Any]) -> object:
-    async with open_store(channels[0].settings.database_path) as store:
-        return await operation(Office(channels, store), parameters)

@@ -6,29 +6,35 @@ one can tell.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from relay.channels import Channel
 from relay.model import Direction
-from relay.store.store import Store
-from relay.web.admin import Watched
+
+if TYPE_CHECKING:  # a command that asks a running relay needs none of them
+    from relay.channels import Channel
+    from relay.store.store import Store
+    from relay.web.admin import Watched
 
 
 class RefusedError(Exception):
     """The operation cannot be done as it was asked for. The message is for the person who asked."""
 
 
+class UnansweredError(Exception):
+    """Neither a relay nor the store could be asked. The message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Office:
     """What an operation works with."""
 
-    channels: Sequence[Channel]
-    store: Store
+    channels: "Sequence[Channel]"
+    store: "Store"
     wake: Callable[[str, Direction], None] = lambda _channel, _direction: None  #: Something may be due for a courier.
-    watched: Sequence[Watched] = ()  #: Of a running relay, its channels at work.
+    watched: "Sequence[Watched]" = ()  #: Of a running relay, its channels at work.
     started_at: float | None = None  #: Of a running relay, on the monotonic clock.
 
-    def channel(self, name: str | None) -> Channel:
+    def channel(self, name: str | None) -> "Channel":
         """The channel of this name or bot id; without a name the only one. Raises RefusedError."""
         if name is None and len(self.channels) == 1:
             return self.channels[0]

@@ -3,8 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
+from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
 from relay.control.linking import keep_link
 from relay.control.office import Operation
 from relay.control.status import status
 
-OPERATIONS: Final[Mapping[str, Operation]] = {"status": status, "keep_link": keep_link}
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "status": status,
+    "keep_link": keep_link,
+    "dead_list": dead_list,
+    "dead_show": dead_show,
+    "dead_retry": dead_retry,
+    "dead_drop": dead_drop,
+}

@@ -174,6 +174,17 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
         return UnfitEvent(event_id, _misfit(error), form)
 
 
+def reread_event(body: bytes, event_id: str) -> SignedEvent | UnfitEvent:
+    """An event that was stored after its signature had held. Raises BadEvent if that cannot be."""
+    raw = _read_strict_json(body)
+    if not isinstance(raw, dict):
+        raise BadEvent("the body is not a JSON object")
+    try:
+        return SignedEvent(_read_model(raw, raw.get("event_type")), "stored")
+    except ValidationError as error:
+        return UnfitEvent(event_id, _misfit(error), "stored")
+
+
 def _form(**fields: str) -> bytes:
     return urlencode(fields, quote_via=quote, safe="").encode()
 

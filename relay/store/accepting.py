@@ -19,6 +19,7 @@ from relay.model import (
     Declined,
     Direction,
     Draft,
+    Known,
     Letter,
     Media,
     Outcome,
@@ -49,7 +50,9 @@ class Arrival:
 
 
 @dataclass(slots=True)
-class _Row:
+class Row:
+    """A letter on its way into the database, and what has become of it so far."""
+
     letter: Letter
     reading: Reading
     outcome: Outcome | None = None  #: Of a duplicate there is none.
@@ -58,14 +61,17 @@ class _Row:
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """What makes it unique."""
         return self.letter.channel, self.letter.source, self.letter.source_id
 
     @property
     def direction(self) -> Direction:
+        """Where a delivery goes that nobody could map."""
         return _DIRECTION[self.letter.source]
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
+        """What is to be delivered because of it."""
         return (self.outcome.draft, *self.outcome.more) if isinstance(self.outcome, Accepted) else ()
 
 
@@ -75,11 +81,11 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     A letter whose source id is known already changes nothing. An agent's letter for a client that never wrote is
     declined: a callback reaches only chats that this relay has met.
     """
-    rows = [[_Row(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
+    rows = [[Row(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
     everything = [row for group in rows for row in group]
     fresh = _insert_letters(tx, now, everything)
     memory = recall(tx, ((row.letter.channel, row.reading.wants) for row in fresh))
-    deliveries = _Deliveries(now, memory)
+    deliveries = Deliveries(now, memory)
     for row in fresh:
         _map(row, memory)
         deliveries.add(row)
@@ -87,14 +93,14 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     write_clients(tx, now, memory)
     write_said(tx, now, memory)
     deliveries.write(tx)
-    _write_media(tx, now, fresh)
+    write_media(tx, now, fresh)
     add_to_tally(tx, deliveries.totals)
     _raise_offsets(tx, arrivals)
     _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
     return [[row.verdict for row in group] for group in rows]
 
 
-def _insert_letters(tx: Connection, now: float, rows: list[_Row]) -> list[_Row]:
+def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
     """Insert what is new; return those rows, in the order in which they came."""
     if not rows:
         return []
@@ -120,29 +126,32 @@ def _insert_letters(tx: Connection, now: float, rows: list[_Row]) -> list[_Row]:
     return fresh
 
 
-def _map(row: _Row, memory: Memory) -> None:
+def _map(row: Row, memory: Memory) -> None:
     """Decide what becomes of a letter, with what is known now, and remember what it changes."""
-    known = memory.known(row.letter.channel, row.reading.wants)
-    if row.letter.source == "kit" and row.reading.wants.client_id is not None and known.client is None:
-        row.outcome = Declined("unknown client: nobody with this client id has written to the bot")
-        row.verdict = "unknown_client"
-        return
-    try:
-        row.outcome = row.reading.decide(known)
-    except Exception as error:  # noqa: BLE001 - one letter that cannot be mapped must not stop its neighbours
-        where = place_of(error)
-        log.error(  # noqa: TRY400 - a traceback may hold a customer's words
-            "letter.unreadable", source=row.letter.source, source_id=row.letter.source_id, error=where
-        )
-        row.outcome = Unreadable(f"it cannot be mapped: {where}")
-    row.verdict = _VERDICTS[type(row.outcome)]
+    row.outcome = decide(row.letter, row.reading, memory.known(row.letter.channel, row.reading.wants))
+    row.verdict = "unknown_client" if row.outcome is _UNKNOWN_CLIENT else _VERDICTS[type(row.outcome)]
     memory.note(row.letter.channel, row.outcome)
 
 
+def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
+    """What becomes of a letter, with what is known now."""
+    if letter.source == "kit" and reading.wants.client_id is not None and known.client is None:
+        return _UNKNOWN_CLIENT
+    try:
+        return reading.decide(known)
+    except Exception as error:  # noqa: BLE001 - one letter that cannot be mapped must not stop its neighbours
+        where = place_of(error)
+        log.error(  # noqa: TRY400 - a traceback may hold a customer's words
+            "letter.unreadable", source=letter.source, source_id=letter.source_id, error=where
+        )
+        return Unreadable(f"it cannot be mapped: {where}")
+
+
+_UNKNOWN_CLIENT = Declined("unknown client: nobody with this client id has written to the bot")
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 
-def _write_reasons(tx: Connection, rows: list[_Row]) -> None:
+def _write_reasons(tx: Connection, rows: list[Row]) -> None:
     declined = [
         {"of_id": row.letter_id, "reason": row.outcome.reason} for row in rows if isinstance(row.outcome, Declined)
     ]
@@ -150,7 +159,7 @@ def _write_reasons(tx: Connection, rows: list[_Row]) -> None:
         tx.execute(_DECLINE, declined)
 
 
-class _Deliveries:
+class Deliveries:
     """The deliveries of one transaction: collected first, then written with a statement for each kind of change."""
 
     def __init__(self, now: float, memory: Memory) -> None:
@@ -161,10 +170,10 @@ class _Deliveries:
         self._dead: list[dict[str, Any]] = []
         self._joined: dict[int, dict[str, Any]] = {}
 
-    def add(self, row: _Row) -> None:
+    def add(self, row: Row) -> None:
         """Take up what follows from a letter."""
         for draft in row.drafts:
-            self._add_draft(row, draft)
+            self.add_draft(row, draft)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
         elif isinstance(row.outcome, Unreadable):
@@ -182,11 +191,11 @@ class _Deliveries:
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
 
-    def _count(self, row: _Row, *outcomes: str) -> None:
+    def _count(self, row: Row, *outcomes: str) -> None:
         for outcome in outcomes:
             self.totals[row.letter.channel, row.direction, outcome] += 1
 
-    def _values(self, row: _Row, direction: Direction) -> dict[str, Any]:
+    def _values(self, row: Row, direction: Direction) -> dict[str, Any]:
         return {
             "channel": row.letter.channel,
             "direction": direction,
@@ -194,7 +203,8 @@ class _Deliveries:
             "accepted_at": self._now,
         }
 
-    def _add_draft(self, row: _Row, draft: Draft) -> None:
+    def add_draft(self, row: Row, draft: Draft) -> None:
+        """Take up one delivery."""
         channel = row.letter.channel
         if draft.album is not None and self._join(channel, draft, draft.album):
             return
@@ -203,7 +213,7 @@ class _Deliveries:
             **self._values(row, draft.direction),
             "status": "waiting",
             "body": draft.body,
-            "address": _dump(draft.address),
+            "address": dump_address(draft.address),
             "album": draft.album,
             "parts": draft.parts,
             "not_before": None if draft.album is None else self._now + ALBUM_WINDOW,
@@ -244,17 +254,27 @@ class _Deliveries:
             {"channel": channel, "direction": direction, "client_id": client_id, "due_at": due_at}
             for (channel, direction, client_id), due_at in due.items()
         ]
-        return {
-            (channel, direction, client_id): lane_id
-            for channel, direction, client_id, lane_id in tx.execute(_OPEN_LANES, lanes)
-        }
+        return open_lanes(tx, lanes)
 
 
-def _dump(address: Address | None) -> str | None:
+def open_lanes(tx: Connection, lanes: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
+    """Make lanes due at their `due_at`, unless they are (or are parked) already. Their ids, by what names them.
+
+    One that is leased stays so, and is due again when its courier lets go of it.
+    """
+    return {
+        (channel, direction, client_id): lane_id
+        for channel, direction, client_id, lane_id in tx.execute(_OPEN_LANES, lanes)
+    }
+
+
+def dump_address(address: Address | None) -> str | None:
+    """An address as the outbox holds it."""
     return None if address is None else orjson.dumps(address).decode()
 
 
-def _write_media(tx: Connection, now: float, rows: list[_Row]) -> None:
+def write_media(tx: Connection, now: float, rows: list[Row]) -> None:
+    """Write the capabilities that letters brought."""
     values = [
         _media_values(item, row.letter.channel, row.outcome.draft.client_id, now)
         for row in rows
@@ -288,7 +308,7 @@ def _raise_offsets(tx: Connection, arrivals: Sequence[Arrival]) -> None:
     tx.execute(_RAISE_OFFSETS, values)
 
 
-def _find_tampered(tx: Connection, rows: list[_Row]) -> None:
+def _find_tampered(tx: Connection, rows: list[Row]) -> None:
     if not rows:
         return
     found = tx.execute(_DIGESTS, {"wanted": keys(row.key for row in rows)})

@@ -9,12 +9,14 @@ from pathlib import Path
 from time import time
 
 from relay.model import Delivery, Direction, Media, Result, Said
-from relay.store import accepting, asking, avatars, claiming, counting, linking, settling, surveying
+from relay.store import accepting, asking, avatars, burying, claiming, counting, linking, reviving, settling, surveying
 from relay.store.accepting import Arrival, Verdict
+from relay.store.burying import DeadWish, FoundDead
 from relay.store.claiming import Claim, Claimed
 from relay.store.counting import Counts
 from relay.store.database import Database, open_database
 from relay.store.linking import Link
+from relay.store.reviving import Revival, Revived
 from relay.store.settling import Progress, Settlement
 from relay.store.surveying import Survey
 
@@ -80,6 +82,18 @@ class Store:
     async def survey(self, channel: str) -> Survey:
         """What a person wants to see of a channel, read in one transaction."""
         return await self._database.run(surveying.survey, channel)
+
+    async def find_dead(self, wish: DeadWish) -> FoundDead:
+        """Dead letters, the oldest first, and how many there are in all."""
+        return await self._database.run(burying.find_dead, wish)
+
+    async def revive(self, wish: Revival) -> Revived:
+        """Map a dead letter anew and let it wait again, in its old place in its lane."""
+        return await self._database.run(reviving.revive, wish)
+
+    async def drop(self, delivery_id: int) -> bool:
+        """Throw a dead letter away for good. False: there is none of this id."""
+        return await self._database.run(burying.drop, delivery_id)
 
     async def forget(self, before: float) -> int:
         """Delete a part of what was delivered, and of the words of letters, from before a Unix time.

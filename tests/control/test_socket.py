@@ -12,8 +12,8 @@ import pytest
 
 from relay.channels import Channel
 from relay.control import place
-from relay.control.client import Answer, UnansweredError, ask
-from relay.control.office import Office, Operation, RefusedError
+from relay.control.client import Answer, ask
+from relay.control.office import Office, Operation, RefusedError, UnansweredError
 from relay.control.place import LONGEST, NAME, NoPlaceError, connect, listen
 from relay.control.server import serve_control
 from relay.settings import Settings
@@ -46,7 +46,7 @@ def files(home: Path) -> set[str]:
 
 async def asked(home: Path, name: str = "say", **parameters: str) -> Answer:
     """Ask as a command does, which runs in another process."""
-    return await asyncio.to_thread(partial(ask, [channel(home)], OPERATIONS, name, parameters, patience=0.2))
+    return await asyncio.to_thread(partial(ask, [channel(home)], lambda: OPERATIONS, name, parameters, patience=0.2))
 
 
 async def test_the_running_relay_is_asked_and_else_the_store(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Address, Bury, Client, Delivered, Delivery, Known, Result, Retry, Said, Wants
+from relay.store.burying import DeadWish
+from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock
@@ -191,8 +193,11 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
     assert (await store.count(CHANNEL)).totals["to_kit", "delivered"] == 1
 
 
+OUTCOMES = ("received", "delivered", "dead", "revived")
 ACTIONS = st.lists(
-    st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "crash", "wait"]), min_size=30, max_size=60
+    st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "crash", "wait", "revive", "drop"]),
+    min_size=30,
+    max_size=60,
 )
 
 
@@ -201,11 +206,12 @@ ACTIONS = st.lists(
 async def test_whatever_happens_order_holds_and_the_sums_add_up(
     tmp_path_factory: pytest.TempPathFactory, actions: list[str], clients: list[int]
 ) -> None:
-    """Received = delivered + waiting + dead at every moment, each lane leaves in order, nothing leaves twice."""
+    """Received + revived = delivered + waiting + dead, always; each lane leaves in order, nothing leaves twice."""
     path = new_database(tmp_path_factory.mktemp("store"))
     clock = Clock()
     held: list[Delivery] = []
     left: dict[str, list[int]] = {}
+    revived: set[int] = set()
     async with open_store(path, now=clock) as store:
         for number, (action, client) in enumerate(zip(actions, clients, strict=False)):
             if action == "accept":
@@ -216,6 +222,8 @@ async def test_whatever_happens_order_holds_and_the_sums_add_up(
                 await store.release_all()  # whatever is in `held` now is a ghost with a stale lease
             elif action == "wait":
                 clock.advance(5)
+            elif action in {"revive", "drop"}:
+                revived |= await _mend(store, action)
             elif held:
                 delivery = held.pop(client % len(held))
                 results: dict[str, Result] = {"deliver": Delivered(), "retry": Retry(3.0, "later"), "bury": Bury("no")}
@@ -223,7 +231,22 @@ async def test_whatever_happens_order_holds_and_the_sums_add_up(
                 if await store.settle(delivery, result) and action != "retry":
                     left.setdefault(delivery.client_id, []).append(delivery.id)
             counts = await store.count(CHANNEL)
-            gone = counts.totals.get(("to_kit", "delivered"), 0) + counts.totals.get(("to_kit", "dead"), 0)
-            assert counts.totals.get(("to_kit", "received"), 0) == gone + counts.waiting.get("to_kit", 0)
+            total = {outcome: counts.totals.get(("to_kit", outcome), 0) for outcome in OUTCOMES}
+            waiting = counts.waiting.get("to_kit", 0)
+            assert total["received"] + total["revived"] == total["delivered"] + total["dead"] + waiting
+            assert counts.dead_letters("to_kit") == (await store.find_dead(DeadWish())).total
     for ids in left.values():
-        assert ids == sorted(set(ids))
+        at_first = [delivery_id for delivery_id in ids if delivery_id not in revived]
+        assert at_first == sorted(set(at_first))
+
+
+async def _mend(store: Store, action: str) -> set[int]:
+    """Retry or drop the oldest dead letter, if there is one; the ids of those that wait again."""
+    found = await store.find_dead(DeadWish(limit=1))
+    ids = {letter.id for letter in found.letters}
+    for letter_id in ids:
+        if action == "drop":
+            assert await store.drop(letter_id)
+        else:
+            assert await store.revive(Revival(letter_id, None)) == Revived("waiting")
+    return ids if action == "revive" else set()

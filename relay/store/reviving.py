@@ -1,0 +1,197 @@
+"""Dead letters are mapped anew and wait again, where they stood: their ids are old, so they go before what came later.
+
+What was confirmed is not repeated: a delivery of which some steps are done keeps its steps, as does an album, which
+came in several letters, and a note of the relay's own.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, bindparam, delete, null, select, update
+
+from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unreadable
+from relay.store import accepting
+from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_media
+from relay.store.burying import DEAD
+from relay.store.counting import add_to_tally
+from relay.store.remembering import Memory, recall, write_clients, write_said
+from relay.store.tables import inbox, lane, outbox
+
+#: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
+#: still cannot be read. `gone`: there is no such dead letter (any more).
+Fate = Literal["waiting", "declined", "dead", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revival:
+    """A dead letter that is to be tried once more, and what its letter says today, if that can be read."""
+
+    delivery_id: int
+    reading: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """What became of it."""
+
+    fate: Fate
+    reason: str = ""  #: Unless it waits.
+
+
+def revive(tx: Connection, now: float, wishes: Sequence[Revival]) -> list[Revived]:
+    """Let dead letters wait again."""
+    rows: dict[int, Any] = {
+        row.id: row for row in tx.execute(_ROWS, {"ids": list({wish.delivery_id for wish in wishes})})
+    }
+    read = [(wish.delivery_id, wish.reading) for wish in wishes if wish.reading is not None]
+    memory = recall(tx, ((rows[of].channel, reading.wants) for of, reading in read if of in rows))
+    work = _Work(tx, now, memory)
+    revived = [work.revive(rows.pop(wish.delivery_id, None), wish.reading) for wish in wishes]
+    work.finish()
+    return revived
+
+
+class _Work:
+    def __init__(self, tx: Connection, now: float, memory: Memory) -> None:
+        self._tx = tx
+        self._now = now
+        self._memory = memory
+        self._deliveries = Deliveries(now, memory)
+        self._mapped: list[accepting.Row] = []
+
+    def finish(self) -> None:
+        """Write what is common to all of them."""
+        write_clients(self._tx, self._now, self._memory)
+        write_said(self._tx, self._now, self._memory)
+        write_media(self._tx, self._now, self._mapped)
+        self._deliveries.write(self._tx)
+        add_to_tally(self._tx, self._deliveries.totals)
+
+    def revive(self, row: Any, reading: Reading | None) -> Revived:  # noqa: ANN401, PLR0911 - a row; a table of cases
+        """Decide about one dead letter, and write it."""
+        if row is None:
+            return Revived("gone", "there is no such dead letter")
+        if row.body is not None and (reading is None or row.steps_done or row.album is not None):
+            return self._wait(row, row.body)
+        outcome: Outcome = Unreadable(row.reason)
+        if reading is not None:
+            outcome = self._outcome(row, reading)
+        match outcome:
+            case Accepted() if row.body is None:
+                return self._take_in(row, outcome)
+            case Accepted():
+                return self._replace(row, outcome)
+            case Declined(reason=reason):
+                return self._decline(row, reason)
+            case Unreadable() if row.body is not None:
+                return self._wait(row, row.body)
+            case Unreadable(reason=reason):
+                self._tx.execute(_STILL_DEAD, {"of_id": row.id, "why": reason})
+                return Revived("dead", reason)
+
+    def _outcome(self, row: Row[Any], reading: Reading) -> Outcome:
+        letter = _letter(row)
+        known = replace(self._memory.known(row.channel, reading.wants), album=None)  # its siblings have left
+        outcome = decide(letter, reading, known)
+        if isinstance(outcome, Accepted) and known.client is not None:
+            return replace(outcome, client=None)  # what is known today is newer than this letter
+        return outcome
+
+    def _replace(self, row: Row[Any], outcome: Accepted) -> Revived:
+        """The delivery as it is made today, if it can be told which one of the letter's it is."""
+        same = [
+            draft for draft in _drafts(outcome) if (draft.direction, draft.client_id) == (row.direction, row.client_id)
+        ]
+        if len(same) != 1:
+            return self._wait(row, row.body)
+        self._mapped.append(_accepted(row, outcome))
+        return self._wait(row, same[0].body, address=dump_address(same[0].address))
+
+    def _take_in(self, row: Row[Any], outcome: Accepted) -> Revived:
+        """A letter that could not be read when it came: now it has its effect, as if it had just come."""
+        first = next((draft for draft in _drafts(outcome) if draft.direction == row.direction), None)
+        if first is None:
+            return Revived("dead", "nothing follows from it in this direction")
+        arrived = _accepted(row, outcome)
+        self._mapped.append(arrived)
+        self._memory.note(row.channel, outcome)
+        for draft in _drafts(outcome):
+            if draft is not first:
+                self._deliveries.add_draft(arrived, replace(draft, album=None, parts=None))
+        return self._wait(row, first.body, address=dump_address(first.address), client_id=first.client_id)
+
+    def _wait(self, row: Row[Any], body: str, *, address: str | None = None, client_id: str | None = None) -> Revived:
+        client = client_id or row.client_id
+        key = row.channel, row.direction, client
+        lanes = [{"channel": row.channel, "direction": row.direction, "client_id": client, "due_at": self._now}]
+        lane_id = open_lanes(self._tx, lanes)[key]
+        values = {"of_id": row.id, "new_body": body, "new_lane": lane_id, "new_address": address or row.address}
+        self._tx.execute(_WAIT, {**values, "at": self._now})
+        self._count(row, "revived")
+        return Revived("waiting")
+
+    def _decline(self, row: Row[Any], reason: str) -> Revived:
+        self._tx.execute(_DECLINE, {"of_id": row.letter_id, "why": reason})
+        self._tx.execute(_DELETE, {"of_id": row.id})
+        self._count(row, "revived", "declined")
+        return Revived("declined", reason)
+
+    def _count(self, row: Row[Any], *outcomes: str) -> None:
+        add_to_tally(self._tx, Counter((row.channel, row.direction, outcome) for outcome in outcomes))
+
+
+def _letter(row: Row[Any]) -> Letter:
+    return Letter(row.channel, row.source, row.source_id, row.letter_body or "")
+
+
+def _accepted(row: Row[Any], outcome: Accepted) -> accepting.Row:
+    return accepting.Row(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
+
+
+def _drafts(outcome: Accepted) -> tuple[Draft, ...]:
+    return (outcome.draft, *outcome.more)
+
+
+_ROWS = (
+    select(
+        outbox.c.id,
+        outbox.c.channel,
+        outbox.c.direction,
+        outbox.c.letter_id,
+        outbox.c.body,
+        outbox.c.reason,
+        outbox.c.steps_done,
+        outbox.c.album,
+        outbox.c.address,
+        lane.c.client_id,
+        inbox.c.source,
+        inbox.c.source_id,
+        inbox.c.body.label("letter_body"),
+    )
+    .select_from(
+        outbox.outerjoin(lane, lane.c.id == outbox.c.lane_id).outerjoin(inbox, inbox.c.id == outbox.c.letter_id)
+    )
+    .where(DEAD, outbox.c.id.in_(bindparam("ids", expanding=True)))
+)
+_OF_ID = outbox.c.id == bindparam("of_id")
+# It waits since now: how long it lay dead is not the other side's fault. Confirmed steps stay confirmed.
+_WAIT = (
+    update(outbox)
+    .where(_OF_ID)
+    .values(
+        status="waiting",
+        body=bindparam("new_body"),
+        lane_id=bindparam("new_lane"),
+        address=bindparam("new_address"),
+        reason=null(),
+        settled_at=null(),
+        accepted_at=bindparam("at"),
+        attempts=0,
+        uncertain=0,
+    )
+)
+_STILL_DEAD = update(outbox).where(_OF_ID).values(reason=bindparam("why"))
+_DELETE = delete(outbox).where(_OF_ID)
+_DECLINE = update(inbox).where(inbox.c.id == bindparam("of_id")).values(declined=bindparam("why"))
