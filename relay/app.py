@@ -52,6 +52,7 @@ class Relay:
 
     settings: Settings  #: What is the whole relay's is the same in every channel; this is one of them.
     store: Store
+    cache: Cache
     channels: tuple[OpenChannel, ...]
     public: web.Application
     admin: web.Application
@@ -73,7 +74,9 @@ class Relay:
                 await each.carry_suspects(stop)
             for each in self.channels:
                 tasks.create_task(each.run(stop), name=f"channel {each.channel.label}")
-            forgetting = tasks.create_task(_forget(self.store, settings.relay_retention_days), name="retention")
+            forgetting = tasks.create_task(
+                _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
+            )
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
             on_ready(Ports(public, admin))
@@ -104,13 +107,19 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         for each in opened:
             each.callback.add_to(public, each.channel.callback_path)
         media = {each.channel.key: each.media for each in opened}
-        add_media_routes(public, store.find_media, media, _open_converter(settings, metrics, stack))
+        cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
+        metrics.media_cache_bytes.set_function(lambda: cache.total)
+        forms = available()
+        log.info("media.converted", types=sorted(forms))
+        converter = Converter(cache, forms, metrics.media_conversions)
+        stack.push_async_callback(converter.close)
+        add_media_routes(public, store.find_media, media, converter)
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
         watched = [each.watched() for each in opened]
         Admin(watched, store.count, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
-        yield Relay(settings, store, tuple(opened), public, admin, office)
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:
@@ -119,26 +128,19 @@ def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None
             each.wake(direction)
 
 
-def _open_converter(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Converter:
-    cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
-    metrics.media_cache_bytes.set_function(lambda: cache.total)
-    converter = Converter(cache, available(), metrics.media_conversions)
-    stack.push_async_callback(converter.close)
-    return converter
-
-
 def steady_clock() -> Callable[[], float]:
     """Unix time as it was at the start, and steady from then on: setting the clock parks and repeats nothing."""
     started, at = time.time(), time.monotonic()
     return lambda: started + time.monotonic() - at
 
 
-async def _forget(store: Store, days: int) -> None:
-    """Keep customers' words no longer than the retention time."""
+async def _forget(store: Store, cache: Cache, days: int) -> None:
+    """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
     while True:
-        rows = 0
+        rows, before = 0, time.time() - days * _DAY
+        files = cache.drop_unused(before)
         with suppress(Unavailable):
-            while changed := await store.forget(time.time() - days * _DAY):
+            while changed := await store.forget(before):
                 rows += changed
-        log.info("retention.done", rows=rows)
+        log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)

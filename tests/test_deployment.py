@@ -251,6 +251,14 @@ def test_compose_gives_the_container_as_little_as_possible() -> None:
     assert not {"privileged", "network_mode", "pid", "ipc", "cap_add", "devices", "user"} & set(service())
 
 
+def test_the_relay_can_read_the_local_servers_files() -> None:
+    """Its volume is mounted where both see the same paths, read-only for the relay, which is in the server's group."""
+    directory = Settings.model_fields["telegram_local_files"].default
+    assert f"bot-api-data:{directory}" in compose()["services"]["bot-api"]["volumes"]
+    assert f"bot-api-data:{directory}:ro" in service()["volumes"]
+    assert service()["group_add"] == ["101"]  # aiogram/telegram-bot-api's Dockerfile: addgroup -g 101
+
+
 def test_compose_publishes_the_public_port_to_this_machine_only() -> None:
     """A proxy that speaks https stands in front; the admin port is published nowhere."""
     assert service()["ports"] == ["127.0.0.1:8080:8080"]

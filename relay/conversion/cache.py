@@ -4,7 +4,7 @@ import os
 import shutil
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -67,14 +67,30 @@ class Cache:
         self.total += size
         self._trim()
 
+    def drop_unused(self, since: float) -> int:
+        """Remove what nobody has opened since a Unix time; how many files that were."""
+        dropped = 0
+        for key in list(self._sizes):
+            try:
+                if (self.directory / key).stat().st_mtime >= since:
+                    break  # all others were opened later
+            except FileNotFoundError:
+                pass
+            if key not in self._in_use:
+                self._drop(key)
+                dropped += 1
+        return dropped
+
     def _trim(self) -> None:
         for key in list(self._sizes):
             if self.total <= self._limit:
                 return
             if key not in self._in_use:
-                with suppress(FileNotFoundError):
-                    (self.directory / key).unlink()
-                self._forget(key)
+                self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        (self.directory / key).unlink(missing_ok=True)
+        self._forget(key)
 
     def _forget(self, key: str) -> None:
         self.total -= self._sizes.pop(key, 0)

@@ -22,6 +22,7 @@ from relay.sandbox.telegram import TelegramLookAlike
 from tests import media
 from tests.e2e.process import RelayProcess, relay_between
 from tests.e2e.test_memory import watched
+from tests.waiting import eventually
 
 ANNA = "107804195"
 MIB: Final = 2**20
@@ -262,6 +263,38 @@ async def test_a_local_servers_files_stream_from_its_disk(
         assert sound(heard.body)[1] == "aac"
         assert telegram.token not in f"{url} {part.headers} {heard.headers} {relay.log}"
         assert str(shared) not in relay.log.partition("relay.settings")[2].partition("\n")[2]
+
+
+async def test_slow_readers_of_one_link_harm_no_other(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
+) -> None:
+    """Forty of them hold six streams; whoever opens another link meanwhile gets it at once."""
+    anna = telegram.customer(int(ANNA))
+    slow = await first_file(telegram, kit, anna.attachment("document", Content.of(19 * MIB), file_name="film.bin"))
+    other = await first_file(telegram, kit, anna.attachment("document", b"%PDF-", file_name="a.pdf"))
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as browsers:
+        readers = [asyncio.create_task(opened(browsers, slow["file_url"])) for _ in range(40)]
+
+        async def six_are_served() -> bool:
+            return await relay.metric("relay_media_streams") == 6
+
+        await eventually(six_are_served)
+        async with asyncio.timeout(2):
+            assert (await get(other["file_url"])).body == b"%PDF-"
+        assert await relay.metric("relay_media_streams") == 6
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+    async def none_is_left() -> bool:
+        return await relay.metric("relay_media_streams") == 0
+
+    await eventually(none_is_left)
+
+
+async def opened(browsers: aiohttp.ClientSession, url: str) -> aiohttp.ClientResponse:
+    """An answer of which nobody reads more than its head."""
+    return await browsers.get(URL(url, encoded=True))
 
 
 async def digest_of(url: str) -> str:

@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import Gauge
 
 from relay.conversion.cache import Cache
 from relay.conversion.converter import Converter
@@ -33,6 +34,7 @@ from relay.web.inert import content_headers, disposition
 from relay.web.media import ChannelMedia, add_media_routes
 from relay.web.slots import Slots
 from tests.telegram.wires import Talk, read_request, resident, wire
+from tests.waiting import eventually
 
 ID: Final = "abcdefghijklmnopqrstuv"
 SIZE: Final = 1000
@@ -49,6 +51,7 @@ class Desk:
     url: str
     known: dict[str, Media] = field(default_factory=dict)
     store_is_down: bool = False
+    streams: Gauge = field(init=False)
 
     async def find(self, media_id: str) -> Media | None:
         if self.store_is_down:
@@ -66,15 +69,18 @@ class Desk:
 
 
 @asynccontextmanager
-async def serving(telegram: TelegramLookAlike, api_url: str | None = None) -> AsyncIterator[Desk]:
+async def serving(
+    telegram: TelegramLookAlike, api_url: str | None = None, shared: Path | None = None
+) -> AsyncIterator[Desk]:
     async with AsyncExitStack() as stack:
         kept = stack.enter_context(tempfile.TemporaryDirectory())
         session = await stack.enter_async_context(open_session())
         desk = Desk(telegram, await stack.enter_async_context(aiohttp.ClientSession()), "")
         application = web.Application()
-        files = TelegramFiles(open_bot(telegram.token, api_url or telegram.url, session), session)
+        files = TelegramFiles(open_bot(telegram.token, api_url or telegram.url, session), session, shared)
         metrics = Metrics()
-        slots = Slots(metrics.of_channel("").media_streams, total=3, each=2)
+        desk.streams = metrics.of_channel("").media_streams
+        slots = Slots(desk.streams, total=3, each=2)
         converter = Converter(Cache(Path(kept), 0), {}, metrics.media_conversions)
         add_media_routes(application, desk.find, {"": ChannelMedia(files, slots)}, converter)
         server = TestServer(application)
@@ -87,8 +93,14 @@ async def serving(telegram: TelegramLookAlike, api_url: str | None = None) -> As
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with TelegramLookAlike(limits=False) as telegram, serving(telegram) as opened:
+async def telegram() -> AsyncIterator[TelegramLookAlike]:
+    async with TelegramLookAlike(limits=False) as look_alike:
+        yield look_alike
+
+
+@pytest.fixture
+async def desk(telegram: TelegramLookAlike) -> AsyncIterator[Desk]:
+    async with serving(telegram) as opened:
         yield opened
 
 
@@ -477,6 +489,77 @@ async def test_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
             assert answer.status == 200
         release.set()
         assert await asyncio.gather(*waiting) == [BYTES, BYTES]
+
+
+async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many take one link's bytes slowly, or wait for them, another link is served at once."""
+    monkeypatch.setattr(slots_module, "PATIENCE", 5.0)
+    slow, other = desk.keep(19 * 2**20), Media("another-link-entirely", "", "b.jpg", "image/jpeg", SIZE)
+    stored = desk.telegram.files.keep("document", Content.of(SIZE))
+    desk.known[other.id] = replace(other, file_id=stored.file_id)
+    readers = [asyncio.create_task(head_of(desk, slow)) for _ in range(12)]
+
+    async def two_are_served() -> bool:
+        return sum(reader.done() for reader in readers) == 2
+
+    await eventually(two_are_served)
+    async with asyncio.timeout(2), desk.get(f"/media/{other.id}") as answer:
+        assert (answer.status, await answer.read()) == (200, BYTES)
+    assert sum(reader.done() for reader in readers) == 2
+    assert desk.streams._value.get() == 2
+    for reader in readers:
+        if reader.done():
+            reader.result().close()
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+
+    async def none_is_left() -> bool:
+        return bool(desk.streams._value.get() == 0)
+
+    await eventually(none_is_left)
+
+
+async def head_of(desk: Desk, path: str) -> aiohttp.ClientResponse:
+    """An answer of which nobody reads more than its head."""
+    return await desk.get(path)
+
+
+@pytest.mark.parametrize("result", [{"file_path": "/etc/passwd"}, {"file_path": "photos/../../../etc/passwd"}])
+async def test_a_local_server_leads_nowhere_else(telegram: TelegramLookAlike, tmp_path: Path, result: object) -> None:
+    """What lies outside of its directory is an outage, and the log says so without the path."""
+    telegram.run_locally(tmp_path)
+    async with serving(telegram, shared=tmp_path) as desk:
+        path = desk.keep()
+        desk.telegram.faults.answer_next(200, payload={"ok": True, "result": result}, on="getFile")
+        async with desk.get(path) as answer:
+            assert answer.status == 503
+
+
+@pytest.mark.parametrize("in_local_mode", [True, False])
+async def test_a_local_server_serves_either_way(
+    telegram: TelegramLookAlike, tmp_path: Path, *, in_local_mode: bool
+) -> None:
+    """In local mode by its disk, else over HTTP; what was deleted there is asked for once more, what is gone is 404."""
+    if in_local_mode:
+        telegram.run_locally(tmp_path)
+    async with serving(telegram, shared=tmp_path) as desk:
+        path = desk.keep()
+        for _ in range(2):
+            async with desk.get(path, Range="bytes=5-9") as answer:
+                assert (answer.status, await answer.read()) == (206, BYTES[5:10])
+                assert telegram.token not in str(answer.headers)
+            assert in_local_mode == bool(tidied(tmp_path))
+        telegram.kill_file(desk.known[ID].file_id)
+        async with desk.get(path) as answer:
+            assert (answer.status, await answer.text()) == (404, "Telegram does not have this file any more.")
+
+
+def tidied(directory: Path) -> list[Path]:
+    """The files of a local server, all of them deleted."""
+    files = list(directory.rglob("file_*"))
+    for file in files:
+        file.unlink()
+    return files
 
 
 async def read(desk: Desk) -> bytes:

@@ -1,0 +1,185 @@
+"""One conversion for each file, whoever opens it and whoever leaves; what fails is told, and harms nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from relay.conversion import converter as converter_module
+from relay.conversion.cache import Cache
+from relay.conversion.converter import Converter
+from relay.conversion.forms import available
+from relay.errors import Unavailable
+from relay.model import LARGEST_CONVERTED
+from tests import media
+from tests.waiting import eventually
+
+OGG: Final = "audio/ogg"
+VOICE: Final = media.voice(1.0)
+
+
+@dataclass
+class Source:
+    """A file at Telegram that counts how often it is fetched, and can be made to wait or to fail."""
+
+    content: bytes = VOICE
+    size: int = 0  #: Bytes, if there are more than `content`.
+    error: Exception | None = None
+    fetched: int = 0
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def fetch(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.fetched += 1
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        yield self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        yield self.content
+        for _ in range(len(self.content), self.size, 2**20):
+            yield bytes(2**20)
+
+
+@dataclass
+class Desk:
+    """A converter, and what it counted."""
+
+    converter: Converter
+    cache: Cache
+    outcomes: Counter
+
+    async def bytes_of(self, source: Source, file_id: str = "f") -> int | None:
+        """The size of the converted file; None when there is none."""
+        async with self.converter.open(file_id, OGG, source.fetch) as path:
+            return None if path is None else path.stat().st_size
+
+    def counted(self) -> dict[str, int]:
+        [family] = self.outcomes.collect()
+        return {
+            sample.labels["outcome"]: int(sample.value) for sample in family.samples if sample.name.endswith("_total")
+        }
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    outcomes = Counter("outcomes", "", ("outcome",), registry=CollectorRegistry())
+    cache = Cache(tmp_path / "cache", 2**30)
+    converter = Converter(cache, available(), outcomes)
+    yield Desk(converter, cache, outcomes)
+    await converter.close()
+
+
+async def test_who_leaves_takes_nothing_along(desk: Desk) -> None:
+    """The first of three goes away in the middle; the others get the file, fetched and made once."""
+    source = Source()
+    openers = [asyncio.create_task(desk.bytes_of(source)) for _ in range(3)]
+    await asyncio.sleep(0)
+    openers[0].cancel()
+    source.go.set()
+    first, *others = await asyncio.gather(*openers, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError)
+    assert others[0] == others[1] == desk.cache.total > 0
+    assert source.fetched == 1
+    assert desk.counted() == {"made": 1}
+
+
+async def test_an_outage_is_no_verdict(desk: Desk) -> None:
+    """While the source cannot be had everybody is told so; afterwards it is converted."""
+    source = Source(error=Unavailable("Telegram is away"))
+    source.go.set()
+    for _ in range(2):
+        told = await asyncio.gather(*(desk.bytes_of(source) for _ in range(3)), return_exceptions=True)
+        assert [type(each) for each in told] == [Unavailable] * 3
+    assert source.fetched == 2
+    source.error = None
+    assert await desk.bytes_of(source)
+    assert list(desk.cache.work.iterdir()) == []
+
+
+@pytest.mark.parametrize("source", [Source(b"nonsense"), Source(size=LARGEST_CONVERTED + 2**20)])
+async def test_what_is_unfit_is_remembered(desk: Desk, source: Source) -> None:
+    """Nonsense and what is too large cost one attempt, not one for each opening, and leave nothing on disk."""
+    source.go.set()
+    assert [await desk.bytes_of(source) for _ in range(3)] == [None] * 3
+    assert (source.fetched, desk.counted(), desk.cache.total) == (1, {"failed": 1}, 0)
+    assert list(desk.cache.work.iterdir()) == []
+
+
+async def test_how_many_are_under_way_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond that the original must do for now; later the same file is converted."""
+    monkeypatch.setattr(converter_module, "_MOST", 2)
+    held, late = Source(), Source()
+    late.go.set()
+    waiting = [asyncio.create_task(desk.bytes_of(held, f"held {number}")) for number in range(2)]
+    await asyncio.sleep(0)
+    assert await desk.bytes_of(late) is None
+    assert desk.counted() == {"busy": 1}
+    held.go.set()
+    assert all(await asyncio.gather(*waiting))
+    assert await desk.bytes_of(late)
+
+
+async def test_who_waits_too_long_for_a_turn_gets_the_original(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is nobody's fault, so the next opening tries again."""
+    monkeypatch.setattr(converter_module, "_PATIENCE", 0.0)
+    source = Source()
+    source.go.set()
+    await desk.converter._places.acquire()
+    await desk.converter._places.acquire()
+    assert await desk.bytes_of(source) is None
+    assert desk.counted() == {"busy": 1}
+    desk.converter._places.release()
+    monkeypatch.setattr(converter_module, "_PATIENCE", 30.0)
+    assert await desk.bytes_of(source)
+
+
+async def test_a_full_disk_is_not_the_files_fault(desk: Desk) -> None:
+    """The original does meanwhile, and once there is room the file is converted."""
+    source = Source()
+    source.go.set()
+    desk.cache.work.rmdir()
+    assert await desk.bytes_of(source) is None
+    assert desk.counted() == {"busy": 1}
+    desk.cache.work.mkdir()
+    assert await desk.bytes_of(source)
+
+
+async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is gone when the opener is told that there is nothing."""
+    monkeypatch.setattr(converter_module, "_LONGEST", 0.02)
+    source = Source()
+    source.go.set()
+    assert await desk.bytes_of(source) is None
+    assert desk.counted() == {"failed": 1}
+    assert workers() == []
+
+
+async def test_closing_ends_what_is_under_way(desk: Desk) -> None:
+    """No process and no half file is left when the relay stops in the middle."""
+    source = Source(media.voice(300.0))
+    source.go.set()
+    opening = asyncio.create_task(desk.bytes_of(source))
+
+    async def is_running() -> bool:
+        return bool(workers())
+
+    await eventually(is_running)
+    await desk.converter.close()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert workers() == []
+    assert list(desk.cache.work.iterdir()) == []
+
+
+def workers() -> list[psutil.Process]:
+    """The processes of conversions that run."""
+    children = psutil.Process().children()
+    return [each for each in children if "relay.conversion.worker" in each.cmdline()]
