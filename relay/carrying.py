@@ -12,7 +12,8 @@ from relay.kit.client import KitClient
 from relay.mapping.said import said_by_agent
 from relay.model import Address
 from relay.policy import Pace
-from relay.steps import SendAlbum, SendFile, Step, load_steps
+from relay.steps import SendAlbum, SendFile, Step, dump_steps, load_steps
+from relay.telegram.albums import Instead
 from relay.words.catalogue import ENGLISH
 
 #: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
@@ -22,8 +23,8 @@ _ALL_CHATS: Final = 0
 #: Steps at a time that fetch files and hold them on disk.
 _FILES: Final = 16
 
-#: Does one step in a chat; the ids of the messages that came of it. Raises RelayError.
-DoStep = Callable[[Address, Step], Awaitable[tuple[int, ...]]]
+#: Does one step in a chat; the ids of the messages that came of it, or what is to be done instead. Raises RelayError.
+DoStep = Callable[[Address, Step], Awaitable[tuple[int, ...] | Instead]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
 
@@ -46,6 +47,19 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float,
     pace, chat_pace = Pace(rate, _BURST), Pace(chat_rate, _CHAT_BURST)
     files = asyncio.Semaphore(_FILES)
 
+    async def do(attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | None:
+        """Do a step when its turn comes. None: the relay is stopping."""
+        of_file = isinstance(step, SendFile | SendAlbum)
+        if of_file and files.locked():
+            # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
+            raise Busy("too many files are in transit")
+        now = time.monotonic()
+        wait = max(chat_pace.reserve(address.chat_id, now), pace.reserve(_ALL_CHATS, now))
+        if not await attempt.pause(wait):
+            return None
+        async with files if of_file else nullcontext():
+            return await _do(do_step, address, step)
+
     async def carry(attempt: Attempt) -> bool:
         address = attempt.delivery.address
         if address is None:
@@ -53,27 +67,29 @@ def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float,
         if attempt.delivery.uncertain:
             await _make_sure(probe)
         steps = load_steps(attempt.delivery.body)
-        for done, step in enumerate(steps):
-            if done < attempt.delivery.steps_done:
-                continue
-            of_file = isinstance(step, SendFile | SendAlbum)
-            if of_file and files.locked():
-                # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
-                raise Busy("too many files are in transit")
-            now = time.monotonic()
-            wait = max(chat_pace.reserve(address.chat_id, now), pace.reserve(_ALL_CHATS, now))
-            if not await attempt.pause(wait):
-                return False
-            async with files if of_file else nullcontext():
-                attempt.said += said_by_agent(step, await _do(do_step, address, step), language)
-            if done + 1 < len(steps) and not await attempt.confirm(done + 1):
+        while attempt.delivery.steps_done < len(steps):
+            sent = await do(attempt, address, steps[attempt.delivery.steps_done])
+            if sent is None or not await _note(attempt, steps, sent, language):
                 return False
         return True
 
     return carry
 
 
-async def _do(do_step: DoStep, address: Address, step: Step) -> tuple[int, ...]:
+async def _note(attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead, language: str) -> bool:
+    """Remember what came of the step that was due. False: go no further."""
+    done = attempt.delivery.steps_done
+    if isinstance(sent, Instead):
+        steps[done : done + 1] = sent.steps
+        return await attempt.rewrite(dump_steps(steps))
+    attempt.said += said_by_agent(steps[done], sent, language)
+    if done + 1 == len(steps):
+        attempt.finish()
+        return True
+    return await attempt.confirm(done + 1)
+
+
+async def _do(do_step: DoStep, address: Address, step: Step) -> tuple[int, ...] | Instead:
     try:
         return await do_step(address, step)
     except OSError as error:

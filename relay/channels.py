@@ -31,6 +31,10 @@ from relay.settings import Settings, SettingsError, load_settings, settings_from
 PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field.startswith(("telegram_", "kit_"))) | {
     "relay_agent_language",
     "relay_ask_phone",
+    "relay_ask_rating",
+    "relay_closing_texts",
+    "relay_link_previews",
+    "relay_show_agent_name",
 }
 
 _NAME: Final = re.compile("[a-z0-9-]{1,32}")

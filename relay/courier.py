@@ -49,6 +49,19 @@ class Attempt:
             self.said = ()
             return ours and not self._stopping.is_set()
 
+    def finish(self) -> None:
+        """All steps are done. To settle the delivery will write it down."""
+        self.delivery = replace(self.delivery, steps_done=self.delivery.steps_done + 1)
+
+    async def rewrite(self, body: str) -> bool:
+        """Remember that the steps still due are others now; those that are done stand in front of them as before.
+
+        False: go no further.
+        """
+        ours = await self._store.rewrite(self.delivery, body)
+        self.delivery = replace(self.delivery, body=body)
+        return ours and not self._stopping.is_set()
+
     async def pause(self, seconds: float) -> bool:
         """Wait. False: the relay is stopping, go no further."""
         if seconds > 0:

@@ -19,7 +19,7 @@ from relay.mapping.events import KitContext
 from relay.mapping.plain import read_plain_text
 from relay.mapping.to_kit import map_update
 from relay.mapping.to_kit import wants_of as wants_of_update
-from relay.mapping.to_telegram import map_event, skipped_in
+from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
 from relay.mapping.to_telegram import wants_of as wants_of_event
 from relay.metrics import ChannelMetrics
 from relay.model import Direction, Letter, Reading, Unreadable
@@ -39,6 +39,7 @@ class Intake:
     channel: str
     store: Store
     context: KitContext
+    telegram: TelegramContext
     metrics: ChannelMetrics
     wake: Callable[[Direction], None]  #: Called after a commit that gave work in this direction.
     wrote: Callable[[str], None]  #: Called after a commit with the client id of each customer who wrote.
@@ -71,7 +72,7 @@ class Intake:
         Raises relay.errors.Unavailable when the database cannot commit; then Kit must not get a 2xx.
         """
         letter = Letter(self.channel, "kit", event_id_of(callback), body.decode("utf-8", "replace"))
-        reading = read_event(callback)
+        reading = read_event(callback, self.telegram)
         [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
         if verdict == "accepted":
             self._report_skipped(callback)
@@ -85,11 +86,11 @@ class Intake:
                 log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
 
 
-def reread(letter: Letter, context: KitContext) -> Reading:
+def reread(letter: Letter, context: KitContext, telegram: TelegramContext) -> Reading:
     """A letter that was stored, as it is understood today."""
     if letter.source == "telegram":
         return read_update(json.loads(letter.body), context)
-    return read_event(reread_event(letter.body.encode("utf-8", "replace"), letter.source_id))
+    return read_event(reread_event(letter.body.encode("utf-8", "replace"), letter.source_id), telegram)
 
 
 def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
@@ -104,13 +105,13 @@ def _read(update: Update, context: KitContext) -> Reading:
     return Reading(lambda known: map_update(update, context, known), wants_of_update(update))
 
 
-def read_event(callback: SignedEvent | UnfitEvent) -> Reading:
+def read_event(callback: SignedEvent | UnfitEvent, context: TelegramContext) -> Reading:
     """What an event is about."""
     if isinstance(callback, UnfitEvent):
         unfit = Unreadable(callback.reason)
         return Reading(lambda _: unfit)
     event = callback.event
-    return Reading(lambda known: map_event(event, known), wants_of_event(event))
+    return Reading(lambda known: map_event(event, known, context), wants_of_event(event))
 
 
 def event_id_of(callback: SignedEvent | UnfitEvent) -> str:

@@ -25,14 +25,14 @@ from relay.kit.client import KitClient
 from relay.metrics import ChannelMetrics
 from relay.model import Direction
 from relay.policy import back_off
-from relay.rereading import context_of
+from relay.rereading import contexts_of
 from relay.store.store import Store
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
-from relay.telegram.sending import send_step
+from relay.telegram.sending import Manner, send_step
 from relay.web.admin import Check, Watched
 from relay.web.callback import KitCallback
 from relay.web.media import ChannelMedia
@@ -139,7 +139,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     carry: dict[Direction, Carry] = {
         "to_kit": carrying.to_kit(kit),
         "to_telegram": carrying.to_telegram(
-            partial(send_step, bot, shared.fetcher),
+            partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
             partial(call, bot, "getMe", {}),
             rate=settings.telegram_rate_limit,
             chat_rate=settings.telegram_chat_rate_limit,
@@ -150,9 +150,11 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         direction: Courier(channel.key, direction, store, carry[direction], metrics, limit=limit, now=shared.now)
         for direction, limit in _LANES.items()
     }
-    context = context_of(channel)
+    context, telegram = contexts_of(channel)
     avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
-    intake = Intake(channel.key, store, context, metrics, lambda direction: couriers[direction].wake(), avatars.note)
+    intake = Intake(
+        channel.key, store, context, telegram, metrics, lambda direction: couriers[direction].wake(), avatars.note
+    )
     return OpenChannel(
         channel,
         kit,

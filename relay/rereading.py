@@ -8,13 +8,14 @@ from relay.channels import Channel
 from relay.conversion.forms import available
 from relay.intake import reread
 from relay.mapping.events import KitContext
+from relay.mapping.to_telegram import TelegramContext
 from relay.model import Letter, Reading
 
 
-def context_of(channel: Channel) -> KitContext:
-    """What mapping needs to know of a channel."""
+def contexts_of(channel: Channel) -> tuple[KitContext, TelegramContext]:
+    """What mapping needs to know of a channel, towards Kit and towards Telegram."""
     settings = channel.settings
-    return KitContext(
+    kit = KitContext(
         channel.key,
         settings.relay_public_url,
         partial(secrets.token_urlsafe, 16),
@@ -23,8 +24,13 @@ def context_of(channel: Channel) -> KitContext:
         ask_phone=settings.relay_ask_phone,
         forms=available(),
     )
+    telegram = TelegramContext(
+        channel.key, settings.relay_show_agent_name, settings.relay_closing_texts, settings.relay_ask_rating
+    )
+    return kit, telegram
 
 
 def reader_of(channel: Channel) -> Callable[[Letter], Reading]:
     """Tells what stored letters of this channel's say."""
-    return partial(reread, context=context_of(channel))
+    kit, telegram = contexts_of(channel)
+    return partial(reread, context=kit, telegram=telegram)

@@ -138,6 +138,18 @@ class Settings(BaseModel):
         "off",
         description="When customers see a key that shares their phone number: `off`, at `start`, on `command` /phone.",
     )
+    relay_show_agent_name: bool = Field(
+        default=False, description="Whether customers see the agent's name above what the agent writes."
+    )
+    relay_link_previews: bool = Field(
+        default=True, description="Whether customers see previews of the pages that agents' texts link to."
+    )
+    relay_closing_texts: bool = Field(
+        default=False, description="Whether customers are told that a conversation was closed, and by whom."
+    )
+    relay_ask_rating: bool = Field(
+        default=False, description="Whether customers are asked for one to five stars when a conversation was closed."
+    )
     relay_texts_file: Path | None = Field(
         None, description="A TOML file with lines of your own instead of the relay's; docs/languages.md says how."
     )
@@ -195,6 +207,12 @@ class Settings(BaseModel):
         """Bytes of the largest file that Telegram hands to the bot."""
         # https://core.telegram.org/bots/api#getfile, https://core.telegram.org/bots/api#using-a-local-bot-api-server
         return (2000 if self.telegram_local_api else 20) * 2**20
+
+    @property
+    def upload_limit(self) -> int:
+        """Bytes of the largest file that Telegram takes from the bot."""
+        # https://core.telegram.org/bots/api#senddocument, https://core.telegram.org/bots/api#using-a-local-bot-api-server
+        return (2000 if self.telegram_local_api else 50) * 2**20
 
     @property
     def signing_secrets(self) -> tuple[tuple[str, str], ...]:

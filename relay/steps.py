@@ -30,12 +30,16 @@ class SendFile:
     url: str
     name: str
     caption: str | None = None  #: At most 1024 UTF-16 units.
+    reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
     step: Literal["send_file"] = "send_file"
 
 
 @dataclass(frozen=True, slots=True)
 class SendAlbum:
-    """Two to ten files that arrive together: photos and videos, or only audio, or only documents."""
+    """Two to ten files that arrive together: photos and videos, or only audio, or only documents.
+
+    That is what their labels say. Those whose bytes say otherwise leave the album when it is sent.
+    """
 
     items: Annotated[tuple[SendFile, ...], Field(min_length=2, max_length=10)]
     step: Literal["send_album"] = "send_album"
@@ -47,6 +51,7 @@ class SendLocation:
 
     latitude: float
     longitude: float
+    reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
     step: Literal["send_location"] = "send_location"
 
 
@@ -58,6 +63,7 @@ class SendVenue:
     longitude: float
     title: str
     address: str
+    reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
     step: Literal["send_venue"] = "send_venue"
 
 
@@ -68,6 +74,7 @@ class SendContact:
     phone_number: str
     first_name: str
     last_name: str | None = None
+    reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
     step: Literal["send_contact"] = "send_contact"
 
 

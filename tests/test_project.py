@@ -32,7 +32,8 @@ ARROWS: dict[str, set[str]] = {
     "words": {"model", "errors"},
     "mapping": {"kit.models", "model", "steps", "words"},
     "kit": {"model", "errors"},
-    "telegram": {"model", "errors", "steps", "words"},
+    "inspection": set(),
+    "telegram": {"inspection", "model", "errors", "steps", "words"},
     "store": {"model", "errors"},
     "conversion": {"model", "errors"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},

@@ -1,7 +1,7 @@
 """From an event of Kit's to the steps that tell the customer in Telegram. Pure."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -16,17 +16,30 @@ from relay.kit.models import (
     MediaItem,
     OtherEvent,
     OtherItem,
+    SenderData,
     SendMessageEvent,
 )
 from relay.mapping.card_steps import person, person_in_words, place, place_in_words
 from relay.mapping.names import file_name
-from relay.mapping.text import clean, split, units
+from relay.mapping.text import clean, shorten, split, units
+from relay.mapping.words import to_customer
 from relay.model import Accepted, Declined, Draft, Known, Outcome, Wants
 from relay.steps import SendAlbum, SendFile, SendText, Step, dump_steps
 
 MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 MAX_CAPTION: Final = 1024  #: UTF-16 units (https://core.telegram.org/bots/api#sendphoto).
+MAX_AGENT_NAME: Final = 64  #: Characters as people see them.
 MAX_ALBUM: Final = 10  #: Files (https://core.telegram.org/bots/api#sendmediagroup).
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramContext:
+    """What mapping needs to know beyond the event: the channel, and what the operator wants customers to see."""
+
+    channel: str  #: The bot's id.
+    show_agent_name: bool = False
+    closing_texts: bool = False
+    ask_rating: bool = False
 
 
 def wants_of(event: Event) -> Wants:
@@ -41,31 +54,51 @@ def skipped_in(event: Event) -> tuple[str, ...]:
     return tuple(clean(item.type) for item in event.event_data.message.payload or [] if isinstance(item, OtherItem))
 
 
-def map_event(event: Event, known: Known) -> Outcome:
+def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
     """The steps for an event, or the reason why there are none."""
     if isinstance(event, SendMessageEvent):
-        return _map_message(event.client_data.client_id, event.event_data.message or IncomingMessage())
+        return _map_message(event, known, context)
     if isinstance(event, CloseConversationEvent):
         closed = None if known.client is None else replace(known.client, open=False)
         return Declined("conversation closed: nothing to send", closed)
     return Declined("unknown event type")
 
 
-def _map_message(client_id: str, message: IncomingMessage) -> Outcome:
+def _map_message(event: SendMessageEvent, known: Known, context: TelegramContext) -> Outcome:
+    client_id, message = event.client_data.client_id, event.event_data.message or IncomingMessage()
     payload = message.payload or []
     items = [item for item in payload if not isinstance(item, OtherItem)]
-    steps = _steps(clean(message.text), items)
+    name = _name_of_agent(event.event_data.sender_data) if context.show_agent_name else ""
+    language = known.client.language if known.client is not None else ""
+    frame = _under(name, language) if name else _as_it_is
+    steps = _steps(clean(message.text), items, frame)
     if not steps:
         return Declined("nothing in it that Telegram could show" if payload else "empty message")
     return Accepted(Draft("to_telegram", client_id, dump_steps(steps)))
 
 
-def _steps(text: str, items: Sequence[Item]) -> list[Step]:
-    """The text first, in front of the items or as the caption of the first one; then the items in their order."""
-    caption = (
-        text if text.strip() and items and isinstance(items[0], MediaItem) and units(text) <= MAX_CAPTION else None
-    )
-    steps = [] if caption else _texts(text)
+def _name_of_agent(sender: SenderData | None) -> str:
+    """What Kit calls, to customers, whoever wrote; "" if nothing. User names are for colleagues."""
+    return "" if sender is None else shorten(clean(sender.sender_display_name), MAX_AGENT_NAME).strip()
+
+
+def _under(name: str, language: str) -> Callable[[str], str]:
+    return lambda text: to_customer(language, "customer.agent_wrote", name=name, text=text)
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _steps(text: str, items: Sequence[Item], frame: Callable[[str], str]) -> list[Step]:
+    """The text first, in front of the items or as the caption of the first one; then the items in their order.
+
+    `frame` puts the agent's name to the text.
+    """
+    caption = None
+    if text.strip() and items and isinstance(items[0], MediaItem) and units(frame(text)) <= MAX_CAPTION:
+        caption = frame(text)
+    steps = [] if caption else _texts(text, frame)
     for item in items:
         match item:
             case MediaItem():
@@ -99,8 +132,9 @@ def _company(step: Step) -> str | None:
     return "pictures" if step.kind in {"photo", "video"} else step.kind
 
 
-def _texts(text: str) -> list[Step]:
-    return [SendText(part) for part in split(text, MAX_TEXT)]
+def _texts(text: str, frame: Callable[[str], str] = _as_it_is) -> list[Step]:
+    first, *others = split(text, MAX_TEXT - units(frame(""))) or [""]
+    return [SendText(part) for part in (frame(first), *others)] if first else []
 
 
 def _name_of(item: MediaItem) -> str:

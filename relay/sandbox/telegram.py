@@ -23,7 +23,7 @@ from relay.sandbox.telegram_chats import Chat, Chats
 from relay.sandbox.telegram_control import control_routes
 from relay.sandbox.telegram_customers import Customer
 from relay.sandbox.telegram_files import LOCAL_LIMIT, FileStore
-from relay.sandbox.telegram_ledger import Call, RefusedCall
+from relay.sandbox.telegram_ledger import Call, RefusedCall, made
 from relay.sandbox.telegram_limits import Limits
 from relay.sandbox.telegram_methods import check_parameters
 from relay.sandbox.telegram_refusal import Refused, bad_request
@@ -231,9 +231,7 @@ class TelegramLookAlike:
         else:
             result = self.administration.perform(call.method, params)
         ledger = self.actions if call.method == "sendChatAction" else self.calls
-        ledger.append(
-            Call(call.method, params.get("chat_id"), params, tuple(call.uploads.values()), self.clock(), message_id)
-        )
+        ledger.append(made(call, params, self.clock(), message_id))
         self.changes.notify()
         return result
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from relay.sandbox.telegram_call import Upload
+from relay.sandbox.telegram_call import Incoming, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Call:
     files: tuple[Upload, ...]
     at: float  #: Monotonic seconds.
     message_id: int | None  #: Of the (first) message that it sent.
+    thumbnails: tuple[Upload, ...] = ()  #: Pictures that stand for files of the same call.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,11 @@ class RefusedCall:
     status: int
     description: str
     at: float  #: Monotonic seconds.
+
+
+def made(call: Incoming, params: dict[str, Any], at: float, message_id: int | None) -> Call:
+    """The call, with its thumbnails told apart from its files."""
+    named = {str(item.get("thumbnail")).removeprefix("attach://") for item in (params, *params.get("media", ()))}
+    files = tuple(upload for name, upload in call.uploads.items() if name not in named)
+    thumbnails = tuple(upload for name, upload in call.uploads.items() if name in named)
+    return Call(call.method, params.get("chat_id"), params, files, at, message_id, thumbnails)

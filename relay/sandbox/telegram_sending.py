@@ -16,6 +16,7 @@ TEXT_LIMIT = 4096  #: UTF-16 units.
 CAPTION_LIMIT = 1024  #: UTF-16 units.
 PHOTO_LIMIT = 10 << 20  #: Bytes.
 STICKER_LIMIT = 512 << 10  #: Bytes of a still one.
+THUMBNAIL_LIMIT = 200 * 1000  #: Bytes.
 ALBUM = range(2, 11)
 
 Fields = dict[str, Any]  #: What a message holds beside its frame.
@@ -44,6 +45,7 @@ _ACTIONS = (
     "typing upload_photo record_video upload_video record_voice upload_voice upload_document choose_sticker"
     " find_location record_video_note upload_video_note"
 )
+_TOLD = ("duration", "width", "height", "title", "performer")  #: What the bot may say of a file.
 ACTIONS = frozenset(_ACTIONS.split())
 _MARKUPS = ({"inline_keyboard"}, {"keyboard"}, {"remove_keyboard"}, {"force_reply"})
 
@@ -92,6 +94,10 @@ class Sending:
         stored, upload = self._resolve(kind, file, uploads)
         name, mime = (upload.file_name, upload.content_type) if upload else (None, None)
         fields = self._files.describe(kind, stored, name=name, mime_type=mime)
+        if kind in fields and kind != "photo":
+            fields[kind] |= {name: params[name] for name in _TOLD if name in params}
+        if thumbnail := params.get("thumbnail"):
+            check_thumbnail(thumbnail, uploads)
         return fields | ({"caption": caption} if caption else {})
 
     def _resolve(self, kind: Kind, file: Upload | str, uploads: dict[str, Upload]) -> tuple[StoredFile, Upload | None]:
@@ -133,7 +139,7 @@ class Sending:
         alone = {kind for kind in kinds if kind in ("audio", "document")}
         if alone and len(set(kinds)) > 1:
             raise bad_request("documents and audio can't be mixed with other media types in one album")
-        named = {str(item["media"]).removeprefix("attach://") for item in media if "media" in item}
+        named = {str(item.get(part)).removeprefix("attach://") for item in media for part in ("media", "thumbnail")}
         if spare := uploads.keys() - named:
             raise bad_request(f'upload "{min(spare)}" belongs to no item of the album')
         return [
@@ -210,6 +216,15 @@ def check_picture(content: Content) -> None:
     webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     if not webp and not head.startswith((b"\xff\xd8\xff", b"GIF8", b"BM")):
         raise Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")
+
+
+def check_thumbnail(named: str, uploads: dict[str, Upload]) -> None:
+    """A small JPEG of this very request. The real server leaves out what is none; a test should see it."""
+    upload = uploads.get(named.removeprefix("attach://"))
+    if upload is None:
+        raise bad_request(f'thumbnail "{named}" was not uploaded')
+    if upload.size > THUMBNAIL_LIMIT or next(upload.content.chunks(0, 3), b"") != b"\xff\xd8\xff":
+        raise bad_request("a thumbnail must be a JPEG of at most 200 kB")
 
 
 def check_sticker(content: Content) -> None:

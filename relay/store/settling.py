@@ -39,6 +39,14 @@ class Progress:
     said: tuple[Said, ...] = ()  #: What the customer reads by now.
 
 
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """What is still to be done for a delivery is something else than was thought when it was accepted."""
+
+    delivery: Delivery
+    body: str
+
+
 def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list[bool]:
     """Remember confirmed steps, and what they said. False: the lease is lost, stop."""
     ours = _still_ours(tx, [note.delivery for note in notes])
@@ -47,6 +55,19 @@ def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list
         values = [{"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in valid]
         tx.execute(_NOTE_PROGRESS, values)
         remember(tx, now, [(note.delivery, note.said) for note in valid])
+    return ours
+
+
+def rewrite(tx: Connection, _now: float, changes: Sequence[Rewriting]) -> list[bool]:
+    """Give claimed deliveries other bodies. False: the lease is lost, nothing changed."""
+    ours = _still_ours(tx, [change.delivery for change in changes])
+    values = [
+        {"of_id": change.delivery.id, "new_body": change.body}
+        for change, is_ours in zip(changes, ours, strict=True)
+        if is_ours
+    ]
+    if values:
+        tx.execute(_REWRITE, values)
     return ours
 
 
@@ -127,6 +148,7 @@ _NOTE_PROGRESS = (
     .where(outbox.c.id == bindparam("of_id"))
     .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0)
 )
+_REWRITE = update(outbox).where(outbox.c.id == bindparam("of_id")).values(body=bindparam("new_body"))
 
 
 # Many rows in one statement: between two rows the driver lets go of Python's lock, and gets it back late under load.

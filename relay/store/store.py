@@ -17,7 +17,7 @@ from relay.store.counting import Counts
 from relay.store.database import Database, open_database
 from relay.store.linking import Link
 from relay.store.reviving import Revival, Revived
-from relay.store.settling import Progress, Settlement
+from relay.store.settling import Progress, Rewriting, Settlement
 from relay.store.surveying import Survey
 
 
@@ -47,6 +47,10 @@ class Store:
         False: the lease is lost, stop.
         """
         return await self._database.run(settling.note_progress, Progress(delivery, steps_done, said))
+
+    async def rewrite(self, delivery: Delivery, body: str) -> bool:
+        """Give a claimed delivery another body. False: the lease is lost, nothing changed."""
+        return await self._database.run(settling.rewrite, Rewriting(delivery, body))
 
     async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
         """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.

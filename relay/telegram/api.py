@@ -29,10 +29,17 @@ from relay.errors import Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.telegram.request import AiohttpRequest, FloodWait, NotReached
 
 _CAPITAL: Final = re.compile("(?=[A-Z])")
+#: As Telegram speaks of keyboards: "BUTTON_URL_INVALID", "can't parse inline keyboard button: …", "… reply markup".
+_KEYBOARD: Final = re.compile("button|keyboard|reply.?markup", re.IGNORECASE)
 
 
 class BadContent(NotAccepted):
     """400: the content, not the chat's state, may be at fault. Worth one try in another form."""
+
+    @property
+    def blames_keyboard(self) -> bool:
+        """Whether it is the keyboard under the message that is not taken."""
+        return _KEYBOARD.search(str(self)) is not None
 
 
 class ChatMoved(NotAccepted):

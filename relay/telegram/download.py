@@ -42,7 +42,8 @@ class FileFetcher:
     """Fetches files by URLs that others chose. One for the process; `close` it.
 
     `trusted_hosts` are hosts or host:port pairs, in lower case, that may be asked over plain http and at private
-    addresses. `timeout` (seconds) is for a whole file, `idle` for a connection and for any wait for its next bytes.
+    addresses. `timeout` (seconds) is for a whole file, and a second more
+    for each megabyte of it that has come; `idle` for a connection and for any wait for its next bytes.
     """
 
     def __init__(
@@ -71,8 +72,8 @@ class FileFetcher:
             await session.close()
 
     @asynccontextmanager
-    async def fetch(self, url: str) -> AsyncIterator[FetchedFile]:
-        """Download to a file that only we may read, and delete it afterwards.
+    async def fetch(self, url: str, max_bytes: int | None = None) -> AsyncIterator[FetchedFile]:
+        """Download to a file that only we may read, and delete it afterwards. `max_bytes` may set another limit.
 
         Raises SourceRefused when the URL, its host, its answer (4xx) or its size is refused; SourceUnavailable when it
         may work later. Their texts name the host at most, never path or query: those may hold a signature.
@@ -83,7 +84,7 @@ class FileFetcher:
             try:
                 with await asyncio.to_thread(self._open_file) as file:
                     path = Path(file.name)
-                    size, content_type = await self._download(target, file)
+                    size, content_type = await self._download(target, file, max_bytes or self._max_bytes)
             except OSError as error:
                 raise SourceUnavailable(f"the file could not be stored ({type(error).__name__})") from None
             yield FetchedFile(path, size, content_type)
@@ -91,13 +92,14 @@ class FileFetcher:
             if path is not None:
                 await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def _download(self, target: URL, file: IO[bytes]) -> tuple[int, str]:
+    async def _download(self, target: URL, file: IO[bytes], max_bytes: int) -> tuple[int, str]:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as patience:
                 for _ in range(MAX_REDIRECTS + 1):
                     async with self._get(target) as response:
                         if response.status not in _REDIRECTS:
-                            return await self._save(response, file), response.headers.get("Content-Type", "")
+                            size = await self._save(response, file, max_bytes, patience)
+                            return size, response.headers.get("Content-Type", "")
                         target = _next_hop(target, response)
         except TimeoutError:
             raise SourceUnavailable(f"{_host(target)} took too long to send the file") from None
@@ -123,22 +125,25 @@ class FileFetcher:
         except (aiohttp.ClientError, ConnectionError) as error:
             raise SourceUnavailable(f"{_host(url)} broke off ({type(error).__name__})") from None
 
-    async def _save(self, response: aiohttp.ClientResponse, file: IO[bytes]) -> int:
+    async def _save(
+        self, response: aiohttp.ClientResponse, file: IO[bytes], max_bytes: int, patience: asyncio.Timeout
+    ) -> int:
         host = _host(response.url)
         if response.status >= 500 or response.status in _AGAIN_LATER:
             raise SourceUnavailable(f"{host} answered {response.status} for the file")
         if response.status != 200:
             raise SourceRefused(f"{host} answered {response.status} for the file")
         size = response.content_length or 0
-        if size <= self._max_bytes:
-            size = 0
+        if size <= max_bytes:
+            size, deadline = 0, patience.when() or 0.0
             async for chunk in response.content.iter_chunked(CHUNK):
                 size += len(chunk)
-                if size > self._max_bytes:
+                if size > max_bytes:
                     break
+                patience.reschedule(deadline + size / 2**20)
                 await asyncio.to_thread(file.write, chunk)
-        if size > self._max_bytes:
-            raise SourceRefused(f"the file is larger than {self._max_bytes // 2**20} MB")
+        if size > max_bytes:
+            raise SourceRefused(f"the file is larger than {max_bytes // 2**20} MB")
         if not size:
             raise SourceRefused("the file is empty")
         return size

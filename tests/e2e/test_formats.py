@@ -39,6 +39,10 @@ async def _sent(
         assert await kit.agent_says(ANNA, None, [item]) == 200
     figures = await relay.settled("to_telegram")
     assert figures.dead == 0
+    return _sends(telegram)
+
+
+def _sends(telegram: TelegramLookAlike) -> list[Call]:
     return [call for call in telegram.calls if call.method.startswith("send")]
 
 
@@ -79,7 +83,7 @@ async def test_twelve_photos_arrive_as_ten_and_two(
         await _sent(telegram, kit, relay, [])
         assert await kit.agent_says(ANNA, text, payload) == 200
         await relay.settled("to_telegram")
-    message, ten, two = telegram.calls
+    message, ten, two = _sends(telegram)
     assert message.params["text"] == text
     assert [len(ten.files), len(two.files)] == [10, 2]
     assert [file.file_name for call in (ten, two) for file in call.files] == [f"{n}.png" for n in range(12)]
@@ -99,9 +103,9 @@ async def test_albums_whose_answer_fails_are_not_repeated_once_confirmed(
         await _sent(telegram, kit, relay, [])
         telegram.faults.hold, telegram.faults.hold_on = asyncio.Event(), "sendMediaGroup"
         assert await kit.agent_says(ANNA, "see", payload) == 200
-        await telegram.wait_for(lambda: telegram.calls)
+        await telegram.wait_for(lambda: _sends(telegram))
         telegram.next_answer(502, "Bad Gateway", on="sendMediaGroup")
         telegram.faults.hold.set()
         await relay.settled("to_telegram")
-    assert [len(call.files) for call in telegram.calls] == [10, 2]
+    assert [len(call.files) for call in _sends(telegram)] == [10, 2]
     assert [(refused.method, refused.status) for refused in telegram.refused] == [("sendMediaGroup", 502)]

@@ -14,6 +14,7 @@ from telegram import MessageOrigin, ReactionType, Update
 
 from relay.intake import Intake, read_update
 from relay.mapping.events import KitContext
+from relay.mapping.to_telegram import TelegramContext
 from relay.metrics import ChannelMetrics, Metrics
 from relay.model import Accepted, Address, Album, Client, Declined, Known, Said, Unreadable, Wants
 from relay.sandbox.kit_events import check_event
@@ -85,7 +86,8 @@ async def test_the_store_takes_them_all_and_the_sums_add_up(
     updates = [{**raw, "update_id": number} for number, raw in enumerate(raws)]
     async with open_store(new_database(tmp_path_factory.mktemp("any"))) as store:
         metrics = ChannelMetrics(Metrics(), "777")
-        await Intake("777", store, CONTEXT, metrics, lambda _: None, lambda _: None).accept_updates(updates)
+        intake = Intake("777", store, CONTEXT, TelegramContext("777"), metrics, lambda _: None, lambda _: None)
+        await intake.accept_updates(updates)
         assert await store.next_update_id("777") == len(updates)
         counts = await store.count("777")
     for direction in ("to_kit", "to_telegram"):

@@ -12,13 +12,14 @@ from relay.kit.models import CloseConversationEvent, OtherEvent, SendMessageEven
 from relay.kit.protocol import SignedEvent, read_event
 from relay.kit.signature import sign
 from relay.mapping.text import units
-from relay.mapping.to_telegram import map_event, skipped_in
+from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
 from relay.model import Accepted, Address, Client, Declined, Known, Outcome
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step, load_steps
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "kit"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json") if path.stem != "signatures")
 ANNA = Known(Client("107804195", Address(107804195)))
+PLAIN = TelegramContext("123456789")
 CLOSED = Client("107804195", Address(107804195), open=False)
 FILES = "https://files.example.com/kit/"
 
@@ -28,7 +29,7 @@ def mapped_sample(name: str) -> Outcome:
     header = sign("s", "t", json.loads(body)["event_id"]).encode()
     callback = read_event(header, body, salt="s", token="t")
     assert isinstance(callback, SignedEvent)
-    return map_event(callback.event, ANNA)
+    return map_event(callback.event, ANNA, PLAIN)
 
 
 def steps_of(mapped: Outcome) -> list[Step]:
@@ -38,14 +39,14 @@ def steps_of(mapped: Outcome) -> list[Step]:
     return load_steps(mapped.draft.body)
 
 
-def spoken(text: str | None = None, *payload: dict[str, Any]) -> SendMessageEvent:
-    message = {"text": text, "payload": payload}
-    raw = {"client_data": {"client_id": "7"}, "event_id": "e", "event_data": {"message": message}}
+def spoken(text: str | None = None, *payload: dict[str, Any], sender: object = None) -> SendMessageEvent:
+    data = {"message": {"text": text, "payload": payload}, "sender_data": sender}
+    raw = {"client_data": {"client_id": "7"}, "event_id": "e", "event_data": data}
     return SendMessageEvent.model_validate(raw)
 
 
 def said(text: str | None = None, *payload: dict[str, Any]) -> Outcome:
-    return map_event(spoken(text, *payload), ANNA)
+    return map_event(spoken(text, *payload), ANNA, PLAIN)
 
 
 def photo(name: str | None = "a.jpg", url: str = "https://f.example/a.jpg") -> dict[str, Any]:
@@ -170,6 +171,42 @@ def test_files_go_together_as_albums_allow(kinds: str, together: list[str]) -> N
     assert [file.caption for file in files] == ["words"] + [None] * (len(files) - 1)
 
 
+NAMED = TelegramContext("123456789", show_agent_name=True)
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ({"sender_type": "agent", "sender_display_name": " Джейн\n Smith "}, "Джейн Smith:\nhello"),
+        ({"sender_type": "bot", "is_bot": True, "sender_display_name": "Robo"}, "Robo:\nhello"),
+        ({"sender_type": "bot", "is_bot": True}, "hello"),
+        ({"sender_type": "agent", "sender_username": "j.smith", "sender_email": "j@example.com"}, "hello"),
+        ({"sender_display_name": " \0 "}, "hello"),
+        ({"sender_display_name": "{text}"}, "{text}:\nhello"),
+        (None, "hello"),
+        ([], "hello"),
+    ],
+)
+def test_an_agents_name_stands_above_the_text_if_wanted(sender: object, shown: str) -> None:
+    """The name that is for customers, on one line; user names and addresses are for colleagues. Bots may have none."""
+    event = spoken("hello", sender=sender)
+    assert steps_of(map_event(event, ANNA, NAMED)) == [SendText(shown)]
+    assert steps_of(map_event(event, ANNA, PLAIN)) == [SendText("hello")]
+
+
+def test_a_name_counts() -> None:
+    """With it a caption may become a message of its own, and a text two; a file without words has no name."""
+    sender = {"sender_display_name": "Anna"}
+    fits, too_long = (map_event(spoken("x" * length, photo(), sender=sender), ANNA, NAMED) for length in (1018, 1019))
+    assert [type(step) for step in steps_of(fits)] == [SendFile]
+    assert [type(step) for step in steps_of(too_long)] == [SendText, SendFile]
+    parts = steps_of(map_event(spoken("x" * 4096, sender=sender), ANNA, NAMED))
+    assert [len(step.text) for step in parts if isinstance(step, SendText)] == [4096, 6]
+    assert steps_of(map_event(spoken(None, photo(), sender=sender), ANNA, NAMED)) == steps_of(said(None, photo()))
+    long_name = steps_of(map_event(spoken("x", sender={"sender_display_name": "y" * 900}), ANNA, NAMED))
+    assert long_name == [SendText("y" * 63 + "…:\nx")]
+
+
 @pytest.mark.parametrize(
     ("address", "title"),
     [
@@ -260,6 +297,7 @@ def test_an_empty_message_is_declined(text: str | None) -> None:
     assert map_event(
         SendMessageEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e", "event_data": {}}),
         ANNA,
+        PLAIN,
     ) == Declined("empty message")
 
 
@@ -267,19 +305,19 @@ def test_what_telegram_cannot_show_is_skipped_aloud() -> None:
     """Unknown payload types are named for the log; the rest is delivered, and if there is no rest it is declined."""
     event = spoken("hi", {"type": "cmd", "x": 1}, photo(), {"type": "properties"})
     assert skipped_in(event) == ("cmd", "properties")
-    assert len(steps_of(map_event(event, ANNA))) == 1
+    assert len(steps_of(map_event(event, ANNA, PLAIN))) == 1
     assert said(None, {"type": "cmd"}) == Declined("nothing in it that Telegram could show")
 
 
 def test_unknown_events_are_declined_aloud() -> None:
     """An event of a new type is declined, not failed."""
-    assert map_event(OtherEvent(event_id="e", event_type="typing"), Known()) == Declined("unknown event type")
+    assert map_event(OtherEvent(event_id="e", event_type="typing"), Known(), PLAIN) == Declined("unknown event type")
 
 
 def test_a_close_without_a_reason_still_closes() -> None:
     """The client is what matters in a close."""
     event = CloseConversationEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e"})
-    assert map_event(event, ANNA) == Declined("conversation closed: nothing to send", CLOSED)
+    assert map_event(event, ANNA, PLAIN) == Declined("conversation closed: nothing to send", CLOSED)
 
 
 ITEMS = st.one_of(
