@@ -4,22 +4,32 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Final
 
-from relay.courier import Attempt, Carry
-from relay.errors import Busy, Down, NotAccepted, SourceUnavailable, Uncertain
+from pydantic import ValidationError
+
+from relay.courier import Attempt, Carry, Later, MakeNote
+from relay.errors import Busy, Down, NotAccepted, RelayError, SourceUnavailable, Uncertain
 from relay.kit.client import KitClient
+from relay.mapping.events import KitContext
 from relay.mapping.said import said_by_agent
-from relay.model import Address
-from relay.policy import Pace
+from relay.mapping.undelivered import instead_of, note_of
+from relay.model import Address, Bury, Delivery, Lost, Note
+from relay.policy import Pace, buries_step
 from relay.steps import SendAlbum, SendFile, Step, dump_steps, load_steps
 from relay.telegram.albums import Instead
-from relay.words.catalogue import ENGLISH
+from relay.telegram.api import ChatMoved
+from relay.turns import Turns
 
 #: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 _CHAT_BURST: Final = 3
 _BURST: Final = 5
-_ALL_CHATS: Final = 0
+#: Messages a second to a group, on the same page.
+_GROUP_RATE: Final = 20 / 60
+_GROUP_BURST: Final = 5
+#: Seconds that a lane waits for its chat with its place among those in flight; for longer waits it gives it away.
+_SOON: Final = 0.05
 #: Steps at a time that fetch files and hold them on disk.
 _FILES: Final = 16
 
@@ -39,61 +49,128 @@ def to_kit(kit: KitClient) -> Carry:
     return carry
 
 
-def to_telegram(do_step: DoStep, probe: Probe, *, rate: float, chat_rate: float, language: str = ENGLISH) -> Carry:
+def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: float, chat_rate: float) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
 
-    `language` is the agents': that of what is remembered for them.
+    A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
+    is sent in its place.
     """
-    pace, chat_pace = Pace(rate, _BURST), Pace(chat_rate, _CHAT_BURST)
-    files = asyncio.Semaphore(_FILES)
+    desk = _Desk(do_step, context, _Chats(chat_rate), Turns(rate, _BURST), asyncio.Semaphore(_FILES))
 
-    async def do(attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | None:
-        """Do a step when its turn comes. None: the relay is stopping."""
-        of_file = isinstance(step, SendFile | SendAlbum)
-        if of_file and files.locked():
-            # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
-            raise Busy("too many files are in transit")
-        now = time.monotonic()
-        wait = max(chat_pace.reserve(address.chat_id, now), pace.reserve(_ALL_CHATS, now))
-        if not await attempt.pause(wait):
-            return None
-        async with files if of_file else nullcontext():
-            return await _do(do_step, address, step)
-
-    async def carry(attempt: Attempt) -> bool:
+    async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address
         if address is None:
-            raise NotAccepted("the chat of this client is not known any more")
+            raise NotAccepted("the chat of this client is not known any more", why="chat_gone")
         if attempt.delivery.uncertain:
             await _make_sure(probe)
-        steps = load_steps(attempt.delivery.body)
-        while attempt.delivery.steps_done < len(steps):
-            sent = await do(attempt, address, steps[attempt.delivery.steps_done])
-            if sent is None or not await _note(attempt, steps, sent, language):
-                return False
-        return True
+        return await desk.carry(attempt, address)
 
     return carry
 
 
-async def _note(attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead, language: str) -> bool:
-    """Remember what came of the step that was due. False: go no further."""
-    done = attempt.delivery.steps_done
-    if isinstance(sent, Instead):
-        steps[done : done + 1] = sent.steps
-        return await attempt.rewrite(dump_steps(steps))
-    attempt.said += said_by_agent(steps[done], sent, language)
-    if done + 1 == len(steps):
-        attempt.finish()
+def note_maker(context: KitContext) -> MakeNote:
+    """Makes the note about a whole delivery that is to be buried: it speaks of the steps that are not done."""
+
+    def make(delivery: Delivery, bury: Bury) -> Note:
+        try:
+            steps = load_steps(delivery.body)[delivery.steps_done :]
+        except ValidationError:
+            steps = []
+        return note_of(context, f"{delivery.id}.{delivery.lease}", steps, bury.why, bury.reason)
+
+    return make
+
+
+class _Chats:
+    """How long a chat must wait for its next message. A group is slower than a person."""
+
+    def __init__(self, rate: float) -> None:
+        self._private = Pace(rate, _CHAT_BURST)
+        self._groups = Pace(min(rate, _GROUP_RATE), _GROUP_BURST)
+
+    def of(self, chat_id: int) -> Pace:
+        return self._private if chat_id > 0 else self._groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where the steps of one channel are done."""
+
+    do_step: DoStep
+    context: KitContext
+    chats: _Chats
+    turns: Turns
+    files: asyncio.Semaphore
+
+    async def carry(self, attempt: Attempt, address: Address) -> bool | Later:
+        steps, moved = load_steps(attempt.delivery.body), False
+        while attempt.delivery.steps_done < len(steps):
+            try:
+                sent = await self._do(attempt, address, steps[attempt.delivery.steps_done])
+            except ChatMoved as error:
+                if moved:
+                    raise
+                address, moved = await attempt.move(address, error.new_chat_id), True
+                continue
+            except RelayError as error:
+                if not await self._lose(attempt, steps, error):
+                    return False
+                continue
+            if isinstance(sent, Later):
+                return sent
+            if sent is None or not await self._note(attempt, steps, sent):
+                return False
         return True
-    return await attempt.confirm(done + 1)
 
+    async def _do(self, attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | Later | None:
+        """Do a step when its turn comes. None: the relay is stopping."""
+        of_file = isinstance(step, SendFile | SendAlbum)
+        if of_file and self.files.locked():
+            # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
+            raise Busy("too many files are in transit")
+        chat = self.chats.of(address.chat_id)
+        wait = chat.delay(address.chat_id, time.monotonic())
+        if wait > _SOON:
+            return Later(wait)
+        if not await attempt.pause(wait) or not await attempt.comes(
+            self.turns.take(urgent=attempt.fresh and not of_file)
+        ):
+            return None
+        chat.reserve(address.chat_id, time.monotonic())
+        try:
+            async with self.files if of_file else nullcontext():
+                return await self.do_step(address, step)
+        except OSError as error:
+            raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 
-async def _do(do_step: DoStep, address: Address, step: Step) -> tuple[int, ...] | Instead:
-    try:
-        return await do_step(address, step)
-    except OSError as error:
-        raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
+    async def _note(self, attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead) -> bool:
+        """Remember what came of the step that was due. False: go no further."""
+        done = attempt.delivery.steps_done
+        if isinstance(sent, Instead):
+            steps[done : done + 1] = sent.steps
+            return await attempt.rewrite(dump_steps(steps))
+        attempt.said += said_by_agent(steps[done], sent, self.context.language)
+        if done + 1 == len(steps):
+            attempt.finish()
+            return True
+        return await attempt.confirm(done + 1)
+
+    async def _lose(self, attempt: Attempt, steps: list[Step], error: RelayError) -> bool:
+        """Go on without the step that was due, if that is the end of it and something is left to do; else raise.
+
+        False: go no further.
+        """
+        delivery, done = attempt.delivery, attempt.delivery.steps_done
+        bury = buries_step(error, delivery)
+        if bury is None:
+            raise error
+        instead, lost = instead_of(steps[done], bury.why, delivery.language)
+        if not instead and len(steps) == 1:
+            raise error
+        mark = f"{delivery.id}.{delivery.lease}.{len(steps) - done}"
+        note = note_of(self.context, mark, [steps[done]], bury.why, bury.reason)
+        steps[done : done + 1] = instead
+        return await attempt.rewrite(dump_steps(steps), Lost(dump_steps([lost]), bury.reason, bury.why, note))
 
 
 async def _make_sure(probe: Probe) -> None:

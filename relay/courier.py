@@ -8,13 +8,14 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from relay.errors import RelayError, Throttled, Unavailable, place_of
 from relay.metrics import ChannelMetrics
-from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry, Said
+from relay.model import Address, Bury, Delivered, Delivery, Direction, Lost, Note, Result, Retry, Said
 from relay.policy import POISON_AFTER, Gate, judge
 from relay.store.store import Store
 
@@ -26,14 +27,19 @@ _RUN = 16
 _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops.
 _GRACE = 18.0
+#: Seconds since its acceptance for which somebody is taken to wait for a delivery.
+_FRESH = 10.0
+_PACED = "it is not its turn yet"
 
 
 class Attempt:
     """What a carrier may do to a delivery besides carrying it."""
 
-    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event) -> None:
+    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event, *, fresh: bool) -> None:
         self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
+        self.fresh = fresh  #: Somebody waits for it: it was accepted a moment ago.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
+        self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
         self._store = store
         self._stopping = stopping
 
@@ -53,14 +59,26 @@ class Attempt:
         """All steps are done. To settle the delivery will write it down."""
         self.delivery = replace(self.delivery, steps_done=self.delivery.steps_done + 1)
 
-    async def rewrite(self, body: str) -> bool:
-        """Remember that the steps still due are others now; those that are done stand in front of them as before.
+    async def rewrite(self, body: str, lost: Lost | None = None) -> bool:
+        """Remember that the steps still due are others now, and what is `lost` of those before.
 
-        False: go no further.
+        The steps that are done stand in front of them as before. False: go no further.
         """
-        ours = await self._store.rewrite(self.delivery, body)
-        self.delivery = replace(self.delivery, body=body)
-        return ours and not self._stopping.is_set()
+        while True:
+            try:
+                ours = await self._store.rewrite(self.delivery, body, lost)
+            except Unavailable:
+                await asyncio.sleep(1.0)
+                continue
+            self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0)
+            self.lost += [lost] if lost is not None and ours else []
+            return ours and not self._stopping.is_set()
+
+    async def move(self, address: Address, new_chat_id: int) -> Address:
+        """Remember that the chat has another id now. Returns where the delivery goes. Raises Unavailable."""
+        await self._store.move(self.delivery.channel, address.chat_id, new_chat_id)
+        self.delivery = replace(self.delivery, address=replace(address, chat_id=new_chat_id))
+        return replace(address, chat_id=new_chat_id)
 
     async def pause(self, seconds: float) -> bool:
         """Wait. False: the relay is stopping, go no further."""
@@ -71,9 +89,27 @@ class Attempt:
                 return True
         return not self._stopping.is_set()
 
+    async def comes(self, turn: asyncio.Future[None]) -> bool:
+        """Wait for a turn. False: the relay is stopping, go no further."""
+        if not turn.done():
+            stopping = asyncio.create_task(self._stopping.wait())
+            either: set[asyncio.Future[Any]] = {turn, stopping}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+        return not (turn.cancel() or self._stopping.is_set())
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not its turn yet. The lane is let go of meanwhile: it holds up nobody else, and the attempt does not count."""
+
+    seconds: float
+
 
 #: Carries one delivery. True: the other side has it. False: unfinished, go on later. Raises RelayError.
-Carry = Callable[[Attempt], Awaitable[bool]]
+Carry = Callable[[Attempt], Awaitable[bool | Later]]
+#: The note about a delivery that is to be buried.
+MakeNote = Callable[[Delivery, Bury], Note]
 
 
 class Courier:
@@ -89,6 +125,8 @@ class Courier:
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,
+        make_note: MakeNote | None = None,
+        on_note: Callable[[], None] = lambda: None,
     ) -> None:
         self.channel = channel
         self.direction = direction
@@ -98,6 +136,8 @@ class Courier:
         self._metrics = metrics.of_courier(direction)
         self._limit = limit
         self._now = now
+        self._make_note = make_note
+        self._on_note = on_note
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._in_flight = 0  #: Lanes.
@@ -169,9 +209,15 @@ class Courier:
 
     async def _carry_run(self, run: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
+        unreachable, moved = run[0].unreachable, dict[Address | None, Address | None]()
         for claimed in run:
             started = time.monotonic()
-            delivery, result = await self._try(claimed)
+            # The rest of the run was claimed before it was known that nobody is there, or is somewhere else.
+            address = moved.get(claimed.address, claimed.address)
+            delivery, result = await self._try(replace(claimed, unreachable=unreachable, address=address))
+            moved[claimed.address] = delivery.address
+            if isinstance(result, Bury) and result.unreachable:
+                unreachable = result.reason
             took = time.monotonic() - started
             last = claimed is run[-1] or isinstance(result, Retry) or self._stopping.is_set()
             if last:
@@ -179,6 +225,8 @@ class Courier:
                 self._in_flight -= 1
                 self._wake.set()
             ours = await self._settle(delivery, result, last=last)
+            if isinstance(result, Bury) and result.note is not None:
+                self._on_note()
             self._report(delivery, result, took)
             if last:
                 return
@@ -188,11 +236,21 @@ class Courier:
 
     async def _try(self, delivery: Delivery) -> tuple[Delivery, Result]:
         """What became of the delivery, and the delivery as it stands then: with its steps done, their attempts are."""
+        if delivery.unreachable is not None:
+            # One call and one note were enough; the next ones, if the customer writes again, may be made then.
+            return delivery, Bury(delivery.unreachable, "unreachable")
         if delivery.crashes >= POISON_AFTER:
-            return delivery, Bury(f"the relay died {delivery.crashes} times with this delivery in its hands")
-        attempt = Attempt(delivery, self._store, self._stopping)
+            reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
+            return delivery, self._with_note(delivery, Bury(reason, "bug"))
+        attempt = Attempt(delivery, self._store, self._stopping, fresh=self._now() - delivery.accepted_at < _FRESH)
         result = await self._outcome(attempt)
-        return attempt.delivery, result
+        for lost in attempt.lost:
+            self._metrics.buried(lost.why)
+            self._on_note()
+        return attempt.delivery, self._with_note(attempt.delivery, result) if isinstance(result, Bury) else result
+
+    def _with_note(self, delivery: Delivery, bury: Bury) -> Bury:
+        return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))
 
     async def _outcome(self, attempt: Attempt) -> Result:
         try:
@@ -204,7 +262,9 @@ class Courier:
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
                 "delivery.bug", direction=self.direction, delivery=attempt.delivery.id, error=where
             )
-            return Bury(f"a bug in the relay: {where}")
+            return Bury(f"a bug in the relay: {where}", "bug")
+        if isinstance(done, Later):
+            return Retry(done.seconds, _PACED, free=True)
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
@@ -238,9 +298,12 @@ class Courier:
         outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
         fields: dict[str, object] = {}
         if isinstance(result, Retry):
+            if result.reason == _PACED:
+                return  # once for each message of a long row: it says nothing
             fields = {"after": round(result.after, 1), "reason": result.reason}
         elif isinstance(result, Bury):
             fields = {"reason": result.reason}
+            self._metrics.buried(result.why)
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
         self._metrics.attempted(outcome, took, down=self.gate.down)

@@ -4,6 +4,9 @@
 class RelayError(Exception):
     """Something on the other side went wrong. The message holds no secret and no customer's words."""
 
+    #: What an agent is told if nothing comes of it: the catalogue's `reason.…`.
+    why = "gave_up"
+
 
 class Unavailable(RelayError):
     """No answer, or not now: worth another attempt. Nothing has happened on the other side."""
@@ -15,6 +18,8 @@ class Down(Unavailable):
 
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
+
+    why = "file_gone"
 
 
 class Busy(SourceUnavailable):
@@ -32,17 +37,29 @@ class Throttled(Unavailable):
 class Uncertain(Unavailable):
     """The request was sent and its answer was lost: it may or may not have had its effect."""
 
+    why = "uncertain"
+
 
 class NotAccepted(RelayError):
     """Understood and refused. Another attempt changes nothing."""
+
+    why = "refused_content"
+
+    def __init__(self, message: str, *, why: str | None = None) -> None:
+        super().__init__(message)
+        self.why = why or self.why
 
 
 class Unreachable(NotAccepted):
     """Nothing reaches this customer until they write again: they blocked the bot, or their account is gone."""
 
+    why = "chat_gone"
+
 
 class SourceRefused(NotAccepted):
     """A third party, the server of an agent's file, will never give it, or we may not ask it."""
+
+    why = "file_gone"
 
 
 def place_of(error: Exception) -> str:

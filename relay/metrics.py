@@ -1,6 +1,6 @@
 """The relay's Prometheus metrics. Totals come from the store, so that they survive restarts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -53,6 +53,7 @@ class CourierMetrics:
     _attempt_seconds: Histogram
     _delivery_seconds: Histogram
     _down: Gauge
+    _bury: Callable[[str], None]
 
     def attempted(self, outcome: str, seconds: float, *, down: bool) -> None:
         """Note an attempt, how it ended (delivered, retried, dead) and whether the other side seems down now."""
@@ -63,6 +64,10 @@ class CourierMetrics:
     def delivered(self, seconds: float) -> None:
         """Note a delivery and its age."""
         self._delivery_seconds.observe(seconds)
+
+    def buried(self, why: str) -> None:
+        """Note a dead letter, or a part of a delivery that became one, by its reason in the catalogue."""
+        self._bury(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class ChannelMetrics:
             self._all.attempt_seconds.labels(*labels),
             self._all.delivery_seconds.labels(*labels),
             self._all.down.labels(*labels),
+            lambda why: self._all.buried.labels(*labels, why).inc(),
         )
 
     def updated(self, verdict: str) -> None:
@@ -132,6 +138,12 @@ class Metrics:
         )
         self.media_cache_bytes = Gauge(
             "relay_media_cache_bytes", "Bytes of converted files that are kept.", registry=registry
+        )
+        self.buried = Counter(
+            "relay_buried",
+            "Deliveries, and parts of some, that got no further.",
+            (*_LANE_LABELS, "why"),
+            registry=registry,
         )
         self.down = Gauge("relay_side_down", "1 while the other side seems down.", _LANE_LABELS, registry=registry)
 

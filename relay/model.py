@@ -174,6 +174,7 @@ class Delivery:
     client_id: str
     address: Address | None  #: Where Telegram deliveries go, as the client link says now.
     unreachable: str | None  #: Why the customer cannot be reached, if that is known already.
+    language: str  #: The customer's.
     body: str
     lane_id: int
     lease: int  #: Proof that the claim is ours; settling with an older one changes nothing.
@@ -201,12 +202,28 @@ class Retry:
     uncertain: bool = False  #: The attempt may have had its effect.
 
 
+#: Makes the note to the agent of a customer as they are now. Called inside a transaction, and pure.
+Note = Callable[[Client], Draft]
+
+
 @dataclass(frozen=True, slots=True)
 class Bury:
     """No more attempts: a dead letter. The lane goes on."""
 
     reason: str
+    why: str = "gave_up"  #: The reason in the catalogue, for the agent and for the figures.
     unreachable: bool = False  #: Nothing reaches this customer until they write again.
+    note: Note | None = None  #: For the agent, if a conversation is open.
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A part of a delivery that got no further while the rest goes on: a dead letter of its own."""
+
+    body: str
+    reason: str
+    why: str
+    note: Note | None = None
 
 
 Result = Delivered | Retry | Bury

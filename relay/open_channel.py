@@ -14,18 +14,21 @@ from functools import partial
 import aiohttp
 import structlog
 from structlog.contextvars import bound_contextvars
+from telegram import Bot
 
 from relay import carrying
 from relay.avatars import Avatars
 from relay.channels import Channel
-from relay.courier import Carry, Courier
+from relay.courier import Courier
 from relay.errors import Unavailable
 from relay.intake import Intake
 from relay.kit.client import KitClient
+from relay.mapping.events import KitContext
 from relay.metrics import ChannelMetrics
 from relay.model import Direction
 from relay.policy import back_off
 from relay.rereading import contexts_of
+from relay.settings import Settings
 from relay.store.store import Store
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
@@ -136,21 +139,8 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     settings, store = channel.settings, shared.store
     kit = await _open_kit(channel, stack)
     bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, shared.session)
-    carry: dict[Direction, Carry] = {
-        "to_kit": carrying.to_kit(kit),
-        "to_telegram": carrying.to_telegram(
-            partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
-            partial(call, bot, "getMe", {}),
-            rate=settings.telegram_rate_limit,
-            chat_rate=settings.telegram_chat_rate_limit,
-            language=settings.relay_agent_language,
-        ),
-    }
-    couriers = {
-        direction: Courier(channel.key, direction, store, carry[direction], metrics, limit=limit, now=shared.now)
-        for direction, limit in _LANES.items()
-    }
     context, telegram = contexts_of(channel)
+    couriers = _couriers(settings, shared, metrics, context, kit, bot)
     avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
     intake = Intake(
         channel.key, store, context, telegram, metrics, lambda direction: couriers[direction].wake(), avatars.note
@@ -172,6 +162,27 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         ),
         avatars,
     )
+
+
+def _couriers(
+    settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
+) -> dict[Direction, Courier]:
+    courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
+    to_kit = courier("to_kit", carry=carrying.to_kit(kit), limit=_LANES["to_kit"])
+    to_telegram = courier(
+        "to_telegram",
+        carry=carrying.to_telegram(
+            partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
+            partial(call, bot, "getMe", {}),
+            context,
+            rate=settings.telegram_rate_limit,
+            chat_rate=settings.telegram_chat_rate_limit,
+        ),
+        limit=_LANES["to_telegram"],
+        make_note=carrying.note_maker(context),
+        on_note=to_kit.wake,
+    )
+    return {"to_kit": to_kit, "to_telegram": to_telegram}
 
 
 async def _open_kit(channel: Channel, stack: AsyncExitStack) -> KitClient:

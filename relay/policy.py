@@ -47,17 +47,17 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
     after = 0.0 if paced else back_off(delivery.attempts, dice)
     match error:
         case NotAccepted():
-            return Bury(reason, unreachable=isinstance(error, Unreachable))
+            return Bury(reason, error.why, unreachable=isinstance(error, Unreachable))
         case Throttled(retry_after=seconds):
             return Retry(max(0.05, seconds), reason, free=True)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
-            return Bury(f"may have arrived: twice no answer to the same call ({reason})")
+            return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
         case Uncertain() if delivery.direction == "to_telegram":
             return Retry(back_off(delivery.attempts, dice), reason, free=free, uncertain=True)
         case Busy():
             return Retry(0.5 + dice, reason, free=True)
         case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
-            return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
+            return Bury(f"gave up after {delivery.attempts} attempts: {reason}", error.why)
         case SourceUnavailable():
             return Retry(back_off(delivery.attempts, dice), reason)
         case _ if free or isinstance(error, Down):
@@ -66,6 +66,17 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case _:
             return Retry(after, reason)
+
+
+def buries_step(error: RelayError, delivery: Delivery) -> Bury | None:
+    """The end of the step that failed so, while the delivery's other steps may go on; None if it is not the end.
+
+    Who cannot be reached gets nothing of the rest either, and an outage says nothing about a step.
+    """
+    if isinstance(error, Unreachable) or not isinstance(error, NotAccepted | SourceUnavailable | Uncertain):
+        return None
+    verdict = judge(error, delivery, 0.0)
+    return verdict if isinstance(verdict, Bury) else None
 
 
 @dataclass(slots=True)
@@ -148,6 +159,10 @@ class Pace:
         self._interval = 1.0 / rate if rate else 0.0
         self._tolerance = self._interval * (burst - 1)
         self._next: dict[int, float] = {}
+
+    def delay(self, key: int, now: float) -> float:
+        """How long the next free place of `key` is away. Takes nothing."""
+        return max(0.0, self._next.get(key, now) - self._tolerance - now)
 
     def reserve(self, key: int, now: float) -> float:
         """Take the next free place of `key` and return how long it is away."""

@@ -27,12 +27,12 @@ from relay.policy import (
 
 
 def delivery(direction: Direction = "to_kit", *, attempts: int = 1, uncertain: int = 0) -> Delivery:
-    return Delivery(1, "1", direction, "7", Address(7), None, "", 1, 1, 0, attempts, 0, uncertain, 0.0)
+    return Delivery(1, "1", direction, "7", Address(7), None, "", "", 1, 1, 0, attempts, 0, uncertain, 0.0)
 
 
 TABLE = [
     # a refusal is final at once
-    (NotAccepted("no"), delivery(), False, Bury("no")),
+    (NotAccepted("no"), delivery(), False, Bury("no", "refused_content")),
     # a throttle is obeyed to the second and costs nothing, not even at the last attempt
     (Throttled("slow", retry_after=5), delivery(attempts=MAX_ATTEMPTS), False, Retry(5, "slow", free=True)),
     # the first failure waits a second (dice 1.0 of the jitter), the fourth eight
@@ -49,7 +49,7 @@ TABLE = [
         SourceUnavailable("no file"),
         delivery("to_telegram", attempts=MAX_SOURCE_ATTEMPTS),
         False,
-        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file"),
+        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file", "file_gone"),
     ),
     # Kit knows a repeated event by its id: an answer may be missed as often as it likes
     (Uncertain("cut"), delivery(attempts=2, uncertain=0), False, Retry(2.0, "cut")),
@@ -59,7 +59,7 @@ TABLE = [
         Uncertain("cut"),
         delivery("to_telegram", uncertain=1),
         True,
-        Bury("may have arrived: twice no answer to the same call (cut)"),
+        Bury("may have arrived: twice no answer to the same call (cut)", "uncertain"),
     ),
 ]
 

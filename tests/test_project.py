@@ -37,6 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "store": {"model", "errors"},
     "conversion": {"model", "errors"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
+    "turns": {"policy"},
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words"},
     "courier": {"mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},

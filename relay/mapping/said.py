@@ -31,10 +31,10 @@ def said_by_customer(message_id: object, content: Content) -> tuple[Said, ...]:
 def said_by_agent(step: Step, ids: Sequence[int], language: str) -> tuple[Said, ...]:
     """What a step has told the customer, in messages of these ids; `language` is the agents'."""
     with speaking(language):
-        return tuple(Said(number, "agent", words) for number, words in zip(ids, _words(step), strict=False))
+        return tuple(Said(number, "agent", words) for number, words in zip(ids, words_of(step), strict=False))
 
 
-def _words(step: Step) -> Iterator[str]:
+def words_of(step: Step) -> Iterator[str]:
     """The words of each message that a step makes, or the name of what it brings."""
     match step:
         case SendText(text):
@@ -43,7 +43,7 @@ def _words(step: Step) -> Iterator[str]:
             yield step.caption or heading(step.kind, step.name if step.kind == "document" else "")
         case SendAlbum(items):
             for item in items:
-                yield from _words(item)
+                yield from words_of(item)
         case SendContact():
             yield heading("contact", join(" ", step.first_name, step.last_name))
         case SendVenue():

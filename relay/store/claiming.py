@@ -18,6 +18,8 @@ _MANY = 2**31 - 1
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5
 ALBUM_LONGEST = 10.0
+#: Seconds since it became due for which a lane is fresh: it goes before an old backlog, which fills the rest.
+FRESH = 5.0
 #: No delay that anybody asked for is longer (seconds): what is due later than that was written under another clock.
 LONGEST_DELAY = 3600.0
 
@@ -55,7 +57,12 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_direction": wish.direction}
     at = now + LONGEST_DELAY if wish.suspects else now
     fewest, most = (SUSPECT_AFTER, _MANY) if wish.suspects else (0, SUSPECT_AFTER - 1)
-    leased = tx.execute(_LEASE, {**courier, "at": at, "lanes": wish.limit, "fewest": fewest, "most": most}).all()
+    bounds = {**courier, "at": at, "fewest": fewest, "most": most}
+    # A share stays for the old ones, however many are fresh.
+    fresh = 0 if wish.suspects else wish.limit - wish.limit // 4
+    leased = list(tx.execute(_LEASE, {**bounds, "since": now - FRESH, "lanes": fresh})) if fresh else []
+    if left := wish.limit - len(leased):
+        leased += tx.execute(_LEASE, {**bounds, "since": 0.0, "lanes": left})
     lanes = _runs(tx, now, wish, {lane_id: (lease, client, crashes) for lane_id, lease, client, crashes in leased})
     return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
 
@@ -77,7 +84,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
         if row.not_before is not None:
             leaving.append(row.id)
         lease, client_id, crashes = lanes[row.lane_id]
-        address, unreachable = clients.get(client_id, (None, None))
+        address, unreachable, language = clients.get(client_id, (None, None, ""))
         delivery = Delivery(
             id=row.id,
             channel=wish.channel,
@@ -85,6 +92,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
             client_id=client_id,
             address=address if row.address is None else Address(**orjson.loads(row.address)),
             unreachable=unreachable,
+            language=language,
             body=row.body,
             lane_id=row.lane_id,
             lease=lease,
@@ -107,12 +115,12 @@ def _park(tx: Connection, lanes: dict[int, float]) -> None:
         tx.execute(_PARK, [{"of_lane": lane_id, "new_due_at": due_at} for lane_id, due_at in lanes.items()])
 
 
-def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[Address, str | None]]:
+def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[Address, str | None, str]]:
     """Where Telegram deliveries go, and why they cannot, is looked up at each attempt, so that one row says it."""
     if wish.direction != "to_telegram":
         return {}
     found = tx.execute(_ADDRESSES, {"of_channel": wish.channel, "clients": list(clients)})
-    return {row.client_id: (read_address(row), row.unreachable) for row in found}
+    return {row.client_id: (read_address(row), row.unreachable, row.language) for row in found}
 
 
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
@@ -139,7 +147,7 @@ _LEASE = (
             select(lane.c.id)
             .where(
                 _OF_COURIER,
-                lane.c.due_at <= bindparam("at"),
+                lane.c.due_at.between(bindparam("since"), bindparam("at")),
                 lane.c.leased.is_(False),
                 lane.c.crashes.between(bindparam("fewest"), bindparam("most")),
             )
@@ -163,6 +171,7 @@ _ADDRESSES = select(
     client_link.c.message_thread_id,
     client_link.c.direct_messages_topic_id,
     client_link.c.unreachable,
+    client_link.c.language,
 ).where(
     client_link.c.channel == bindparam("of_channel"), client_link.c.client_id.in_(bindparam("clients", expanding=True))
 )

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
 
-from relay.model import Bury, Delivered, Delivery, Result, Retry, Said
+from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
 from relay.store.counting import add_to_tally
+from relay.store.noting import write_lost, write_notes
 from relay.store.remembering import remember
 from relay.store.tables import client_link, lane, outbox, waits
 
@@ -45,6 +46,16 @@ class Rewriting:
 
     delivery: Delivery
     body: str
+    lost: Lost | None = None  #: What will not be done any more.
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A chat has another id now."""
+
+    channel: str
+    old_chat_id: int
+    new_chat_id: int
 
 
 def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list[bool]:
@@ -58,17 +69,21 @@ def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list
     return ours
 
 
-def rewrite(tx: Connection, _now: float, changes: Sequence[Rewriting]) -> list[bool]:
-    """Give claimed deliveries other bodies. False: the lease is lost, nothing changed."""
+def rewrite(tx: Connection, now: float, changes: Sequence[Rewriting]) -> list[bool]:
+    """Give claimed deliveries other bodies, whose next step begins anew. False: the lease is lost, nothing changed."""
     ours = _still_ours(tx, [change.delivery for change in changes])
-    values = [
-        {"of_id": change.delivery.id, "new_body": change.body}
-        for change, is_ours in zip(changes, ours, strict=True)
-        if is_ours
-    ]
-    if values:
-        tx.execute(_REWRITE, values)
+    valid = [change for change, is_ours in zip(changes, ours, strict=True) if is_ours]
+    if valid:
+        tx.execute(_REWRITE, [{"of_id": change.delivery.id, "new_body": change.body} for change in valid])
+    write_lost(tx, now, [(change.delivery, change.lost) for change in valid if change.lost is not None])
     return ours
+
+
+def move(tx: Connection, _now: float, moves: Sequence[Move]) -> list[None]:
+    """Answer the clients of a chat where it is now."""
+    values = [{"of_channel": each.channel, "old": each.old_chat_id, "new": each.new_chat_id} for each in moves]
+    tx.execute(_MOVE, values)
+    return [None] * len(moves)
 
 
 def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[bool]:
@@ -80,8 +95,10 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
         remember(tx, now, [(each.delivery, each.result.said) for each in valid if isinstance(each.result, Delivered)])
     if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
         tx.execute(_SETTLE, others)
-    if lost := [_lost(each) for each in valid if isinstance(each.result, Bury) and each.result.unreachable]:
-        tx.execute(_LOSE, lost)
+    buried = [(each.delivery, each.result) for each in valid if isinstance(each.result, Bury)]
+    if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
+        tx.execute(_LOSE, out_of_reach)
+    write_notes(tx, now, [(delivery, bury.note) for delivery, bury in buried if bury.note is not None])
     for after, lanes in _released(valid).items():
         tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after})
     add_to_tally(tx, _tallied(valid))
@@ -111,9 +128,8 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
     return values
 
 
-def _lost(settlement: Settlement) -> dict[str, Any]:
-    delivery, result = settlement.delivery, settlement.result
-    return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": getattr(result, "reason", None)}
+def _out_of_reach(delivery: Delivery, bury: Bury) -> dict[str, Any]:
+    return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": bury.reason}
 
 
 def _released(settlements: list[Settlement]) -> dict[float, list[int]]:
@@ -148,7 +164,14 @@ _NOTE_PROGRESS = (
     .where(outbox.c.id == bindparam("of_id"))
     .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0)
 )
-_REWRITE = update(outbox).where(outbox.c.id == bindparam("of_id")).values(body=bindparam("new_body"))
+_REWRITE = (
+    update(outbox).where(outbox.c.id == bindparam("of_id")).values(body=bindparam("new_body"), uncertain=0, attempts=0)
+)
+_MOVE = (
+    update(client_link)
+    .where(client_link.c.channel == bindparam("of_channel"), client_link.c.chat_id == bindparam("old"))
+    .values(chat_id=bindparam("new"))
+)
 
 
 # Many rows in one statement: between two rows the driver lets go of Python's lock, and gets it back late under load.

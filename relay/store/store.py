@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time
 
-from relay.model import Delivery, Direction, Media, Result, Said
+from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import accepting, asking, avatars, burying, claiming, counting, linking, reviving, settling, surveying
 from relay.store.accepting import Arrival, Verdict
 from relay.store.burying import DeadWish, FoundDead
@@ -17,7 +17,7 @@ from relay.store.counting import Counts
 from relay.store.database import Database, open_database
 from relay.store.linking import Link
 from relay.store.reviving import Revival, Revived
-from relay.store.settling import Progress, Rewriting, Settlement
+from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.surveying import Survey
 
 
@@ -48,9 +48,16 @@ class Store:
         """
         return await self._database.run(settling.note_progress, Progress(delivery, steps_done, said))
 
-    async def rewrite(self, delivery: Delivery, body: str) -> bool:
-        """Give a claimed delivery another body. False: the lease is lost, nothing changed."""
-        return await self._database.run(settling.rewrite, Rewriting(delivery, body))
+    async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
+        """Give a claimed delivery another body, and bury what is `lost` of the old one.
+
+        False: the lease is lost, nothing changed.
+        """
+        return await self._database.run(settling.rewrite, Rewriting(delivery, body, lost))
+
+    async def move(self, channel: str, old_chat_id: int, new_chat_id: int) -> None:
+        """Answer the clients of a chat where it is now."""
+        await self._database.run(settling.move, Move(channel, old_chat_id, new_chat_id))
 
     async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
         """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.

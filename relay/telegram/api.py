@@ -26,6 +26,7 @@ from telegram.error import (
 from telegram.request import BaseRequest
 
 from relay.errors import Down, NotAccepted, Throttled, Unavailable, Uncertain
+from relay.telegram.refusals import is_too_large, refusal
 from relay.telegram.request import AiohttpRequest, FloodWait, NotReached
 
 _CAPITAL: Final = re.compile("(?=[A-Z])")
@@ -46,7 +47,7 @@ class ChatMoved(NotAccepted):
     """The group became a supergroup, which has another id."""
 
     def __init__(self, message: str, *, new_chat_id: int) -> None:
-        super().__init__(message)
+        super().__init__(message, why="chat_gone")
         self.new_chat_id = new_chat_id
 
 
@@ -118,9 +119,10 @@ def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901
         case ChatMigrated(new_chat_id=new_chat_id):
             return ChatMoved("Telegram: the group became a supergroup with another id", new_chat_id=new_chat_id)
         case Forbidden():
-            return NotAccepted(f"Telegram: {error.message}")
+            return refusal(error.message) or NotAccepted(f"Telegram: {error.message}", why="other")
         case BadRequest():
-            return BadContent(f"Telegram: {error.message}")
+            why = "file_too_large" if is_too_large(error.message) else None
+            return refusal(error.message) or BadContent(f"Telegram: {error.message}", why=why)
         case InvalidToken() | EndPointNotFound():
             return TokenRefused("Telegram refused the bot token")
         case Conflict() if "webhook" in error.message:

@@ -143,7 +143,7 @@ class FileFetcher:
                 patience.reschedule(deadline + size / 2**20)
                 await asyncio.to_thread(file.write, chunk)
         if size > max_bytes:
-            raise SourceRefused(f"the file is larger than {max_bytes // 2**20} MB")
+            raise SourceRefused(f"the file is larger than {max_bytes // 2**20} MB", why="file_too_large")
         if not size:
             raise SourceRefused("the file is empty")
         return size

@@ -15,7 +15,7 @@ from telegram.error import (
     TimedOut,
 )
 
-from relay.errors import NotAccepted, RelayError, Throttled, Unavailable, Uncertain
+from relay.errors import NotAccepted, RelayError, Throttled, Unavailable, Uncertain, Unreachable
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.telegram.api import (
     BadContent,
@@ -33,8 +33,10 @@ from relay.telegram.request import FloodWait
     ("error", "expected", "words"),
     [
         (FloodWait(7), Throttled, "wait"),
-        (Forbidden("Forbidden: bot was blocked by the user"), NotAccepted, "blocked by the user"),
-        (BadRequest("Bad Request: chat not found"), BadContent, "hat not found"),
+        (Forbidden("Forbidden: bot was blocked by the user"), Unreachable, "blocked by the user"),
+        (Forbidden("Forbidden: something new"), NotAccepted, "something new"),
+        (BadRequest("Bad Request: chat not found"), Unreachable, "hat not found"),
+        (BadRequest("Bad Request: PHOTO_INVALID_DIMENSIONS"), BadContent, "Photo_invalid"),
         (InvalidToken("Unauthorized"), TokenRefused, "token"),
         (EndPointNotFound("Endpoint 'getUpdates' not found"), TokenRefused, "token"),
         (Conflict("Conflict: terminated by other getUpdates request"), PolledElsewhere, "another instance"),

@@ -21,12 +21,12 @@ LINES = messages(ENGLISH)
 #: Lines that are there before the code that will say them.
 AWAITED = {
     "pressed",
-    "note.blocked", "note.business_off", "note.unblocked", "note.undelivered",
-    "reason.blocked", "reason.bug", "reason.chat_gone", "reason.deactivated", "reason.file_gone",
-    "reason.file_too_large", "reason.gave_up", "reason.no_business_rights", "reason.refused_content",
-    "reason.uncertain",
+    "note.blocked", "note.business_off", "note.unblocked",
+
+
+
     "customer.closed_by_agent", "customer.closed_by_bot", "customer.closed_by_timeout", "customer.closed_unknown",
-    "customer.file_failed", "customer.file_link", "customer.not_for_groups", "customer.rate_prompt",
+    "customer.not_for_groups", "customer.rate_prompt",
     "customer.rate_thanks",
 }  # fmt: skip
 #: What Telegram has already and python-telegram-bot has not: such kinds come as raw fields.

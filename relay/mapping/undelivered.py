@@ -1,0 +1,85 @@
+"""What an agent and a customer read when something of the agent's does not get through. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import uuid5
+
+from relay.mapping.events import RELAY_NAMESPACE, KitContext, make_body
+from relay.mapping.reading import EXCERPT
+from relay.mapping.said import words_of
+from relay.mapping.text import clean, shorten, split
+from relay.mapping.words import say, speaking, to_customer
+from relay.model import Client, Draft, Note
+from relay.steps import SendAlbum, SendFile, SendText, Step
+
+_MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
+_LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
+#: Reasons for which the file may still be had where it lies.
+_STILL_THERE: Final = frozenset({"file_too_large", "refused_content", "other"})
+
+
+def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
+    """The note that these steps did not get through. `mark` sets it apart from all others of the channel.
+
+    It names the message by its first words or its file's name, and says why in the agents' language.
+    """
+
+    def note(client: Client) -> Draft:
+        with speaking(context.language):
+            words = next((words for step in steps for words in words_of(step)), "")
+            if why == "other":
+                said = say("reason.other", words=shorten(clean(reason), EXCERPT))
+            else:
+                said = say(f"reason.{why}")
+            text = say("note.undelivered", words=shorten(words, EXCERPT), reason=said)
+        event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:undelivered:{mark}"))
+        return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
+
+    return note
+
+
+def instead_of(step: Step, why: str, language: str) -> tuple[tuple[Step, ...], Step]:
+    """What the customer gets in the place of a step that cannot be done, and what of the step is lost.
+
+    The words under a file are the agent's answer, and do not die with it. Behind them the customer reads where the file
+    is, or that it could not be passed on. Nothing stands in for words, places and contacts. A step that may have
+    arrived is not followed by its own words.
+    """
+    files = _files(step)
+    if not files or why == "uncertain":
+        return (), step
+    captions = [item.caption for item in files if item.caption]
+    lines = [_line(item, why, language) for item in files]
+    parts = split("\n\n".join([*captions, "\n".join(lines)]), _MAX_TEXT)
+    markup = step.reply_markup if isinstance(step, SendFile) else None
+    texts = [*(SendText(part) for part in parts[:-1]), SendText(parts[-1], markup)]
+    bare = tuple(SendFile(item.kind, item.url, item.name) for item in files)
+    return tuple(texts), SendAlbum(bare) if isinstance(step, SendAlbum) else bare[0]
+
+
+def _files(step: Step) -> tuple[SendFile, ...]:
+    match step:
+        case SendFile():
+            return (step,)
+        case SendAlbum():
+            return step.items
+        case _:
+            return ()
+
+
+def _line(item: SendFile, why: str, language: str) -> str:
+    if why in _STILL_THERE and _is_public(item.url):
+        return to_customer(language, "customer.file_link", name=item.name, url=item.url)
+    return to_customer(language, "customer.file_failed", name=item.name)
+
+
+def _is_public(url: str) -> bool:
+    """Whether a customer may be given the link: https, to a host with a name, without credentials."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    named = "." in host and not host.replace(".", "").isdigit() and ":" not in host
+    return parts.scheme == "https" and named and parts.username is None and len(url) <= _LONGEST_URL

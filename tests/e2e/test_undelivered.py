@@ -1,0 +1,173 @@
+"""What an agent's message cannot do, the agent reads, once and in words; and the customer is not left in the dark."""
+
+from pathlib import Path
+
+import pytest
+
+from relay.sandbox.content import Content, png
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.e2e.inside import relay_inside
+from tests.e2e.process import relay_between
+
+ANNA = "107804195"
+BLOCKED = "⚠️ Not delivered: ❝one❞ — the customer has blocked the bot"
+
+
+def notes(kit: KitLookAlike) -> list[str]:
+    """What the relay itself has told the agent of Anna."""
+    return [text for text in kit.texts(ANNA) if text is not None and text.startswith("⚠️")]
+
+
+def sends(telegram: TelegramLookAlike, chat_id: int) -> list[str]:
+    """The calls that tried to send something to a chat, whether they were taken or not."""
+    return [call.method for call in telegram.calls if call.chat_id == chat_id and call.method.startswith("send")]
+
+
+async def test_a_blocked_customer_costs_one_call_and_one_note(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """The next replies fail at once, without a call and without a note, until the customer writes again."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        anna.blocks_bot(announced=False)
+        for text in ("one", "two", "three"):
+            assert await kit.agent_says(ANNA, text) == 200
+        await kit.wait_for(lambda: notes(kit))
+        await relay.settled("to_telegram")
+        assert await kit.agent_says(ANNA, "four") == 200
+        await relay.settled("to_telegram")
+        refused = [each for each in telegram.refused if each.method == "sendMessage"]
+        figures = await relay.figures("to_telegram")
+        assert (len(refused), notes(kit), figures.dead, figures.unaccounted) == (1, [BLOCKED], 4, 0)
+        anna.unblocks_bot()
+        anna.writes("I am back")
+        await kit.wait_for(lambda: kit.texts(ANNA)[-1] == "I am back")
+        assert await kit.agent_says(ANNA, "welcome") == 200
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["welcome"])
+
+
+async def test_no_note_wakes_a_closed_conversation(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """A reply that fails after the end of the conversation is a dead letter, and nothing is said about it in Kit."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        await kit.close_conversation(ANNA)
+        anna.blocks_bot(announced=False)
+        assert await kit.agent_says(ANNA, "one") == 200
+        await relay.settled("to_telegram")
+        assert (await relay.figures("to_telegram")).dead == 1
+        anna.unblocks_bot()
+        anna.writes("again")
+        await kit.wait_for(lambda: len(kit.messages(ANNA)) >= 2)
+    assert notes(kit) == []
+
+
+async def test_a_text_does_not_die_with_its_file(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """A file that is gone: the words arrive, with an apology in the customer's language; what follows arrives too."""
+    anna = telegram.customer(int(ANNA), language_code="de")
+    gone = f"{kit.url}/files/gone/invoice.pdf"
+    photo = kit.host_file(png(64, 64), "ok.png", "image/png")
+    items = [
+        {"type": "document", "file_name": "invoice.pdf", "file_url": gone},
+        {"type": "photo", "file_name": "ok.png", "file_url": photo},
+    ]
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        assert await kit.agent_says(ANNA, "Here is the invoice", items) == 200
+        await kit.wait_for(lambda: notes(kit))
+        await relay.settled("to_telegram")
+        figures = await relay.figures("to_telegram")
+    [text] = telegram.chat(anna.id).texts
+    assert text.startswith("Here is the invoice\n\n")
+    assert "invoice.pdf" in text
+    assert "leid" in text
+    assert sends(telegram, anna.id)[-1] == "sendPhoto"
+    assert (figures.delivered, figures.dead, figures.unaccounted) == (1, 1, 0)
+    assert notes(kit) == ["⚠️ Not delivered: ❝Here is the invoice❞ — the file is not available any more"]
+
+
+async def test_what_telegram_never_takes_is_told_once(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """A text that is refused is a dead letter with Telegram's reason, and one note; the next one arrives."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        telegram.next_answer(400, "Bad Request: MESSAGE_TOO_CLEVER", on="sendMessage")
+        assert await kit.agent_says(ANNA, "a riddle") == 200
+        assert await kit.agent_says(ANNA, "a plain word") == 200
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["a plain word"])
+        await kit.wait_for(lambda: notes(kit))
+        assert (await relay.figures("to_telegram")).dead == 1
+    assert notes(kit) == ["⚠️ Not delivered: ❝a riddle❞ — Telegram does not accept this content"]
+
+
+async def test_a_chat_that_moved_is_followed(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """The message is sent again to the new id at once, and the next ones go there without a detour."""
+    anna = telegram.customer(int(ANNA))
+    other = telegram.customer(42)
+    async with relay_inside(telegram, kit, tmp_path):
+        anna.writes("hello")
+        other.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA) and kit.messages("42"))
+        telegram.next_answer(
+            400, "Bad Request: group chat was upgraded to a supergroup chat", on="sendMessage",
+            migrate_to_chat_id=other.id,
+        )  # fmt: skip
+        for text in ("first", "second"):
+            assert await kit.agent_says(ANNA, text) == 200
+        await telegram.wait_for(lambda: telegram.chat(other.id).texts == ["first", "second"])
+    assert telegram.chat(anna.id).texts == []
+
+
+@pytest.mark.parametrize("kills", [3])
+async def test_a_note_is_neither_lost_nor_doubled_by_kills(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, kills: int
+) -> None:
+    """While Kit is down a reply fails, and the relay is killed again and again: the note arrives once."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA), 20)
+        kit.faults.apply({"down": True})
+        anna.blocks_bot(announced=False)
+        assert await kit.agent_says(ANNA, "one") == 200
+        await telegram.wait_for(lambda: telegram.refused)
+        await relay.settled("to_telegram")
+        for _ in range(kills):
+            await relay.kill()
+            await relay.start()
+        kit.faults.apply({"down": False})
+        await kit.wait_for(lambda: notes(kit), 30)
+        await relay.settled("to_kit")
+    assert notes(kit) == [BLOCKED]
+
+
+async def test_a_file_that_is_too_large_is_given_as_a_link(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """What Telegram's size limit forbids is told to both; a link within this machine is given to nobody."""
+    anna = telegram.customer(int(ANNA))
+    url = kit.host_file(Content.of(51 * 2**20), "film.bin")
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        item = {"type": "document", "file_name": "film.bin", "file_url": url}
+        assert await kit.agent_says(ANNA, None, [item]) == 200
+        await kit.wait_for(lambda: notes(kit), 20)
+        await relay.settled("to_telegram")
+    [text] = telegram.chat(anna.id).texts
+    assert "film.bin" in text
+    assert url not in text
+    assert notes(kit) == ["⚠️ Not delivered: ❝[document] film.bin❞ — the file is too large for Telegram"]
