@@ -1,7 +1,9 @@
 # Everything from a bare checkout: each target makes .venv by itself, from locked dependencies with hashes.
+# What runs the relay needs the runtime lock only; what works on it needs the other one too.
 PYTHON ?= python3
 PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo run test lint bench words lock
@@ -9,26 +11,26 @@ READY := .venv/.ready
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(READY) ## Make .venv with everything in it
+install: $(READY_DEV) ## Make .venv with everything in it
 
 demo: $(READY) ## Try the relay between a Telegram and a Kit that run on this machine
-	.venv/bin/relay demo
+	.venv/bin/python -m relay demo $(ARGS)
 
 run: $(READY) ## Run the relay with the settings of the environment and .env
-	.venv/bin/relay run
+	.venv/bin/python -m relay run
 
-test: $(READY) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
+test: $(READY_DEV) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
 	.venv/bin/python -m pytest --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
 
-lint: $(READY) ## Check style and types
+lint: $(READY_DEV) ## Check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench: $(READY) ## Measure
+bench: $(READY_DEV) ## Measure
 	.venv/bin/python -m tests.bench
 
-words: $(READY) ## Compile the catalogues of all languages, and list their lines in docs/languages.md
+words: $(READY_DEV) ## Compile the catalogues of all languages, and list their lines in docs/languages.md
 	.venv/bin/python -m tests.words.catalogues
 
 lock: ## Lock the newest versions that pyproject.toml allows
@@ -38,7 +40,7 @@ lock: ## Lock the newest versions that pyproject.toml allows
 	&& $$compile pyproject.toml --extra media -o requirements.lock \
 	&& $$compile pyproject.toml --extra media --group dev -c requirements.lock -o requirements-dev.lock
 
-$(READY): requirements-dev.lock pyproject.toml
+$(READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). On Debian: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(PYTHON) is older than 3.11. On Debian 12 or later: apt-get install python3 python3-venv;" \
@@ -46,6 +48,10 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
 	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY_DEV): $(READY) requirements-dev.lock pyproject.toml
 	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -1,8 +1,14 @@
 import asyncio
 import os
+import re
+import socket
 import stat
 import sys
 from pathlib import Path
+
+import psutil
+
+from tests.waiting import eventually
 
 PLAYED = [
     "Anna writes:  Hello! My parcel arrived damaged.",
@@ -48,14 +54,44 @@ async def test_a_wrong_log_level_is_said_in_words(tmp_path: Path) -> None:
     assert line.startswith("RELAY_LOG_LEVEL: must be one of: DEBUG, INFO")
 
 
+async def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
+    """Asked for by name, it is an error in one line and exit 2; the usual one would give way to another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = await demo("--port", str(port), "--no-browser", directory=tmp_path)
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 2
+    assert output.decode().splitlines() == [f"--port: cannot listen on 127.0.0.1:{port} (Address already in use)"]
+
+
+async def test_the_relay_ends_with_the_demo_however_that_ends(tmp_path: Path) -> None:
+    """`kill -9` the demo, and no relay stays behind."""
+    process = await demo("--port", "0", "--no-browser", "--directory", str(tmp_path / "home"), directory=tmp_path)
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        while not (found := re.search(r"as process (\d+)", (await process.stdout.readline()).decode())):
+            pass
+        relay = psutil.Process(int(found[1]))
+        process.kill()
+        await process.wait()
+
+        async def has_ended() -> bool:
+            return not relay.is_running() or relay.status() == psutil.STATUS_ZOMBIE
+
+        await eventually(has_ended, within=20)
+
+
 async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path: Path) -> None:
     """Without --once it waits for a person, the curl lines that it prints work, and it shows what arrives."""
-    process = await demo(directory=tmp_path)
+    process = await demo("--port", "0", "--no-browser", directory=tmp_path)
     assert process.stdout is not None
     lines: list[str] = []
     async with asyncio.timeout(30):
         while not lines or "Ctrl-C ends it" not in lines[-1]:
             lines.append((await process.stdout.readline()).decode())
+    assert any(line.startswith("The page: http://127.0.0.1:") for line in lines)
     for hint, arrives in (("as the customer", "Thank you!"), ("as the agent", "You are welcome")):
         said = next(line for line in lines if line.strip().startswith(hint))
         curl = await asyncio.create_subprocess_shell(said.split(hint, 1)[1].strip() + " --silent --fail", stdout=-1)

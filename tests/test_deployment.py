@@ -325,7 +325,7 @@ PYTHONS = {
 def test_make_says_what_is_missing(tmp_path: Path, complaint: str, script: str) -> None:
     """A Python that cannot do is one clear line with the package to install, not a traceback."""
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
-    for name in ("requirements-dev.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
         (tmp_path / name).touch()
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")

@@ -43,10 +43,12 @@ def migrate(env_file: Path | None, config: Path | None) -> None:
 @click.command(short_help="Try the relay between look-alikes; needs no account.")
 @click.option("--once", is_flag=True, help="Stop after the scripted conversation.")
 @click.option("--directory", type=click.Path(file_okay=False, path_type=Path), help="Keep the database here.")
-def demo(*, once: bool, directory: Path | None) -> None:
-    """Run the real relay between a Telegram and a Kit look-alike and let them talk. Needs no account."""
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser, where there is one.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The page's port; 0 takes any free one.  [default: 8090]")
+def demo(*, once: bool, directory: Path | None, browser: bool, port: int | None) -> None:
+    """Run the real relay between a Telegram and a Kit look-alike, on a page in your browser. Needs no account."""
     keep_to_ourselves()
-    from relay.demo import run_demo  # noqa: PLC0415 - only the demo needs the look-alikes
+    from relay.demo.running import PageAddressError, Wishes, run_demo  # noqa: PLC0415 - only the demo needs all this
     from relay.settings import LogLevel  # noqa: PLC0415
 
     level = (os.environ.get("RELAY_LOG_LEVEL") or "WARNING").upper()
@@ -54,7 +56,17 @@ def demo(*, once: bool, directory: Path | None) -> None:
         fail(f"RELAY_LOG_LEVEL: must be one of: {', '.join(get_args(LogLevel))}.", code=2)
     if directory is not None:
         check_writable("--directory", directory)
-    _run(run_demo(_stop_on_signals, directory=directory, once=once, log_level=level))
+    code = 0
+
+    async def run_it() -> None:
+        nonlocal code
+        code = await run_demo(_stop_on_signals, Wishes(directory, once, browser, port, level))
+
+    try:
+        _run(run_it())
+    except PageAddressError as error:
+        fail(str(error), code=2)
+    sys.exit(code)
 
 
 def _leave_on_signals() -> None:

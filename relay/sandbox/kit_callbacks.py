@@ -64,6 +64,7 @@ class Callbacks:
         self.token = token
         self.url: str | None = None
         self.pretty = True  #: Whether bodies are indented.
+        self.made: list[Callback] = []  #: Every event that there was to post, in order.
         self.posted: list[Posted] = []
         self._changes = changes
         self._session: aiohttp.ClientSession | None = None
@@ -118,7 +119,10 @@ class Callbacks:
             "event_type": event_type,
             "event_data": dict(event_data),
         }
-        return Callback(client_id, event_id, php_json(document, pretty=self.pretty), self.sign(event_id))
+        callback = Callback(client_id, event_id, php_json(document, pretty=self.pretty), self.sign(event_id))
+        self.made.append(callback)
+        self._changes.notify()
+        return callback
 
     async def post(self, callback: Callback) -> Posted:
         """Post it once."""

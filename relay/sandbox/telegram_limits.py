@@ -57,6 +57,11 @@ class Limits:
         for bucket in buckets:
             bucket.level -= 1
 
+    def become(self, private: tuple[float, float]) -> None:
+        """From now on private chats have this burst and rate."""
+        self.private = private
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key is None or key < 0}
+
     def note_arrival(self, chat: str) -> None:
         """Count a call that breaks a running retry_after."""
         if self._parked and (until := self._parked.get(chat)) is not None:

@@ -69,6 +69,11 @@ class UpdateQueue:
             self._poll.set_result(None)
         self._changes.notify()
 
+    def interrupt(self) -> None:
+        """End the open long poll, as a server does that goes down."""
+        if self._poll is not None and not self._poll.done():
+            self._poll.set_result(None)
+
     def clear(self) -> None:
         """Drop whatever waits (drop_pending_updates)."""
         self._updates.clear()

@@ -1,0 +1,1 @@
+"""The demo's page: a phone, a desk, and the real relay between them, as a browser sees them."""

@@ -1,0 +1,44 @@
+// The page: three parts that draw what the server tells.
+
+import * as desk from "./desk.js";
+import { byId, say } from "./dom.js";
+import { fly } from "./flight.js";
+import * as phone from "./phone.js";
+import * as relay from "./relay.js";
+import { connect, listen } from "./store.js";
+
+function badge(id, count) {
+  const element = byId(id);
+  element.hidden = !count;
+  say(element, count > 99 ? "99+" : String(count));
+}
+
+function badges() {
+  badge("badge-phone", phone.unread());
+  badge("badge-relay", relay.waiting());
+  badge("badge-desk", desk.unread());
+}
+
+function show(tab) {
+  byId("stage").dataset.tab = tab;
+  for (const button of document.querySelectorAll(".tabs button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.tab === tab));
+  }
+  draw(new Map(), false);
+}
+
+function draw(changed, first) {
+  phone.render(changed, first);
+  relay.render(changed, first);
+  desk.render(changed, first);
+  badges();
+  fly(changed, first);
+}
+
+phone.start();
+relay.start();
+desk.start();
+for (const button of document.querySelectorAll(".tabs button")) button.addEventListener("click", () => show(button.dataset.tab));
+document.addEventListener("visibilitychange", () => draw(new Map(), true));
+listen(draw);
+connect();

@@ -1,0 +1,125 @@
+"""`relay demo` as a process of its own, and a real Chromium in front of its page."""
+
+import asyncio
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+EXECUTABLE: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+needs_chromium = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium here: apt-get install chromium")
+
+Scheme = Literal["light", "dark"]
+
+
+@asynccontextmanager
+async def running_demo(home: Path, *arguments: str) -> AsyncIterator[str]:
+    """A demo on any free port: its page's address, once the conversation has been played."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay", "demo", "--no-browser", "--port", "0", *arguments),
+        cwd=home,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    draining: asyncio.Task[bytes] | None = None
+    try:
+        async with asyncio.timeout(40):
+            said = ""
+            while not (found := re.search(r"The page: (\S+)", said)):
+                line = await process.stdout.readline()
+                assert line, said
+                said += line.decode()
+        draining = asyncio.create_task(process.stdout.read())
+        yield found[1]
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await asyncio.wait_for(process.wait(), 25)
+        if draining is not None:
+            await draining
+    assert process.returncode == 0
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser with an empty profile."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass
+class Visit:
+    """One open page, and everything that it did which it should not."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def overhear(self) -> None:
+        """Listen to the page's console, its errors and its requests."""
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._note("error", str(error)))
+        self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or request.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(f"{kind}: {text}")
+
+    def forgive(self, *words: str) -> Iterator[str]:
+        """The complaints that hold none of these words."""
+        return (line for line in self.complaints if not any(word in line for word in words))
+
+    async def write(self, text: str) -> None:
+        """As the customer, with the keyboard."""
+        await self.page.get_by_label("Message from the customer").fill(text)
+        await self.page.keyboard.press("Enter")
+
+    async def answer(self, text: str) -> None:
+        """As the agent, with the keyboard."""
+        await self.page.get_by_label("Answer of the agent").fill(text)
+        await self.page.keyboard.press("Enter")
+
+    async def flip(self, switch: str) -> None:
+        """Turn one of the switches that break things."""
+        await self.page.get_by_role("switch", name=switch).click()
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser, url: str, *, width: int = 1440, height: int = 900, scheme: Scheme = "light"
+) -> AsyncIterator[Visit]:
+    """A page that has everything that the server had to tell at first."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", timezone_id="UTC"
+    )
+    try:
+        visit = Visit(await context.new_page())
+        visit.overhear()
+        await visit.page.goto(url)
+        await visit.page.locator("#inbox li").first.wait_for(state="attached")
+        yield visit
+    finally:
+        await context.close()

@@ -1,0 +1,196 @@
+"""The demo's page in a real Chromium: the real relay, with both look-alikes, seen as a visitor sees it."""
+
+import asyncio
+import re
+
+from playwright.async_api import Browser, expect
+
+from relay.sandbox.page.samples import FOLDER
+from tests.page.demo import Visit, needs_chromium, visiting
+
+pytestmark = needs_chromium
+
+PATIENCE = 15_000  # milliseconds
+#: What a browser says of its own accord while the relay is dead and a picture cannot be had.
+DEAD = "ERR_CONNECTION_REFUSED"
+
+
+async def test_a_photo_reaches_the_desk_and_an_answer_comes_back(visit: Visit) -> None:
+    """Both ends show it, with the very picture; nothing is asked of another host, and nothing goes wrong in silence."""
+    page = visit.page
+    await page.get_by_label("Files from this computer, for the customer to send").set_input_files(
+        FOLDER / "receipt.jpg"
+    )
+    photo = page.locator("#desk-chat .row.theirs").last.get_by_role("img", name="Photo")
+    await expect(page.locator("#desk-chat .row.theirs")).to_have_count(3, timeout=PATIENCE)
+    await expect(photo).to_be_visible(timeout=PATIENCE)
+    await page.wait_for_function(
+        "() => [...document.querySelectorAll('#desk-chat img')].every(img => img.complete && img.naturalWidth === 800)"
+    )
+    await visit.answer("Got it, thank you!")
+    await expect(page.locator("#chat .row.theirs").last).to_contain_text("Got it, thank you!", timeout=PATIENCE)
+    await expect(page.locator("#desk-chat .row.mine").last.locator(".ticks")).to_have_class(re.compile("there"))
+    assert visit.hosts == {"127.0.0.1"}
+    assert visit.complaints == []
+
+
+async def test_what_waits_while_kit_is_down_is_seen_and_arrives(visit: Visit) -> None:
+    """The message stands on the relay's disk, amber, and reaches the desk as soon as Kit is back."""
+    page = visit.page
+    await visit.flip("Kit is down")
+    await visit.write("Is anybody there?")
+    bubble = page.locator("#chat .row", has_text="Is anybody there?")
+    await expect(bubble.get_by_role("img", name="the relay has it on disk")).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("#lanes .waits")).to_contain_text("1 waits", timeout=PATIENCE)
+    await expect(page.locator("#desk-chat")).not_to_contain_text("Is anybody there?")
+    await visit.flip("Kit is down")
+    await expect(page.locator("#desk-chat")).to_contain_text("Is anybody there?", timeout=20_000)
+    await expect(bubble.get_by_role("img", name="arrived")).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("#proof")).to_contain_text("0 waiting", timeout=PATIENCE)
+
+
+async def test_a_killed_relay_comes_back_and_has_lost_nothing(visit: Visit) -> None:
+    """What both ends said before and during its death arrives once, in order."""
+    page = visit.page
+    await visit.flip("Kit is down")
+    await visit.write("first")
+    await expect(page.locator("#chat .row", has_text="first").get_by_role("img", name="on disk")).to_be_visible()
+    await page.get_by_role("button", name="kill -9 the relay").click()
+    await expect(page.locator("#process")).to_contain_text("killed", timeout=PATIENCE)
+    await visit.write("second")
+    await visit.answer("We are still here")
+    await visit.flip("Kit is down")
+    await expect(page.locator("#process")).to_contain_text("process", timeout=20_000)
+    await expect(page.locator("#desk-chat .row.theirs", has_text="second")).to_be_visible(timeout=20_000)
+    await expect(page.locator("#chat .row.theirs").last).to_contain_text("We are still here", timeout=PATIENCE)
+    texts = await page.locator("#desk-chat .row.theirs .text").all_text_contents()
+    assert texts[-2:] == ["first", "second"]
+    assert len(texts) == len(set(texts))
+    await expect(page.locator("#proof")).to_contain_text("0 waiting + 0 dead", timeout=PATIENCE)
+    assert [*visit.forgive(DEAD)] == []
+
+
+async def test_a_lost_answer_is_repeated_and_shown_once(visit: Visit) -> None:
+    """Kit took the event and said nothing: the relay sends it again under the same id, and the desk has it once."""
+    await visit.flip("Lose an answer")
+    await visit.write("once, please")
+    entry = visit.page.locator("#desk-chat .row.theirs", has_text="once, please")
+    await expect(entry).to_contain_text("came twice, shown once", timeout=20_000)
+    await expect(entry).to_have_count(1)
+
+
+async def test_everything_that_a_customer_can_send_arrives(visit: Visit) -> None:
+    """Album, voice, sticker, place, number, reply, edit and reaction, each through the page's own controls."""
+    page = visit.page
+    arrived = page.locator("#desk-chat .row.theirs")
+    for what in ("Album", "Voice", "Sticker", "Place", "My number"):
+        before = await arrived.count()
+        await page.get_by_role("button", name="Send something else").click()
+        await page.get_by_role("button", name=what, exact=True).click()
+        await expect(arrived.nth(before)).to_be_visible(timeout=PATIENCE)
+    await expect(page.locator("#card")).to_contain_text("+4930901820", timeout=PATIENCE)
+    label = page.locator("#chat .row.theirs").first
+    await label.hover()
+    await label.get_by_role("button", name="React 👍").click()
+    await expect(label).to_contain_text("👍", timeout=PATIENCE)
+    await label.get_by_role("button", name="Reply").click()
+    await visit.write("This very one")
+    await expect(page.locator("#chat .quote").last).to_contain_text("I am sorry!", timeout=PATIENCE)
+    mine = page.locator("#chat .row.mine", has_text="This very one")
+    await mine.hover()
+    await mine.get_by_role("button", name="Edit").click()
+    await visit.write("This one, I mean")
+    await expect(page.locator("#chat .row.mine", has_text="This one, I mean")).to_contain_text("edited")
+    await expect(arrived.last).to_contain_text("This one, I mean", timeout=PATIENCE)
+
+
+async def test_an_agent_can_send_files_and_close(visit: Visit) -> None:
+    """Files from the agent's computer reach the phone; the conversation closes, and the inbox says so."""
+    page = visit.page
+    await page.get_by_label("Files from this computer, for the agent to send").set_input_files(
+        [FOLDER / "parcel.jpg", FOLDER / "corner.jpg"]
+    )
+    await visit.answer("Two pictures")
+    await expect(page.locator("#chat .row.theirs").last.get_by_role("img", name="Photo")).to_have_count(
+        2, timeout=PATIENCE
+    )
+    await page.get_by_role("button", name="Close", exact=True).click()
+    await page.get_by_role("button", name="Solved by the agent").click()
+    await expect(page.locator("#desk-status")).to_have_text("closed", timeout=PATIENCE)
+
+
+async def test_a_blocked_bot_is_a_dead_letter_with_a_reason(visit: Visit) -> None:
+    """The customer blocks the bot, the agent answers all the same: the page says what became of it, and why."""
+    page = visit.page
+    await page.get_by_role("button", name="Block the bot").click()
+    await expect(page.get_by_label("Message from the customer")).to_be_disabled(timeout=PATIENCE)
+    await visit.answer("Are you still there?")
+    await expect(page.locator("#dead li").first).to_contain_text("block", timeout=20_000)
+    await page.get_by_role("button", name="Unblock the bot").click()
+    await expect(page.get_by_label("Message from the customer")).to_be_enabled(timeout=PATIENCE)
+
+
+async def test_what_people_write_is_never_markup(visit: Visit) -> None:
+    """Tags stay words, at the phone, at the desk, in the inbox and in the relay's lists."""
+    hostile = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script><b>bold</b>"
+    await visit.write(hostile)
+    await expect(visit.page.locator("#desk-chat .row.theirs").last).to_contain_text(hostile, timeout=PATIENCE)
+    await visit.answer(hostile)
+    await expect(visit.page.locator("#chat .row.theirs").last).to_contain_text("<b>bold</b>", timeout=PATIENCE)
+    assert await visit.page.locator("main script, main b:has-text('bold'), main img[src=x]").count() == 0
+    assert "owned" not in await visit.page.title()
+    assert visit.complaints == []
+
+
+async def test_every_control_has_a_name(browser: Browser, url: str) -> None:
+    """Whoever listens to the page hears what each control does, on a laptop and in each tab of a phone."""
+    for width, tabs in ((1440, [""]), (390, ["Phone", "Relay", "Desk"])):
+        async with visiting(browser, url, width=width, height=844) as visit:
+            for tab in tabs:
+                if tab:
+                    await visit.page.get_by_role("button", name=tab, exact=False).last.click()
+                tree = await visit.page.locator("body").aria_snapshot()
+                controls = re.findall(r"^\s*- (?:button|textbox|link|switch|checkbox)\b(.*)$", tree, re.MULTILINE)
+                assert controls
+                assert not [line for line in controls if '"' not in line], tree
+
+
+async def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
+    """A customer is chosen, a menu opened, a sample sent, an answer written and Kit taken down without a mouse."""
+    page = visit.page
+    await page.get_by_role("button", name="Anna Weber").first.focus()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="João Silva, pt").first).to_have_attribute("aria-pressed", "true")
+    await page.get_by_role("button", name="Send something else").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Photo", exact=True).first).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("button", name="Send something else")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("Written without a mouse")
+    await page.keyboard.press("Enter")
+    inbox = page.locator("#inbox").get_by_role("button", name="João Silva")
+    await expect(inbox).to_contain_text("Written without a mouse", timeout=PATIENCE)
+    await inbox.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#desk-name")).to_have_text("João Silva")
+    await page.get_by_label("Answer of the agent").focus()
+    await page.keyboard.type("So is this")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#chat .row.theirs").last).to_contain_text("So is this", timeout=PATIENCE)
+    await page.get_by_role("switch", name="Kit is down").focus()
+    await page.keyboard.press("Space")
+    await expect(page.get_by_role("switch", name="Kit is down")).to_be_checked(timeout=PATIENCE)
+
+
+async def test_a_page_that_is_opened_twice_shows_the_same(browser: Browser, url: str) -> None:
+    """The state is the server's: what is written in one window stands in the other."""
+    async with visiting(browser, url) as one, visiting(browser, url, scheme="dark") as other:
+        await one.write("seen in both")
+        await asyncio.gather(
+            *(
+                expect(visit.page.locator("#desk-chat")).to_contain_text("seen in both", timeout=PATIENCE)
+                for visit in (one, other)
+            )
+        )
