@@ -10,6 +10,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 MediaKind = Literal["photo", "video", "audio", "document"]
+KeyboardKind = Literal[
+    "telegram_inline_keyboard_markup", "telegram_reply_keyboard_markup", "telegram_reply_keyboard_remove"
+]
+KEYBOARD_KINDS: frozenset[str] = frozenset(get_args(KeyboardKind))
 MEDIA_KINDS: frozenset[str] = frozenset(get_args(MediaKind))
 
 # Kit documents no limits. Ours are far above anything seen, so that only a hostile body ever meets them.
@@ -75,6 +79,13 @@ class ContactItem(_Strict):
     name: _Line | None = None
     number: Annotated[_Line | None, BeforeValidator(_digits)] = None
     avatar: _Url | None = None
+
+
+class KeyboardItem(_Strict):
+    """Buttons that a function of Kit's attaches for Telegram; `fields` is the item as it came."""
+
+    type: KeyboardKind
+    fields: dict[str, Any]
 
 
 class OtherItem(_Tolerant):
@@ -187,6 +198,8 @@ def _read_item(value: object) -> object:
         case "contact" as kind:
             fields = {name: value.get(name) or None for name in ("name", "number", "avatar")}
             usable = bool(fields["name"] or fields["number"])
+        case kind if isinstance(kind, str) and kind in KEYBOARD_KINDS:
+            fields, usable = {"fields": {name: each for name, each in value.items() if name != "type"}}, True
         case kind:
             fields, usable = {}, False
     return {"type": kind, **fields} if usable else OtherItem(type=kind[:64] if isinstance(kind, str) else "untyped")
@@ -196,6 +209,8 @@ def _tag_item(value: Any) -> str:  # noqa: ANN401 -- pydantic hands over raw dic
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     if isinstance(value, OtherItem):
         return "other"
+    if kind in KEYBOARD_KINDS:
+        return "keyboard"
     return "media" if kind in MEDIA_KINDS else str(kind)
 
 
@@ -203,6 +218,7 @@ IncomingItem = Annotated[
     Annotated[MediaItem, Tag("media")]
     | Annotated[LocationItem, Tag("location")]
     | Annotated[ContactItem, Tag("contact")]
+    | Annotated[KeyboardItem, Tag("keyboard")]
     | Annotated[OtherItem, Tag("other")],
     Discriminator(_tag_item),
     BeforeValidator(_read_item),

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from relay.kit.models import (
     CloseConversationEvent,
     ContactItem,
     Event,
+    IncomingItem,
     IncomingMessage,
     Item,
+    KeyboardItem,
     LocationItem,
     MediaItem,
     OtherEvent,
@@ -20,6 +22,7 @@ from relay.kit.models import (
     SendMessageEvent,
 )
 from relay.mapping.card_steps import person, person_in_words, place, place_in_words
+from relay.mapping.keyboards import keyboard, put_under
 from relay.mapping.names import file_name
 from relay.mapping.text import clean, shorten, split, units
 from relay.mapping.words import to_customer
@@ -51,7 +54,9 @@ def skipped_in(event: Event) -> tuple[str, ...]:
     """Types of payload items that cannot be carried, for the log."""
     if not isinstance(event, SendMessageEvent) or event.event_data.message is None:
         return ()
-    return tuple(clean(item.type) for item in event.event_data.message.payload or [] if isinstance(item, OtherItem))
+    payload = event.event_data.message.payload or []
+    unknown = tuple(clean(item.type) for item in payload if isinstance(item, OtherItem))
+    return unknown + _keyboard_in(payload)[1]
 
 
 def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
@@ -67,14 +72,31 @@ def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
 def _map_message(event: SendMessageEvent, known: Known, context: TelegramContext) -> Outcome:
     client_id, message = event.client_data.client_id, event.event_data.message or IncomingMessage()
     payload = message.payload or []
-    items = [item for item in payload if not isinstance(item, OtherItem)]
+    items = [item for item in payload if not isinstance(item, OtherItem | KeyboardItem)]
     name = _name_of_agent(event.event_data.sender_data) if context.show_agent_name else ""
     language = known.client.language if known.client is not None else ""
     frame = _under(name, language) if name else _as_it_is
     steps = _steps(clean(message.text), items, frame)
+    markup, _ = _keyboard_in(payload)
+    if steps and markup is not None:
+        steps = put_under(steps, markup)
     if not steps:
         return Declined("nothing in it that Telegram could show" if payload else "empty message")
     return Accepted(Draft("to_telegram", client_id, dump_steps(steps)))
+
+
+def _keyboard_in(payload: Sequence[IncomingItem]) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """The first keyboard, since a message can have but one; and what was left out, for the log."""
+    markup: dict[str, Any] | None = None
+    left_out: list[str] = []
+    for item in payload:
+        if isinstance(item, KeyboardItem):
+            found, dropped = keyboard(item)
+            left_out += dropped
+            if found is not None and markup is not None:
+                left_out.append(f"{item.type}: another keyboard")
+            markup = markup or found
+    return markup, tuple(left_out)
 
 
 def _name_of_agent(sender: SenderData | None) -> str:

@@ -218,7 +218,7 @@ def test_unknown_event_types_are_events_too() -> None:
 def test_unknown_payload_types_keep_their_name() -> None:
     """What we cannot use is kept by its type, so that it can be skipped aloud; the rest of the message survives."""
     items = read_items(
-        {"type": "telegram_inline_keyboard_markup", "inline_keyboard": [[]]},
+        {"type": "properties", "inline_keyboard": [[]]},
         {"type": "photo"},
         {"type": "video", "file_url": ""},
         {"type": "location", "latitude": 1},
@@ -228,7 +228,7 @@ def test_unknown_payload_types_keep_their_name() -> None:
         {"type": "photo", "file_url": "https://f.example/a.png"},
     )
     assert [item.type for item in items if isinstance(item, OtherItem)] == [
-        "telegram_inline_keyboard_markup",
+        "properties",
         "photo",
         "video",
         "location",
