@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("mark", sa.Text(), nullable=False, comment="what sets equal words apart: the files beside them"),
         sa.Column("said_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "client_id", "message_id", name=op.f("pk_message")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_message_said_at", "message", ["said_at"], unique=False)
     op.create_table(

@@ -86,7 +86,7 @@ def event_id(context: KitContext, origin: Origin) -> str:
 
 def message_number(origin: Origin) -> str:
     """Telegram's message id, as Kit gets it."""
-    return clean(str(origin.message_id))[:32] or "0"
+    return clean(str(origin.message_id))[:32].strip() or "0"
 
 
 def _update_number(origin: Origin) -> str:
