@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +27,7 @@ def check(*, env_file: Path, config: Path, send_to: int | None, as_json: bool) -
     import structlog  # noqa: PLC0415 - help needs none of this
 
     from relay.doctor.examine import examine  # noqa: PLC0415
-    from relay.doctor.finding import lines  # noqa: PLC0415
+    from relay.doctor.finding import MARKS, report  # noqa: PLC0415
 
     # The report says it all; what the adapters log of the same would stand between its lines.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
@@ -35,6 +36,8 @@ def check(*, env_file: Path, config: Path, send_to: int | None, as_json: bool) -
     if as_json:
         click.echo(json.dumps({"ok": fine, "checks": [asdict(finding) for finding in findings]}, indent=2))
     else:
-        for verdict, line in lines(findings):
-            click.secho(line, fg=_COLOURS[verdict])
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for finding, text in report(findings, columns):
+            mark = click.style(MARKS[finding.verdict], fg=_COLOURS[finding.verdict], bold=True)
+            click.echo(f"{mark} {click.style(text, dim=finding.verdict == 'skipped')}")
     sys.exit(0 if fine else 1)

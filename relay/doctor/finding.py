@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Final, Literal
 
 Verdict = Literal["well", "wrong", "skipped"]
 
 MARKS: Final[dict[Verdict, str]] = {"well": "✓", "wrong": "✗", "skipped": "·"}
+
+
+_MARK: Final = 2  #: Columns: the mark and a space.
+_NARROWEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Finding:
     @property
     def line(self) -> str:
         """Without the mark and the name."""
-        return f"{self.words.rstrip('.')}. {self.remedy}" if self.remedy else self.words
+        return f"{self.words.rstrip('.')}. → {self.remedy}" if self.remedy else self.words
 
     @property
     def title(self) -> str:
@@ -45,9 +50,27 @@ def skipped(name: str, words: str) -> Finding:
     return Finding(name, "skipped", words)
 
 
-def lines(findings: Iterable[Finding]) -> Iterator[tuple[Verdict, str]]:
-    """The report, line by line, the names in a column."""
+def report(findings: Iterable[Finding], columns: int | None = None) -> Iterator[tuple[Finding, str]]:
+    """What follows the mark of each finding: its name in a column of its own, and the line.
+
+    For a terminal of so many `columns` a longer line goes on under its beginning; else each is one line.
+    """
     found = list(findings)
     width = max((len(each.title) for each in found), default=0)
     for each in found:
-        yield each.verdict, f"{MARKS[each.verdict]} {each.title:<{width}}  {each.line}"
+        yield each, "\n".join(_wrapped(f"{each.title:<{width}}  ", each.line, columns))
+
+
+def _wrapped(title: str, line: str, columns: int | None) -> list[str]:
+    if columns is None:
+        return [title + line]
+    room = max(_NARROWEST, columns - _MARK)
+    return wrap(
+        title + line,
+        width=room,
+        subsequent_indent=" " * (_MARK + len(title)),
+        drop_whitespace=True,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
