@@ -344,3 +344,13 @@ def test_make_has_every_promised_target() -> None:
     done = subprocess.run(["make", "-C", ROOT, "--no-print-directory"], capture_output=True, text=True, check=True)
     listed = {line.split()[1] for line in done.stdout.splitlines()}
     assert listed >= {"install", "demo", "run", "test", "lint", "bench", "lock"}
+
+
+@pytest.mark.parametrize("target", ["demo", "run"])
+def test_what_runs_the_relay_needs_no_tools(target: str) -> None:
+    """`make demo` and `make run` install the runtime lock and nothing else: a visitor does not wait for linters."""
+    done = subprocess.run(
+        ["make", "-C", ROOT, "--dry-run", "--always-make", target], capture_output=True, text=True, check=True
+    )
+    assert "-r requirements.lock" in done.stdout
+    assert "requirements-dev.lock" not in done.stdout

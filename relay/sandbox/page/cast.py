@@ -16,7 +16,7 @@ class Person:
     last_name: str
     language: str
     phone: str
-    payload: str  #: Of the link through which they came, after `/start `; "" for none.
+    payload: str  #: Of the link through which they came, as `relay link` makes it; "" for none.
     portrait: str  #: The sample that is their profile photo; "" for none.
 
     @property
@@ -32,9 +32,9 @@ class Person:
 
 CAST: Final = (
     Person(107804195, "Anna", "Weber", "de", "+4930901820", "", "anna.jpg"),
-    Person(208114733, "João", "Silva", "pt", "+351210120", "s-instagram_c-spring", "joao.jpg"),
+    Person(208114733, "João", "Silva", "pt", "+351210120", "u1-BWluc3RhZ3JhbR9zcHJpbmfMaw", "joao.jpg"),
     Person(309226841, "Мария", "Иванова", "ru", "+79161234567", "", "maria.jpg"),
-    Person(410338957, "Lucía", "Fernández", "es", "+34910123456", "s-newsletter", ""),
+    Person(410338957, "Lucía", "Fernández", "es", "+34910123456", "u1-QW5ld3NsZXR0ZXIfUHJpY2Vzvi4", ""),
 )
 
 

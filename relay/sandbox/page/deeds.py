@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import BodyPartReader, web
 
 from relay.sandbox.asking import asked_of
-from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.page.cast import person
 from relay.sandbox.page.process import RelayProcess
 from relay.sandbox.page.samples import Sample, sample
 from relay.sandbox.page.switches import Switches
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.page.watch import Watch
 from relay.sandbox.telegram_customers import Customer
 from relay.sandbox.telegram_files import Kind
 
@@ -37,11 +36,10 @@ Json = dict[str, Any]
 class Deeds:
     """The handlers."""
 
-    def __init__(
-        self, telegram: TelegramLookAlike, kit: KitLookAlike, process: RelayProcess, switches: Switches
-    ) -> None:
-        self._telegram = telegram
-        self._kit = kit
+    def __init__(self, watch: Watch, process: RelayProcess, switches: Switches) -> None:
+        self._watch = watch
+        self._telegram = watch.telegram
+        self._kit = watch.kit
         self._process = process
         self._switches = switches
         self._samples: dict[str, Callable[[Customer], object]] = {
@@ -71,6 +69,7 @@ class Deeds:
             web.post(f"{client}/close", self.close),
             web.post("/do/switch", self.switch),
             web.post("/do/kill", self.kill),
+            web.post("/do/retry", self.retry),
         ]
 
     async def text(self, request: web.Request) -> web.Response:
@@ -181,6 +180,18 @@ class Deeds:
     async def kill(self, _: web.Request) -> web.Response:
         """`kill -9` the relay."""
         return web.json_response({"killed": self._process.kill()})
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """{"delivery"}: `relay dead retry`, as an operator would do it."""
+        delivery = (await asked_of(request)).get("delivery")
+        if type(delivery) is not int:
+            raise web.HTTPBadRequest(text="delivery is missing\n")
+        self._watch.reopen(delivery)  # before the log tells what became of it
+        code, said = await self._process.command("dead", "retry", str(delivery))
+        if code != 0:
+            self._watch.bury(delivery, said)
+            raise web.HTTPConflict(text=said)
+        return _done()
 
     def _customer(self, request: web.Request) -> Customer:
         someone = person(int(request.match_info["id"]))

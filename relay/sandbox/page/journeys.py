@@ -33,6 +33,7 @@ class Journey:
     ended: float | None = None
     reason: str | None = None
     attempts: int = 0
+    delivery: int | None = None  #: The relay's number for it, once it has told it.
     twice: bool = False  #: It arrived again under the same id, and was dropped there.
 
     @property
@@ -97,11 +98,14 @@ class Journeys:
 
     def attempted(self, direction: Direction, client: str, line: dict[str, Any]) -> Journey | None:
         """An attempt at the oldest open one of a lane failed, or was the last."""
-        journey = next(self._open(direction, client), None)
+        number = line.get("delivery")
+        known = (one for one in self.all if one.open and one.delivery == number and number is not None)
+        journey = next(known, None) or next(self._open(direction, client), None)
         if journey is None:
             return None
         journey.attempts = max(journey.attempts, int(line.get("attempt") or 0))
         journey.reason = str(line.get("reason") or "") or None
+        journey.delivery = number
         if line.get("outcome") == "dead":
             journey.stage, journey.ended = "dead", time.monotonic()
         return journey
@@ -111,6 +115,19 @@ class Journeys:
         journey = next((one for one in self._open(direction, client) if one.accepted is not None), None)
         if journey is not None:
             self.arrive(journey, at)
+
+    def reopen(self, delivery: int) -> None:
+        """A dead letter is carried again, as if it had just been accepted."""
+        for journey in self.all:
+            if journey.delivery == delivery and journey.stage == "dead":
+                journey.accepted = time.monotonic()
+                journey.stage, journey.ended, journey.reason, journey.attempts = "relay", None, None, 0
+
+    def bury(self, delivery: int, reason: str) -> None:
+        """It was not carried again after all."""
+        for journey in self.all:
+            if journey.delivery == delivery and journey.stage == "relay":
+                journey.stage, journey.ended, journey.reason = "dead", time.monotonic(), reason
 
     def settle(self, direction: Direction, before: float) -> None:
         """Nothing waits: what was accepted before this moment has gone its way, in company or without a word."""

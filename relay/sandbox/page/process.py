@@ -5,6 +5,7 @@ What it logs is the page's window into it: one JSON object a line.
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,10 +24,19 @@ LONGEST_LINE = 1 << 20
 
 
 class RelayProcess:
-    """One relay: `command` in `home`, with nothing but `environment`. `on_line` is called with what it logs."""
+    """One relay: `command` in `home`, with nothing but `environment`. `on_line` is called with what it logs.
+
+    `tool` is how its other commands begin.
+    """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], home: Path, on_line: Callable[[Line], None]
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        home: Path,
+        on_line: Callable[[Line], None],
+        *,
+        tool: Sequence[str] = (sys.executable, "-m", "relay"),
     ) -> None:
         self.changes = Changes()
         self.state: State = "stopped"
@@ -37,6 +47,7 @@ class RelayProcess:
         self.kills = 0
         self.pause = PAUSE
         self._command = tuple(command)
+        self._tool = tuple(tool)
         self._environment = dict(environment)
         self._home = home
         self._on_line = on_line
@@ -66,6 +77,19 @@ class RelayProcess:
         self.kills += 1
         self._process.kill()
         return True
+
+    async def command(self, *arguments: str) -> tuple[int, str]:
+        """Another command of `relay`, beside the one that runs: its exit code, and what it said."""
+        process = await asyncio.create_subprocess_exec(
+            *self._tool,
+            *arguments,
+            env=self._environment,
+            cwd=self._home,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return await process.wait(), said.decode(errors="replace")
 
     def stop(self) -> None:
         """SIGTERM: it finishes what is in hand; `run` returns."""

@@ -88,5 +88,6 @@ def _journey(journey: Journey) -> Json:
         "ms": journey.ms,
         "reason": journey.reason,
         "attempts": journey.attempts,
+        "delivery": journey.delivery,
         "twice": journey.twice,
     }

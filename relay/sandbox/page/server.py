@@ -71,7 +71,7 @@ class Page:
         application.router.add_get("/samples/{name}", self._sample)
         application.router.add_get("/phone-files/{file_id}", self._phone_file)
         application.router.add_get("/events", self._events)
-        application.add_routes(Deeds(self._telegram, self._kit, self._process, self._switches).routes())
+        application.add_routes(Deeds(self._watch, self._process, self._switches).routes())
         return application
 
     def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -87,6 +87,16 @@ class Watch:
             self.unreadable.append(f"{line.get('kind')} {line.get('source_id')}: {line.get('error')}")
         self._changed()
 
+    def reopen(self, delivery: int) -> None:
+        """A dead letter is about to be put back."""
+        self.journeys.reopen(delivery)
+        self._changed()
+
+    def bury(self, delivery: int, reason: str) -> None:
+        """It could not be put back."""
+        self.journeys.bury(delivery, reason)
+        self._changed()
+
     def unix(self, monotonic: float) -> float:
         """A ledger's time as Unix time."""
         return round(self._epoch + monotonic, 3)

@@ -3,13 +3,14 @@
 import { ask, askWithFiles } from "./ask.js";
 import { bubble, keepEnd, paint } from "./bubble.js";
 import { announce, avatar, byId, bytes, clock, fill, h, icon, menu, patch, say } from "./dom.js";
+import { whose } from "./phone.js";
 import { get, numbered, under } from "./store.js";
 
 const REASONS = [
-  ["CLOSED_BY_AGENT", "Solved by the agent"],
+  ["CLOSED_BY_AGENT", "Closed by the agent"],
   ["CLOSED_BY_BOT", "Closed by a bot"],
-  ["CLOSED_BY_CLIENT_TIMEOUT", "The customer fell silent"],
-  ["CLOSED_BY_UNKNOWN_REASON", "Another reason"],
+  ["CLOSED_BY_CLIENT_TIMEOUT", "Closed: the customer fell silent"],
+  ["CLOSED_BY_UNKNOWN_REASON", "Closed for another reason"],
 ];
 const ITEMS = [
   ["file", "From disk", null],
@@ -102,7 +103,7 @@ async function send(event) {
 
 export function render(changed, first) {
   const cards = under("desk").filter(({ key }) => !key.includes("/")).map(({ value }) => value).sort((a, b) => b.at - a.at);
-  if (current === null && cards.length) current = cards.at(-1).client;
+  if (current === null && cards.length) current = (cards.find((card) => card.client === String(whose())) ?? cards.at(-1)).client;
   if (seen() && current) read.set(current, get(`desk/${current}`)?.heard ?? 0);
   patch(byId("inbox"), cards, (card) => card.client, conversation, showConversation);
   byId("desk-body").classList.toggle("empty", !cards.length);
@@ -131,7 +132,7 @@ export function render(changed, first) {
   }
   keepEnd(list, () => {
     const fresh = patch(list, entries, (entry) => entry.number, (entry) => (entry.closed ? h("div", { class: "divider" }, h("span")) : bubble()), (row, entry) => {
-      if (entry.closed) return say(row.firstChild, `Conversation closed · ${(REASONS.find(([reason]) => reason === entry.closed) ?? [0, entry.closed])[1]} · ${clock(entry.at)}`);
+      if (entry.closed) return say(row.firstChild, `${(REASONS.find(([reason]) => reason === entry.closed) ?? [0, entry.closed])[1]} · ${clock(entry.at)}`);
       paint(row, entry, { author: entry.mine ? entry.author || "Agent" : card.name, extra: buttons(entry) });
     });
     if (!first && !switched) {

@@ -6,13 +6,15 @@ import { nameOf, pictureOf } from "./phone.js";
 import { get, now, under } from "./store.js";
 
 const SWITCHES = [
-  ["kit_down", "Kit is down", "answers nobody"],
-  ["telegram_down", "Telegram is down", "answers nobody"],
-  ["slow", "Both are slow", "1.5 s an answer"],
-  ["strict", "Telegram says 429", "1 message in 6 s"],
-  ["lose", "Lose an answer", "Kit’s next 200"],
+  ["kit_down", "Kit down", "answers nobody"],
+  ["telegram_down", "Telegram down", "answers nobody"],
+  ["slow", "Both slow", "1.5 s an answer"],
+  ["strict", "Telegram: 429", "1 message in 6 s"],
+  ["lose", "Lost answer", "Kit’s next 200"],
 ];
 const ENDS = { to_kit: ["phone", "desk"], to_telegram: ["desk", "phone"] };
+const HELD = { phone: "at Telegram", desk: "at Kit" };
+const THERE = { phone: "on the phone", desk: "at the desk" };
 const STAGE = { sent: ["clock", "outside"], relay: ["tick", "on disk"], there: ["ticks", "delivered"], settled: ["ticks", "delivered"], dead: ["alert", "dead letter"] };
 
 const stations = {};
@@ -32,7 +34,7 @@ export function start() {
 /** The three stops of a direction: where the sender's side holds it, the relay's disk, the receiver. */
 function track(direction, words) {
   const [from, to] = ENDS[direction];
-  const stops = [["from", from, "outside"], ["disk", "relay", "on disk"], ["to", to, "delivered"]].map(([stop, drawn, under]) => {
+  const stops = [["from", from, HELD[from]], ["disk", "relay", "on disk"], ["to", to, THERE[to]]].map(([stop, drawn, under]) => {
     const count = h("b", { text: "0" });
     const element = h("div", { class: `stop ${stop}` }, h("span", { class: "stop-face" }, icon(drawn)), count, h("small", { text: under }));
     stations[`${direction}/${stop}`] = { element, count };
@@ -88,7 +90,8 @@ export function render() {
   patch(byId("dead"), dead, (one) => one.key, () => h("li"), (item, one) => {
     if (item.dataset.known === one.reason) return;
     item.dataset.known = one.reason;
-    fill(item, icon("alert"), h("div", {}, h("strong", { text: one.what || "an update that nobody can read" }), h("span", { text: one.reason || "" })));
+    const again = one.delivery && h("button", { type: "button", class: "quiet", text: "Try again", on: { click: () => ask("/do/retry", { delivery: one.delivery }) } });
+    fill(item, icon("alert"), h("div", {}, h("strong", { text: one.what || "an update that nobody can read" }), h("span", { text: one.reason || "" })), again);
   });
   const feed = under("journey").map(({ value }) => value).sort((a, b) => b.number - a.number).slice(0, 40);
   patch(byId("feed"), feed, (one) => one.number, () => h("li"), showJourney);
@@ -103,7 +106,7 @@ function showTrack(direction, figures, switches) {
     const { element, count: shown } = stations[`${direction}/${stop}`];
     say(shown, String(count));
     element.classList.toggle("waits", Boolean(waits[stop]));
-    element.classList.toggle("down", Boolean(stop === "from" ? down[from] : stop === "to" ? down[to] : state === "killed"));
+    element.classList.toggle("down", Boolean(stop === "from" ? from === "phone" && down.phone : stop === "to" ? down[to] : state === "killed"));
   }
   say(byId(`ms-${direction}`), figures.median_ms ? `median ${span(figures.median_ms)}` : "");
 }
