@@ -134,7 +134,10 @@ class Metrics:
             "relay_media_streams", "Files that are streamed now.", ("channel",), registry=registry
         )
         self.media_conversions = Counter(
-            "relay_media_conversions", "Openings of files to be converted.", ("outcome",), registry=registry
+            "relay_media_conversions",
+            "Media converted, and openings of what was kept.",
+            ("outcome",),
+            registry=registry,
         )
         self.media_cache_bytes = Gauge(
             "relay_media_cache_bytes", "Bytes of converted files that are kept.", registry=registry

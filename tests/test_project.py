@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "inspection": set(),
     "telegram": {"inspection", "model", "errors", "steps", "words"},
     "store": {"model", "errors"},
-    "conversion": {"model", "errors"},  # the files come in as streams, whoever sends them
+    "conversion": {"model"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
     "turns": {"policy"},
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words"},

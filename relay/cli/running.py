@@ -94,7 +94,8 @@ def _migrate(settings: "Settings") -> None:
     path = settings.database_path
     beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
     check_writable("RELAY_DATABASE_URL", path.parent, beside)
-    check_writable("RELAY_DATA_DIR", settings.relay_data_dir / "tmp")
+    for directory in ("tmp", "media-cache"):
+        check_writable("RELAY_DATA_DIR", settings.relay_data_dir / directory)
     try:
         bring_up_to_date(settings.database_path)
     except (SchemaError, StoreLockedError) as error:

@@ -22,7 +22,7 @@ class Cache:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._work = directory / "unfinished"
         shutil.rmtree(self._work, ignore_errors=True)
-        self._work.mkdir(mode=0o700)
+        self._work.mkdir(mode=0o700, exist_ok=True)
         found = [(path, path.stat()) for path in directory.iterdir() if path.is_file()]
         found.sort(key=lambda each: each[1].st_mtime)
         self._sizes = OrderedDict((path.name, status.st_size) for path, status in found)

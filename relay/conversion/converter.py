@@ -36,7 +36,7 @@ log = structlog.get_logger()
 class Converter:
     """Gives files in the other form that `forms` names for their media type.
 
-    `outcomes` counts each opening: kept, made, failed, or busy.
+    `outcomes` counts conversions (made, failed, or busy: not now) and openings of what was kept.
     """
 
     def __init__(self, cache: Cache, forms: Mapping[str, str], outcomes: Counter) -> None:

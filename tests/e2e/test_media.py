@@ -22,6 +22,7 @@ from relay.sandbox.telegram import TelegramLookAlike
 from tests import media
 from tests.e2e.process import RelayProcess, relay_between
 from tests.e2e.test_memory import watched
+from tests.page.demo import chromium, needs_chromium
 from tests.waiting import eventually
 
 ANNA = "107804195"
@@ -149,6 +150,25 @@ async def test_stickers_move(telegram: TelegramLookAlike, kit: KitLookAlike, rel
                 shown += picture.info["duration"]
             assert shown == pytest.approx(milliseconds, abs=20)
     assert await outcomes(relay) == {"made": 2}
+
+
+@needs_chromium
+@pytest.mark.usefixtures("relay")
+async def test_a_browser_plays_and_shows_them(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
+    """In another site's page, as Kit's desk is one: the voice is heard to its end, the stickers are pictures."""
+    items = {
+        "said": await voice(telegram, kit, media.voice(1.5)),
+        "drawn": await sticker(telegram, kit, media.animated_sticker(60), is_animated=True),
+        "filmed": await sticker(telegram, kit, media.video_sticker(20), is_video=True),
+    }
+    said, drawn, filmed = (item["file_url"] for item in items.values())
+    async with chromium() as browser:
+        page = await browser.new_page()
+        await page.set_content(f"<audio id=said muted src='{said}'></audio><img src='{drawn}'><img src='{filmed}'>")
+        await page.wait_for_function("[...document.images].every(each => each.complete && each.naturalWidth === 256)")
+        await page.evaluate("said.play()")
+        await page.wait_for_function("said.ended")
+        assert await page.evaluate("said.currentTime") == pytest.approx(1.5, abs=0.1)
 
 
 async def test_without_the_extra_originals_and_previews_are_handed_out(
