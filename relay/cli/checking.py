@@ -10,14 +10,15 @@ from typing import Final
 
 import click
 
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _COLOURS: Final = {"well": "green", "wrong": "red", "skipped": "yellow"}
 
 
 @click.command(short_help="Say what is wrong with this installation.")
-@click.option("--env-file", type=click.Path(dir_okay=False, path_type=Path), default=".env", show_default=True)
-@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), default="relay.toml", show_default=True)
+@click.option("--env-file", type=_FILE, default=".env", show_default=True, help="Read settings from this file too.")
+@click.option("--config", type=_FILE, default="relay.toml", show_default=True, help="The file that names channels.")
 @click.option("--send", "send_to", type=int, metavar="CHAT", help="Send a test message to this chat, and to Kit as it.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 def check(*, env_file: Path, config: Path, send_to: int | None, as_json: bool) -> None:
     """Look at settings, database, disk, clock, bot, Kit, the public address, certificate and versions.
 

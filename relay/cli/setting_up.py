@@ -17,14 +17,16 @@ import click
     show_default=True,
     help="Where the answers go.",
 )
-@click.option("--telegram-bot-token", envvar="TELEGRAM_BOT_TOKEN", show_envvar=True)
-@click.option("--public-url", "relay_public_url", envvar="RELAY_PUBLIC_URL", show_envvar=True)
-@click.option("--kit-region", envvar="KIT_REGION", show_envvar=True)
-@click.option("--kit-api-url", envvar="KIT_API_URL", show_envvar=True)
-@click.option("--kit-domain", envvar="KIT_DOMAIN", show_envvar=True)
-@click.option("--kit-api-token", envvar="KIT_API_TOKEN", show_envvar=True)
-@click.option("--kit-security-salt", envvar="KIT_SECURITY_SALT", show_envvar=True)
-@click.option("--kit-channel-uuid", envvar="KIT_CHANNEL_UUID", show_envvar=True)
+@click.option("--telegram-bot-token", envvar="TELEGRAM_BOT_TOKEN", show_envvar=True, help="The bot's token.")
+@click.option(
+    "--public-url", "relay_public_url", envvar="RELAY_PUBLIC_URL", show_envvar=True, help="Its public address."
+)
+@click.option("--kit-region", envvar="KIT_REGION", show_envvar=True, help="Where the Kit account lives.")
+@click.option("--kit-api-url", envvar="KIT_API_URL", show_envvar=True, help="Or Kit's API host.")
+@click.option("--kit-domain", envvar="KIT_DOMAIN", show_envvar=True, help="The Kit account's name.")
+@click.option("--kit-api-token", envvar="KIT_API_TOKEN", show_envvar=True, help="Kit's API token.")
+@click.option("--kit-security-salt", envvar="KIT_SECURITY_SALT", show_envvar=True, help="The channel's Security Salt.")
+@click.option("--kit-channel-uuid", envvar="KIT_CHANNEL_UUID", show_envvar=True, help="The channel's UUID.")
 @click.option("--no-input", is_flag=True, help="Ask nothing: what is not given and not set already is an error.")
 @click.option("--no-check", is_flag=True, help="Do not ask Telegram and Kit whether the answers are right.")
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="For Kit's test request; 0: not at all.")

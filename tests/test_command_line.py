@@ -1,0 +1,72 @@
+"""The command `relay`: quick, light, and in one style."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from relay.cli import main
+from relay.cli.printing import age, visible
+
+RELAY = (sys.executable, "-m", "relay")
+
+
+def commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{prefix}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands()], ids=[name for name, _ in commands()])
+def test_every_command_says_what_it_does(name: str, command: click.Command) -> None:
+    """A line in the list that fits it, ends like a sentence, and help for each of its options."""
+    assert command.short_help, name
+    assert command.short_help.endswith(".")
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name} {parameter.name}"
+            assert parameter.help.partition("  [")[0].endswith(".")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """The commands' modules are light, so that help, completion and the first signals need not wait."""
+    code = "import sys, relay.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"aiohttp", "alembic", "aiosqlite", "pydantic", "rich", "sqlalchemy", "structlog", "telegram", "segno"}
+    assert not set(done.stdout.split()) & heavy
+
+
+def test_completion_comes_from_click() -> None:
+    """`_RELAY_COMPLETE=bash_source relay`, as the documents say, gives the shell what it needs."""
+    environment = os.environ | {"_RELAY_COMPLETE": "bash_complete", "COMP_WORDS": "relay dead r", "COMP_CWORD": "2"}
+    code = "from relay.cli import main; main(prog_name='relay')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "plain,retry\n"
+
+
+def test_wrong_use_ends_with_2() -> None:
+    """A misspelt command or option is a line about it, and the exit status of wrong use."""
+    for arguments in (("statsu",), ("run", "--prot")):
+        done = subprocess.run([*RELAY, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert arguments[-1] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(None, "-"), (-3, "0 s"), (0.4, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (90000, "1 d")],
+)
+def test_ages_are_told_as_people_do(seconds: float | None, told: str) -> None:
+    """One number and the unit that fits it."""
+    assert age(seconds) == told
+
+
+def test_strangers_text_cannot_command_a_terminal() -> None:
+    """Escape sequences, line breaks and direction marks are shown, not obeyed."""
+    assert visible("\x1b[2Jgone\n\u202e") == r"\x1b[2Jgone\n\u202e"
+    assert visible("Grüße, 世界") == "Grüße, 世界"
