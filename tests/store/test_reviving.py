@@ -15,6 +15,7 @@ from relay.model import (
     Direction,
     Draft,
     Letter,
+    Lost,
     Media,
     Outcome,
     Said,
@@ -91,6 +92,20 @@ async def test_confirmed_steps_are_not_taken_back(store: Store) -> None:
     await store.revive(Revival(letter.id, read_as(Accepted(Draft("to_telegram", "7", "other steps")), "7")))
     [again] = await claim(store, "to_telegram")
     assert (again.body, again.steps_done) == ("steps e1", 2)
+
+
+async def test_a_lost_part_is_sent_without_the_rest(store: Store) -> None:
+    """What was lost of a delivery that went on belongs to no letter, so it waits as it is."""
+    await store.accept(update(1))
+    await store.accept(event("e1"))
+    [delivery] = await claim(store, "to_telegram")
+    await store.rewrite(delivery, "the rest", Lost("the part", "refused", "other"))
+    [letter] = await dead(store)
+    assert await store.revive(Revival(letter.id, None)) == Revived("waiting")
+    await store.settle(delivery, Delivered())
+    [part] = await claim(store, "to_telegram")
+    assert (part.body, part.steps_done) == ("the part", 0)
+    await balanced(store, "to_telegram")
 
 
 async def test_a_letter_that_could_not_be_read_has_its_effect_at_last(store: Store) -> None:

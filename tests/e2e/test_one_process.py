@@ -1,0 +1,72 @@
+"""One process holds the database, whatever is started beside whatever else."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import psutil
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
+from tests.e2e.process import command, relay_between
+
+#: What is typed again and again, while the relay starts and stops.
+COMMANDS = (("status",), ("dead", "list"), ("dead", "retry", "--all"), ("migrate",))
+
+
+def holders(database: Path) -> list[psutil.Process]:
+    """Children of ours that have the database open."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if any(file.path == str(database) for file in process.open_files()):
+                found.append(process)
+    return found
+
+
+def overlaps(database: Path) -> bool:
+    """Whether two of them had it open at the same moment: the first one still has it after the second was seen."""
+    first = holders(database)
+    if len(first) < 2:
+        return False
+    return first[0] in holders(database) and first[1] in holders(database)
+
+
+async def test_commands_and_a_relay_never_have_it_open_together(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """While a relay starts, works, stops and starts again, and four people type commands: one holder at any moment."""
+    anna = telegram.customer()
+    seen: set[int] = set()
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        done = asyncio.Event()
+
+        async def watch() -> bool:
+            while not done.is_set():
+                if await asyncio.to_thread(overlaps, tmp_path / "relay.db"):
+                    return False
+                seen.update(process.pid for process in holders(tmp_path / "relay.db"))
+                await asyncio.sleep(0.005)
+            return True
+
+        async def type_again_and_again(arguments: tuple[str, ...]) -> list[str]:
+            complaints = []
+            while not done.is_set():
+                _, _, complained = await command(relay, *arguments)
+                complaints += [line for line in complained.splitlines() if "another relay holds" not in line]
+            return complaints
+
+        watching = asyncio.create_task(watch())
+        typing = [asyncio.create_task(type_again_and_again(arguments)) for arguments in COMMANDS]
+        for number in range(2):
+            await relay.start()
+            anna.writes(str(number))
+            await kit.wait_for(lambda number=number: len(kit.texts(anna.id)) == number + 1, 20)  # type: ignore[misc]
+            assert await relay.stop() == 0
+            await asyncio.sleep(0.5)
+        done.set()
+        complaints = [line for task in typing for line in await task]
+        assert await watching
+    assert complaints == []
+    assert len(seen) > 3, "nobody but the relay had it"
+    assert kit.texts(anna.id) == ["0", "1"]
