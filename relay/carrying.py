@@ -17,7 +17,7 @@ from relay.mapping.said import said_by_agent
 from relay.mapping.undelivered import instead_of, note_of
 from relay.model import Address, Bury, Delivery, Lost, Note
 from relay.policy import Pace, buries_step
-from relay.steps import SendAlbum, SendFile, Step, dump_steps, load_steps
+from relay.steps import MarkRead, SendAlbum, SendFile, Step, dump_steps, load_steps
 from relay.telegram.albums import Instead
 from relay.telegram.api import ChatMoved
 from relay.turns import Turns
@@ -124,6 +124,8 @@ class _Desk:
 
     async def _do(self, attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | Later | None:
         """Do a step when its turn comes. None: the relay is stopping."""
+        if isinstance(step, MarkRead):
+            return await self.do_step(address, step)  # no message, so no pace holds it up
         of_file = isinstance(step, SendFile | SendAlbum)
         if of_file and self.files.locked():
             # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.

@@ -35,6 +35,7 @@ PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field
     "relay_closing_texts",
     "relay_link_previews",
     "relay_show_agent_name",
+    "relay_leave_groups",
 }
 
 _NAME: Final = re.compile("[a-z0-9-]{1,32}")

@@ -13,6 +13,7 @@ import orjson
 import structlog
 from telegram import Update
 
+from relay.accounts import Accounts
 from relay.errors import place_of
 from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
 from relay.mapping.events import KitContext
@@ -23,6 +24,7 @@ from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
 from relay.mapping.to_telegram import wants_of as wants_of_event
 from relay.metrics import ChannelMetrics
 from relay.model import Direction, Letter, Reading, Unreadable
+from relay.presses import Presses
 from relay.store.accepting import Arrival, Verdict
 from relay.store.store import Store
 
@@ -43,12 +45,15 @@ class Intake:
     metrics: ChannelMetrics
     wake: Callable[[Direction], None]  #: Called after a commit that gave work in this direction.
     wrote: Callable[[str], None]  #: Called after a commit with the client id of each customer who wrote.
+    accounts: Accounts
+    presses: Presses
 
     async def accept_updates(self, updates: list[dict[str, Any]]) -> None:
         """Commit raw updates, what follows from them, and the next polling offset.
 
         Raises relay.errors.Unavailable when the database cannot commit; then the offset must not be raised.
         """
+        await self.accounts.learn(updates)
         letters = []
         for index, raw in enumerate(updates):
             letters.append((_letter(self.channel, raw), read_update(raw, self.context)))
@@ -57,6 +62,7 @@ class Intake:
         verdicts = await self.store.accept(
             Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
         )
+        self.presses.answer_all(updates)
         for (letter, reading), verdict in zip(letters, verdicts, strict=True):
             if verdict == "accepted" and reading.wants.client_id is not None:
                 self.wrote(reading.wants.client_id)
@@ -102,7 +108,7 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
 
 
 def _read(update: Update, context: KitContext) -> Reading:
-    return Reading(lambda known: map_update(update, context, known), wants_of_update(update))
+    return Reading(lambda known: map_update(update, context, known), wants_of_update(update, context.owners))
 
 
 def read_event(callback: SignedEvent | UnfitEvent, context: TelegramContext) -> Reading:

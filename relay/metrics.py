@@ -101,6 +101,10 @@ class ChannelMetrics:
         """Files that are streamed now."""
         return self._all.media_streams.labels(self._channel)
 
+    def pressed(self, outcome: str) -> None:
+        """Note what became of the answer to a button that was pressed."""
+        self._all.presses.labels(self._channel, outcome).inc()
+
     def skipped_payload(self) -> None:
         """Note a payload item of Kit's that the relay does not know."""
         self._all.skipped_payloads.labels(self._channel).inc()
@@ -124,6 +128,9 @@ class Metrics:
             "relay_callbacks", "Requests to Kit's callback.", ("channel", "verdict"), registry=registry
         )
         self.updates = Counter("relay_updates", "Updates from Telegram.", ("channel", "verdict"), registry=registry)
+        self.presses = Counter(
+            "relay_presses", "Buttons pressed by customers.", ("channel", "outcome"), registry=registry
+        )
         self.skipped_payloads = Counter(
             "relay_skipped_payloads",
             "Payload items of Kit that the relay does not know.",

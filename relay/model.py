@@ -65,6 +65,27 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class BusinessConnection:
+    """What the owner of a Telegram Business account lets the bot do in the account's name."""
+
+    id: str  #: Telegram gives another one when the owner changes settings.
+    user_id: int  #: The owner's.
+    user_chat_id: int
+    enabled: bool
+    rights: Mapping[str, bool] = field(default_factory=dict)  #: Those that are given, by the Bot API's names.
+
+    @property
+    def may_reply(self) -> bool:
+        """Whether agents' answers get through."""
+        return self.enabled and self.rights.get("can_reply", False)
+
+    @property
+    def may_read(self) -> bool:
+        """Whether customers' messages may be marked as read."""
+        return self.enabled and self.rights.get("can_read_messages", False)
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What an earlier message said, for edits, replies, reactions and deletions to refer to. Kept for a time."""
 
@@ -109,6 +130,7 @@ class Accepted:
     media: tuple[Media, ...] = ()
     said: tuple[Said, ...] = ()  #: To be remembered.
     more: tuple[Draft, ...] = ()  #: Deliveries beside the first one.
+    connection: BusinessConnection | None = None  #: To be remembered.
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +139,7 @@ class Declined:
 
     reason: str
     client: Client | None = None  #: To be remembered.
+    connection: BusinessConnection | None = None  #: To be remembered.
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,8 @@ class Wants:
     messages: tuple[int, ...] = ()  #: Earlier messages of the client, by Telegram's ids.
     album: str | None = None
     link: str | None = None  #: The code of a deep link.
+    owner: int | None = None  #: Of a Business account: how the connection stands, and who is talked to in it.
+    newest: bool = False  #: In a Business account's chat: the customer's newest message.
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +179,9 @@ class Known:
     said: Mapping[int, Said] = field(default_factory=dict)
     album: Album | None = None
     touch: Mapping[str, Any] = field(default_factory=dict)  #: What the deep link stands for: `utm` and `page`.
+    connection: BusinessConnection | None = None  #: The client's, or the owner's of today.
+    open_clients: tuple[Client, ...] = ()  #: In the owner's account, those with an open conversation.
+    newest: int | None = None  #: Telegram's id of that message.
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
 from relay import carrying
+from relay.accounts import Accounts
 from relay.avatars import Avatars
 from relay.channels import Channel
 from relay.courier import Courier
@@ -27,6 +28,7 @@ from relay.mapping.events import KitContext
 from relay.metrics import ChannelMetrics
 from relay.model import Direction
 from relay.policy import back_off
+from relay.presses import Presses
 from relay.rereading import contexts_of
 from relay.settings import Settings
 from relay.store.store import Store
@@ -70,6 +72,7 @@ class OpenChannel:
     callback: KitCallback
     media: ChannelMedia
     avatars: Avatars
+    presses: Presses
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -87,6 +90,7 @@ class OpenChannel:
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.poller.run(stop), name="poller")
+                tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
                     tasks.create_task(courier.run(stop), name=f"courier {direction}")
                 aside = (
@@ -142,8 +146,17 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     context, telegram = contexts_of(channel)
     couriers = _couriers(settings, shared, metrics, context, kit, bot)
     avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
+    presses = Presses(partial(_answer_press, bot), metrics)
     intake = Intake(
-        channel.key, store, context, telegram, metrics, lambda direction: couriers[direction].wake(), avatars.note
+        channel.key,
+        store,
+        context,
+        telegram,
+        metrics,
+        lambda direction: couriers[direction].wake(),
+        avatars.note,
+        Accounts(channel.key, store, partial(_ask_connection, bot), context.owners),
+        presses,
     )
     return OpenChannel(
         channel,
@@ -161,6 +174,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             Slots(metrics.media_streams),
         ),
         avatars,
+        presses,
     )
 
 
@@ -183,6 +197,14 @@ def _couriers(
         on_note=to_kit.wake,
     )
     return {"to_kit": to_kit, "to_telegram": to_telegram}
+
+
+async def _ask_connection(bot: Bot, connection_id: str) -> object:
+    return await call(bot, "getBusinessConnection", {"business_connection_id": connection_id}, read_timeout=5.0)
+
+
+async def _answer_press(bot: Bot, query_id: str) -> object:
+    return await call(bot, "answerCallbackQuery", {"callback_query_id": query_id}, read_timeout=5.0)
 
 
 async def _open_kit(channel: Channel, stack: AsyncExitStack) -> KitClient:

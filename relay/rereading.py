@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from relay.channels import Channel
@@ -23,6 +24,7 @@ def contexts_of(channel: Channel) -> tuple[KitContext, TelegramContext]:
         language=settings.relay_agent_language,
         ask_phone=settings.relay_ask_phone,
         forms=available(),
+        leave_groups=settings.relay_leave_groups,
     )
     telegram = TelegramContext(
         channel.key, settings.relay_show_agent_name, settings.relay_closing_texts, settings.relay_ask_rating
@@ -30,7 +32,7 @@ def contexts_of(channel: Channel) -> tuple[KitContext, TelegramContext]:
     return kit, telegram
 
 
-def reader_of(channel: Channel) -> Callable[[Letter], Reading]:
-    """Tells what stored letters of this channel's say."""
+def reader_of(channel: Channel, owners: dict[str, int]) -> Callable[[Letter], Reading]:
+    """Tells what stored letters of this channel's say. `owners` are those of Business accounts, by connection."""
     kit, telegram = contexts_of(channel)
-    return partial(reread, context=kit, telegram=telegram)
+    return partial(reread, context=replace(kit, owners=owners), telegram=telegram)

@@ -150,6 +150,10 @@ class Settings(BaseModel):
     relay_ask_rating: bool = Field(
         default=False, description="Whether customers are asked for one to five stars when a conversation was closed."
     )
+    relay_leave_groups: bool = Field(
+        default=True,
+        description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
+    )
     relay_texts_file: Path | None = Field(
         None, description="A TOML file with lines of your own instead of the relay's; docs/languages.md says how."
     )

@@ -78,7 +78,23 @@ class SendContact:
     step: Literal["send_contact"] = "send_contact"
 
 
-Step = SendText | SendFile | SendAlbum | SendLocation | SendVenue | SendContact
+@dataclass(frozen=True, slots=True)
+class MarkRead:
+    """In a Business account's chat: show the customer that their messages up to this one were read."""
+
+    message_id: int
+    step: Literal["mark_read"] = "mark_read"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveChat:
+    """Leave a group or channel, perhaps with a word to those whom the bot leaves."""
+
+    words: str | None = None
+    step: Literal["leave_chat"] = "leave_chat"
+
+
+Step = SendText | SendFile | SendAlbum | SendLocation | SendVenue | SendContact | MarkRead | LeaveChat
 
 _STEPS: TypeAdapter[list[Step]] = TypeAdapter(list[Annotated[Step, Discriminator("step")]])
 

@@ -38,7 +38,9 @@ ARROWS: dict[str, set[str]] = {
     "conversion": {"model"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
     "turns": {"policy"},
-    "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words"},
+    "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
+    "accounts": {"mapping", "store", "errors"},
+    "presses": {"errors", "metrics"},
     "courier": {"mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
     "web": {"intake", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},

@@ -45,6 +45,7 @@ DEFAULTS = {
     "relay_link_previews": True,
     "relay_closing_texts": False,
     "relay_ask_rating": False,
+    "relay_leave_groups": True,
     "relay_texts_file": None,
     "relay_retention_days": 7,
     "relay_trusted_file_hosts": "",

@@ -41,6 +41,13 @@ def upgrade() -> None:
         sa.Column("avatar_checked_at", sa.Float(), nullable=True),
     ):
         op.add_column("client_link", column)
+    op.create_index(
+        "ix_client_link_business",
+        "client_link",
+        ["channel", "business_connection_id"],
+        unique=False,
+        sqlite_where=sa.text("business_connection_id IS NOT NULL"),
+    )
     for column in (
         sa.Column("not_before", sa.Float(), nullable=True, comment="an album waits until then for its siblings"),
         sa.Column("album", sa.String(length=255), nullable=True, comment="what siblings of an album share"),

@@ -43,7 +43,9 @@ async def dead_show(office: Office, parameters: Mapping[str, Any]) -> dict[str, 
 async def dead_retry(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Map dead letters anew and let them wait again, in the order in which they were accepted."""
     found = await office.store.find_dead(_wish(office, parameters))
-    readers = {channel.key: reader_of(channel) for channel in office.channels}
+    readers = {
+        channel.key: reader_of(channel, await office.store.all_owners(channel.key)) for channel in office.channels
+    }
     wishes = [Revival(letter.id, _reading(readers, letter)) for letter in found.letters]
     revived = await asyncio.gather(*map(office.store.revive, wishes))
     for key, direction in {(letter.channel, letter.direction) for letter in found.letters}:

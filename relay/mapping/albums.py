@@ -13,9 +13,9 @@ import orjson
 from telegram import Message
 
 from relay.kit.models import MAX_ITEMS, MAX_TEXT
-from relay.mapping.clients import is_id, meet
+from relay.mapping.clients import is_id
 from relay.mapping.content import Content
-from relay.mapping.events import KitContext, Origin, carry, event_id, make_body, message_number
+from relay.mapping.events import KitContext, Origin, carry, client_after, event_id, make_body, message_number
 from relay.mapping.text import clean
 from relay.mapping.words import say
 from relay.model import Accepted, Draft, Known, Said
@@ -72,7 +72,7 @@ def map_album(  # noqa: PLR0913 - a message, taken to pieces
 
     What Kit would not take in one message follows in another, which waits for nobody. Telegram's own albums always fit.
     """
-    client = meet(origin.client_id, origin.address, origin.sender, known.client, content)
+    client = client_after(origin, content, known)
     carried = carry(context, content)
     part = (origin.message_id if is_id(origin.message_id) else 0, before, carried.text, carried.items)
     event = _Event(event_id(context, origin), message_number(origin), known.album is not None, [part])
@@ -85,7 +85,7 @@ def map_album(  # noqa: PLR0913 - a message, taken to pieces
     draft = Draft("to_kit", client.client_id, body)
     if waiting is None or len(event.parts) > 1:
         draft = Draft("to_kit", client.client_id, body, album=group, parts=orjson.dumps(event).decode())
-    return Accepted(draft, client, tuple(carried.media), said)
+    return Accepted(draft, None if origin.own else client, tuple(carried.media), said)
 
 
 def _fits(event: _Event) -> bool:

@@ -35,6 +35,8 @@ class KitContext:
     language: str = ENGLISH  #: The agents'.
     ask_phone: AskPhone = "off"
     forms: Mapping[str, str] = field(default_factory=dict)  #: Into what the relay can convert, by media type.
+    leave_groups: bool = True  #: Groups and channels, as soon as somebody takes the bot in.
+    owners: dict[str, int] = field(default_factory=dict)  #: Of Business accounts, by their connections' ids.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Origin:
     sender: Sender
     client_id: str
     address: Address
+    own: bool = False  #: Said to the client by the account or channel itself, past the bot.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,21 @@ def make_event(
 
     `again` names what happened to a message that Kit has already: it sets the ids of the two apart.
     """
-    client = meet(origin.client_id, origin.address, origin.sender, known.client, content)
+    client = client_after(origin, content, known)
     carried = carry(context, content)
     message_id = message_number(origin)
     if again:
         message_id += f".{again}.{_update_number(origin)}"
     body = make_body(context, client, event_id(context, origin), message_id, carried.text, carried.items)
-    return Accepted(Draft("to_kit", client.client_id, body), client, tuple(carried.media), said)
+    draft = Draft("to_kit", client.client_id, body)
+    return Accepted(draft, None if origin.own else client, tuple(carried.media), said)
+
+
+def client_after(origin: Origin, content: Content, known: Known) -> Client:
+    """The client as they are after something was said in their chat: by them, or past them."""
+    if origin.own and known.client is not None:
+        return known.client
+    return meet(origin.client_id, origin.address, origin.sender, known.client, content)
 
 
 def event_id(context: KitContext, origin: Origin) -> str:

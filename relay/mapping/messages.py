@@ -1,45 +1,47 @@
-"""Messages of customers, new and edited. Pure."""
+"""Messages in customers' chats, new and edited. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from telegram import Chat, Message, Update, User
+from telegram import Message, Update
 
 from relay.mapping.albums import album_of, map_album
 from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
+from relay.mapping.lines import person
+from relay.mapping.origins import Owners, client_of, origin_of
 from relay.mapping.reading import read_content, remind
 from relay.mapping.references import references, refers_to
-from relay.mapping.said import own_words, said_by_customer
+from relay.mapping.said import own_words, said_in_chat
 from relay.mapping.starting import link_of, read_start
-from relay.mapping.text import clean
+from relay.mapping.text import join
 from relay.mapping.words import heading, say
-from relay.model import Address, Declined, Known, Outcome, Said, Wants
+from relay.model import Declined, Known, Outcome, Said, Wants
 
 _LONGEST_OLD: Final = 4096  #: Characters of what an edited message said before.
 
 
-def message_wants(message: Message) -> Wants:
+def message_wants(message: Message, owners: Owners) -> Wants:
     """What mapping a new message needs to know."""
-    return Wants(client_of(message), refers_to(message), album_of(message), link_of(message))
+    return Wants(client_of(message, owners), refers_to(message), album_of(message), link_of(message))
 
 
-def edit_wants(message: Message) -> Wants:
+def edit_wants(message: Message, owners: Owners) -> Wants:
     """What mapping an edited message needs to know: what it said before."""
     earlier = [number for number in (message.message_id, *refers_to(message)) if is_id(number)]
-    return Wants(client_of(message), tuple(earlier))
+    return Wants(client_of(message, owners), tuple(earlier))
 
 
 def map_message(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
     """A new message."""
-    origin = origin_of(update, message)
+    origin = _origin(update, message, context, known)
     if isinstance(origin, Declined):
         return origin
     content = read_start(message, known) or _read(message, known.said)
-    before = references(message, known.said)
-    said = said_by_customer(message.message_id, content)
+    before = _before(message, origin, known)
+    said = said_in_chat(message.message_id, content, "agent" if origin.own else "customer")
     if (group := album_of(message)) is not None:
         return map_album(context, origin, content, known, group=group, before=before, said=said)
     return make_event(context, origin, _behind(before, content), known, said=said)
@@ -47,41 +49,38 @@ def map_message(update: Update, message: Message, context: KitContext, known: Kn
 
 def map_edit(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
     """A message that says something else now; and what it said before, if that is remembered."""
-    origin = origin_of(update, message)
+    origin = _origin(update, message, context, known)
     if isinstance(origin, Declined):
         return origin
     # PTB's attribute warns of its own future; its dictionary doesn't.
     if message.location is not None and "live_period" in message.location.to_dict():
         return Declined("a step of a live location, not its end")
     content = _read(message, known.said)
-    said = said_by_customer(message.message_id, content)
+    said = said_in_chat(message.message_id, content, "agent" if origin.own else "customer")
     # Where a live location ends says all: nobody asks where it began.
     old = known.said.get(message.message_id) if message.location is None else None
     if old is not None and said and (old.text, old.mark) == (said[0].text, said[0].mark):
         return Declined("an edit that changes nothing an agent would see")
-    content = _edited(_behind(references(message, known.said), content), own_words(content), old)
+    content = _edited(_behind(_before(message, origin, known), content), own_words(content), old)
     return make_event(context, origin, content, known, again="edit", said=said)
 
 
-def client_of(message: Message) -> str:
-    """Kit's id of the client whose message it is, if it is a client's."""
-    return clean(str((message.from_user or message.chat).id))
+def _origin(update: Update, message: Message, context: KitContext, known: Known) -> Origin | Declined:
+    """Where a message comes from; why agents are not told of it.
+
+    What an account or a channel says past the bot, an agent must know who is about to say the same; but it is nothing
+    to wake agents for.
+    """
+    origin = origin_of(update, message, context.owners)
+    if isinstance(origin, Origin) and origin.own and (known.client is None or not known.client.open):
+        return Declined("said by the account itself while no conversation is open")
+    return origin
 
 
-def origin_of(update: Update, message: Message) -> Origin | Declined:
-    """Where a message comes from; why it is none of a customer's."""
-    chat, sender = message.chat, message.from_user or message.chat
-    declined = why_not(chat, sender)
-    return declined or Origin(update.update_id, message.message_id, sender, client_of(message), Address(chat.id))
-
-
-def why_not(chat: Chat, sender: User | Chat) -> Declined | None:
-    """Why what comes out of this chat is not a customer's; None if it is."""
-    if chat.type != "private":
-        return Declined("not a private chat")
-    if getattr(sender, "is_bot", False):
-        return Declined("a message from a bot")
-    return None if is_id(chat.id) and is_id(sender.id) else Declined("an id that Telegram cannot have given")
+def _before(message: Message, origin: Origin, known: Known) -> str:
+    """The lines before the content: that it is not the customer's, and what it refers to."""
+    own = say("account_wrote", name=person(message.sender_chat or message.from_user)) if origin.own else ""
+    return join("\n", own, references(message, known.said))
 
 
 def _read(message: Message, said: Mapping[int, Said]) -> Content:

@@ -7,14 +7,14 @@ from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, Re
 from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
-from relay.mapping.messages import why_not
+from relay.mapping.origins import Owners, Place, why_not
 from relay.mapping.reading import remind
 from relay.mapping.text import clean
 from relay.mapping.words import heading, say
 from relay.model import Address, Known, Outcome, Said, Wants
 
 
-def reaction_wants(reaction: MessageReactionUpdated) -> Wants:
+def reaction_wants(reaction: MessageReactionUpdated, _: Owners) -> Wants:
     """What mapping a reaction needs to know."""
     ids = (reaction.message_id,) if is_id(reaction.message_id) else ()
     return Wants(clean(str((reaction.user or reaction.chat).id)), ids)
@@ -23,9 +23,12 @@ def reaction_wants(reaction: MessageReactionUpdated) -> Wants:
 def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitContext, known: Known) -> Outcome:
     """A reaction that was added, changed or taken back."""
     chat, sender = reaction.chat, reaction.user or reaction.chat
-    if declined := why_not(chat, sender):
+    # A reaction does not say in which thread it is; the customer is answered where they wrote last.
+    address = known.client.address if known.client is not None else Address(chat.id)
+    place = Place(sender, clean(str(sender.id)), address)
+    if declined := why_not(chat, place, sender):
         return declined
-    origin = Origin(update.update_id, reaction.message_id, sender, str(sender.id), Address(chat.id))
+    origin = Origin(update.update_id, reaction.message_id, sender, place.client_id, address)
     content = read_reaction(reaction, known.said.get(reaction.message_id))
     return make_event(context, origin, content, known, again="reaction")
 

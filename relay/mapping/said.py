@@ -6,7 +6,7 @@ from relay.mapping.clients import is_id
 from relay.mapping.content import Content, File
 from relay.mapping.text import join
 from relay.mapping.words import heading, speaking
-from relay.model import Said
+from relay.model import Author, Said
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 
 
@@ -20,12 +20,12 @@ def own_words(content: Content) -> str:
     return heading("message")
 
 
-def said_by_customer(message_id: object, content: Content) -> tuple[Said, ...]:
-    """What a message of a customer says; nothing if its id is none that Telegram can have given."""
-    if not is_id(message_id):
+def said_in_chat(message_id: object, content: Content, author: Author) -> tuple[Said, ...]:
+    """What a message that was not sent by us says; nothing if its id is none that Telegram can have given."""
+    if not is_id(message_id) or not message_id:  # messages that vanish all have the id 0
         return ()
     mark = " ".join(item.unique_id for item in content.items if isinstance(item, File))
-    return (Said(message_id, "customer", own_words(content), mark),)
+    return (Said(message_id, author, own_words(content), mark),)
 
 
 def said_by_agent(step: Step, ids: Sequence[int], language: str) -> tuple[Said, ...]:

@@ -10,8 +10,12 @@ from typing import Any, Final
 from telegram import Update
 
 from relay.mapping.answers import answering
+from relay.mapping.business import connection_wants, deleted_wants, map_connection, map_deleted
 from relay.mapping.events import STRANGER, KitContext
+from relay.mapping.membership import map_membership, membership_wants
 from relay.mapping.messages import edit_wants, map_edit, map_message, message_wants
+from relay.mapping.origins import NOBODY, Owners
+from relay.mapping.presses import map_press, press_wants
 from relay.mapping.reactions import map_reaction, reaction_wants
 from relay.mapping.updates import why_not_carried
 from relay.mapping.words import speaking
@@ -22,7 +26,7 @@ from relay.model import Declined, Known, Outcome, Wants
 class Mapper:
     """What becomes of one kind of update. Both functions get the value of its field."""
 
-    wants: Callable[[Any], Wants]
+    wants: Callable[[Any, Owners], Wants]
     map: Callable[[Update, Any, KitContext, Known], Outcome]
 
 
@@ -31,15 +35,21 @@ MAPPERS: Final[Mapping[str, Mapper]] = {
     "message": Mapper(message_wants, answering(map_message)),
     "edited_message": Mapper(edit_wants, map_edit),
     "message_reaction": Mapper(reaction_wants, map_reaction),
+    "business_message": Mapper(message_wants, answering(map_message)),
+    "edited_business_message": Mapper(edit_wants, map_edit),
+    "deleted_business_messages": Mapper(deleted_wants, map_deleted),
+    "business_connection": Mapper(connection_wants, map_connection),
+    "callback_query": Mapper(press_wants, map_press),
+    "my_chat_member": Mapper(membership_wants, map_membership),
 }
 
 
-def wants_of(update: Update) -> Wants:
+def wants_of(update: Update, owners: Owners = NOBODY) -> Wants:
     """What mapping the update needs to know of the client and of earlier messages."""
     for field, mapper in MAPPERS.items():
         value = getattr(update, field)
         if value is not None:
-            return mapper.wants(value)
+            return mapper.wants(value, owners)
     return Wants()
 
 

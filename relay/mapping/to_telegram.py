@@ -27,7 +27,7 @@ from relay.mapping.names import file_name
 from relay.mapping.text import clean, shorten, split, units
 from relay.mapping.words import to_customer
 from relay.model import Accepted, Declined, Draft, Known, Outcome, Wants
-from relay.steps import SendAlbum, SendFile, SendText, Step, dump_steps
+from relay.steps import MarkRead, SendAlbum, SendFile, SendText, Step, dump_steps
 
 MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 MAX_CAPTION: Final = 1024  #: UTF-16 units (https://core.telegram.org/bots/api#sendphoto).
@@ -47,7 +47,9 @@ class TelegramContext:
 
 def wants_of(event: Event) -> Wants:
     """What mapping the event needs to know of the client."""
-    return Wants() if isinstance(event, OtherEvent) else Wants(event.client_data.client_id)
+    if isinstance(event, OtherEvent):
+        return Wants()
+    return Wants(event.client_data.client_id, newest=isinstance(event, SendMessageEvent))
 
 
 def skipped_in(event: Event) -> tuple[str, ...]:
@@ -82,7 +84,13 @@ def _map_message(event: SendMessageEvent, known: Known, context: TelegramContext
         steps = put_under(steps, markup)
     if not steps:
         return Declined("nothing in it that Telegram could show" if payload else "empty message")
-    return Accepted(Draft("to_telegram", client_id, dump_steps(steps)))
+    return Accepted(Draft("to_telegram", client_id, dump_steps([*_read_mark(known), *steps])))
+
+
+def _read_mark(known: Known) -> list[Step]:
+    """In a Business account's chat, who answers has read what was asked."""
+    may_read = known.connection is not None and known.connection.may_read
+    return [MarkRead(known.newest)] if may_read and known.newest is not None else []
 
 
 def _keyboard_in(payload: Sequence[IncomingItem]) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+#: What Telegram says of every administrator. https://core.telegram.org/bots/api#chatmemberadministrator
+_RIGHTS = (
+    "can_manage_chat can_delete_messages can_manage_video_chats can_restrict_members can_promote_members"
+    " can_change_info can_invite_users can_post_stories can_edit_stories can_delete_stories"
+)
+
 
 class Place:
     """A group or a channel. Every method answers the raw update that it queued."""
@@ -32,7 +38,10 @@ class Place:
         """Somebody adds the bot: as a member, or with rights as an administrator."""
         self.chat.left = False
         bot = self._telegram.bot
-        new: Json = {"user": bot, "status": "administrator", **rights} if rights else {"user": bot, "status": "member"}
+        every = dict.fromkeys(_RIGHTS.split(), False)
+        new: Json = {"user": bot, "status": "member"}
+        if rights:
+            new |= {"status": "administrator", "can_be_edited": False, "is_anonymous": False, **every, **rights}
         return self._telegram.push_update(membership(self.details, by.user, {"user": bot, "status": "left"}, new))
 
     def hears(self, customer: "Customer", text: str, **fields: object) -> Json:

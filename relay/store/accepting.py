@@ -27,6 +27,7 @@ from relay.model import (
     Unreadable,
 )
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
+from relay.store.connecting import write_connections
 from relay.store.counting import add_to_tally
 from relay.store.listing import keys, listed
 from relay.store.remembering import Memory, OpenAlbum, recall, write_clients, write_said
@@ -91,6 +92,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
         deliveries.add(row)
     _write_reasons(tx, fresh)
     write_clients(tx, now, memory)
+    write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     deliveries.write(tx)
     write_media(tx, now, fresh)

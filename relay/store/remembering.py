@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Said, Wants
+from relay.store.connecting import Connections, clients_of, recall_connections, recall_newest_messages
 from relay.store.listing import keys, listed
 from relay.store.tables import client_link, deep_link, lane, message, outbox
 
@@ -36,6 +37,7 @@ class Memory:
     albums: dict[tuple[str, str, str], Album] = field(default_factory=dict)
     open_albums: dict[tuple[str, str, str], OpenAlbum] = field(default_factory=dict)
     links: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    connections: Connections = field(default_factory=Connections)
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
 
@@ -43,14 +45,29 @@ class Memory:
         """What one letter wants to know."""
         client_id = wants.client_id
         if client_id is None:
-            return Known()
+            return Known() if wants.owner is None else self._known_account(channel, wants.owner)
         said: Mapping[int, Said] = _NOTHING  # type: ignore[assignment]  # empty, so of every type
         if wants.messages:
             found = ((number, self.said.get((channel, client_id, number))) for number in wants.messages)
             said = {number: each for number, each in found if each is not None}
         album = None if wants.album is None else self.albums.get((channel, client_id, wants.album))
         touch = _NOTHING if wants.link is None else self.links.get((channel, wants.link), _NOTHING)
-        return Known(self.clients.get((channel, client_id)), said, album, touch)
+        client = self.clients.get((channel, client_id))
+        if wants.newest and client is not None and (connection_id := client.address.business_connection_id) is not None:
+            connection = self.connections.by_id.get((channel, connection_id))
+            newest = self.connections.newest_messages.get((channel, client_id))
+            return Known(client, said, album, touch, connection=connection, newest=newest)
+        return Known(client, said, album, touch)
+
+    def _known_account(self, channel: str, owner: int) -> Known:
+        """What is known of a Business account: how its newest connection stands, and who is talked to in it."""
+        ours = self.connections.owned_by(channel, owner)
+        talking = (
+            client
+            for (of_channel, _), client in self.clients.items()
+            if of_channel == channel and client.open and client.address.business_connection_id in ours
+        )
+        return Known(connection=self.connections.by_owner.get((channel, owner)), open_clients=tuple(talking))
 
     def note(self, channel: str, outcome: Outcome) -> None:
         """Take note of what mapping a letter changed."""
@@ -58,6 +75,8 @@ class Memory:
             key = channel, outcome.client.client_id
             if self.clients.get(key) != outcome.client:
                 self.clients[key] = self.new_clients[key] = outcome.client
+        if isinstance(outcome, Accepted | Declined) and outcome.connection is not None:
+            self.connections.note(channel, outcome.connection)
         if isinstance(outcome, Accepted):
             for said in outcome.said:
                 place = channel, outcome.draft.client_id, said.message_id
@@ -66,10 +85,18 @@ class Memory:
 
 def recall(tx: Connection, wanted: Iterable[tuple[str, Wants]]) -> Memory:
     """Read what the letters of one transaction want to know, in a statement for each kind of thing."""
-    asked = [(channel, wants.client_id, wants) for channel, wants in wanted if wants.client_id is not None]
+    all_wanted = [*wanted]
+    asked = [(channel, wants.client_id, wants) for channel, wants in all_wanted if wants.client_id is not None]
     memory = Memory()
-    if not asked:
-        return memory
+    owners = {(channel, wants.owner) for channel, wants in all_wanted if wants.owner is not None}
+    memory.clients |= {(row.channel, row.client_id): _client(row) for row in clients_of(tx, owners)}
+    if asked:
+        _recall_asked(tx, asked, memory)
+    _recall_accounts(tx, owners, asked, memory)
+    return memory
+
+
+def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: Memory) -> None:
     for row in tx.execute(_CLIENTS, {"wanted": keys((channel, client_id) for channel, client_id, _ in asked)}):
         memory.clients[row.channel, row.client_id] = _client(row)
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
@@ -81,7 +108,22 @@ def recall(tx: Connection, wanted: Iterable[tuple[str, Wants]]) -> Memory:
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
         for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
-    return memory
+
+
+def _recall_accounts(
+    tx: Connection, owners: set[tuple[str, int]], asked: list[tuple[str, str, Wants]], memory: Memory
+) -> None:
+    """What is known of Business accounts: of those that are wanted, and of those that clients write to."""
+    answered = {(channel, client_id) for channel, client_id, wants in asked if wants.newest}
+    through = {
+        (key[0], connection_id)
+        for key, client in memory.clients.items()
+        if key in answered and (connection_id := client.address.business_connection_id) is not None
+    }
+    if owners or through:
+        memory.connections = recall_connections(tx, owners, through)
+    if through:
+        recall_newest_messages(tx, memory.connections, answered)
 
 
 def _recall_albums(tx: Connection, wanted: list[tuple[str, str, str]], memory: Memory) -> None:

@@ -15,6 +15,7 @@ from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unr
 from relay.store import accepting
 from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_media
 from relay.store.burying import DEAD
+from relay.store.connecting import write_connections
 from relay.store.counting import add_to_tally
 from relay.store.remembering import Memory, recall, write_clients, write_said
 from relay.store.tables import inbox, lane, outbox
@@ -64,6 +65,7 @@ class _Work:
     def finish(self) -> None:
         """Write what is common to all of them."""
         write_clients(self._tx, self._now, self._memory)
+        write_connections(self._tx, self._now, self._memory.connections)
         write_said(self._tx, self._now, self._memory)
         write_media(self._tx, self._now, self._mapped)
         self._deliveries.write(self._tx)

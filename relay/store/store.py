@@ -9,10 +9,23 @@ from pathlib import Path
 from time import time
 
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
-from relay.store import accepting, asking, avatars, burying, claiming, counting, linking, reviving, settling, surveying
+from relay.store import (
+    accepting,
+    asking,
+    avatars,
+    burying,
+    claiming,
+    connecting,
+    counting,
+    linking,
+    reviving,
+    settling,
+    surveying,
+)
 from relay.store.accepting import Arrival, Verdict
 from relay.store.burying import DeadWish, FoundDead
 from relay.store.claiming import Claim, Claimed
+from relay.store.connecting import Met
 from relay.store.counting import Counts
 from relay.store.database import Database, open_database
 from relay.store.linking import Link
@@ -81,6 +94,18 @@ class Store:
     async def keep_link(self, link: Link) -> None:
         """Keep a deep link for ever: it may be printed anywhere."""
         await self._database.run(linking.keep_link, link)
+
+    async def find_owner(self, channel: str, connection_id: str) -> int | None:
+        """The user id of the owner of a Business connection; None for one that nobody told of."""
+        return await self._database.run(connecting.find_owners, (channel, connection_id))
+
+    async def all_owners(self, channel: str) -> dict[str, int]:
+        """The user ids of the owners of Business accounts, by the ids of their connections."""
+        return await self._database.run(connecting.all_owners, channel)
+
+    async def meet_connection(self, met: Met) -> None:
+        """Remember a Business connection of which no update told."""
+        await self._database.run(connecting.meet_connection, met)
 
     async def next_update_id(self, channel: str) -> int:
         """The polling offset; 0 when there is none yet."""

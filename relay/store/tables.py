@@ -131,6 +131,12 @@ client_link = Table(
     Column("first_touch", Text, nullable=False, server_default="{}", comment="the first utm and page, as JSON"),
     Column("avatar", String(64), nullable=True, comment="of the picture: what follows /media/ in its link"),
     Column("avatar_checked_at", Float, nullable=True),
+    Index(
+        "ix_client_link_business",
+        "channel",
+        "business_connection_id",
+        sqlite_where=Column("business_connection_id").is_not(None),
+    ),
 )
 
 #: What was said, for edits, replies, reactions and deletions to refer to; until the retention time.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from telegram import Bot
@@ -40,9 +41,10 @@ async def showing(bot: Bot, address: Address, kind: FileKind) -> AsyncIterator[N
 
 async def _keep_showing(bot: Bot, address: Address, action: str) -> None:
     # It is a courtesy: the step itself will say what is wrong, if anything is.
+    where = replace(address, direct_messages_topic_id=None).parameters()  # the one parameter that this method lacks
     while True:
         try:
-            await call(bot, "sendChatAction", {**address.parameters(), "action": action}, read_timeout=REFRESH)
+            await call(bot, "sendChatAction", {**where, "action": action}, read_timeout=REFRESH)
         except (NotAccepted, Throttled):
             return
         except Unavailable:

@@ -9,10 +9,11 @@ import structlog
 from telegram import Bot
 
 from relay.model import Address
-from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
+from relay.steps import LeaveChat, MarkRead, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from relay.telegram.actions import showing
 from relay.telegram.albums import Instead
 from relay.telegram.api import BadContent, call
+from relay.telegram.chats import leave_chat, mark_read
 from relay.telegram.download import FileFetcher
 from relay.telegram.uploading import fetched, send_album, send_file
 
@@ -45,6 +46,10 @@ async def send_step(
     pointless. Not to be cancelled while it runs: whether the message was sent would stay unknown.
     """
     match step:
+        case MarkRead():
+            return await mark_read(bot, address, step)
+        case LeaveChat():
+            return await leave_chat(bot, address, step)
         case SendAlbum(items):
             async with showing(bot, address, items[0].kind), fetched(fetcher, items, manner.upload_limit) as files:
                 sent = await send_album(bot, address, files)

@@ -7,19 +7,29 @@ from typing import Any, Final
 from relay.conversion.forms import FORMS
 from relay.kit.models import ClientData, ContactItem, Item, LocationItem
 from relay.model import Accepted, Declined
-from tests.mapping.mapped import NAMES, event_of, mapped, raw_sample
+from relay.steps import LeaveChat, load_steps
+from tests.mapping.mapped import NAMES, event_of, mapped_sample
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "what-agents-see.md"
 
 _HEAD = """# What agents see
 
-What becomes in Kit of each kind of message that a customer can send in a private chat. The left column names a recorded
-update in `tests/samples/telegram`; the rest is what the relay made of it, with the extra `media` installed, as it is in
-the container. This page is written by
+What becomes in Kit of each kind of thing that a customer can send: in a private chat with the bot, to a Business
+account, or in a channel's direct messages. The left column names a recorded update in `tests/samples/telegram`; the
+rest is what the relay made of it, where that matters with an open conversation before it, and with the extra `media`
+installed, as it is in the container. This page is written by
 `python -m tests.docs.what_agents_see`, and a test fails when it is not true any more.
 
 | update | text | files, places, contacts | becomes known of the customer |
 |---|---|---|---|
+"""
+_LEFT = """
+## What the bot leaves
+
+Groups and channels are no customers. The bot leaves them, and says this before it goes:
+
+| update | words |
+|---|---|
 """
 _DECLINED = """
 ## What is not carried to Kit
@@ -33,19 +43,22 @@ It is stored, counted and declined for a reason:
 
 def page() -> str:
     """The whole page, in Markdown."""
-    seen, declined = [], []
+    seen, left, declined = [], [], []
     for name in NAMES:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # python-telegram-bot's own, of its future
-            outcome = mapped(raw_sample(name), forms={form.source: form.target for form in FORMS})
+            outcome = mapped_sample(name, forms={form.source: form.target for form in FORMS})
         if isinstance(outcome, Declined):
             declined.append(_row(name, _escaped(outcome.reason)))
+        elif isinstance(outcome, Accepted) and outcome.draft.direction == "to_telegram":
+            steps = load_steps(outcome.draft.body)
+            left.append(_row(name, *(_escaped(step.words or "") for step in steps if isinstance(step, LeaveChat))))
         elif isinstance(outcome, Accepted):
             event = event_of(outcome)
             message = event.event_data.message
             items = "<br>".join(_item(item) for item in message.payload or [])
             seen.append(_row(name, _escaped(message.text or ""), items, _known(event.client_data)))
-    return _HEAD + "".join(seen) + _DECLINED + "".join(declined)
+    return "".join([_HEAD, *seen, _LEFT, *left, _DECLINED, *declined])
 
 
 def _item(item: Item) -> str:

@@ -10,14 +10,14 @@ from telegram import Update
 
 from relay.conversion.forms import available
 from relay.mapping.to_kit import wants_of
-from relay.model import Accepted, Client, Known, Said
+from relay.model import Accepted, BusinessConnection, Client, Known, Said, Unreadable
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from tests.e2e.inside import relay_inside
-from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, raw_sample
-from tests.mapping.test_samples import DECLINED
+from tests.mapping.mapped import NAMES, OWNERS, PTB_WARNS, event_of, mapped, raw_sample
+from tests.mapping.test_samples import DECLINED, LEFT
 
-CARRIED = [name for name in NAMES if name not in DECLINED]
+CARRIED = [name for name in NAMES if name not in {*DECLINED, *LEFT}]
 
 
 @pytest.mark.filterwarnings(PTB_WARNS)
@@ -42,11 +42,18 @@ async def test_kit_takes_every_kind(telegram: TelegramLookAlike, kit: KitLookAli
 def _events(updates: list[dict[str, Any]], channel: str) -> Iterator[dict[str, Any]]:
     """What mapping makes of them one after the other, with all that is to be remembered in between."""
     clients: dict[str, Client] = {}
-    said: dict[int, Said] = {}
+    said: dict[str, dict[int, Said]] = {}
+    connection: BusinessConnection | None = None
     for raw in updates:
-        client_id = wants_of(Update.de_json(raw, None)).client_id
-        outcome = mapped(raw, Known(clients.get(client_id or ""), said), channel=channel, forms=available())
-        if isinstance(outcome, Accepted) and outcome.client is not None:
-            clients[outcome.client.client_id] = outcome.client
-            said |= {each.message_id: each for each in outcome.said}
+        client_id = wants_of(Update.de_json(raw, None), OWNERS).client_id or ""
+        talking = tuple(client for client in clients.values() if client.address.business_connection_id)
+        known = Known(clients.get(client_id), said.get(client_id, {}), connection=connection, open_clients=talking)
+        outcome = mapped(raw, known, channel=channel, forms=available())
+        if isinstance(outcome, Unreadable):
+            continue
+        connection = outcome.connection or connection
+        if outcome.client is not None:
+            clients[client_id] = outcome.client
+        if isinstance(outcome, Accepted) and outcome.draft.direction == "to_kit":
+            said.setdefault(client_id, {}).update({each.message_id: each for each in outcome.said})
             yield json.loads(event_of(outcome).to_json())

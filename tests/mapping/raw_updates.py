@@ -181,9 +181,19 @@ CONTEXT: dict[str, st.SearchStrategy[Any]] = {
     "via_bot": USERS,
     "edit_date": NUMBERS,
 }
+TOPIC = shaped({"topic_id": NUMBERS | ODD}, user=USERS)
+#: In which of a customer's chats it is said, and by whom.
+PLACE: dict[str, st.SearchStrategy[Any]] = {
+    "business_connection_id": st.sampled_from(["bc1", "bc/?"]) | TEXT | ODD,
+    "sender_business_bot": USERS,
+    "sender_chat": CHATS,
+    "direct_messages_topic": TOPIC,
+    "message_thread_id": NUMBERS | ODD,
+    "is_topic_message": st.booleans() | ODD,
+}
 MESSAGES = st.fixed_dictionaries(
     {"message_id": NUMBERS | ODD, "date": st.integers(0, 2**31), "chat": CHATS},
-    optional={"from": USERS, **CONTENT, **CONTEXT},
+    optional={"from": USERS, **PLACE, **CONTENT, **CONTEXT},
 )
 
 
@@ -191,7 +201,8 @@ def customers_message(field: str) -> st.SearchStrategy[dict[str, Any]]:
     """A private message with one kind of content: what messages really look like."""
     chat, person = {"id": 7, "type": "private"}, {"id": 7, "is_bot": False, "first_name": "A"}
     known = {"message_id": NUMBERS, "date": st.just(1), "chat": st.just(chat), "from": st.just(person)}
-    return st.fixed_dictionaries({**known, "caption": TEXT, field: CONTENT[field]}, optional=CONTEXT)
+    optional = {**CONTEXT, "business_connection_id": st.sampled_from(["bc1", "bc/?"])}
+    return st.fixed_dictionaries({**known, "caption": TEXT, field: CONTENT[field]}, optional=optional)
 
 
 REACTIONS = st.lists(
@@ -211,6 +222,47 @@ REACTION = shaped(
     user=USERS,
 )
 
+MEMBER = shaped({"user": USERS, "status": st.sampled_from(["left", "member", "new"])}) | shaped(
+    {"user": USERS, "status": st.just("kicked"), "until_date": NUMBERS}
+)
+MEMBERSHIP = shaped(
+    {"chat": CHATS, "from": USERS, "date": NUMBERS, "old_chat_member": MEMBER, "new_chat_member": MEMBER}
+)
+BUTTON = shaped({"text": TEXT | ODD}, callback_data=st.just("a") | TEXT | ODD, url=TEXT | ODD)
+KEYBOARD = shaped({"inline_keyboard": st.lists(st.lists(BUTTON, max_size=2), max_size=2)})
+
+
+def _with_keyboard(parts: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    message, keyboard = parts
+    return {**message, "reply_markup": keyboard}
+
+
+PRESS = shaped(
+    {"id": TEXT, "from": USERS, "chat_instance": TEXT},
+    message=st.tuples(MESSAGES, KEYBOARD).map(_with_keyboard)
+    | shaped({"chat": CHATS, "message_id": NUMBERS | ODD, "date": st.just(0)}),
+    data=st.just("a") | TEXT | ODD,
+    game_short_name=TEXT | ODD,
+    inline_message_id=TEXT,
+)
+CONNECTION = shaped(
+    {
+        "id": TEXT,
+        "user": USERS,
+        "user_chat_id": INTEGERS | ODD,
+        "date": NUMBERS,
+        "is_enabled": st.booleans() | ODD,
+    },
+    rights=shaped({}, can_reply=st.booleans() | ODD, can_read_messages=st.booleans() | ODD),
+)
+DELETION = shaped(
+    {
+        "business_connection_id": TEXT | ODD,
+        "chat": CHATS,
+        "message_ids": st.lists(NUMBERS | ODD, max_size=3),
+    }
+)
+
 
 ANY_MESSAGE = MESSAGES | st.sampled_from(sorted(CONTENT)).flatmap(customers_message)
 UPDATES = st.fixed_dictionaries(
@@ -220,6 +272,12 @@ UPDATES = st.fixed_dictionaries(
         "edited_message": ANY_MESSAGE,
         "message_reaction": REACTION,
         "channel_post": MESSAGES,
+        "business_message": ANY_MESSAGE,
+        "edited_business_message": ANY_MESSAGE,
+        "deleted_business_messages": DELETION,
+        "business_connection": CONNECTION,
+        "callback_query": PRESS,
+        "my_chat_member": MEMBERSHIP,
         "new_kind": ODD,
     },
 )

@@ -6,8 +6,9 @@ from urllib.parse import unquote
 import pytest
 
 from relay.kit.models import ContactItem, LocationItem, MediaItem
-from relay.model import Accepted, Declined
-from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, raw_sample
+from relay.model import Accepted, Address, Declined
+from relay.steps import LeaveChat, load_steps
+from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped_sample, raw_sample
 
 pytestmark = pytest.mark.filterwarnings(PTB_WARNS)
 
@@ -18,13 +19,30 @@ TEXTS = {
     "auto_delete_timer": "[changed when messages delete themselves]",
     "background": "[changed the chat's background]",
     "chat_shared": "[shared a chat] News @news",
+    "blocked": "🚫 The customer blocked the bot",
+    "business_back": "🔌 The business connection is back: answers get through again",
+    "business_deleted": "🗑 deleted ❝to the owner❞\n🗑 deleted ❝a message that cannot be read any more❞",
+    "business_edited": "✏️ to the owner of the shop\n(was: to the owner)",
+    "business_message": "to the owner",
+    "business_own": "👤 Olga Owner wrote to the customer:\nI am looking into it",
+    "business_rich_message": "[rich message] From a newer Telegram",
+    "business_rights": "🔌 The business connection was withdrawn",
+    "business_withdrawn": "🔌 The business connection was withdrawn",
+    "callback_query": "🔘 Talk to a person 👋",
+    "callback_query_game": "🔘 [game] corsairs",
+    "callback_query_inaccessible": "🔘 person",
+    "callback_query_topic": "🔘 Where is my parcel?",
     "checklist": "[checklist] To send back\n☑ Blue shirt\n☐ Red shirt",
     "checklist_tasks_done": "[marked tasks of the checklist] ☑ Red shirt",
     "connected_website": "[logged in to a website] shop.example.com",
     "dice": "[dice] 🎯 6",
+    "direct_message": "Is the fair open on Sunday?",
+    "direct_message_own": "👤 News wrote to the customer:\nYes, from ten",
     "document_too_large": "[document] backup.zip, 700.0 MB: too large to be passed on\nAll my logs",
     "edited_reply": "✏️ ❝The blue one?❞\nYes, the red one",
+    "edited_rich_message": "✏️ [rich message] From a still newer Telegram",
     "edited_text": "✏️ Where is my order №6?",
+    "ephemeral_message": "For your eyes only",
     "forward": "↪ from Courier\nYour parcel is on its way",
     "forward_chat": "↪ from Neighbours (Admin)\nWho has my parcel?",
     "forward_user": "↪ from Ben Ott\nI'm in the shop",
@@ -61,6 +79,7 @@ TEXTS = {
     "text_start": "▶ started the bot by the link spring-sale",
     "topic_created": "[new topic] Returns",
     "topic_text": "My parcel is torn",
+    "unblocked": "✅ The customer unblocked the bot",
     "unknown_kind": "[hologram]",
     "users_shared": "[shared users] Ben Ott, @cleo",
     "web_app_data": '[data from a web app] Choose a size: {"size":"XL"}',
@@ -70,6 +89,7 @@ TEXTS = {
 FILES: dict[str, tuple[Any, ...]] = {
     "animation": (None, ("video", "BAACAgIAAxkBAAIBgif", "giphy.mp4", "video/mp4")),
     "audio": ("Anna Keller \u2013 Prelude in C", ("audio", "BAACAgIAAxkBAAIBaud", "prelude.mp3", "audio/mpeg")),
+    "business_photo": ("Torn", ("photo", "AgACAgIAAxkBAAIBbizy", "photo 2025-11-30 10.55 (123).jpg", "image/jpeg")),
     "document": ("My invoice", ("document", "BAACAgIAAxkBAAIBdoc", "Rechnung Nº 5 (März).pdf", "application/pdf")),
     "document_nasty_name": (
         None,
@@ -175,30 +195,44 @@ CARDS: dict[str, tuple[str, LocationItem | ContactItem, dict[str, Any]]] = {
         {},
     ),
 }
+#: What the bot says in groups, before it leaves them.
+LEFT = {
+    "channel_joined": None,
+    "group_joined": "Ich antworte nur in privaten Chats. Bitte schreiben Sie mir dort.",
+}
 DECLINED = {
-    "blocked": "my_chat_member: whether the bot may write shows when it writes",
-    "business_message": "business_message: the relay is not connected to a Telegram Business account",
-    "callback_query": "callback_query: the relay shows no buttons",
+    "business_bot": "what the bot itself said in the account's name",
+    "business_connection": "a business connection: agents can answer as before",
+    "callback_query_inline": "a button under an inline message, and the bot sends none",
+    "channel_joined_direct_messages": "in a channel to answer its direct messages",
     "channel_post": "channel_post: a channel or group is not a customer",
     "from_bot": "a message from a bot",
-    "group_joined": "my_chat_member: whether the bot may write shows when it writes",
+    "chat_join_request": "chat_join_request: a channel or group is not a customer",
+    "group_left": "out of a group or channel",
+    "group_rights": "other rights in a group or channel",
     "group_text": "not a private chat",
+    "guest_message": "guest_message: the relay is no guest in other chats: it could answer once and at once, which no "
+    "agent can",
     "location_live_step": "a step of a live location, not its end",
+    "poll_answer": "poll_answer: the relay asks no polls",
+    "purchased_paid_media": "purchased_paid_media: the relay sells nothing",
     "reaction_in_group": "not a private chat",
-    "unknown_update": "subscription: an unknown kind of update",
+    "stopped_message_generation": "stopped_message_generation: the relay shows no drafts",
+    "subscription": "subscription: the relay sells nothing",
+    "unknown_update": "hologram_shown: an unknown kind of update",
 }
 KNOWN = {"client_id", "client_display_name", "client_language"}  #: What every message tells of the customer.
 
 
 def test_every_sample_has_its_expectation() -> None:
     """No recorded update goes without a test."""
-    assert sorted([*TEXTS, *FILES, *CARDS, *DECLINED]) == NAMES
+    assert sorted([*TEXTS, *FILES, *CARDS, *LEFT, *DECLINED]) == NAMES
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_words_become_text(name: str) -> None:
     """Text reads as it looked; a kind without a reader is named, with its words."""
-    outcome = mapped(raw_sample(name))
+    outcome = mapped_sample(name)
     event = event_of(outcome)
     message = event.event_data.message
     assert (message.text, message.payload) == (TEXTS[name], None)
@@ -211,7 +245,7 @@ def test_words_become_text(name: str) -> None:
 def test_files_become_links(name: str) -> None:
     """Each file becomes a payload item whose link ends in its name, and a capability that opens it, in their order."""
     text, *files = FILES[name]
-    outcome = mapped(raw_sample(name))
+    outcome = mapped_sample(name)
     event = event_of(outcome)
     message = event.event_data.message
     assert message.text == text
@@ -231,7 +265,7 @@ def test_files_become_links(name: str) -> None:
 def test_places_and_people_become_items(name: str) -> None:
     """The words repeat what the item holds; a customer's own number and position become known with that message."""
     text, item, known = CARDS[name]
-    outcome = mapped(raw_sample(name))
+    outcome = mapped_sample(name)
     event = event_of(outcome)
     message = event.event_data.message
     assert (message.text, message.payload) == (text, [item])
@@ -240,7 +274,20 @@ def test_places_and_people_become_items(name: str) -> None:
     assert outcome.media == ()
 
 
+@pytest.mark.parametrize("name", LEFT)
+def test_groups_and_channels_are_left(name: str) -> None:
+    """A group is told in the language of who took the bot in; a channel's readers are not bothered."""
+    outcome = mapped_sample(name)
+    assert isinstance(outcome, Accepted)
+    chat = raw_sample(name)["my_chat_member"]["chat"]
+    assert (outcome.draft.direction, outcome.draft.address) == ("to_telegram", Address(chat["id"]))
+    assert load_steps(outcome.draft.body) == [LeaveChat(LEFT[name])]
+    assert outcome.client is None
+
+
 @pytest.mark.parametrize("name", DECLINED)
 def test_the_rest_is_declined_aloud(name: str) -> None:
     """What is no customer's message has a written reason that names it."""
-    assert mapped(raw_sample(name)) == Declined(DECLINED[name])
+    outcome = mapped_sample(name)
+    assert isinstance(outcome, Declined)
+    assert outcome.reason == DECLINED[name]

@@ -5,20 +5,25 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from telegram import Message, Update
 from telegram.constants import MessageAttachmentType, MessageType
 
-from relay.mapping.events import RELAY_NAMESPACE
+from relay.mapping.events import RELAY_NAMESPACE, STRANGER
 from relay.mapping.lines import WORDS
 from relay.mapping.placeholders import CIRCUMSTANCES, KINDS
 from relay.mapping.reading import READERS
-from relay.mapping.to_kit import MAPPERS
-from relay.mapping.updates import REASONS
-from relay.model import Accepted, Address, Client, Declined, Media
+from relay.mapping.to_kit import MAPPERS, wants_of
+from relay.mapping.updates import NEWER, REASONS
+from relay.model import Accepted, Address, Client, Declined, Known, Media
 from relay.sandbox.kit_events import check_event
-from tests.mapping.mapped import event_of, mapped, private, raw_sample
+from relay.steps import load_steps
+from relay.telegram.polling import ALLOWED_UPDATES
+from tests.mapping.mapped import ANNA, CONNECTION, IN_ACCOUNT, OWNERS, event_of, mapped, private, raw_sample
 from tests.mapping.raw_updates import UPDATES
 
+#: What is known of a Business account in which somebody is talked to.
+TALKING = Known(connection=CONNECTION, open_clients=(IN_ACCOUNT,))
 SHOP = {"id": 9, "is_bot": True, "first_name": "Shop"}
 
 #: Fields of a message that were looked at and found to need no more than their name and words.
@@ -274,17 +279,26 @@ def test_every_field_of_an_update_is_carried_or_has_a_reason() -> None:
     fields = {field for field in Update.__slots__ if not field.startswith("_")} - {"update_id"}
     assert fields == set(MAPPERS) | set(REASONS)
     assert set(Update.ALL_TYPES) == fields
+    assert not fields & set(NEWER)
+    # What is carried is asked for, and what is asked for is carried or can be declined.
+    assert set(MAPPERS) <= {*ALLOWED_UPDATES}
+    assert fields - {*ALLOWED_UPDATES} <= set(REASONS)
 
 
 @settings(max_examples=400)
-@given(raw=UPDATES)
-def test_any_update_is_an_event_or_declined(raw: dict[str, Any]) -> None:
-    """Whatever PTB parses, however odd its values, becomes a valid event or a written reason."""
-    outcome = mapped(raw)
+@given(raw=UPDATES, known=st.sampled_from([STRANGER, Known(ANNA), Known(IN_ACCOUNT), TALKING]))
+def test_any_update_is_an_event_or_declined(raw: dict[str, Any], known: Known) -> None:
+    """Whatever PTB parses, however odd its values, becomes valid events, a farewell, or a written reason."""
+    wants_of(Update.de_json(raw, None), OWNERS)
+    outcome = mapped(raw, known)
     if isinstance(outcome, Declined):
         assert outcome.reason.encode()
         return
+    assert isinstance(outcome, Accepted)
+    if outcome.draft.direction == "to_telegram":
+        assert load_steps(outcome.draft.body)
+        assert (outcome.client, outcome.more) == (None, ())
+        return
     event = event_of(outcome)
     assert (event.event_data.message.text or "").strip() or event.event_data.message.payload
-    assert isinstance(outcome, Accepted)
     check_event(json.loads(outcome.draft.body))

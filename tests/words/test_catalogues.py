@@ -20,13 +20,8 @@ ROOT = Path(__file__).parents[2]
 LINES = messages(ENGLISH)
 #: Lines that are there before the code that will say them.
 AWAITED = {
-    "pressed",
-    "note.blocked", "note.business_off", "note.unblocked",
-
-
-
     "customer.closed_by_agent", "customer.closed_by_bot", "customer.closed_by_timeout", "customer.closed_unknown",
-    "customer.not_for_groups", "customer.rate_prompt",
+    "customer.rate_prompt",
     "customer.rate_thanks",
 }  # fmt: skip
 #: What Telegram has already and python-telegram-bot has not: such kinds come as raw fields.
