@@ -20,7 +20,7 @@ from relay.sandbox.kit_files import FileHost, HostedFile
 from relay.sandbox.kit_ledger import Ledger, Sent, Traffic
 from relay.sandbox.kit_refusal import ACCEPTED, Refused
 from relay.sandbox.kit_tokens import Tokens
-from relay.sandbox.serving import Server
+from relay.sandbox.serving import Server, no_browser
 
 DOMAIN = "sandbox"
 API_TOKEN = "api+token/1=="  # noqa: S105 - opens nothing but the look-alike; it needs percent-encoding on purpose
@@ -216,7 +216,7 @@ class KitLookAlike:
 
     def application(self) -> web.Application:
         """The routes, for one start of the server."""
-        application = web.Application(client_max_size=8 << 20)
+        application = web.Application(client_max_size=8 << 20, middlewares=[no_browser])
         application.router.add_post("/api/v3/botService/login", self._login)
         application.router.add_post("/api/v3/botService/refreshToken", self._refresh)
         application.router.add_get("/files/{number}/{name}", self._file)

@@ -4,9 +4,20 @@ from collections.abc import Callable
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 #: Seconds that a request in hand is given when the server stops: a stop is an outage, not a farewell.
 GRACE = 0.02
+
+
+@web.middleware
+async def no_browser(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The control APIs are for programs on this machine; a site that is open in a browser there is none of them."""
+    if request.path.startswith("/sandbox/"):
+        host = request.host.partition(":")[0]
+        if "Origin" in request.headers or host not in ("127.0.0.1", "localhost"):
+            raise web.HTTPForbidden(text="not for browsers\n")
+    return await handler(request)
 
 
 class Server:

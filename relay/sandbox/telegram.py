@@ -16,7 +16,7 @@ from aiohttp import web
 from relay.sandbox.changes import Changes
 from relay.sandbox.content import serve
 from relay.sandbox.faults import Faults, ScriptedAnswer, cut
-from relay.sandbox.serving import Server
+from relay.sandbox.serving import Server, no_browser
 from relay.sandbox.telegram_administration import Administration
 from relay.sandbox.telegram_call import Incoming, read_call
 from relay.sandbox.telegram_chats import Chat, Chats
@@ -187,7 +187,7 @@ class TelegramLookAlike:
 
     def application(self) -> web.Application:
         """The routes, for one start of the server."""
-        application = web.Application(client_max_size=REQUEST_LIMIT)
+        application = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[no_browser])
         application.router.add_route("*", "/bot{token}/{method}", self._bot_api)
         application.router.add_get("/file/bot{token}/{path:.+}", self._download)
         application.add_routes(control_routes(self))

@@ -4,13 +4,14 @@ import asyncio
 import re
 import statistics
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from relay.sandbox.page.samples import FOLDER
 from tests.page.demo import Visit, needs_chromium, visiting
 from tests.page.measuring import click_to_bubble
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 PATIENCE = 15_000  # milliseconds
 #: What a browser says of its own accord while the relay is dead and a picture cannot be had.
@@ -137,6 +138,48 @@ async def test_a_blocked_bot_is_a_dead_letter_with_a_reason_and_can_be_retried(v
     await expect(page.locator("#dead li")).to_have_count(0, timeout=PATIENCE)
 
 
+async def test_buttons_that_an_agent_sends_can_be_pressed(visit: Visit) -> None:
+    """They stand under the message on the phone; a press is answered, so that the phone does not wait."""
+    page = visit.page
+    await page.get_by_role("button", name="Add something to the answer").click()
+    await page.get_by_role("button", name="Buttons", exact=True).click()
+    button = page.locator("#chat").get_by_role("button", name="Yes, please")
+    await expect(button).to_be_visible(timeout=PATIENCE)
+    await button.click()
+    await expect(page.locator("#feed")).to_contain_text("button yes", timeout=PATIENCE)
+    assert visit.complaints == []
+
+
+async def test_on_a_phone_the_three_parts_are_tabs(browser: Browser, shared_url: str) -> None:
+    """One at a time, none wider than the screen; the desk's inbox opens a conversation, and leads back."""
+    async with visiting(browser, shared_url, width=390, height=844) as visit:
+        page = visit.page
+        for tab, part in (("Relay", "#relay"), ("Desk", "#desk"), ("Phone", "#phone")):
+            await page.locator(".tabs").get_by_role("button", name=tab).click()
+            await expect(page.locator(part)).to_be_visible()
+            assert await page.locator(".pane:visible").count() == 1
+            assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        await visit.write("from a phone")
+        await page.locator(".tabs").get_by_role("button", name="Desk").click()
+        await page.locator("#inbox").get_by_role("button", name="Anna Weber").click()
+        await expect(page.locator("#desk-chat")).to_contain_text("from a phone", timeout=PATIENCE)
+        await page.get_by_role("button", name="All conversations").click()
+        await expect(page.locator("#inbox")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
+async def test_nothing_sticks_out(browser: Browser, shared_url: str, width: int, height: int) -> None:
+    """No label leaves its control, at any of the sizes that the page is made for."""
+    async with visiting(browser, shared_url, width=width, height=height) as visit:
+        for tab in ("relay", "desk", "phone"):
+            await visit.page.evaluate("(tab) => document.getElementById('stage').dataset.tab = tab", tab)
+            too_wide = await visit.page.evaluate(
+                "() => [...document.querySelectorAll('button, .stop, .health li, .lanes li')]"
+                ".filter(one => one.offsetParent && one.scrollWidth > one.clientWidth + 1).map(one => one.outerHTML)"
+            )
+            assert too_wide == []
+
+
 async def test_what_people_write_is_never_markup(visit: Visit) -> None:
     """Tags stay words, at the phone, at the desk, in the inbox and in the relay's lists."""
     hostile = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script><b>bold</b>"
@@ -149,10 +192,10 @@ async def test_what_people_write_is_never_markup(visit: Visit) -> None:
     assert visit.complaints == []
 
 
-async def test_every_control_has_a_name(browser: Browser, url: str) -> None:
+async def test_every_control_has_a_name(browser: Browser, shared_url: str) -> None:
     """Whoever listens to the page hears what each control does, on a laptop and in each tab of a phone."""
     for width, tabs in ((1440, [""]), (390, ["Phone", "Relay", "Desk"])):
-        async with visiting(browser, url, width=width, height=844) as visit:
+        async with visiting(browser, shared_url, width=width, height=844) as visit:
             for tab in tabs:
                 if tab:
                     await visit.page.get_by_role("button", name=tab, exact=False).last.click()
@@ -191,14 +234,15 @@ async def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     await expect(page.get_by_role("switch", name="Kit down")).to_be_checked(timeout=PATIENCE)
 
 
-async def test_a_click_on_the_phone_is_soon_a_bubble_at_the_desk(visit: Visit) -> None:
+async def test_a_click_on_the_phone_is_soon_a_bubble_at_the_desk(browser: Browser, shared_url: str) -> None:
     """The median is below half a second even on a busy machine; `python -m tests.page.measuring` says what it is."""
-    assert statistics.median(await click_to_bubble(visit.page, 9)) < 500
+    async with visiting(browser, shared_url) as visit:
+        assert statistics.median(await click_to_bubble(visit.page, 9)) < 500
 
 
-async def test_a_page_that_is_opened_twice_shows_the_same(browser: Browser, url: str) -> None:
+async def test_a_page_that_is_opened_twice_shows_the_same(browser: Browser, shared_url: str) -> None:
     """The state is the server's: what is written in one window stands in the other."""
-    async with visiting(browser, url) as one, visiting(browser, url, scheme="dark") as other:
+    async with visiting(browser, shared_url) as one, visiting(browser, shared_url, scheme="dark") as other:
         await one.write("seen in both")
         await asyncio.gather(
             *(

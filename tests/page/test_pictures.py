@@ -52,6 +52,7 @@ async def converse(visit: Visit) -> None:
 
 
 @needs_chromium
+@pytest.mark.asyncio(loop_scope="module")
 async def test_the_pictures_show_a_conversation_and_an_outage(browser: Browser, url: str) -> None:
     """Dark, light and on a phone; in the light one Kit is down, and what waits can be seen to wait."""
     scheme: Scheme = "dark"

@@ -35,6 +35,21 @@ async def test_a_customer_can_be_played_with_curl(telegram: TelegramLookAlike, h
     assert telegram.customer(7).user["first_name"] == "Boris"
 
 
+@pytest.mark.parametrize(
+    "header", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:80"}]
+)
+async def test_a_site_in_a_browser_cannot_play_anybody(
+    telegram: TelegramLookAlike, kit: KitLookAlike, http: aiohttp.ClientSession, header: dict[str, str]
+) -> None:
+    """A browser says where a request comes from: nothing is said, and nothing is read, in its visitor's name."""
+    url = f"{telegram.url}/sandbox/customers/7/messages"
+    for method, address in (("POST", url), ("GET", url), ("POST", f"{kit.url}/sandbox/faults")):
+        async with http.request(method, address, json={"text": "hello", "down": True}, headers=header) as answer:
+            assert answer.status == 403
+    assert not telegram.updates.pending
+    assert not kit.faults.down
+
+
 async def test_a_backlog_is_queued_in_turn_and_counted(
     telegram: TelegramLookAlike, http: aiohttp.ClientSession
 ) -> None:

@@ -16,6 +16,12 @@ KINDS: Final = {
     "location": "place",
     "contact": "contact",
 }
+#: What Kit's functions may attach.
+_ATTACHED: Final = {
+    "telegram_inline_keyboard_markup": "buttons",
+    "telegram_reply_keyboard_markup": "keyboard",
+    "telegram_reply_keyboard_remove": "no keyboard",
+}
 _LONGEST: Final = 80
 
 Json = dict[str, Any]
@@ -59,7 +65,7 @@ def what_of_event(event: Json) -> str:
     if event.get("event_type") == "close_conversation":
         return "conversation closed"
     message = event.get("event_data", {}).get("message", {})
-    kinds = [str(item.get("type")) for item in message.get("payload", [])]
+    kinds = [_ATTACHED.get(str(kind), str(kind)) for kind in (item.get("type") for item in message.get("payload", []))]
     return shortened(" · ".join(filter(None, (", ".join(kinds), message.get("text")))) or "message")
 
 

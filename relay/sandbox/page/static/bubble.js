@@ -60,8 +60,8 @@ function picture(file) {
   return link;
 }
 
-// What the relay could not hand out while it was down can be had again.
-document.addEventListener("relay-back", () => {
+// What could not be had while the relay or Telegram was down can be had again.
+document.addEventListener("files-back", () => {
   for (const image of document.querySelectorAll(".broken img")) image.src = image.getAttribute("src");
 });
 

@@ -15,10 +15,11 @@ const SWITCHES = [
 const ENDS = { to_kit: ["phone", "desk"], to_telegram: ["desk", "phone"] };
 const HELD = { phone: "at Telegram", desk: "at Kit" };
 const THERE = { phone: "on the phone", desk: "at the desk" };
-const STAGE = { sent: ["clock", "outside"], relay: ["tick", "on disk"], there: ["ticks", "delivered"], settled: ["ticks", "delivered"], dead: ["alert", "dead letter"] };
+const STAGE = { sent: ["clock", "outside"], relay: ["tick", "on disk"], there: ["ticks", "delivered"], settled: ["ticks", "done"], dead: ["alert", "dead letter"] };
 
 const stations = {};
 let state = "";
+let wasDown = false;
 
 export function start() {
   byId("tracks").append(track("to_kit", "Customers to agents"), track("to_telegram", "Agents to customers"));
@@ -67,7 +68,7 @@ function process() {
     if (found.state === "killed") announce("The relay was killed");
     if (found.state === "running") {
       announce("The relay is back");
-      document.dispatchEvent(new Event("relay-back"));
+      document.dispatchEvent(new Event("files-back"));
     }
   }
   state = found.state;
@@ -77,6 +78,8 @@ export function render() {
   process();
   const gauges = get("gauges") ?? { directions: {}, checks: {} };
   const switches = get("switches") ?? {};
+  if (wasDown && !switches.telegram_down) document.dispatchEvent(new Event("files-back"));
+  wasDown = Boolean(switches.telegram_down);
   for (const direction of ["to_kit", "to_telegram"]) showTrack(direction, gauges.directions[direction] ?? {}, switches);
   showProof(gauges);
   for (const [name] of SWITCHES) byId(`switch-${name}`).setAttribute("aria-checked", String(Boolean(switches[name])));
