@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from relay.channels import Channel
 
 _NOT_RUNNING = 3
-_COLUMNS = ("", "in/min", "out/min", "waiting", "<10 s", "<1 min", "<10 min", "<1 h", "older", "oldest", "dead")
+_COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
 
@@ -77,7 +77,7 @@ def _watch(channels: "tuple[Channel, ...]") -> None:
         with Live(auto_refresh=False, screen=True) as live:
             while True:
                 lines = "\n".join(report(ask_relay(channels, "status").value))
-                live.update(Text.from_ansi(lines), refresh=True)
+                live.update(Text.from_ansi(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
                 time.sleep(2.0)
     except KeyboardInterrupt:
         return

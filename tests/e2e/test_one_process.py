@@ -8,7 +8,7 @@ import psutil
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
-from tests.e2e.process import command, relay_between
+from tests.e2e.process import RelayProcess, command, relay_between, run_to_its_end
 
 #: What is typed again and again, while the relay starts and stops.
 COMMANDS = (("status",), ("dead", "list"), ("dead", "retry", "--all"), ("migrate",))
@@ -70,3 +70,36 @@ async def test_commands_and_a_relay_never_have_it_open_together(
     assert complaints == []
     assert len(seen) > 3, "nobody but the relay had it"
     assert kit.texts(anna.id) == ["0", "1"]
+
+
+async def test_two_relays_cannot_share_a_data_directory(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Another database is not enough: commands would not know whom they ask. Exit 2, a line; the first one works."""
+    anna = telegram.customer()
+    async with relay_between(telegram, kit, tmp_path) as first:
+        await first.start()
+        other = {"RELAY_DATABASE_URL": f"sqlite:///{tmp_path}/other.db", "RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0"}
+        second = RelayProcess(tmp_path, first.environment | other, 0, 0)
+        code, _, lines = await run_to_its_end(second)
+        assert code == 2
+        assert [line.partition(" ")[0] for line in lines if not line.startswith("{")] == ["RELAY_DATA_DIR:"]
+        assert (await command(first, "status"))[0] in {0, 1}
+        anna.writes("still here?")
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"], 20)
+
+
+async def test_a_relay_that_was_killed_leaves_nothing_in_the_way(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """After `kill -9` commands ask the store, the next start takes the old socket away, and commands ask the relay."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        await relay.kill()
+        assert (tmp_path / "relay.sock").is_socket()
+        assert (await command(relay, "status"))[0] == 3
+        await relay.start()
+        await relay.ready()
+        assert (await command(relay, "status"))[0] == 0
+        assert await relay.stop() == 0
+        assert not (tmp_path / "relay.sock").exists()
