@@ -34,7 +34,12 @@ class _Stored(Collector):
             "relay_oldest_waiting_seconds", "Age of the oldest waiting delivery.", labels=_LANE_LABELS
         )
         dead = GaugeMetricFamily("relay_dead_letters", "Dead letters that lie there now.", labels=_LANE_LABELS)
+        ratings = CounterMetricFamily("relay_ratings", "Stars that customers gave.", labels=("channel", "stars"))
+        asked = CounterMetricFamily("relay_ratings_asked", "Customers asked for stars.", labels=("channel",))
         for channel, counts in self.counts.items():
+            asked.add_metric((channel,), counts.asked_for_rating)
+            for stars, given in counts.ratings.items():
+                ratings.add_metric((channel, str(stars)), given)
             for direction in ("to_kit", "to_telegram"):
                 for outcome, family in totals.items():
                     family.add_metric((channel, direction), counts.totals.get((direction, outcome), 0))
@@ -42,7 +47,7 @@ class _Stored(Collector):
                 dead.add_metric((channel, direction), counts.dead_letters(direction))
                 since = counts.oldest.get(direction, self.now)
                 oldest.add_metric((channel, direction), max(0.0, self.now - since))
-        yield from (*totals.values(), waiting, oldest, dead)
+        yield from (*totals.values(), waiting, oldest, dead, ratings, asked)
 
 
 @dataclass(frozen=True, slots=True)

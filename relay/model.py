@@ -122,6 +122,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """A customer was asked for stars when a conversation was closed."""
+
+    id: str  #: Derived from the event that closed it; unique within a channel.
+    stars: int | None = None  #: 1 to 5, once they have answered.
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """Mapping's answer when a letter is to be delivered."""
 
@@ -131,6 +139,7 @@ class Accepted:
     said: tuple[Said, ...] = ()  #: To be remembered.
     more: tuple[Draft, ...] = ()  #: Deliveries beside the first one.
     connection: BusinessConnection | None = None  #: To be remembered.
+    rating: Rating | None = None  #: To be remembered: what is asked for, or the answer.
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +171,7 @@ class Wants:
     link: str | None = None  #: The code of a deep link.
     owner: int | None = None  #: Of a Business account: how the connection stands, and who is talked to in it.
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
+    rating: str | None = None  #: The id of one that the client was asked for.
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +192,7 @@ class Known:
     connection: BusinessConnection | None = None  #: The client's, or the owner's of today.
     open_clients: tuple[Client, ...] = ()  #: In the owner's account, those with an open conversation.
     newest: int | None = None  #: Telegram's id of that message.
+    rating: Rating | None = None
 
 
 @dataclass(frozen=True, slots=True)

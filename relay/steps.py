@@ -94,7 +94,16 @@ class LeaveChat:
     step: Literal["leave_chat"] = "leave_chat"
 
 
-Step = SendText | SendFile | SendAlbum | SendLocation | SendVenue | SendContact | MarkRead | LeaveChat
+@dataclass(frozen=True, slots=True)
+class EditText:
+    """Another text for a message of the bot's own, whose keyboard goes."""
+
+    message_id: int
+    text: str  #: At most 4096 UTF-16 units.
+    step: Literal["edit_text"] = "edit_text"
+
+
+Step = SendText | SendFile | SendAlbum | SendLocation | SendVenue | SendContact | EditText | MarkRead | LeaveChat
 
 _STEPS: TypeAdapter[list[Step]] = TypeAdapter(list[Annotated[Step, Discriminator("step")]])
 

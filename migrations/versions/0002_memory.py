@@ -111,10 +111,11 @@ def upgrade() -> None:
     op.create_table(
         "rating",
         sa.Column("channel", sa.String(length=32), nullable=False),
-        sa.Column("asked_for", sa.String(length=128), nullable=False, comment="the event that closed the conversation"),
+        sa.Column("asked_for", sa.String(length=128), nullable=False, comment="derived from the event that closed it"),
         sa.Column("client_id", sa.String(length=128), nullable=False),
         sa.Column("stars", sa.Integer(), nullable=True, comment="1 to 5; null: not rated yet"),
         sa.Column("asked_at", sa.Float(), nullable=False),
         sa.Column("rated_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("channel", "asked_for", name=op.f("pk_rating")),
     )
+    op.create_index("ix_rating_asked_at", "rating", ["asked_at"], unique=False)

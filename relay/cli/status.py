@@ -62,6 +62,7 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield click.style(f"channel {channel['name']}", bold=True)
         yield from (f"  {line}" for line in _sides(channel))
         yield from (f"  {line}" for line in _figures(channel["directions"]))
+        yield from (f"  {line}" for line in _ratings(channel["ratings"]))
         yield from (f"  {line}" for line in _dead(channel))
 
 
@@ -104,6 +105,16 @@ def _row(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
     ages = figures["waiting_by_age"].values()
     oldest, dead = age(figures["oldest_waiting"]), str(figures["dead_letters"])
     return (_NAMES[name], *map(str, (*numbers, *ages)), oldest, dead)
+
+
+def _ratings(ratings: Mapping[str, Any]) -> Iterator[str]:
+    given = {int(stars): times for stars, times in ratings["stars"].items() if times}
+    if given:
+        answers = sum(given.values())
+        average = sum(stars * times for stars, times in given.items()) / answers
+        yield f"rated {average:.1f} of 5 stars, {answers} answers to {ratings['asked']} questions"
+    elif ratings["asked"]:
+        yield f"nobody has answered the {ratings['asked']} questions for stars"
 
 
 def _dead(channel: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from relay.kit.models import KeyboardItem
 from relay.mapping.text import clean, shorten
-from relay.steps import LeaveChat, MarkRead, SendAlbum, SendFile, SendText, Step
+from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 
 MAX_BUTTONS: Final = 100
 MAX_INLINE_ROW: Final = 8
@@ -59,7 +59,7 @@ def put_under(steps: Sequence[Step], markup: dict[str, Any]) -> list[Step]:
     put = list(steps)
     for index in range(len(put) - 1, -1, -1):
         step = put[index]
-        if not isinstance(step, SendAlbum | MarkRead | LeaveChat):
+        if isinstance(step, SendText | SendFile | SendLocation | SendVenue | SendContact):
             put[index] = replace(step, reply_markup=markup)
             return put
     albums = [step for step in put if isinstance(step, SendAlbum)]

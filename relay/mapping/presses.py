@@ -1,4 +1,4 @@
-"""Presses of buttons under messages, as the customer's words. Pure.
+"""Presses of buttons under messages, as the customer's words; those of our own, for stars, are kept here. Pure.
 
 That a press has arrived is told to Telegram elsewhere, at once: see `relay.presses`.
 https://core.telegram.org/bots/api#callbackquery
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, MaybeInaccessibleMessage, Message, Update
 
+from relay.mapping.closings import map_rating, rating_in
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.origins import Owners, place_of, why_not
@@ -22,7 +23,10 @@ def press_wants(query: CallbackQuery, owners: Owners) -> Wants:
     """What mapping a press needs to know."""
     if query.message is None:
         return Wants()
-    return Wants(place_of(query.message, query.from_user, owners).client_id)
+    rating = rating_in(query)
+    return Wants(
+        place_of(query.message, query.from_user, owners).client_id, rating=None if rating is None else rating.id
+    )
 
 
 def map_press(update: Update, query: CallbackQuery, context: KitContext, known: Known) -> Outcome:
@@ -35,6 +39,8 @@ def map_press(update: Update, query: CallbackQuery, context: KitContext, known: 
         return declined
     if sender.id != place.customer.id:
         return Declined("pressed by the account itself")
+    if (rating := rating_in(query)) is not None:
+        return map_rating(query, rating, known)
     # An old message is named without its thread; the customer is answered where they were.
     address = place.address if isinstance(message, Message) or known.client is None else known.client.address
     origin = Origin(update.update_id, message.message_id, sender, place.client_id, address)

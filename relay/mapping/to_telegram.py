@@ -1,7 +1,7 @@
 """From an event of Kit's to the steps that tell the customer in Telegram. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -22,6 +22,7 @@ from relay.kit.models import (
     SendMessageEvent,
 )
 from relay.mapping.card_steps import person, person_in_words, place, place_in_words
+from relay.mapping.closings import map_closing
 from relay.mapping.keyboards import keyboard, put_under
 from relay.mapping.names import file_name
 from relay.mapping.text import clean, shorten, split, units
@@ -66,8 +67,7 @@ def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
     if isinstance(event, SendMessageEvent):
         return _map_message(event, known, context)
     if isinstance(event, CloseConversationEvent):
-        closed = None if known.client is None else replace(known.client, open=False)
-        return Declined("conversation closed: nothing to send", closed)
+        return map_closing(event, known, context.channel, says_so=context.closing_texts, asks=context.ask_rating)
     return Declined("unknown event type")
 
 

@@ -40,6 +40,7 @@ class Administration:
             "getUserProfilePhotos": self._photos,
             "sendChatAction": self._action,
             "answerCallbackQuery": self._answer_query,
+            "editMessageText": self._edit_text,
             "leaveChat": self._leave,
             "getBusinessConnection": lambda params: self._chats.connection(params).raw,
             "readBusinessMessage": self._read,
@@ -118,6 +119,21 @@ class Administration:
             raise bad_request("MESSAGE_TOO_LONG")
         self.open_queries.remove(query)
         return True
+
+    def _edit_text(self, params: Params) -> Params:
+        message = self._chats.open_chat(params).find(needed(params, "message_id"))
+        if message is None or not message.get("from", {}).get("is_bot"):
+            raise bad_request("message to edit not found")
+        text, markup = needed(params, "text"), params.get("reply_markup")
+        if not text.strip():
+            raise bad_request("message text is empty")
+        if (text, markup) == (message.get("text"), message.get("reply_markup")):
+            raise bad_request("message is not modified")
+        message["text"] = text
+        message.pop("reply_markup", None)
+        if markup is not None:
+            message["reply_markup"] = markup
+        return message
 
     def _leave(self, params: Params) -> bool:
         chat = self._chats.open_chat(params)

@@ -48,6 +48,8 @@ _METHODS = {
     "sendContact": f"{_ANY_SEND} phone_number first_name last_name vcard",
     "sendChatAction": "business_connection_id chat_id message_thread_id action",
     "answerCallbackQuery": "callback_query_id text show_alert url cache_time",
+    "editMessageText": "business_connection_id chat_id message_id text parse_mode entities link_preview_options"
+    " reply_markup",
     "leaveChat": "chat_id",
     "getBusinessConnection": "business_connection_id",
     "readBusinessMessage": "business_connection_id chat_id message_id",

@@ -30,6 +30,7 @@ from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.connecting import write_connections
 from relay.store.counting import add_to_tally
 from relay.store.listing import keys, listed
+from relay.store.rating import write_ratings
 from relay.store.remembering import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.tables import inbox, lane, media, outbox, polling_offset
 
@@ -94,6 +95,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     write_clients(tx, now, memory)
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
+    write_ratings(tx, now, memory.new_ratings)
     deliveries.write(tx)
     write_media(tx, now, fresh)
     add_to_tally(tx, deliveries.totals)

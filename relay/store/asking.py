@@ -6,7 +6,7 @@ from dataclasses import fields
 from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
 
 from relay.model import Media
-from relay.store.tables import inbox, media, message, outbox, polling_offset
+from relay.store.tables import inbox, media, message, outbox, polling_offset, rating
 
 
 def next_update_id(tx: Connection, _now: float, channels: Sequence[str]) -> list[int]:
@@ -25,12 +25,12 @@ def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | 
 
 
 def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
-    """Delete a part of what was delivered, said, and of the words of letters, from before a Unix time; how many rows.
+    """Delete a part of what was delivered, said, rated, and of letters' words, from before a Unix time; how many rows.
 
     Source ids and hashes stay, so that duplicates are still known; waiting and dead deliveries keep their letters.
     """
     bounds = {"before": min(befores), "part": _PART}
-    changed = sum(tx.execute(part, bounds).rowcount for part in (_DELETE_DELIVERED, _BLANK_LETTERS, _DELETE_SAID))
+    changed = sum(tx.execute(part, bounds).rowcount for part in _PARTS)
     return [changed] * len(befores)
 
 
@@ -67,3 +67,12 @@ _DELETE_SAID = delete(message).where(
         .limit(bindparam("part", type_=Integer))
     )
 )
+_asked = rating.alias("asked")
+_DELETE_RATINGS = delete(rating).where(
+    tuple_(rating.c.channel, rating.c.asked_for).in_(
+        select(_asked.c.channel, _asked.c.asked_for)
+        .where(_asked.c.asked_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
+)
+_PARTS = (_DELETE_DELIVERED, _BLANK_LETTERS, _DELETE_SAID, _DELETE_RATINGS)

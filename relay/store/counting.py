@@ -21,6 +21,16 @@ class Counts:
     waiting: dict[str, int] = field(default_factory=dict)  #: Deliveries, by direction.
     oldest: dict[str, float] = field(default_factory=dict)  #: Unix time of the oldest waiting one, by direction.
 
+    @property
+    def ratings(self) -> dict[int, int]:
+        """How often customers gave one to five stars."""
+        return {stars: self.totals.get(("rating", str(stars)), 0) for stars in range(1, 6)}
+
+    @property
+    def asked_for_rating(self) -> int:
+        """How often customers were asked for stars."""
+        return self.totals.get(("rating", "asked"), 0)
+
     def dead_letters(self, direction: str) -> int:
         """How many dead letters lie there now: neither revived nor dropped."""
         dead, revived, dropped = (self.totals.get((direction, of), 0) for of in ("dead", "revived", "dropped"))

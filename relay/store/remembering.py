@@ -11,9 +11,10 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
-from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Said, Wants
+from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Rating, Said, Wants
 from relay.store.connecting import Connections, clients_of, recall_connections, recall_newest_messages
 from relay.store.listing import keys, listed
+from relay.store.rating import recall_ratings
 from relay.store.tables import client_link, deep_link, lane, message, outbox
 
 _NOTHING: Mapping[str, Any] = {}
@@ -38,8 +39,10 @@ class Memory:
     open_albums: dict[tuple[str, str, str], OpenAlbum] = field(default_factory=dict)
     links: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
+    ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
+    new_ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
 
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
@@ -52,12 +55,13 @@ class Memory:
             said = {number: each for number, each in found if each is not None}
         album = None if wants.album is None else self.albums.get((channel, client_id, wants.album))
         touch = _NOTHING if wants.link is None else self.links.get((channel, wants.link), _NOTHING)
+        rating = None if wants.rating is None else self.ratings.get((channel, client_id, wants.rating))
         client = self.clients.get((channel, client_id))
         if wants.newest and client is not None and (connection_id := client.address.business_connection_id) is not None:
             connection = self.connections.by_id.get((channel, connection_id))
             newest = self.connections.newest_messages.get((channel, client_id))
             return Known(client, said, album, touch, connection=connection, newest=newest)
-        return Known(client, said, album, touch)
+        return Known(client, said, album, touch, rating=rating)
 
     def _known_account(self, channel: str, owner: int) -> Known:
         """What is known of a Business account: how its newest connection stands, and who is talked to in it."""
@@ -81,6 +85,9 @@ class Memory:
             for said in outcome.said:
                 place = channel, outcome.draft.client_id, said.message_id
                 self.said[place] = self.new_said[place] = said
+            if outcome.rating is not None:
+                asked = channel, outcome.draft.client_id, outcome.rating.id
+                self.ratings[asked] = self.new_ratings[asked] = outcome.rating
 
 
 def recall(tx: Connection, wanted: Iterable[tuple[str, Wants]]) -> Memory:
@@ -108,6 +115,9 @@ def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: M
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
         for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
+    memory.ratings = recall_ratings(
+        tx, ((channel, client_id, wants.rating) for channel, client_id, wants in asked if wants.rating is not None)
+    )
 
 
 def _recall_accounts(

@@ -182,11 +182,12 @@ rating = Table(
     "rating",
     metadata,
     Column("channel", String(32), primary_key=True),
-    Column("asked_for", String(128), primary_key=True, comment="the event that closed the conversation"),
+    Column("asked_for", String(128), primary_key=True, comment="derived from the event that closed it"),
     Column("client_id", String(128), nullable=False),
     Column("stars", Integer, nullable=True, comment="1 to 5; null: not rated yet"),
     Column("asked_at", Float, nullable=False),
     Column("rated_at", Float, nullable=True),
+    Index("ix_rating_asked_at", "asked_at"),
 )
 
 #: Capabilities: whoever has the id may open the file.

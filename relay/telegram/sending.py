@@ -9,7 +9,18 @@ import structlog
 from telegram import Bot
 
 from relay.model import Address
-from relay.steps import LeaveChat, MarkRead, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
+from relay.steps import (
+    EditText,
+    LeaveChat,
+    MarkRead,
+    SendAlbum,
+    SendContact,
+    SendFile,
+    SendLocation,
+    SendText,
+    SendVenue,
+    Step,
+)
 from relay.telegram.actions import showing
 from relay.telegram.albums import Instead
 from relay.telegram.api import BadContent, call
@@ -58,6 +69,8 @@ async def send_step(
                 sent = await _with_keyboard(address, step, partial(send_file, bot, address, ready))
         case SendText():
             sent = await _with_keyboard(address, step, partial(_send_text, bot, address, step, manner))
+        case EditText():
+            sent = await _edit_text(bot, address, step)
         case _:
             sent = await _with_keyboard(address, step, partial(_send_card, bot, address, step))
     return sent if isinstance(sent, Instead) else _ids(sent)
@@ -88,6 +101,18 @@ async def _send_text(bot: Bot, address: Address, step: SendText, manner: Manner,
     if not manner.link_previews:
         text["link_preview_options"] = {"is_disabled": True}
     return await call(bot, "sendMessage", {**text, **more})
+
+
+async def _edit_text(bot: Bot, address: Address, step: EditText) -> object:
+    parameters = {"chat_id": address.chat_id, "message_id": step.message_id, "text": step.text}
+    if address.business_connection_id is not None:
+        parameters["business_connection_id"] = address.business_connection_id
+    try:
+        await call(bot, "editMessageText", parameters)
+    except BadContent as error:
+        # Deleted, too old, or it says that already: there is nothing to change any more.
+        log.info("step.not_edited", chat_id=address.chat_id, reason=str(error))
+    return None
 
 
 async def _send_card(bot: Bot, address: Address, card: _Card, more: Mapping[str, object]) -> object:

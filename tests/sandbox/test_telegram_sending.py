@@ -270,3 +270,28 @@ async def test_buttons_actions_and_reads_refer_to_what_exists(telegram: Telegram
     await bot.send_chat_action(CHAT, "upload_photo")
     with pytest.raises(BadRequest):
         await bot.send_chat_action(CHAT, "dance")
+
+
+async def test_an_edited_message_loses_its_buttons(telegram: TelegramLookAlike, bot: Bot) -> None:
+    """The text is another and the keyboard goes; what is not the bot's, or says that already, cannot be edited."""
+    mine = telegram.customer(CHAT).writes("mine")["message"]["message_id"]
+    keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("a", callback_data="a")]])
+    sent = await bot.send_message(CHAT, "old", reply_markup=keyboard)
+    await bot.edit_message_text("new", CHAT, sent.message_id)
+    edited = telegram.chat(CHAT).messages[-1]
+    assert (edited["text"], "reply_markup" in edited) == ("new", False)
+    for message_id, text in ((sent.message_id, "new"), (mine, "x"), (999, "x"), (sent.message_id, " ")):
+        with pytest.raises(BadRequest):
+            await bot.edit_message_text(text, CHAT, message_id)
+
+
+async def test_thumbnails_are_small_jpegs_of_the_same_request(telegram: TelegramLookAlike, bot: Bot) -> None:
+    """They are told apart from the files; anything else is refused."""
+    jpeg = b"\xff\xd8\xff" + bytes(100)
+    await bot.send_video(CHAT, b"video", thumbnail=jpeg, width=640, height=360, duration=5)
+    call = telegram.calls[-1]
+    assert ([file.data for file in call.files], [file.data for file in call.thumbnails]) == ([b"video"], [jpeg])
+    assert telegram.chat(CHAT).messages[-1]["video"]["width"] == 640
+    for wrong in (png(), jpeg + bytes(200_000)):
+        with pytest.raises(BadRequest, match="thumbnail"):
+            await bot.send_video(CHAT, b"video", thumbnail=wrong)

@@ -184,6 +184,72 @@ async def test_a_name_for_a_private_address_is_refused_for_good(tmp_path: Path, 
         assert visitors == []
 
 
+#: Addresses at which a name of the attacker's may point: each form of "here" and "inside" that an address can have.
+INSIDE = [
+    *("127.0.0.1", "127.8.9.10", "0.0.0.0", "10.0.0.1", "10.255.255.254", "172.16.0.1", "172.31.255.254"),
+    *("192.168.0.1", "192.168.255.254", "169.254.169.254", "169.254.0.1", "100.64.0.1", "100.127.255.254"),
+    *("100.100.100.200", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.88.99.1", "198.18.0.1", "198.19.255.254"),
+    *("198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"),
+    *("::1", "::", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::a00:1"),
+    *("::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::7f00:1"),
+    *("2002:7f00:1::", "2002:a00:1::1", "2002:a9fe:a9fe::1", "2001::1", "2001:0:53aa:64c:0:fbff:80ff:fffe"),
+    *("2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1", "3fff::1", "3fff:fff::1", "100::1", "5f00::1"),
+    *("fc00::1", "fd00::1", "fd00:ec2::254", "fdff::1", "fe80::1", "fe80::a00:1", "fec0::1", "ff01::1", "ff02::1"),
+    *("ff05::1:3", "ff0e::1", "fe00::1"),
+]
+
+
+class Rebinding(AbstractResolver):
+    """A DNS that gives a harmless name a public address when it is first asked, and an inner one ever after."""
+
+    def __init__(self, inside: str) -> None:
+        self.inside = inside
+        self.asked = 0
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - AbstractResolver's signature
+    ) -> list[ResolveResult]:
+        self.asked += 1
+        address = self.inside if self.asked > 1 else "192.0.2.7"
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_there_are_enough_rebinding_targets() -> None:
+    """At least 60, as many as there are hostile URLs at the least."""
+    assert len(set(INSIDE)) >= 60
+
+
+async def test_no_rebinding_name_is_connected_to(tmp_path: Path) -> None:
+    """The name was public when somebody looked, and is inside when it is connected to: nobody there sees a visitor.
+
+    The first look is an attempt of its own; a redirect from a trusted host to the name fares no better.
+    """
+    async with counting() as (port, visitors):
+        target = f"https://rebind.example:{port}/secret-path"
+
+        async def redirect(_: web.Request) -> web.Response:
+            return web.Response(status=302, headers={"Location": target})
+
+        async with serving(redirect) as trusted:
+            for inside in INSIDE:
+                names = Rebinding(inside)
+                async with fetcher(tmp_path, frozenset({trusted}), resolver=names) as files:
+                    for url in (target, target, f"http://{trusted}/start"):
+                        with pytest.raises(SourceRefused, match=r"rebind\.example is not on the public internet"):
+                            async with files.fetch(url):
+                                pytest.fail(f"fetched from {inside}")
+                assert names.asked == 3, "an answer was remembered"
+        assert visitors == []
+    assert left_in(tmp_path) == []
+
+
 async def test_a_name_that_rebinds_gains_nothing(tmp_path: Path) -> None:
     """Each connection asks the DNS anew and is checked itself: an answer is never remembered as harmless."""
     names = Names(rebind_example=["192.0.2.1", "127.0.0.1"])
