@@ -51,6 +51,10 @@ class ChatMoved(NotAccepted):
         self.new_chat_id = new_chat_id
 
 
+class ThreadGone(NotAccepted):
+    """400: the chat is there, and the thread in it is not any more."""
+
+
 class PolledElsewhere(Unavailable):
     """409: another instance polls this bot, or a webhook is set."""
 
@@ -120,6 +124,8 @@ def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901
             return ChatMoved("Telegram: the group became a supergroup with another id", new_chat_id=new_chat_id)
         case Forbidden():
             return refusal(error.message) or NotAccepted(f"Telegram: {error.message}", why="other")
+        case BadRequest() if "thread not found" in error.message.lower():
+            return ThreadGone(f"Telegram: {error.message}", why="chat_gone")
         case BadRequest():
             why = "file_too_large" if is_too_large(error.message) else None
             return refusal(error.message) or BadContent(f"Telegram: {error.message}", why=why)

@@ -1,7 +1,7 @@
 """One step, one Bot API call: how a `relay.steps.Step` reaches a chat."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -23,14 +23,14 @@ from relay.steps import (
 )
 from relay.telegram.actions import showing
 from relay.telegram.albums import Instead
-from relay.telegram.api import BadContent, call
+from relay.telegram.api import BadContent, ThreadGone, call
 from relay.telegram.chats import leave_chat, mark_read
 from relay.telegram.download import FileFetcher
 from relay.telegram.uploading import fetched, send_album, send_file
 
 _Card = SendLocation | SendVenue | SendContact
 #: A call that is only short of its keyboard. Returns Telegram's answer.
-_Send = Callable[[Mapping[str, object]], Awaitable[object]]
+_SendWith = Callable[[Mapping[str, object]], Awaitable[object]]
 
 log = structlog.get_logger()
 
@@ -51,11 +51,24 @@ async def send_step(
 ) -> tuple[int, ...] | Instead:
     """Carry out the step. Returns the ids of the messages when Telegram has confirmed them, in their order.
 
-    Of an album whose files cannot stand together nothing is sent: what to do instead is returned.
+    Of an album whose files cannot stand together nothing is sent: what to do instead is returned. What was to go into a
+    thread that the customer has deleted goes into the chat.
 
     Raises relay.errors: Uncertain when the request was sent and its answer lost, NotAccepted when another attempt is
     pointless. Not to be cancelled while it runs: whether the message was sent would stay unknown.
     """
+    try:
+        return await _send(bot, fetcher, address, step, manner)
+    except ThreadGone as error:
+        if address.message_thread_id is None:
+            raise
+        log.info("step.sent_without_thread", chat_id=address.chat_id, reason=str(error))
+        return await _send(bot, fetcher, replace(address, message_thread_id=None), step, manner)
+
+
+async def _send(
+    bot: Bot, fetcher: FileFetcher, address: Address, step: Step, manner: Manner
+) -> tuple[int, ...] | Instead:
     match step:
         case MarkRead():
             return await mark_read(bot, address, step)
@@ -83,7 +96,7 @@ def _ids(sent: object) -> tuple[int, ...]:
     return tuple(number for number in ids if isinstance(number, int))
 
 
-async def _with_keyboard(address: Address, step: SendText | SendFile | _Card, send: _Send) -> object:
+async def _with_keyboard(address: Address, step: SendText | SendFile | _Card, send: _SendWith) -> object:
     """Send with the step's keyboard; if it is that which Telegram does not take, without it."""
     if step.reply_markup is None:
         return await send({})

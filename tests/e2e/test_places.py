@@ -38,10 +38,15 @@ async def test_an_answer_goes_into_the_thread_that_was_written_in(
     await kit.wait_for(lambda: len(kit.messages(CLIENT)) == 5)
     assert await kit.agent_says(CLIENT, "still in returns") == 200
     await telegram.wait_for(lambda: "still in returns" in telegram.chat(ANNA).texts)
-    threads = [message["message_thread_id"] for message in telegram.chat(ANNA).messages]
-    assert threads == [orders, returns, returns]
-    assert telegram.refused == []
-    assert (await relay.settled("to_telegram")).dead == 0
+    anna.deletes_topic(returns)
+    url = kit.host_file(b"%PDF-1.4", "label.pdf")
+    payload = [{"type": "document", "file_name": "label.pdf", "file_url": url}]
+    assert await kit.agent_says(CLIENT, "the thread is gone", payload) == 200
+    await telegram.wait_for(lambda: telegram.chat(ANNA).captions)
+    threads = [message.get("message_thread_id") for message in telegram.chat(ANNA).messages]
+    assert threads == [orders, returns, returns, None]
+    figures = await relay.settled("to_telegram")
+    assert (figures.delivered, figures.dead) == (4, 0)
 
 
 async def test_a_channels_direct_messages_are_one_client_a_topic(
