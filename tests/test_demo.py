@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
+from relay.demo.running import can_show_a_browser
 from tests.waiting import eventually
 
 PLAYED = [
@@ -102,3 +104,17 @@ async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path:
     process.terminate()
     rest, _ = await asyncio.wait_for(process.communicate(), 25)
     assert process.returncode == 0, rest.decode()
+
+
+@pytest.mark.parametrize(
+    ("terminal", "display", "shown"), [(True, ":0", True), (True, "", False), (False, ":0", False)]
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a screen")
+def test_a_browser_opens_only_where_somebody_sits(
+    monkeypatch: pytest.MonkeyPatch, *, terminal: bool, display: str, shown: bool
+) -> None:
+    """A pipe, a server or a container gets the address in words, and no text browser takes over the terminal."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert can_show_a_browser() is shown

@@ -7,6 +7,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.page.cast import gather
+from relay.sandbox.page.process import RelayProcess
+from relay.sandbox.page.server import Page
+from relay.sandbox.page.watch import Watch
+from relay.sandbox.telegram import TelegramLookAlike
 from tests.page.demo import Visit, chromium, running_demo, visiting
 
 
@@ -36,3 +42,33 @@ async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
     """The page on a laptop."""
     async with visiting(browser, url) as one:
         yield one
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramLookAlike]:
+    """Telegram, with the demo's customers."""
+    async with TelegramLookAlike() as look_alike:
+        gather(look_alike)
+        yield look_alike
+
+
+@pytest.fixture
+async def kit() -> AsyncIterator[KitLookAlike]:
+    """Kit."""
+    async with KitLookAlike() as look_alike:
+        yield look_alike
+
+
+@pytest.fixture
+def watch(telegram: TelegramLookAlike, kit: KitLookAlike) -> Watch:
+    """What follows both, when it is told to."""
+    return Watch(telegram, kit)
+
+
+@pytest.fixture
+async def page(telegram: TelegramLookAlike, kit: KitLookAlike, watch: Watch, tmp_path: Path) -> AsyncIterator[Page]:
+    """The page between look-alikes, with a relay that was never started."""
+    process = RelayProcess(("false",), {}, tmp_path, watch.hear)
+    page = Page(telegram, kit, process, watch, relay_url="http://127.0.0.1:1")
+    async with page.server:
+        yield page

@@ -1,39 +1,17 @@
 """Who may talk to the page's server, and what it lets a browser do."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.page.cast import CAST, gather
-from relay.sandbox.page.process import RelayProcess
+from relay.sandbox.page.cast import CAST
 from relay.sandbox.page.server import STATIC, Page
-from relay.sandbox.page.watch import Watch
 from relay.sandbox.telegram import TelegramLookAlike
 
 ANNA = CAST[0].id
 FILES = sorted(STATIC.iterdir())
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramLookAlike]:
-    async with TelegramLookAlike() as look_alike:
-        gather(look_alike)
-        yield look_alike
-
-
-@pytest.fixture
-async def page(telegram: TelegramLookAlike, tmp_path: Path) -> AsyncIterator[Page]:
-    """The page between look-alikes, with a relay that was never started."""
-    async with KitLookAlike() as kit:
-        watch = Watch(telegram, kit)
-        process = RelayProcess(("false",), {}, tmp_path, watch.hear)
-        page = Page(telegram, kit, process, watch, relay_url="http://127.0.0.1:1")
-        async with page.server:
-            yield page
 
 
 async def ask(page: Page, path: str, *, method: str = "POST", **headers: str) -> int:

@@ -37,7 +37,9 @@ def phone_entries(watch: Watch) -> Iterator[tuple[str, Json]]:
 def _message(watch: Watch, chat_id: int, message: Json) -> Json:
     place = (chat_id, message["message_id"])
     mine = not message.get("from", {}).get("is_bot")
-    text = message.get("text", message.get("caption", ""))
+    text = str(message.get("text", message.get("caption", "")))
+    if mine and text.startswith("/start "):
+        text = "/start"  # a client does not show what a link carries
     shown: Json = {
         "id": message["message_id"],
         "at": message["date"],

@@ -1,6 +1,5 @@
 """What the page shows between phone and desk: the process, its gauges, lanes, what is on its way, and the switches."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from statistics import median
 from typing import Any, Final
@@ -24,10 +23,12 @@ def relay_entries(watch: Watch, process: RelayProcess, switches: Switches) -> It
     yield "process", _process(process)
     yield "gauges", _gauges(watch, journeys)
     yield "switches", switches.state()
-    lanes: dict[tuple[str, str], list[Journey]] = defaultdict(list)
+    lanes: dict[tuple[str, str], list[Journey]] = {}
     for journey in journeys:
-        lanes[journey.client, journey.direction].append(journey)
-    for (client, direction), travelled in lanes.items():
+        travelled = lanes.pop((journey.client, journey.direction), [])
+        travelled.append(journey)
+        lanes[journey.client, journey.direction] = travelled  # the lane that was used last stands last
+    for (client, direction), travelled in [*lanes.items()][-LISTED:]:
         yield f"lane/{client}/{direction}", _lane(client, direction, travelled)
     for journey in journeys[-LISTED:]:
         yield f"journey/{journey.number}", _journey(journey)

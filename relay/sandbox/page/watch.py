@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 
@@ -19,10 +19,15 @@ from relay.sandbox.page.process import Line, RelayProcess
 from relay.sandbox.page.words import chat_of, what_of_event, what_of_update
 from relay.sandbox.telegram import TelegramLookAlike
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
 #: Seconds between two looks at the relay's internal port.
 LOOK: Final = 0.4
-#: Lines of the log and entries of a desk's conversation that are kept.
-KEPT: Final = 400
+#: What is kept of each: entries of a conversation at the desk, conversations, edits and reactions.
+ENTRIES: Final = 400
+CONVERSATIONS: Final = 200
+CHANGED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,14 @@ class Entry:
     sent: Sent | None = None
     callback: dict[str, Any] | None = None
     event_id: str = ""
+
+
+def keep(kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Put it in as the youngest; beyond `most` the oldest goes."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > most:
+        del kept[next(iter(kept))]
 
 
 class Watch:
@@ -117,11 +130,11 @@ class Watch:
                     self.journeys.accept(journey, now)
             self._first_pending = first
         for call in self._new("calls", self.telegram.calls):
-            self._last_call[str(call.chat_id)] = call.at
+            keep(self._last_call, str(call.chat_id), call.at, CHANGED)
             if call.message_id is not None:
                 self.actions.pop(call.chat_id or 0, None)
         for call in self._new("actions", self.telegram.actions):
-            self.actions[call.chat_id or 0] = (str(call.params.get("action")), self.unix(call.at))
+            keep(self.actions, call.chat_id or 0, (str(call.params.get("action")), self.unix(call.at)), CHANGED)
 
     def observe_kit(self) -> None:
         """New events, callbacks that were made, and callbacks that the relay has answered."""
@@ -168,10 +181,10 @@ class Watch:
         if message_id is None:
             return
         if edited := update.get("edited_message"):
-            self.edits[chat_id, message_id] = edited.get("text", edited.get("caption", ""))
+            keep(self.edits, (chat_id, message_id), edited.get("text", edited.get("caption", "")), CHANGED)
         if reaction := update.get("message_reaction"):
             shown = [one.get("emoji", "★") for one in reaction["new_reaction"]]
-            self.reactions[chat_id, message_id] = "".join(shown)
+            keep(self.reactions, (chat_id, message_id), "".join(shown), CHANGED)
 
     def _journey_of(self, sent: Sent) -> Journey | None:
         """A message's event bears its number; an edit's or a reaction's also that of its update."""
@@ -182,7 +195,10 @@ class Watch:
 
     def _enter(self, client: str, at: float, **what: Any) -> None:  # noqa: ANN401 - the fields of Entry
         self._entries += 1
-        entries = self.desk.setdefault(client, deque(maxlen=KEPT))
+        entries = self.desk.get(client)
+        if entries is None:
+            entries = deque(maxlen=ENTRIES)
+        keep(self.desk, client, entries, CONVERSATIONS)
         entries.append(Entry(self._entries, at, **what))
 
     def _new(self, name: str, ledger: list[Any]) -> list[Any]:
