@@ -31,7 +31,8 @@ class Cache:
 
     @property
     def work(self) -> Path:
-        """Where files are made that are not complete yet. It is emptied at the start."""
+        """Where files are made that are not complete yet: emptied at the start, made again if somebody tidied it up."""
+        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._work
 
     @contextmanager

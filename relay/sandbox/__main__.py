@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from relay.sandbox.kit import KitLookAlike
@@ -19,6 +20,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kit-port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--callback-url", help="where Kit posts agents' messages")
     parser.add_argument("--no-limits", action="store_true", help="Telegram answers no 429 of its own")
+    parser.add_argument("--local", type=Path, metavar="DIRECTORY", help="be a local Bot API server its files there")
     return parser.parse_args(arguments)
 
 
@@ -43,6 +45,8 @@ async def serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     telegram = TelegramLookAlike(port=options.telegram_port, limits=not options.no_limits)
+    if options.local is not None:
+        telegram.run_locally(options.local.absolute())
     kit = KitLookAlike(port=options.kit_port, callback_url=options.callback_url)
     async with telegram, kit:
         sys.stdout.write(json.dumps(introduction(telegram, kit)) + "\n")

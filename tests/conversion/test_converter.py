@@ -1,6 +1,7 @@
 """One conversion for each file, whoever opens it and whoever leaves; what fails is told, and harms nobody else."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -145,11 +146,23 @@ async def test_a_full_disk_is_not_the_files_fault(desk: Desk) -> None:
     """The original does meanwhile, and once there is room the file is converted."""
     source = Source()
     source.go.set()
-    desk.cache.work.rmdir()
+    work = desk.cache.work
+    work.rmdir()
+    work.touch()  # now nothing can be made there, not even by root
     assert await desk.bytes_of(source) is None
     assert desk.counted() == {"busy": 1}
-    desk.cache.work.mkdir()
+    work.unlink()
     assert await desk.bytes_of(source)
+
+
+async def test_the_cache_may_be_deleted_while_the_relay_runs(desk: Desk) -> None:
+    """All of it: what is opened next is made again."""
+    source = Source()
+    source.go.set()
+    assert await desk.bytes_of(source)
+    shutil.rmtree(desk.cache.directory)
+    assert await desk.bytes_of(source)
+    assert desk.counted() == {"made": 2}
 
 
 async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,13 @@ def test_it_does_what_was_asked_or_says_that_it_did_not(tmp_path: Path, source_t
             assert target.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_relay_itself_loads_none_of_it() -> None:
+    """What can be converted is found out without importing it: neither memory nor a stranger's file is its business."""
+    look = "import sys, relay.app as app; print(len(app.available()), {'av', 'PIL', 'rlottie_python'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-I", "-c", look], capture_output=True, check=True, text=True, env={})
+    assert done.stdout.split() == ["3", "set()"]
+
+
 def test_every_form_has_its_conversion() -> None:
     """What mapping may promise is what the process can do; here, with the extra installed, all of it."""
     assert available() == {form.source: form.target for form in FORMS}

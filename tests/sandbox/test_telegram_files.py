@@ -1,5 +1,7 @@
 """Files at Telegram: limits, links with a life, Range."""
 
+import os
+from pathlib import Path, PurePath
 from typing import Any
 
 import aiohttp
@@ -81,3 +83,16 @@ def test_generated_bytes_are_the_same_however_they_are_cut(start: int, stop: int
     """A range of a generated file equals the same part of the whole."""
     content = Content.of(200_000)
     assert b"".join(content.chunks(start, stop)) == content.read()[start:stop]
+
+
+async def test_a_local_server_names_files_on_its_disk(
+    telegram: TelegramLookAlike, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """Below a directory that is called by the token, beyond 20 MB too; what was deleted is there again when asked."""
+    telegram.run_locally(tmp_path)
+    document = telegram.customer().sends_document(BIG + 1, file_name="film.mp4")["message"]["document"]
+    for _ in range(2):
+        found = (await get_file(http, telegram, document["file_id"]))["result"]
+        assert PurePath(found["file_path"]).parent == tmp_path / telegram.token / "documents"
+        assert os.stat(found["file_path"]).st_size == found["file_size"] == BIG + 1  # noqa: PTH116 - a look, not a wait
+        os.unlink(found["file_path"])  # noqa: PTH108 - the same
