@@ -18,7 +18,7 @@ from relay.store.burying import DEAD
 from relay.store.connecting import write_connections
 from relay.store.counting import add_to_tally
 from relay.store.remembering import Memory, recall, write_clients, write_said
-from relay.store.tables import inbox, lane, outbox
+from relay.store.tables import client_link, inbox, lane, outbox
 
 #: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
 #: still cannot be read. `gone`: there is no such dead letter (any more).
@@ -131,6 +131,9 @@ class _Work:
         lane_id = open_lanes(self._tx, lanes)[key]
         values = {"of_id": row.id, "new_body": body, "new_lane": lane_id, "new_address": address or row.address}
         self._tx.execute(_WAIT, {**values, "at": self._now})
+        if row.direction == "to_telegram":
+            # Somebody thinks that the customer can be reached: Telegram is to say it, not our memory.
+            self._tx.execute(_REACHABLE, {"of_channel": row.channel, "of_client": client})
         self._count(row, "revived")
         return Revived("waiting")
 
@@ -193,6 +196,11 @@ _WAIT = (
         attempts=0,
         uncertain=0,
     )
+)
+_REACHABLE = (
+    update(client_link)
+    .where(client_link.c.channel == bindparam("of_channel"), client_link.c.client_id == bindparam("of_client"))
+    .values(unreachable=null())
 )
 _STILL_DEAD = update(outbox).where(_OF_ID).values(reason=bindparam("why"))
 _DELETE = delete(outbox).where(_OF_ID)
