@@ -32,10 +32,11 @@ ARROWS: dict[str, set[str]] = {
     "words": {"model", "errors"},
     "mapping": {"kit.models", "model", "steps", "words"},
     "kit": {"model", "errors"},
-    "inspection": set(),
+    "confinement": set(),
+    "inspection": {"confinement"},
     "telegram": {"inspection", "model", "errors", "steps", "words"},
     "store": {"model", "errors"},
-    "conversion": {"model"},  # the files come in as streams, whoever sends them
+    "conversion": {"confinement", "model"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
     "turns": {"policy"},
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},

@@ -8,13 +8,13 @@ complete and on disk.
 
 import json
 import os
-import resource
-import signal
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from relay.confinement import confine
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds. A voice message of an hour takes half of it.
 LONGEST: Final = 60
-_MEMORY: Final = 512 * 2**20  #: Bytes of address space; a sticker takes 300 MiB, most of it libraries.
-_OUTPUT: Final = 64 * 2**20  #: Bytes of a file.
-_NICE: Final = 10
+#: A sticker takes 300 MiB of address space, most of it libraries.
+LIMITS: Final = {"memory": 512 * 2**20, "seconds": LONGEST, "writes": 64 * 2**20}
 
 _RATE: Final = 48_000  #: Samples a second, Opus's own.
 _BITS: Final = 64_000  #: A second.
@@ -44,29 +43,11 @@ class UnfitError(Exception):
 def main(arguments: list[str]) -> int:
     """Convert one file."""
     source_type, source, target = arguments
-    confine()
+    confine(**LIMITS)
     CONVERSIONS[source_type](Path(source), Path(target))
     with Path(target).open("rb") as written:
         os.fsync(written.fileno())
         return 0 if os.fstat(written.fileno()).st_size else 1
-
-
-def confine() -> None:
-    """Give up whatever a conversion does not need."""
-    os.umask(0o077)
-    os.nice(_NICE)
-    limits = (
-        (resource.RLIMIT_AS, _MEMORY),
-        (resource.RLIMIT_CPU, LONGEST),
-        (resource.RLIMIT_FSIZE, _OUTPUT),
-        (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_CORE, 0),
-    )
-    for limit, value in limits:
-        hard = resource.getrlimit(limit)[1]
-        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (most, most))
-    signal.alarm(LONGEST)
 
 
 def voice(source: Path, target: Path) -> None:

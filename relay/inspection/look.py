@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from relay.inspection.confinement import confine
+from relay.confinement import confine
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -84,5 +84,5 @@ def _save(frame: "VideoFrame", turned: int, preview: Path) -> None:
 
 
 if __name__ == "__main__":
-    confine(cpu_seconds=10, seconds=15, writes=2**20)
+    confine(memory=2**30, seconds=15, writes=2**20)
     look(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

@@ -134,6 +134,7 @@ class TelegramLookAlike:
     def run_locally(self, directory: Path) -> None:
         """Be a local Bot API server in local mode (`--local`): getFile names files below this directory."""
         self.files.local, self.files.download_limit = directory / self.token, LOCAL_LIMIT
+        self.upload_limit = LOCAL_LIMIT
 
     def kill_file(self, file_id: str) -> None:
         """Make a file unavailable for good."""

@@ -14,8 +14,9 @@ from tests import media
 
 LIMITS = """
 import json, os, resource, signal, sys
-from relay.conversion.worker import confine
-confine()
+from relay.confinement import confine
+from relay.conversion.worker import LIMITS
+confine(**LIMITS)
 limits = {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in ("AS", "CPU", "FSIZE", "CORE")}
 try:
     bytearray(600 * 2**20)

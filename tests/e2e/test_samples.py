@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from relay.sandbox.kit_callbacks import php_json
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.sandbox.telegram_ledger import Call
 from tests.e2e.inside import relay_inside
-from tests.e2e.process import free_port
+from tests.e2e.process import free_port, relay_between
 from tests.formats import JPEG, MP3, MP4, OGG, PDF, PNG
 from tests.waiting import eventually
 
@@ -39,12 +41,32 @@ def test_there_are_seventeen() -> None:
     assert {path.stem for path in DIRECTORY.glob("*.json")} == {*NAMES, "signatures"}
 
 
-@pytest.mark.parametrize("pretty", [True, False], ids=["pretty", "compact"])
+def plain_json(event: dict[str, Any]) -> bytes:
+    """As other clients than PHP's would write it: nothing escaped that need not be."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def escaped_json(event: dict[str, Any]) -> bytes:
+    r"""Every character of every text as \uXXXX, which JSON allows."""
+
+    def escape(match: re.Match[str]) -> str:
+        units = json.loads(match[0]).encode("utf-16-be").hex()
+        return '"' + "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)) + '"'
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"', escape, json.dumps(event)).encode()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [php_json, partial(php_json, pretty=False), plain_json, escaped_json],
+    ids=["pretty", "compact", "plain", "escaped"],
+)
 async def test_every_sample_is_understood(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, *, pretty: bool
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, written: Callable[[dict[str, Any]], bytes]
 ) -> None:
-    """All seventeen are answered 200, and the customer sees what they say, files and their names included."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
+    """All seventeen are answered 200 by a relay of its own, and the customer sees what they say, files included."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
         await _first_contact(telegram, kit)
         texts: list[str] = []
         names: list[str] = []
@@ -55,7 +77,7 @@ async def test_every_sample_is_understood(
                 _host_files(kit, event)
             texts += _texts(event)
             names += [item["file_name"] for item in _items(event) if "file_url" in item]
-            answer = await kit.post_callback(php_json(event, pretty=pretty), SIGNATURES[name])
+            answer = await kit.post_callback(written(event), SIGNATURES[name])
             assert (answer.status, answer.text) == (200, "OK"), name
         figures = await relay.settled("to_telegram")
         assert figures.received == 17

@@ -117,6 +117,29 @@ async def test_a_film_of_45_megabytes_is_looked_at_and_streams_through(
     assert peak.growth < 40
 
 
+@pytest.mark.parametrize(
+    ("relay", "method"),
+    [({"TELEGRAM_LOCAL_API": "true"}, "sendDocument"), ({}, "sendMessage")],
+    indirect=["relay"],
+    ids=["local", "cloud"],
+)
+async def test_a_local_server_takes_larger_files(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, tmp_path: Path, method: str
+) -> None:
+    """60 MB arrive through a local Bot API server; through the cloud's the customer is told of the file instead."""
+    telegram.run_locally(tmp_path)
+    archive = Content.of(60 * MB)
+    await kit.agent_says(ANNA, None, [item(kit, "document", "warm-up.bin", bytes(1000))])
+    await relay.settled("to_telegram")
+    async with watched(relay) as peak:
+        assert await kit.agent_says(ANNA, None, [item(kit, "document", "archive.bin", archive)]) == 200
+        await telegram.wait_for(lambda: len(sends(telegram)) == 2, 40)
+    call = sends(telegram)[-1]
+    assert call.method == method
+    assert [file.sha256 for file in call.files] == ([archive.sha256()] if method == "sendDocument" else [])
+    assert peak.growth < 40
+
+
 async def test_files_that_cannot_stand_together_follow_each_other(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
