@@ -234,7 +234,7 @@ def _description(shown: Mapping[str, Any]) -> Iterator[str]:
         "reason": shown["reason"],
         "attempts": shown["attempts"],
         "steps done": shown["steps_done"],
-        "came in": f"{_moment(shown['received_at'])}, as {shown['source']}'s {shown['source_id']}",
+        "came in": _moment(shown["received_at"]) + _as_what(shown),
         "died": f"{_moment(shown['died_at'])}, {age(shown['age'])} ago",
         "holds": "; ".join(shown["holds"]),
     }
@@ -242,6 +242,10 @@ def _description(shown: Mapping[str, Any]) -> Iterator[str]:
     for name in ("letter", "delivery"):
         if name in shown:
             yield f"\n{name}:\n{visible(shown[name] or 'nothing')}"
+
+
+def _as_what(shown: Mapping[str, Any]) -> str:
+    return f", as {shown['source']}'s {shown['source_id']}" if shown["source_id"] else ""
 
 
 def _moment(at: float) -> str:

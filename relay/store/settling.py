@@ -70,12 +70,17 @@ def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list
 
 
 def rewrite(tx: Connection, now: float, changes: Sequence[Rewriting]) -> list[bool]:
-    """Give claimed deliveries other bodies, whose next step begins anew. False: the lease is lost, nothing changed."""
+    """Give claimed deliveries other bodies, whose next step begins anew. False: the lease is lost, nothing changed.
+
+    What has lost a part does not belong to its letter any more: to map that anew would make the whole again.
+    """
     ours = _still_ours(tx, [change.delivery for change in changes])
     valid = [change for change, is_ours in zip(changes, ours, strict=True) if is_ours]
     if valid:
         tx.execute(_REWRITE, [{"of_id": change.delivery.id, "new_body": change.body} for change in valid])
-    write_lost(tx, now, [(change.delivery, change.lost) for change in valid if change.lost is not None])
+    if lost := [(change.delivery, change.lost) for change in valid if change.lost is not None]:
+        tx.execute(_DETACH, [{"of_id": delivery.id} for delivery, _ in lost])
+        write_lost(tx, now, lost)
     return ours
 
 
@@ -167,6 +172,7 @@ _NOTE_PROGRESS = (
 _REWRITE = (
     update(outbox).where(outbox.c.id == bindparam("of_id")).values(body=bindparam("new_body"), uncertain=0, attempts=0)
 )
+_DETACH = update(outbox).where(outbox.c.id == bindparam("of_id")).values(letter_id=null())
 _MOVE = (
     update(client_link)
     .where(client_link.c.channel == bindparam("of_channel"), client_link.c.chat_id == bindparam("old"))

@@ -122,13 +122,13 @@ class Doors:
             for direction in directions
         }
 
-    async def settled(self, direction: Direction, *, within: float = 20.0) -> Figures:
+    async def settled(self, direction: Direction, *, within: float = 20.0, channel: str | None = None) -> Figures:
         """The figures once nothing waits any more."""
-        figures = await self.figures(direction)
+        figures = await self.figures(direction, channel)
 
         async def nothing_waits() -> bool:
             nonlocal figures
-            figures = await self.figures(direction)
+            figures = await self.figures(direction, channel)
             return figures.waiting == 0
 
         await eventually(nothing_waits, within=within)

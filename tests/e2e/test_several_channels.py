@@ -119,6 +119,35 @@ async def test_a_flood_costs_the_other_channel_nothing(both: Several) -> None:
     assert (await both.relay.figures("to_kit", "support")).waiting > 100, "the flood was over already"
 
 
+@pytest.mark.timeout(120)
+async def test_two_channels_survive_kills(tmp_path: Path) -> None:
+    """`kill -9` under load in both: the same update ids mean different things in each, and all arrive, in order."""
+    updates, chats = 300, 15
+    async with several_channels(tmp_path) as both:
+        pairs = (both.support, both.sales)
+        for pair in pairs:
+            pair.kit.faults.latency = 0.02
+            pair.telegram.backlog(updates, chats)
+        for kill in range(1, 4):
+            await both.relay.start()
+            for pair in pairs:
+                await pair.kit.wait_for(lambda pair=pair, kill=kill: len(pair.kit.events) >= kill * updates // 5, 30)  # type: ignore[misc]
+            await both.relay.kill()
+        await both.relay.start()
+        for pair in pairs:
+            await pair.kit.wait_for(lambda pair=pair: len({sent.event_id for sent in pair.kit.events}) == updates, 30)  # type: ignore[misc]
+            figures = await both.relay.settled("to_kit", channel=pair.name)
+            assert (figures.received, figures.delivered, figures.unaccounted) == (updates, updates, 0)
+        assert await both.relay.stop() == 0
+    for pair in pairs:
+        assert pair.kit.contradictions == []
+        for client in pair.kit.clients:
+            numbers = [int(text.split(":")[1]) for text in pair.kit.texts(client) if text]
+            assert numbers == list(range(numbers[0], numbers[0] + updates // chats))
+    shared = {sent.event_id for sent in both.support.kit.events} & {sent.event_id for sent in both.sales.kit.events}
+    assert not shared, "an event of one channel looks like one of the other's"
+
+
 async def test_a_bot_token_is_changed_and_no_chat_is_lost(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:

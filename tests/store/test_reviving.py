@@ -108,6 +108,19 @@ async def test_a_lost_part_is_sent_without_the_rest(store: Store) -> None:
     await balanced(store, "to_telegram")
 
 
+async def test_what_has_lost_a_part_is_never_made_whole_again(store: Store) -> None:
+    """The rest dies too: both wait as they are, since mapping the letter anew would send the part twice."""
+    await store.accept(update(1))
+    await store.accept(event("e1"))
+    [delivery] = await claim(store, "to_telegram")
+    await store.rewrite(delivery, "the rest", Lost("the part", "refused", "other"))
+    await store.settle(delivery, Bury("refused as well"))
+    assert [(letter.body, letter.letter_body) for letter in await dead(store)] == [
+        ("the rest", None),
+        ("the part", None),
+    ]
+
+
 async def test_a_letter_that_could_not_be_read_has_its_effect_at_last(store: Store) -> None:
     """Its client is met, its files open, its words are remembered, its other deliveries come too."""
     await store.accept(unreadable(1))
