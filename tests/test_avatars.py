@@ -61,8 +61,7 @@ class Desk:
     @property
     def asked(self) -> int:
         """How often Telegram was asked for pictures."""
-        methods = [call.method for call in self.telegram.calls] + [call.method for call in self.telegram.refused]
-        return methods.count("getUserProfilePhotos")
+        return len(self.telegram.lookups) + len(self.telegram.refused)
 
     async def path(self) -> str | None:
         """What follows /media/ in the link to the picture."""

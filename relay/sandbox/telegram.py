@@ -65,7 +65,7 @@ class TelegramLookAlike:
         self._author = {name: self.bot[name] for name in ("id", "is_bot", "first_name", "username")}
         self.clock = clock
         self.server = Server(self.application, port=port)
-        self.faults = Faults(spared=frozenset({"getUpdates", "file", "sendChatAction"}))
+        self.faults = Faults(spared=frozenset({"getUpdates", "file", "sendChatAction", "getUserProfilePhotos"}))
         self.changes = Changes()
         self.upload_limit = UPLOAD_LIMIT
         self._spool: tempfile.TemporaryDirectory[str] | None = None
@@ -82,6 +82,7 @@ class TelegramLookAlike:
         self.customers: dict[int, Customer] = {}
         self.calls: list[Call] = []
         self.actions: list[Call] = []  #: sendChatAction, apart from `calls`: how many there are depends on time.
+        self.lookups: list[Call] = []  #: getUserProfilePhotos, apart for the same reason.
         self.refused: list[RefusedCall] = []
 
     def reset(self) -> None:
@@ -231,8 +232,8 @@ class TelegramLookAlike:
             result = messages if call.method == "sendMediaGroup" else messages[0]
         else:
             result = self.administration.perform(call.method, params)
-        ledger = self.actions if call.method == "sendChatAction" else self.calls
-        ledger.append(made(call, params, self.clock(), message_id))
+        aside = {"sendChatAction": self.actions, "getUserProfilePhotos": self.lookups}
+        aside.get(call.method, self.calls).append(made(call, params, self.clock(), message_id))
         self.changes.notify()
         return result
 

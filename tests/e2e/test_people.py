@@ -76,7 +76,7 @@ async def test_a_customers_picture_comes_with_the_second_message(
             database.execute("UPDATE client_link SET avatar_checked_at = avatar_checked_at - 86400")
         await relay.start()
         anna.writes("four")
-        await telegram.wait_for(lambda: [call.method for call in telegram.calls].count("getUserProfilePhotos") == 2)
+        await telegram.wait_for(lambda: len(telegram.lookups) == 2)
         anna.writes("five")
         await kit.wait_for(lambda: len(told(kit)) == 5)
         anna.writes("six")
