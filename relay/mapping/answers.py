@@ -11,7 +11,8 @@ from typing import Any, Final
 from telegram import Message, Update
 
 from relay.mapping.content import File
-from relay.mapping.events import KitContext
+from relay.mapping.events import KitContext, Origin
+from relay.mapping.origins import origin_of
 from relay.mapping.reading import read_content
 from relay.mapping.starting import PHONE, START, command_of
 from relay.mapping.words import to_customer
@@ -28,7 +29,7 @@ def answering(map_message: MapMessage) -> MapMessage:
 
     def map_and_answer(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
         outcome = map_message(update, message, context, known)
-        if not isinstance(outcome, Accepted) or outcome.client is None:
+        if not isinstance(outcome, Accepted) or outcome.client is None or _is_own(update, message, context):
             return outcome
         steps = list(_answers(message, context, outcome.client, known))
         if not steps:
@@ -37,6 +38,12 @@ def answering(map_message: MapMessage) -> MapMessage:
         return replace(outcome, more=(*outcome.more, answer))
 
     return map_and_answer
+
+
+def _is_own(update: Update, message: Message, context: KitContext) -> bool:
+    """Whether a Business account or a channel says it itself, past the bot."""
+    origin = origin_of(update, message, context.owners)
+    return isinstance(origin, Origin) and origin.own
 
 
 def _answers(message: Message, context: KitContext, client: Client, known: Known) -> Iterator[SendText]:

@@ -100,7 +100,7 @@ class Administration:
 
     def _photos(self, params: Params) -> Params:
         user_id = needed(params, "user_id")
-        if self._chats.get(user_id) is None:
+        if not self._chats.has_met(user_id):
             raise bad_request("user not found")
         sizes = self.profile_photos.get(user_id)
         return {"total_count": 1, "photos": [sizes]} if sizes else {"total_count": 0, "photos": []}

@@ -122,6 +122,10 @@ class Chats:
         """A chat of the bot's own, if it ever wrote."""
         return self._chats.get((None, chat_id))
 
+    def has_met(self, user_id: int) -> bool:
+        """Whether somebody's chat, with the bot or with an account, has come to the bot's eyes."""
+        return any(chat_id == user_id for _, chat_id in self._chats)
+
     def register(self, details: dict[str, Any], connection_id: str | None = None) -> Chat:
         """The chat with these details, known from now on."""
         key = connection_id, details["id"]

@@ -17,6 +17,7 @@ import segno
 from relay.sandbox.content import png
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram_business import BusinessAccount
 from relay.words.catalogue import words_for
 from tests.e2e.process import COMMAND, RelayProcess, command, relay_between
 from tests.waiting import eventually
@@ -87,6 +88,30 @@ async def test_a_customers_picture_comes_with_the_second_message(
         assert (await opened(link))[2] == png(16, 16), "what Kit still shows is not broken"
 
 
+async def test_a_business_accounts_customers_are_people_too(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Their picture comes with the second message; what is too large is told them as the account."""
+    account, anna = BusinessAccount(telegram), telegram.customer(int(ANNA), language_code="es")
+    client = f"{ANNA}@{account.id}"
+    anna.wears_photo(png(8, 8))
+    film = anna.attachment("video", b"film", file_name="film.mp4", size=30 << 20)
+    async with relay_between(telegram, kit, tmp_path, RELAY_ASK_PHONE="start") as relay:
+        await relay.start()
+        account.connects()
+        account.hears(anna, "/start spring", entities=[{"type": "bot_command", "offset": 0, "length": 6}])
+        await looked_up(relay)
+        account.says(anna, "", **film)
+        account.hears(anna, "", **film)
+        await kit.wait_for(lambda: len(told(kit, client)) == 3)
+        await relay.settled("to_telegram")
+        assert await opened(told(kit, client)[2]["client_avatar"]) == (200, "image/jpeg", png(8, 8))
+        assert await relay.stop() == 0
+    assert account.chat(anna).texts == [words_for("es").say("customer.too_large", name="film.mp4", megabytes=30.0)]
+    assert kit.texts(client)[0] == "/start spring", "written to a person, not to the bot"
+    assert "utm" not in told(kit, client)[0]
+
+
 async def test_a_picture_delays_no_message(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
     """While Telegram keeps silent about pictures, messages go both ways."""
     anna = telegram.customer(int(ANNA))
@@ -142,6 +167,27 @@ async def test_a_file_over_the_limit_is_told_to_both_sides_once(
         assert (figures.received, figures.delivered) == (1, 1)
     assert kit.texts(ANNA) == ["[video] film.mp4, 30.0 MB: too large to be passed on", "and?"]
     assert telegram.chat(anna.id).texts == [expected]
+
+
+async def test_each_large_file_of_an_album_is_told_once(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Agents read one message with what passes and the names of the rest; the customer a line for each of these."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        for name, size in (("a.mp4", 30), ("b.mp4", 1), ("c.mp4", 40)):
+            anna.sends("video", None, file_name=name, size=size << 20, media_group_id="album")
+        [message] = await kit.wait_for(lambda: kit.messages(ANNA))
+        figures = await relay.settled("to_telegram")
+        assert (figures.received, figures.delivered) == (2, 2)
+    assert [item["file_name"] for item in message.payload] == ["b.mp4"]
+    assert message.text is not None
+    assert [line.split(",")[0] for line in message.text.splitlines()] == ["[video] a.mp4", "[video] c.mp4"]
+    lines = [("a.mp4", 30.0), ("c.mp4", 40.0)]
+    assert telegram.chat(anna.id).texts == [
+        words_for("en").say("customer.too_large", name=name, megabytes=size) for name, size in lines
+    ]
 
 
 async def test_a_local_bot_api_server_raises_the_limit(
