@@ -161,7 +161,7 @@ class Customer:
         query = {"id": str(uuid4().int % 10**18), "from": self.user, "message": message, "data": data}
         return self._telegram.push_update({"callback_query": {**query, "chat_instance": "-42"}})
 
-    def presses_key(self, text: str) -> Json:
+    def presses_key(self, text: str, *, phone_number: str = "+4930123456") -> Json:
         """Press the key of this name on the keyboard that the bot has shown: it is sent, or the own number shared.
 
         Raises ValueError when there is no such key.
@@ -172,7 +172,7 @@ class Customer:
         if pressed is None:
             raise ValueError(f"no key is called {text}: {[key['text'] for key in keys]}")
         if pressed.get("request_contact"):
-            return self.sends_contact(own=True, reply_to_message=chat.keyboard_from)
+            return self.sends_contact(phone_number, own=True, reply_to_message=chat.keyboard_from)
         return self.writes(text)
 
     def opens_topic(self, name: str) -> int:

@@ -150,6 +150,17 @@ async def test_buttons_that_an_agent_sends_can_be_pressed(visit: Visit) -> None:
     assert visit.complaints == []
 
 
+async def test_an_agent_asks_for_the_number_and_gets_it(visit: Visit) -> None:
+    """A keyboard comes up on the phone; its key shares the customer's own number, which then stands on their card."""
+    page = visit.page
+    await page.get_by_role("button", name="Add something to the answer").click()
+    await page.get_by_role("button", name="Ask number", exact=True).click()
+    keyboard = page.get_by_role("group", name="Keyboard from the bot")
+    await keyboard.get_by_role("button", name="Share my number").click(timeout=PATIENCE)
+    await expect(page.locator("#card")).to_contain_text("+4930901820", timeout=PATIENCE)
+    await expect(keyboard).to_be_hidden()
+
+
 async def test_on_a_phone_the_three_parts_are_tabs(browser: Browser, shared_url: str) -> None:
     """One at a time, none wider than the screen; the desk's inbox opens a conversation, and leads back."""
     async with visiting(browser, shared_url, width=390, height=844) as visit:

@@ -130,7 +130,7 @@ class Deeds:
         asked, customer = await asked_of(request), self._customer(request)
         try:
             if "key" in asked:
-                customer.presses_key(_words(asked, "key"))
+                customer.presses_key(_words(asked, "key"), phone_number=_phone_of(customer))
             else:
                 customer.presses(self._message(request, asked), _words(asked, "data"))
         except ValueError as error:

@@ -26,6 +26,7 @@ def phone_entries(watch: Watch) -> Iterator[tuple[str, Json]]:
                 "started": bool(conversation),
                 "blocked": bool(chat and chat.blocked),
                 "keyboard": [[_key(key) for key in row] for row in chat.keyboard] if chat else [],
+                "keyboard_from": chat.keyboard_from["message_id"] if chat and chat.keyboard_from else 0,
                 "action": action,
                 "action_at": at,
             },

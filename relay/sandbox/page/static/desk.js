@@ -18,7 +18,9 @@ const ITEMS = [
   ["place", "Place", { type: "location", latitude: 52.5163, longitude: 13.3777, address: "Pariser Platz, Berlin" }],
   ["contact", "Contact", { type: "contact", name: "Parcel service", number: "+498001234567" }],
   ["buttons", "Buttons", { type: "telegram_inline_keyboard_markup", inline_keyboard: [[{ text: "Yes, please", callback_data: "yes" }, { text: "No, thanks", callback_data: "no" }]] }],
+  ["phone", "Ask number", { type: "telegram_reply_keyboard_markup", keyboard: [[{ text: "Share my number", request_contact: true }, { text: "Rather not" }]] }],
 ];
+const WORDS = { buttons: "Shall we send a new one?", phone: "May we call you?" };
 const FIELDS = [["language", "Language"], ["phone", "Phone"], ["email", "E-mail"]];
 
 let current = null;
@@ -66,7 +68,7 @@ async function add(name, item) {
     hold([new File([await answer.blob()], "label.jpg", { type: "image/jpeg" })]);
   } else {
     const field = byId("desk-text");
-    const text = name === "buttons" ? field.value.trim() || "Shall we send a new one?" : field.value;
+    const text = field.value.trim() || (WORDS[name] ?? "");
     field.value = "";
     await ask(path("say"), { text, items: [item] });
   }

@@ -131,12 +131,17 @@ export function render(changed, first) {
 function keyboard(phone) {
   const shown = phone.blocked ? [] : phone.keyboard ?? [];
   const element = byId("keyboard");
-  const known = JSON.stringify(shown);
+  const known = JSON.stringify([current, phone.keyboard_from, shown]);
   if (element.dataset.known === known) return;
   element.dataset.known = known;
   element.hidden = !shown.length;
   element.replaceChildren(...shown.map((row) => h("div", { class: "buttons" }, row.map((key) =>
-    h("button", { type: "button", text: key.text, on: { click: () => ask(path("press"), { key: key.text }) } })))));
+    h("button", { type: "button", text: key.text, on: { click: () => press(key) } })))));
+}
+
+/** A keyboard has done its work with one press, until the bot brings another. */
+async function press(key) {
+  if (await ask(path("press"), { key: key.text })) byId("keyboard").hidden = true;
 }
 
 function status() {
