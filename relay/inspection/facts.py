@@ -40,9 +40,14 @@ async def facts_of(path: Path, form: str, preview: Path) -> Facts:
     """
     if form not in _DEMUXERS or not is_installed():
         return Facts()
-    code, printed = await in_child("relay.inspection.look", str(path), _DEMUXERS[form], str(preview), seconds=_PATIENCE)
+    arguments = (str(path), _DEMUXERS[form], str(preview))
+    try:
+        code, printed = await in_child("relay.inspection.look", *arguments, seconds=_PATIENCE)
+    except OSError as error:  # no process to be had: the file goes all the same
+        log.warning("media.not_inspected", reason=error.strerror)
+        return Facts()
     if code:
-        log.info("media.unreadable", format=form, exit_code=code)
+        log.info("media.not_inspected", reason=f"exit status {code}", format=form)
     return read_facts(printed, preview)
 
 

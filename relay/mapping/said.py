@@ -7,7 +7,7 @@ from relay.mapping.content import Content, File
 from relay.mapping.text import join
 from relay.mapping.words import heading, speaking
 from relay.model import Author, Said
-from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
+from relay.steps import EditText, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 
 
 def own_words(content: Content) -> str:
@@ -37,7 +37,7 @@ def said_by_agent(step: Step, ids: Sequence[int], language: str) -> tuple[Said, 
 def words_of(step: Step) -> Iterator[str]:
     """The words of each message that a step makes, or the name of what it brings."""
     match step:
-        case SendText(text):
+        case SendText(text) | EditText(_, text):
             yield text
         case SendFile():
             yield step.caption or heading(step.kind, step.name if step.kind == "document" else "")

@@ -17,6 +17,7 @@ from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, 
 from relay.store.burying import DEAD
 from relay.store.connecting import write_connections
 from relay.store.counting import add_to_tally
+from relay.store.rating import write_ratings
 from relay.store.remembering import Memory, recall, write_clients, write_said
 from relay.store.tables import client_link, inbox, lane, outbox
 
@@ -67,6 +68,7 @@ class _Work:
         write_clients(self._tx, self._now, self._memory)
         write_connections(self._tx, self._now, self._memory.connections)
         write_said(self._tx, self._now, self._memory)
+        write_ratings(self._tx, self._now, self._memory.new_ratings)
         write_media(self._tx, self._now, self._mapped)
         self._deliveries.write(self._tx)
         add_to_tally(self._tx, self._deliveries.totals)

@@ -1,4 +1,7 @@
-"""What the customer sees while a file is on its way: "sending a photo…"."""
+"""What the customer sees while a file is on its way: "sending a photo…".
+
+Only for files: a long text in parts that wait for their pace shows a part each second, and needs no "typing…" between.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

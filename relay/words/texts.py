@@ -93,7 +93,8 @@ def _text(key: str, value: object, ours: str) -> str:
     if used - known:
         shown = ", ".join(f"{{{name}}}" for name in sorted(known)) or "none"
         raise TextsError(f"{key} has a placeholder that is not its own. Those that it has: {shown}.")
-    # An agent would not see what the customer wrote; what a customer is told is the operator's affair.
-    if known - used and not key.startswith("customer."):
+    # Nobody may lose the words of the other; what else a customer is told is the operator's affair.
+    lost = known - used
+    if "text" in lost or (lost and not key.startswith("customer.")):
         raise TextsError(f"{key} must have all of its placeholders: {', '.join(sorted(known))}.")
     return value

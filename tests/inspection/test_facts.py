@@ -181,3 +181,13 @@ def test_a_preview_over_the_limit_is_none(tmp_path: Path) -> None:
     Image.new("L", (1, 1)).save(file, "JPEG")
     preview.write_bytes(file.getvalue())
     assert read_facts(b'{"preview": true}', preview) == Facts(preview=preview)
+
+
+async def test_a_machine_without_a_free_process_costs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file goes all the same, without what would have been found."""
+
+    def none_free(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("subprocess.Popen", none_free)
+    assert await found(film(), "mp4", tmp_path) == Facts()

@@ -40,6 +40,10 @@ WRONG = [
     ('[en]\nquoted = "{}"', "not its own"),
     ('[en]\nquoted = "{words"', "has a brace too many or too few"),
     ('[en]\nquoted = "hm"', "quoted must have all of its placeholders: words."),
+    (
+        '[en]\ncustomer.agent_wrote = "{name} wrote"',
+        "customer.agent_wrote must have all of its placeholders: name, text.",
+    ),
     ('[en]\nwinners = "{count}"', "winners needs a table with a text for each of: one, other."),
     ('[ru]\nwinners = { one = "{count}", other = "{count}" }', "for each of: one, few, many."),
     ('[en]\nwinners = { one = "{n}", other = "{count}" }', "not its own"),
