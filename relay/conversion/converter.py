@@ -27,6 +27,8 @@ _MOST: Final = 32
 #: Seconds that a file waits for its turn, and that a conversion may take; the process has the same limit itself.
 _PATIENCE: Final = 30.0
 _LONGEST: Final = 60.0
+#: Seconds that are waited for conversions that are given up.
+_GIVING_UP: Final = 2.0
 #: Files that are remembered as unfit.
 _UNFIT: Final = 1000
 
@@ -52,7 +54,8 @@ class Converter:
         running = list(self._running.values())
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:  # not for ever: a process that is given up while it begins may leave nobody to say so
+            await asyncio.wait(running, timeout=_GIVING_UP)
 
     @asynccontextmanager
     async def open(self, file_id: str, source_type: str, fetch: Fetch) -> AsyncIterator[Path | None]:
