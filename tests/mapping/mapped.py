@@ -43,6 +43,10 @@ BEFORE = {
     "business_back": Known(connection=ENDED, open_clients=(IN_ACCOUNT,)),
     "business_withdrawn": Known(connection=replace(CONNECTION, id="bc2"), open_clients=(IN_ACCOUNT,)),
     "direct_message_own": Known(IN_CHANNEL),
+    "edited_text": Known(ANNA, {72: Said(72, "customer", "Where is my order №5?")}),
+    "edited_photo": Known(ANNA, {73: Said(73, "customer", "The wrong one")}),
+    "reaction": Known(ANNA, {41: Said(41, "agent", "It is on its way")}),
+    "reaction_removed": Known(ANNA, {41: Said(41, "agent", "It is on its way")}),
 }
 
 

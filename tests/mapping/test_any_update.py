@@ -4,6 +4,7 @@
 """
 
 import json
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -16,9 +17,10 @@ from relay.accounts import Accounts
 from relay.errors import NotAccepted
 from relay.intake import Intake, read_update
 from relay.mapping.events import KitContext
+from relay.mapping.text import clean
 from relay.mapping.to_telegram import TelegramContext
 from relay.metrics import ChannelMetrics, Metrics
-from relay.model import Accepted, Address, Album, Client, Declined, Known, Said, Unreadable, Wants
+from relay.model import Accepted, Address, Album, BusinessConnection, Client, Declined, Known, Said, Unreadable, Wants
 from relay.presses import Presses
 from relay.sandbox.kit_events import check_event
 from relay.store.store import open_store
@@ -31,14 +33,18 @@ from tests.mapping.test_albums import item, together
 _IDS = count()
 CONTEXT = KitContext("777", "https://relay.example", lambda: f"id{next(_IDS)}", ask_phone="start")
 WAITING = Album(together([item(1, "words"), item(2)])[-1].draft.parts)
-SAID = st.builds(
-    Said, IDS, st.sampled_from(["customer", "agent"]), TEXT.map(lambda text: text.encode("utf-8", "replace").decode())
-)
+WORDS = TEXT.map(lambda text: clean(text).strip() or "words")
+SAID = st.builds(Said, IDS, st.sampled_from(["customer", "agent"]), WORDS)
+CLIENT = Client("7", Address(7), profile={"client_phone": "+49"}, first_touch={"utm": {"source": "a"}})
+CONNECTION = BusinessConnection("bc", 9, 9, enabled=True, rights={"can_reply": True})
 KNOWN = st.builds(
     Known,
-    st.none() | st.just(Client("7", Address(7), profile={"client_phone": "+49"}, first_touch={"utm": {"source": "a"}})),
+    st.sampled_from([None, CLIENT, replace(CLIENT, open=False)]),
     st.lists(SAID, max_size=4).map(lambda said: {each.message_id: each for each in said}),
     st.sampled_from([None, Album(None), WAITING]),
+    connection=st.sampled_from([None, CONNECTION, replace(CONNECTION, enabled=False)]),
+    open_clients=st.sampled_from([(), (CLIENT,)]),
+    newest=st.none() | IDS,
 )
 MANY = settings(max_examples=3 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 
