@@ -28,6 +28,7 @@ class Mapper:
 
     wants: Callable[[Any, Owners], Wants]
     map: Callable[[Update, Any, KitContext, Known], Outcome]
+    needs: tuple[str, ...] = ("chat",)  #: What says whose it is. PTB takes an update without it.
 
 
 #: By field of `telegram.Update`. Each other field has its reason in `updates.REASONS`.
@@ -38,9 +39,9 @@ MAPPERS: Final[Mapping[str, Mapper]] = {
     "business_message": Mapper(message_wants, answering(map_message)),
     "edited_business_message": Mapper(edit_wants, map_edit),
     "deleted_business_messages": Mapper(deleted_wants, map_deleted),
-    "business_connection": Mapper(connection_wants, map_connection),
-    "callback_query": Mapper(press_wants, map_press),
-    "my_chat_member": Mapper(membership_wants, map_membership),
+    "business_connection": Mapper(connection_wants, map_connection, ("user",)),
+    "callback_query": Mapper(press_wants, map_press, ("from_user",)),
+    "my_chat_member": Mapper(membership_wants, map_membership, ("chat", "old_chat_member", "new_chat_member")),
 }
 
 
@@ -49,7 +50,7 @@ def wants_of(update: Update, owners: Owners = NOBODY) -> Wants:
     for field, mapper in MAPPERS.items():
         value = getattr(update, field)
         if value is not None:
-            return mapper.wants(value, owners)
+            return Wants() if _missing(mapper, value) else mapper.wants(value, owners)
     return Wants()
 
 
@@ -58,6 +59,12 @@ def map_update(update: Update, context: KitContext, known: Known = STRANGER) -> 
     for field, mapper in MAPPERS.items():
         value = getattr(update, field)
         if value is not None:
+            if missing := _missing(mapper, value):
+                return Declined(f"{field}: nobody's, without its {missing}")
             with speaking(context.language):
                 return mapper.map(update, value, context, known)
     return Declined(why_not_carried(update))
+
+
+def _missing(mapper: Mapper, value: object) -> str | None:
+    return next((name for name in mapper.needs if getattr(value, name) is None), None)
