@@ -15,7 +15,7 @@ from relay.mapping.placeholders import CIRCUMSTANCES, KINDS
 from relay.mapping.reading import READERS
 from relay.mapping.to_kit import MAPPERS, wants_of
 from relay.mapping.updates import NEWER, REASONS
-from relay.model import Accepted, Address, Client, Declined, Known, Media
+from relay.model import Accepted, Address, Client, Declined, Known, Media, Wants
 from relay.sandbox.kit_events import check_event
 from relay.steps import load_steps
 from relay.telegram.polling import ALLOWED_UPDATES
@@ -283,6 +283,31 @@ def test_every_field_of_an_update_is_carried_or_has_a_reason() -> None:
     # What is carried is asked for, and what is asked for is carried or can be declined.
     assert set(MAPPERS) <= {*ALLOWED_UPDATES}
     assert fields - {*ALLOWED_UPDATES} <= set(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("update", "missing"),
+    [
+        ({"message": {"message_id": 3, "date": 1, "chat": None, "text": "hi"}}, "message: nobody's, without its chat"),
+        (
+            {
+                "my_chat_member": {
+                    "chat": {"id": 7, "type": "private"},
+                    "from": {"id": 7, "is_bot": False, "first_name": "Ann"},
+                    "date": 1,
+                    "old_chat_member": None,
+                    "new_chat_member": None,
+                }
+            },
+            "my_chat_member: nobody's, without its old_chat_member",
+        ),
+    ],
+)
+def test_an_update_that_does_not_say_whose_it_is_is_declined(update: dict[str, Any], missing: str) -> None:
+    """Telegram always says it; where it does not, nobody is guessed and nothing breaks."""
+    raw = {"update_id": 5, **update}
+    assert wants_of(Update.de_json(raw, None)) == Wants()
+    assert mapped(raw) == Declined(missing)
 
 
 @settings(max_examples=400)
