@@ -1,11 +1,14 @@
 """Tests see nothing of the developer's own settings, and, where that is asked for, may not skip."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.telegram import TelegramLookAlike
 
 #: For `pytest --hypothesis-profile long`: minutes where the suite takes seconds.
 settings.register_profile("long", max_examples=10_000, deadline=None)
@@ -18,6 +21,19 @@ def _away_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.chdir(tmp_path_factory.mktemp("cwd"))
     yield
     os.chdir(home)
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramLookAlike]:
+    """A Telegram that sends nobody away for writing too fast."""
+    async with TelegramLookAlike(limits=False) as look_alike:
+        yield look_alike
+
+
+@pytest.fixture
+async def kit() -> AsyncIterator[KitLookAlike]:
+    async with KitLookAlike() as look_alike:
+        yield look_alike
 
 
 def pytest_configure(config: pytest.Config) -> None:

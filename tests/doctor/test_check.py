@@ -23,18 +23,6 @@ CERTIFICATE = Path(__file__).parents[1] / "telegram" / "self_signed.pem"
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramLookAlike]:
-    async with TelegramLookAlike(limits=False) as look_alike:
-        yield look_alike
-
-
-@pytest.fixture
-async def kit() -> AsyncIterator[KitLookAlike]:
-    async with KitLookAlike() as look_alike:
-        yield look_alike
-
-
-@pytest.fixture
 def settings(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> dict[str, str]:
     """Those of a relay that is all right."""
     return environment(telegram, kit, tmp_path, free_port(), free_port(), {})

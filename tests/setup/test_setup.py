@@ -2,7 +2,6 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,6 @@ from relay.settings import load_settings
 from tests.doctor.examined import run
 from tests.e2e.process import free_port
 from tests.waiting import eventually
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramLookAlike]:
-    async with TelegramLookAlike(limits=False) as look_alike:
-        yield look_alike
-
-
-@pytest.fixture
-async def kit() -> AsyncIterator[KitLookAlike]:
-    async with KitLookAlike() as look_alike:
-        yield look_alike
 
 
 @pytest.fixture

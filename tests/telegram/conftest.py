@@ -10,12 +10,6 @@ from relay.telegram.request import open_session
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramLookAlike]:
-    async with TelegramLookAlike(limits=False) as look_alike:
-        yield look_alike
-
-
-@pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with open_session() as opened:
         yield opened

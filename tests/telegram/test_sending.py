@@ -80,12 +80,6 @@ async def fetcher(tmp_path: Path) -> AsyncIterator[FileFetcher]:
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a test may look
 
 
-@pytest.fixture
-async def kit() -> AsyncIterator[KitLookAlike]:
-    async with KitLookAlike() as look_alike:
-        yield look_alike
-
-
 @pytest.fixture(autouse=True)
 def _customer_wrote(telegram: TelegramLookAlike) -> None:
     telegram.customer(CHAT).writes("hello")

@@ -93,12 +93,6 @@ async def serving(
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramLookAlike]:
-    async with TelegramLookAlike(limits=False) as look_alike:
-        yield look_alike
-
-
-@pytest.fixture
 async def desk(telegram: TelegramLookAlike) -> AsyncIterator[Desk]:
     async with serving(telegram) as opened:
         yield opened
