@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.environment import Unreadable, file_content, read_values
-from relay.settings import Settings, SettingsError, load_settings, settings_from
+from relay.loading import SettingsError, load_settings, settings_from
+from relay.settings import Settings
 
 #: Settings of this family that a channel may have to itself; the others are the whole relay's.
 PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field.startswith(("telegram_", "kit_"))) | {

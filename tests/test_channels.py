@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.channels import Channel, load_channels
-from relay.settings import SettingsError
+from relay.loading import SettingsError
 from tests.test_settings import NEEDED, TOKEN
 
 SHARED = """

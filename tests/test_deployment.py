@@ -16,8 +16,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from pydantic_core import PydanticUndefined
 
+from relay.loading import SettingsError, load_settings
 from relay.metrics import Metrics
-from relay.settings import Settings, SettingsError, load_settings
+from relay.settings import Settings
 from relay.store.counting import Counts
 from relay.web.admin import Admin, Check, Watched
 

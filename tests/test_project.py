@@ -28,6 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "redaction": set(),
     "healthcheck": set(),
     "settings": {"environment", "shapes", "words"},
+    "loading": {"settings", "environment", "words"},
     "log": {"redaction"},
     "words": {"model", "errors"},
     "mapping": {"kit.models", "model", "steps", "words"},
@@ -48,9 +49,10 @@ ARROWS: dict[str, set[str]] = {
     # What a person asks for goes through all the rooms that have something to tell or to mend.
     "control": {"channels", "rereading", "store", "model", "errors", "web.admin"},
     "sandbox": {"kit.models"},
-    "setup": {"doctor", "settings", "environment", "kit", "web"},
+    "setup": {"doctor", "loading", "settings", "environment", "kit", "web"},
     "doctor": {
-        "channels", "settings", "environment", "store", "kit", "telegram", "web", "words", "errors", "setup.stand_in",
+        "channels", "loading", "settings", "environment", "store", "kit", "telegram", "web", "words", "errors",
+        "setup.stand_in",
     },
 }  # fmt: skip
 #: Where it is put together: nothing else imports these.

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from relay.environment import unknown_names
-from relay.settings import Settings, SettingsError, load_settings, summary
+from relay.loading import SettingsError, load_settings, summary
+from relay.settings import Settings
 
 TOKEN = "123456789:AAE-abcdefghijklmnopqrstuvwxyz_0123"
 NEEDED = {

@@ -109,7 +109,7 @@ async def _relay(channels: "tuple[Channel, ...]") -> None:
     from relay.app import open_relay  # noqa: PLC0415 - a wrong setting should not wait for these imports
     from relay.control.place import NoPlaceError  # noqa: PLC0415
     from relay.errors import Unavailable  # noqa: PLC0415
-    from relay.settings import summary  # noqa: PLC0415
+    from relay.loading import summary  # noqa: PLC0415
     from relay.store.database import StoreLockedError  # noqa: PLC0415
     from relay.web.serving import CannotListenError  # noqa: PLC0415
 

@@ -41,8 +41,9 @@ def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> "
     keep_to_ourselves()
     from relay.channels import load_channels  # noqa: PLC0415 - help needs no settings
     from relay.environment import unknown_names  # noqa: PLC0415
+    from relay.loading import SettingsError  # noqa: PLC0415
     from relay.log import configure  # noqa: PLC0415
-    from relay.settings import Settings, SettingsError  # noqa: PLC0415
+    from relay.settings import Settings  # noqa: PLC0415
 
     path = env_file or Path(".env")
     if unknown := unknown_names(Settings, path):

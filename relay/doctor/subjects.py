@@ -12,7 +12,8 @@ from typing import Final
 from relay.channels import Channel, load_channels
 from relay.doctor.finding import Finding, well, wrong
 from relay.environment import Unreadable, read_values, unknown_names
-from relay.settings import Settings, SettingsError, load_settings, settings_from
+from relay.loading import SettingsError, load_settings, settings_from
+from relay.settings import Settings
 
 #: What a newcomer writes while Kit has not shown the values yet.
 PENDING: Final = "pending"

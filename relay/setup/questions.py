@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from relay.settings import KitRegion, SettingsError, check_value
+from relay.loading import SettingsError, check_value
+from relay.settings import KitRegion
 
 REGIONS: Final = get_args(KitRegion)
 

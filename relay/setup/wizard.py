@@ -19,7 +19,8 @@ from relay.doctor.kit import check_kit
 from relay.doctor.subjects import PENDING, with_stand_ins
 from relay.doctor.telegram import check_bot
 from relay.kit.signature import channel_test_form_of
-from relay.settings import Settings, SettingsError
+from relay.loading import SettingsError
+from relay.settings import Settings
 from relay.setup.env_file import write_env
 from relay.setup.questions import ADDRESS, API_TOKEN, BOT, CHANNEL, DOMAIN, PLACE, SALT, Question, read_answer
 from relay.setup.stand_in import standing_in

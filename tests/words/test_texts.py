@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.settings import SettingsError, load_settings
+from relay.loading import SettingsError, load_settings
 from relay.words.catalogue import overridden, words_for
 from relay.words.texts import TextsError, read_texts
 from tests.test_settings import NEEDED
