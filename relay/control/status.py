@@ -40,7 +40,10 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
         "poll_age": ages.get("poll"),
         "token_age": ages.get("token"),
         "directions": {direction: _direction(direction, survey) for direction in ("to_kit", "to_telegram")},
-        "ratings": {"asked": survey.counts.asked_for_rating, "stars": survey.counts.ratings},
+        "ratings": {
+            "asked": survey.counts.asked_for_rating,
+            "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},
+        },
         "dead": [
             {
                 "direction": dead.direction,
