@@ -54,8 +54,10 @@ async def test_a_conversation_goes_both_ways(
         "👤 Olga Owner wrote to the customer:\nAnd tomorrow too",
         "🗑 deleted ❝Is it open today?❞\n🗑 deleted ❝a message that cannot be read any more❞",
     ]
-    kit.enqueue_callbacks([kit.callbacks.closing(client)])
-    account.sees_deletion(anna, [heard])
+    assert await kit.close_conversation(client) == 200
+    declined = account.sees_deletion(anna, [heard])["update_id"]
+    await telegram.wait_for(lambda: telegram.updates.pending_count == 0)
+    assert f'"update": "{declined}", "verdict": "declined"' in relay.log
     figures = await relay.settled("to_kit")
     assert (len(kit.messages(client)), figures.dead, figures.unaccounted) == (4, 0, 0)
 
