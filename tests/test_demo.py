@@ -4,6 +4,8 @@ import re
 import socket
 import stat
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -22,18 +24,34 @@ PLAYED = [
 ]
 
 
-async def demo(*arguments: str, directory: Path) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+@asynccontextmanager
+async def demo(*arguments: str, directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A demo, which does not outlive its test."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "relay", "demo", *arguments, cwd=directory, stdout=-1, stderr=asyncio.subprocess.STDOUT
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def next_line(process: asyncio.subprocess.Process) -> str:
+    """What it says next."""
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    assert line, "it has ended"
+    return line.decode()
 
 
 async def test_the_demo_plays_a_conversation_and_ends(tmp_path: Path) -> None:
     """A text and a photo go both ways through the real relay, and it stops by itself; a kept database does not mind."""
     home = tmp_path / "home"
     for _ in range(2):
-        process = await demo("--once", "--directory", str(home), directory=tmp_path)
-        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        async with demo("--once", "--directory", str(home), directory=tmp_path) as process:
+            output, _ = await asyncio.wait_for(process.communicate(), 30)
         lines = output.decode()
         assert process.returncode == 0, lines
         positions = [lines.index(line) for line in PLAYED]
@@ -62,47 +80,42 @@ async def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        process = await demo("--port", str(port), "--no-browser", directory=tmp_path)
-        output, _ = await asyncio.wait_for(process.communicate(), 20)
+        async with demo("--port", str(port), "--no-browser", directory=tmp_path) as process:
+            output, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 2
     assert output.decode().splitlines() == [f"--port: cannot listen on 127.0.0.1:{port} (Address already in use)"]
 
 
 async def test_the_relay_ends_with_the_demo_however_that_ends(tmp_path: Path) -> None:
     """`kill -9` the demo, and no relay stays behind."""
-    process = await demo("--port", "0", "--no-browser", "--directory", str(tmp_path / "home"), directory=tmp_path)
-    assert process.stdout is not None
-    async with asyncio.timeout(30):
-        while not (found := re.search(r"as process (\d+)", (await process.stdout.readline()).decode())):
+
+    async def has_ended() -> bool:
+        return not relay.is_running() or relay.status() == psutil.STATUS_ZOMBIE
+
+    async with demo("--port", "0", "--no-browser", directory=tmp_path) as process, asyncio.timeout(50):
+        while not (found := re.search(r"as process (\d+)", await next_line(process))):
             pass
         relay = psutil.Process(int(found[1]))
         process.kill()
         await process.wait()
-
-        async def has_ended() -> bool:
-            return not relay.is_running() or relay.status() == psutil.STATUS_ZOMBIE
-
         await eventually(has_ended, within=20)
 
 
 async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path: Path) -> None:
     """Without --once it waits for a person, the curl lines that it prints work, and it shows what arrives."""
-    process = await demo("--port", "0", "--no-browser", directory=tmp_path)
-    assert process.stdout is not None
     lines: list[str] = []
-    async with asyncio.timeout(30):
+    async with demo("--port", "0", "--no-browser", directory=tmp_path) as process, asyncio.timeout(55):
         while not lines or "Ctrl-C ends it" not in lines[-1]:
-            lines.append((await process.stdout.readline()).decode())
-    assert any(line.startswith("The page: http://127.0.0.1:") for line in lines)
-    for hint, arrives in (("as the customer", "Thank you!"), ("as the agent", "You are welcome")):
-        said = next(line for line in lines if line.strip().startswith(hint))
-        curl = await asyncio.create_subprocess_shell(said.split(hint, 1)[1].strip() + " --silent --fail", stdout=-1)
-        assert await asyncio.wait_for(curl.wait(), 10) == 0
-        async with asyncio.timeout(10):
-            while arrives not in (await process.stdout.readline()).decode():
+            lines.append(await next_line(process))
+        assert any(line.startswith("The page: http://127.0.0.1:") for line in lines)
+        for hint, arrives in (("as the customer", "Thank you!"), ("as the agent", "You are welcome")):
+            said = next(line for line in lines if line.strip().startswith(hint))
+            curl = await asyncio.create_subprocess_shell(said.split(hint, 1)[1].strip() + " --silent --fail", stdout=-1)
+            assert await curl.wait() == 0
+            while arrives not in await next_line(process):
                 pass
-    process.terminate()
-    rest, _ = await asyncio.wait_for(process.communicate(), 25)
+        process.terminate()
+        rest, _ = await process.communicate()
     assert process.returncode == 0, rest.decode()
 
 
