@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from pydantic import ValidationError
 
+from relay.chats import Chats
 from relay.courier import Attempt, Carry, Later, MakeNote
-from relay.errors import Busy, Down, NotAccepted, RelayError, SourceUnavailable, Uncertain
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain
 from relay.kit.client import KitClient
 from relay.mapping.events import KitContext
 from relay.mapping.said import said_by_agent
@@ -22,16 +24,16 @@ from relay.telegram.albums import Instead
 from relay.telegram.api import ChatMoved
 from relay.turns import Turns
 
-#: Telegram lets short bursts pass. https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
-_CHAT_BURST: Final = 3
+#: Messages to all chats together that leave at once after a rest.
 _BURST: Final = 5
-#: Messages a second to a group, on the same page.
-_GROUP_RATE: Final = 20 / 60
-_GROUP_BURST: Final = 5
 #: Seconds that a lane waits for its chat with its place among those in flight; for longer waits it gives it away.
 _SOON: Final = 0.05
 #: Steps at a time that fetch files and hold them on disk.
 _FILES: Final = 16
+#: Who finds all of those places taken comes back after half a second, and not more lanes a second than this.
+_AGAIN: Final = 0.5
+_AGAIN_RATE: Final = 40
+_ALL: Final = 0
 
 #: Does one step in a chat; the ids of the messages that came of it, or what is to be done instead. Raises RelayError.
 DoStep = Callable[[Address, Step], Awaitable[tuple[int, ...] | Instead]]
@@ -55,7 +57,7 @@ def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: flo
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    desk = _Desk(do_step, context, _Chats(chat_rate), Turns(rate, _BURST), asyncio.Semaphore(_FILES))
+    desk = _Desk(do_step, context, Chats(chat_rate), Turns(rate, _BURST))
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address
@@ -81,26 +83,16 @@ def note_maker(context: KitContext) -> MakeNote:
     return make
 
 
-class _Chats:
-    """How long a chat must wait for its next message. A group is slower than a person."""
-
-    def __init__(self, rate: float) -> None:
-        self._private = Pace(rate, _CHAT_BURST)
-        self._groups = Pace(min(rate, _GROUP_RATE), _GROUP_BURST)
-
-    def of(self, chat_id: int) -> Pace:
-        return self._private if chat_id > 0 else self._groups
-
-
 @dataclass(frozen=True, slots=True)
 class _Desk:
     """Where the steps of one channel are done."""
 
     do_step: DoStep
     context: KitContext
-    chats: _Chats
+    chats: Chats
     turns: Turns
-    files: asyncio.Semaphore
+    files: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _FILES))
+    again: Pace = field(default_factory=partial(Pace, _AGAIN_RATE, 1))
 
     async def carry(self, attempt: Attempt, address: Address) -> bool | Later:
         steps, moved = load_steps(attempt.delivery.body), False
@@ -112,6 +104,9 @@ class _Desk:
                     raise
                 address, moved = await attempt.move(address, error.new_chat_id), True
                 continue
+            except Throttled as error:
+                self.chats.park(address.chat_id, error.retry_after, time.monotonic())
+                raise
             except RelayError as error:
                 if not await self._lose(attempt, steps, error):
                     return False
@@ -127,23 +122,26 @@ class _Desk:
         if isinstance(step, MarkRead):
             return await self.do_step(address, step)  # no message, so no pace holds it up
         of_file = isinstance(step, SendFile | SendAlbum)
-        if of_file and self.files.locked():
-            # Slow file servers must not take all lanes, nor the disk; and who waits here takes nobody's turn.
-            raise Busy("too many files are in transit")
-        chat = self.chats.of(address.chat_id)
-        wait = chat.delay(address.chat_id, time.monotonic())
+        wait = self.chats.delay(address.chat_id, _messages(step), time.monotonic())
         if wait > _SOON:
             return Later(wait)
-        if not await attempt.pause(wait) or not await attempt.comes(
-            self.turns.take(urgent=attempt.fresh and not of_file)
-        ):
-            return None
-        chat.reserve(address.chat_id, time.monotonic())
-        try:
-            async with self.files if of_file else nullcontext():
+        if of_file and self.files.locked():
+            # Slow file servers must take neither all lanes nor the disk, and who waits for them takes nobody's turn.
+            return Later(_AGAIN + self.again.reserve(_ALL, time.monotonic()))
+        async with self.files if of_file else nullcontext():
+            with self.chats.next_in(address.chat_id):
+                if not await attempt.pause(wait):
+                    return None
+                urgent = attempt.fresh and not of_file
+                if not await attempt.comes(
+                    self.turns.take(urgent_since=attempt.delivery.accepted_at if urgent else None)
+                ):
+                    return None
+                self.chats.left(address.chat_id, _messages(step), time.monotonic())
+            try:
                 return await self.do_step(address, step)
-        except OSError as error:
-            raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
+            except OSError as error:
+                raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 
     async def _note(self, attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead) -> bool:
         """Remember what came of the step that was due. False: go no further."""
@@ -166,13 +164,21 @@ class _Desk:
         bury = buries_step(error, delivery)
         if bury is None:
             raise error
-        instead, lost = instead_of(steps[done], bury.why, delivery.language)
+        if isinstance(step := steps[done], SendAlbum) and isinstance(error, NotAccepted):
+            steps[done : done + 1] = step.items  # one of them is to blame, and is found out
+            return await attempt.rewrite(dump_steps(steps))
+        instead, lost = instead_of(step, bury.why, delivery.language)
         if not instead and len(steps) == 1:
             raise error
-        mark = f"{delivery.id}.{delivery.lease}.{len(steps) - done}"
-        note = note_of(self.context, mark, [steps[done]], bury.why, bury.reason)
+        mark = f"{delivery.id}.{delivery.lease}.{len(attempt.lost)}"
+        note = note_of(self.context, mark, [step], bury.why, bury.reason)
         steps[done : done + 1] = instead
         return await attempt.rewrite(dump_steps(steps), Lost(dump_steps([lost]), bury.reason, bury.why, note))
+
+
+def _messages(step: Step) -> int:
+    """How many messages Telegram makes of it."""
+    return len(step.items) if isinstance(step, SendAlbum) else 1
 
 
 async def _make_sure(probe: Probe) -> None:

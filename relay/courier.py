@@ -23,12 +23,18 @@ log = structlog.get_logger()
 
 #: Deliveries of a lane that are claimed together: a backlog costs less, and order is the same.
 _RUN = 16
+#: Seconds after which a lane goes back to the end of the line between two deliveries: places must become free.
+_LONGEST = 1.0
 #: Seconds after which a courier looks at the store even if nobody woke it.
 _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops.
 _GRACE = 18.0
 #: Seconds since its acceptance for which somebody is taken to wait for a delivery.
 _FRESH = 10.0
+#: Every so many places for a lane one goes to who has waited longest, however many fresh ones come.
+_OLD = 4
+#: Seconds after which places that are kept free are offered again.
+_MOMENT = 0.1
 _PACED = "it is not its turn yet"
 
 
@@ -141,6 +147,7 @@ class Courier:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._in_flight = 0  #: Lanes.
+        self._set_off = 0  #: Lanes, ever.
         self._tasks: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
@@ -183,17 +190,31 @@ class Courier:
         if room <= 0:
             return None
         try:
-            claimed = await self._store.claim(self.channel, self.direction, room, _RUN)
+            fresh, old = self._shares(room)
+            claimed = await self._store.claim(self.channel, self.direction, room, _RUN, fresh=fresh, old=old)
         except Unavailable:
             return self._now() + 1.0
         if self.gate.down and not claimed.lanes and not self._in_flight:
             self.gate.forget()
+        self._set_off += len(claimed.lanes)
         for run in claimed.lanes:
             self._in_flight += 1
             task = group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if claimed.next_due_at is not None and old < room:
+            return max(claimed.next_due_at, self._now() + _MOMENT)  # some that are due are left for later
         return claimed.next_due_at
+
+    def _shares(self, room: int) -> tuple[int, int]:
+        """How many of these places are for fresh lanes first, and how many an old backlog may take at most.
+
+        It leaves some free: what is carried at a limited pace holds its place for seconds, and who comes meanwhile must
+        find one. To be down is another matter: then any lane may probe.
+        """
+        for_old = (self._set_off + room) // _OLD - self._set_off // _OLD
+        free = 0 if self.gate.down else self._limit // _OLD
+        return room - for_old, max(room - free, for_old)
 
     async def _rest(self, next_due_at: float | None) -> None:
         """Wait until something may be due."""
@@ -209,6 +230,7 @@ class Courier:
 
     async def _carry_run(self, run: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
+        set_off = time.monotonic()
         unreachable, moved = run[0].unreachable, dict[Address | None, Address | None]()
         for claimed in run:
             started = time.monotonic()
@@ -219,7 +241,8 @@ class Courier:
             if isinstance(result, Bury) and result.unreachable:
                 unreachable = result.reason
             took = time.monotonic() - started
-            last = claimed is run[-1] or isinstance(result, Retry) or self._stopping.is_set()
+            long = time.monotonic() - set_off > _LONGEST
+            last = claimed is run[-1] or isinstance(result, Retry) or long or self._stopping.is_set()
             if last:
                 # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
                 self._in_flight -= 1

@@ -22,10 +22,6 @@ class SourceUnavailable(Unavailable):
     why = "file_gone"
 
 
-class Busy(SourceUnavailable):
-    """We have our hands full ourselves: again in a moment. Costs no attempt, and the lane's place is free meanwhile."""
-
-
 class Throttled(Unavailable):
     """The other side asked us to wait. Costs no attempt."""
 

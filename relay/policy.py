@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from relay.errors import (
-    Busy,
     Down,
     NotAccepted,
     RelayError,
@@ -54,8 +53,6 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
             return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
         case Uncertain() if delivery.direction == "to_telegram":
             return Retry(back_off(delivery.attempts, dice), reason, free=free, uncertain=True)
-        case Busy():
-            return Retry(0.5 + dice, reason, free=True)
         case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}", error.why)
         case SourceUnavailable():

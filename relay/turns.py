@@ -1,31 +1,42 @@
 """Whose turn it is to send: so many messages a second for all chats together, and who is urgent goes first."""
 
 import asyncio
-import time
-from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
 from relay.policy import Pace
 
 _ALL: Final = 0
-#: Every so many turns one goes to those who are not urgent, however many are: nobody waits for ever.
+#: Every so many turns one goes to who has waited longest, urgent or not: nobody waits for ever.
 _SHARE: Final = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    turn: asyncio.Future[None]
+    since: float | None  #: Of who is urgent: since when somebody waits for it.
+
+
 class Turns:
-    """Gives turns at `rate` a second after a burst; a rate of 0 means no limit."""
+    """Gives turns at `rate` a second after a burst; a rate of 0 means no limit.
+
+    Of those that are urgent the newest goes first: when many are answered at once somebody waits anyway, and so a lone
+    answer is quick even then. The others go in their order.
+    """
 
     def __init__(self, rate: float, burst: int) -> None:
         self._pace = Pace(rate, burst)
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[_Waiting] = []  #: In the order in which they came; not more than there are lanes in flight.
         self._timer: asyncio.TimerHandle | None = None
         self._given = 0
 
-    def take(self, *, urgent: bool) -> asyncio.Future[None]:
-        """A turn: done at once, or when it comes. Who does not want it any more cancels it."""
+    def take(self, *, urgent_since: float | None) -> asyncio.Future[None]:
+        """A turn: done at once, or when it comes. Who does not want it any more cancels it.
+
+        `urgent_since` is when the wait for what is urgent began, and None for what is not.
+        """
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        (self._urgent if urgent else self._others).append(turn)
+        self._waiting.append(_Waiting(turn, urgent_since))
         self._give()
         return turn
 
@@ -33,14 +44,14 @@ class Turns:
         """Give the turns that there are now, and come back for the next one."""
         if self._timer is not None:
             return
-        while self._urgent or self._others:
-            wait = self._pace.delay(_ALL, time.monotonic())
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            wait = self._pace.delay(_ALL, loop.time())
             if wait > 0:
-                self._timer = asyncio.get_running_loop().call_later(wait, self._again)
+                self._timer = loop.call_later(wait, self._again)
                 return
-            turn = self._next()
-            if not turn.done():
-                self._pace.reserve(_ALL, time.monotonic())
+            if (turn := self._next()) is not None:
+                self._pace.reserve(_ALL, loop.time())
                 self._given += 1
                 turn.set_result(None)
 
@@ -48,6 +59,15 @@ class Turns:
         self._timer = None
         self._give()
 
-    def _next(self) -> asyncio.Future[None]:
-        for_others = self._others and (not self._urgent or self._given % _SHARE == _SHARE - 1)
-        return (self._others if for_others else self._urgent).popleft()
+    def _next(self) -> asyncio.Future[None] | None:
+        """Whose turn it is, taken out of the line. None: all have gone away."""
+        self._waiting = [each for each in self._waiting if not each.turn.done()]
+        urgent = [each for each in self._waiting if each.since is not None]
+        if urgent and self._given % _SHARE != _SHARE - 1:
+            chosen = max(urgent, key=lambda each: each.since or 0.0)
+        elif self._waiting:
+            chosen = self._waiting[0]
+        else:
+            return None
+        self._waiting.remove(chosen)
+        return chosen.turn

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from relay.courier import Attempt, Carry, Courier
-from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Unavailable, Uncertain
+from relay.courier import Attempt, Carry, Courier, Later, MakeNote
+from relay.errors import (
+    Down,
+    NotAccepted,
+    RelayError,
+    SourceUnavailable,
+    Throttled,
+    Unavailable,
+    Uncertain,
+    Unreachable,
+)
 from relay.metrics import Metrics
-from relay.model import Retry
+from relay.model import Bury, Client, Delivery, Direction, Draft, Note, Retry
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock
@@ -65,9 +74,16 @@ class OtherSide:
 
 @asynccontextmanager
 async def running(
-    store: Store, carry: Carry, clock: Clock, *, direction: str = "to_kit", limit: int = 256
+    store: Store,
+    carry: Carry,
+    clock: Clock,
+    *,
+    direction: Direction = "to_kit",
+    limit: int = 256,
+    make_note: MakeNote | None = None,
 ) -> AsyncIterator[Courier]:
-    courier = Courier(CHANNEL, direction, store, carry, Metrics().of_channel(CHANNEL), limit=limit, now=clock)  # type: ignore[arg-type]
+    metrics = Metrics().of_channel(CHANNEL)
+    courier = Courier(CHANNEL, direction, store, carry, metrics, limit=limit, now=clock, make_note=make_note)
     stop = asyncio.Event()
     task = asyncio.create_task(courier.run(stop))
     try:
@@ -77,7 +93,7 @@ async def running(
         await task
 
 
-async def settled(store: Store, outcome: str, number: int, direction: str = "to_kit") -> None:
+async def settled(store: Store, outcome: str, number: int, direction: Direction = "to_kit") -> None:
     """Wait until so many deliveries have ended that way."""
 
     async def reached() -> bool:
@@ -384,3 +400,111 @@ async def test_a_bug_costs_one_delivery_and_is_told_aloud(store: Store, clock: C
         await settled(store, "delivered", 2)
     assert sorted(side.arrived) == ["event 2", "event 3"]
     assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
+
+
+def noting(delivery: Delivery, bury: Bury) -> Note:
+    def note(client: Client) -> Draft:
+        return Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}")
+
+    return note
+
+
+async def test_who_blocks_in_the_middle_of_a_run_costs_one_call_and_one_note(store: Store, clock: Clock) -> None:
+    """What was claimed with it fails without a call; after the customer's next word everything is carried again."""
+    side = OtherSide()
+    side.script["steps e5"] = [Unreachable("blocked", why="blocked")] * 9
+    await store.accept(update(1))
+    for number in range(1, 17):
+        await store.accept(event(f"e{number}"))
+    async with running(store, side.carry, clock, direction="to_telegram", make_note=noting) as courier:
+        await settled(store, "dead", 12, "to_telegram")
+        assert (side.arrived, len(side.script["steps e5"])) == ([f"steps e{n}" for n in range(1, 5)], 8)
+        await store.accept(update(2))
+        await store.accept(event("e17"))
+        courier.wake()
+        await settled(store, "delivered", 5, "to_telegram")
+    assert side.arrived[-1] == "steps e17"
+    to_kit = (await store.claim(CHANNEL, "to_kit", 10, 16)).deliveries
+    assert [delivery.body for delivery in to_kit] == ["event 1", "steps e5: blocked", "event 2"]
+
+
+async def test_a_chat_that_moves_in_a_run_is_asked_for_once(store: Store, clock: Clock) -> None:
+    """The rest of the run goes straight to where the chat is now."""
+    went: list[int] = []
+
+    async def carry(attempt: Attempt) -> bool:
+        address = attempt.delivery.address
+        assert address is not None
+        went.append(address.chat_id)
+        if address.chat_id == 7:
+            went.append((await attempt.move(address, -1007)).chat_id)
+        return True
+
+    await store.accept(update(1))
+    for number in range(4):
+        await store.accept(event(f"e{number}"))
+    async with running(store, carry, clock, direction="to_telegram"):
+        await settled(store, "delivered", 4, "to_telegram")
+    assert went == [7, -1007, -1007, -1007, -1007]
+
+
+async def test_who_must_wait_for_a_turn_lets_go_of_the_place(store: Store, clock: Clock) -> None:
+    """One place, and a chat that may not write yet: another one passes, no attempt is counted, and the order holds."""
+    arrived: list[tuple[str, int]] = []
+    waits = {"event 1": 20}
+
+    async def carry(attempt: Attempt) -> bool | Later:
+        body = attempt.delivery.body
+        if waits.get(body):
+            waits[body] -= 1
+            return Later(5.0)
+        arrived.append((body, attempt.delivery.attempts))
+        return True
+
+    for number, client in ((1, "7"), (2, "7"), (3, "8")):
+        await store.accept(update(number, client=client))
+    async with running(store, carry, clock, limit=1) as courier:
+        await settled(store, "delivered", 1)
+        assert arrived == [("event 3", 1)]
+        await time_passes(store, courier, clock, "delivered", 3)
+    assert arrived == [("event 3", 1), ("event 1", 1), ("event 2", 1)]
+
+
+async def test_however_many_fresh_lanes_come_a_quarter_of_the_places_is_for_the_old(store: Store, clock: Clock) -> None:
+    """Each delivery brings another lane that is newer: the old backlog drains all the same."""
+    arrived: list[str] = []
+
+    async def carry(attempt: Attempt) -> bool:
+        arrived.append(attempt.delivery.body)
+        if len(arrived) < 40:
+            await store.accept(update(100 + len(arrived), client=str(100 + len(arrived))))
+        return True
+
+    for number in range(5):
+        await store.accept(update(number, client=str(number + 1)))
+    clock.advance(60)
+    async with running(store, carry, clock, limit=1):
+        await settled(store, "delivered", 44)
+    assert {f"event {number}" for number in range(5)} <= set(arrived[:20])
+    assert sum(int(body.split()[1]) >= 100 for body in arrived[:20]) == 15
+
+
+async def test_an_old_backlog_leaves_places_free_for_who_comes_meanwhile(store: Store, clock: Clock) -> None:
+    """All that a backlog may hold is held, and hangs: a fresh lane is carried at once, beside it."""
+    side = OtherSide()
+
+    async def carry(attempt: Attempt) -> bool:
+        return True if attempt.delivery.body == "event 99" else await side.carry(attempt)
+
+    for number in range(40):
+        await store.accept(update(number, client=str(number + 1)))
+    clock.advance(60)
+    side.open.clear()
+    async with running(store, carry, clock, limit=8) as courier:
+        await side.until(lambda: side.at_once == 6)
+        await store.accept(update(99, client="99"))
+        courier.wake()
+        await settled(store, "delivered", 1)
+        assert side.arrived == []
+        side.open.set()
+        await settled(store, "delivered", 41)

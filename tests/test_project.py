@@ -40,6 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "conversion": {"confinement", "model"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
     "turns": {"policy"},
+    "chats": {"policy"},
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
     "accounts": {"mapping", "store", "errors"},
     "presses": {"errors", "metrics"},

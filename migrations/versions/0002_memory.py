@@ -55,6 +55,16 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True, comment="where to, if not where the client is answered"),
     ):
         op.add_column("outbox", column)
+    op.add_column(
+        "lane",
+        sa.Column(
+            "since",
+            sa.Float(),
+            server_default="0",
+            nullable=False,
+            comment="when its row of deliveries began to wait",
+        ),
+    )
     for column in (
         sa.Column(
             "source_type",

@@ -9,7 +9,7 @@ from relay.mapping.events import RELAY_NAMESPACE, KitContext, make_body
 from relay.mapping.reading import EXCERPT
 from relay.mapping.said import words_of
 from relay.mapping.text import clean, shorten, split
-from relay.mapping.words import say, speaking, to_customer
+from relay.mapping.words import heading, say, speaking, to_customer
 from relay.model import Client, Draft, Note
 from relay.steps import SendAlbum, SendFile, SendText, Step
 
@@ -27,7 +27,7 @@ def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, rea
 
     def note(client: Client) -> Draft:
         with speaking(context.language):
-            words = next((words for step in steps for words in words_of(step)), "")
+            words = next((words for step in steps for words in words_of(step)), "") or heading("message")
             if why == "other":
                 said = say("reason.other", words=shorten(clean(reason), EXCERPT))
             else:

@@ -240,7 +240,8 @@ class TelegramLookAlike:
     def _send(self, call: Incoming, params: dict[str, Any]) -> list[dict[str, Any]]:
         chat = self.chats.open_chat(params)
         chat.check_thread(params)
-        self.limits.admit(chat.id)
+        album = params.get("media")
+        self.limits.admit(chat.id, len(album) if isinstance(album, list) else 1)
         frame = chat.frame(self._author, params)
         if "business_connection_id" in params:
             frame |= {"from": self.chats.connection(params).raw["user"], "sender_business_bot": self._author}

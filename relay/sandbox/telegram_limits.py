@@ -2,10 +2,12 @@
 
 https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
 
-Token buckets on a monotonic clock. An album counts as one message. Actions, answers to buttons and downloads are free.
+Token buckets on a monotonic clock, and for groups a strict minute. An album is one message, and in a group as many as
+it has files. Actions, answers to buttons and downloads are free.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -35,32 +37,45 @@ class Limits:
     clock: Callable[[], float]
     on: bool = True
     overall: tuple[float, float] = (30, 30)  #: Burst, and messages a second, for the whole bot.
-    private: tuple[float, float] = (5, 1)  #: The same for one private chat.
-    group: tuple[float, float] = (20, 20 / 60)  #: The same for one group.
+    private: tuple[float, float] = (5, 1)  #: The same for one chat.
+    group: int = 20  #: Messages to one group, which has these buckets too, in any 60 seconds.
     given: int = 0  #: How many 429s were answered.
     broken: int = 0  #: How many calls came before a retry_after for their chat had passed.
     _buckets: dict[int | None, Bucket] = field(default_factory=dict)
+    _minutes: dict[int, deque[float]] = field(default_factory=dict)  #: Of groups: when each message came.
     _parked: dict[str, float] = field(default_factory=dict)
 
-    def admit(self, chat_id: int) -> None:
-        """Let one message through, or raise Refused (429) with retry_after in whole seconds."""
+    def admit(self, chat_id: int, messages: int = 1) -> None:
+        """Let a message (or an album of so many) through, or raise Refused (429) with retry_after in whole seconds."""
         self.note_arrival(str(chat_id))
         if not self.on:
             return
-        buckets = (self._bucket(None, self.overall), self._bucket(chat_id, self.private if chat_id > 0 else self.group))
+        buckets = (self._bucket(None, self.overall), self._bucket(chat_id, self.private))
         now = self.clock()
-        wait = max(bucket.wait(now) for bucket in buckets)
+        wait = max(self._minute(chat_id, messages, now), *(bucket.wait(now) for bucket in buckets))
         if wait > 0:
             seconds = max(1, math.ceil(wait))
             self.park(str(chat_id), seconds)
             raise Refused(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
         for bucket in buckets:
             bucket.level -= 1
+        if chat_id < 0:
+            self._minutes[chat_id].extend([now] * messages)
+
+    def _minute(self, chat_id: int, messages: int, now: float) -> float:
+        """Seconds until a group's last minute has room for so many."""
+        if chat_id > 0:
+            return 0.0
+        came = self._minutes.setdefault(chat_id, deque())
+        while came and came[0] <= now - 60:
+            came.popleft()
+        beyond = len(came) + messages - self.group
+        return came[min(beyond, len(came)) - 1] + 60 - now if beyond > 0 and came else 0.0
 
     def become(self, private: tuple[float, float]) -> None:
-        """From now on private chats have this burst and rate."""
+        """From now on chats have this burst and rate."""
         self.private = private
-        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key is None or key < 0}
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key is None}
 
     def note_arrival(self, chat: str) -> None:
         """Count a call that breaks a running retry_after."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from relay.errors import place_of
@@ -268,7 +268,9 @@ def open_lanes(tx: Connection, lanes: list[dict[str, Any]]) -> dict[tuple[str, s
     """
     return {
         (channel, direction, client_id): lane_id
-        for channel, direction, client_id, lane_id in tx.execute(_OPEN_LANES, lanes)
+        for channel, direction, client_id, lane_id in tx.execute(
+            _OPEN_LANES, [{**values, "since": values["due_at"]} for values in lanes]
+        )
     }
 
 
@@ -342,7 +344,10 @@ _JOIN = (
 _lane = insert(lane)
 _OPEN_LANES = _lane.on_conflict_do_update(
     index_elements=["channel", "direction", "client_id"],
-    set_={"due_at": func.coalesce(lane.c.due_at, _lane.excluded.due_at)},
+    set_={
+        "due_at": func.coalesce(lane.c.due_at, _lane.excluded.due_at),
+        "since": case((lane.c.due_at.is_(None), _lane.excluded.since), else_=lane.c.since),
+    },
 ).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)
 _INSERT_DELIVERIES = insert(outbox)
 _INSERT_MEDIA = insert(media)

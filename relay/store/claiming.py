@@ -6,9 +6,11 @@ database, so a leased lane is in its own hands, whatever the clock says; and a s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Integer, bindparam, false, func, null, select, true, update
+from sqlalchemy import Connection, Float, Integer, Select, bindparam, false, func, null, select, true, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.remembering import read_address
@@ -18,7 +20,8 @@ _MANY = 2**31 - 1
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5
 ALBUM_LONGEST = 10.0
-#: Seconds since it became due for which a lane is fresh: it goes before an old backlog, which fills the rest.
+#: Seconds since its first delivery came for which a lane is fresh. A long row, which waits for its turn again and
+#: again, is not, however lately it became due.
 FRESH = 5.0
 #: No delay that anybody asked for is longer (seconds): what is due later than that was written under another clock.
 LONGEST_DELAY = 3600.0
@@ -33,6 +36,8 @@ class Claim:
     limit: int  #: Lanes.
     run: int  #: Deliveries of each lane.
     suspects: bool  #: Only lanes with which processes have died, due or not; else only the others.
+    fresh: int = 0  #: Places that fresh lanes get first. For the others, who waits longest goes first.
+    old: int | None = None  #: Not more than so many lanes that are not claimed for being fresh.
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,10 @@ class Claimed:
 
 
 def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
-    """Lease lanes that are due, the longest due first, and take a run of deliveries of each."""
+    """Lease lanes that are due, and take a run of deliveries of each.
+
+    Of the fresh ones the newest go first: when many come at once somebody waits anyway, and so a lone one is quick.
+    """
     return [_claim_one(tx, now, wish) for wish in claims]
 
 
@@ -58,11 +66,12 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     at = now + LONGEST_DELAY if wish.suspects else now
     fewest, most = (SUSPECT_AFTER, _MANY) if wish.suspects else (0, SUSPECT_AFTER - 1)
     bounds = {**courier, "at": at, "fewest": fewest, "most": most}
-    # A share stays for the old ones, however many are fresh.
-    fresh = 0 if wish.suspects else wish.limit - wish.limit // 4
-    leased = list(tx.execute(_LEASE, {**bounds, "since": now - FRESH, "lanes": fresh})) if fresh else []
-    if left := wish.limit - len(leased):
-        leased += tx.execute(_LEASE, {**bounds, "since": 0.0, "lanes": left})
+    leased = (
+        list(tx.execute(_LEASE_FRESH, {**bounds, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
+    )
+    left = wish.limit - len(leased)
+    if (left := left if wish.old is None else min(left, wish.old)) > 0:
+        leased += tx.execute(_LEASE_OLD, {**bounds, "lanes": left})
     lanes = _runs(tx, now, wish, {lane_id: (lease, client, crashes) for lane_id, lease, client, crashes in leased})
     return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
 
@@ -140,24 +149,34 @@ def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
 _OF_COURIER = (lane.c.channel == bindparam("of_channel")) & (lane.c.direction == bindparam("to_direction"))
 _THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
 
-_LEASE = (
-    update(lane)
+_DUE = (
+    select(lane.c.id)
     .where(
-        lane.c.id.in_(
-            select(lane.c.id)
-            .where(
-                _OF_COURIER,
-                lane.c.due_at.between(bindparam("since"), bindparam("at")),
-                lane.c.leased.is_(False),
-                lane.c.crashes.between(bindparam("fewest"), bindparam("most")),
-            )
-            .order_by(lane.c.due_at, lane.c.id)
-            .limit(bindparam("lanes", type_=Integer))
-        )
+        _OF_COURIER,
+        lane.c.due_at <= bindparam("at"),
+        lane.c.leased.is_(False),
+        lane.c.crashes.between(bindparam("fewest"), bindparam("most")),
     )
-    .values(lease=lane.c.lease + 1, leased=true())
-    .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
+    .limit(bindparam("lanes", type_=Integer))
 )
+_EARLIEST = bindparam("earliest", type_=Float)
+_FRESH_ONES = (
+    lane.c.since >= _EARLIEST,
+    lane.c.due_at >= _EARLIEST,
+)  # no lane is due before it waits; the index knows due_at
+
+
+def _lease(lanes: Select[Any]) -> ReturningUpdate[Any]:
+    return (
+        update(lane)
+        .where(lane.c.id.in_(lanes))
+        .values(lease=lane.c.lease + 1, leased=true())
+        .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
+    )
+
+
+_LEASE_FRESH = _lease(_DUE.where(*_FRESH_ONES).order_by(lane.c.since.desc(), lane.c.id))
+_LEASE_OLD = _lease(_DUE.order_by(lane.c.due_at, lane.c.id))
 _NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
 _PARK = update(lane).where(lane.c.id == bindparam("of_lane")).values(leased=false(), due_at=bindparam("new_due_at"))
 # What a courier has in its hands must not change: siblings that come from now on follow it.

@@ -44,15 +44,27 @@ class Store:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
         return await self._database.run(accepting.accept, arrival)
 
-    async def claim(
-        self, channel: str, direction: Direction, limit: int, run: int = 1, *, suspects: bool = False
+    async def claim(  # noqa: PLR0913 - one wish, said in full
+        self,
+        channel: str,
+        direction: Direction,
+        limit: int,
+        run: int = 1,
+        *,
+        suspects: bool = False,
+        fresh: int = 0,
+        old: int | None = None,
     ) -> Claimed:
-        """Lease up to `limit` lanes that are due and take the oldest deliveries, `run` at most, of each.
+        """Lease up to `limit` lanes that are due, and take the oldest deliveries, `run` at most, of each.
+
+        The longest due go first, but `fresh` places are first for lanes whose first delivery has just come, and
+        not more than `old` for others.
 
         `suspects` are lanes with which processes have died, and are claimed only when asked for. A claim sees whatever
         was asked of the store before it.
         """
-        return await self._database.run(claiming.claim, Claim(channel, direction, limit, run, suspects), late=True)
+        wish = Claim(channel, direction, limit, run, suspects, fresh, old)
+        return await self._database.run(claiming.claim, wish, late=True)
 
     async def note_progress(self, delivery: Delivery, steps_done: int, said: tuple[Said, ...] = ()) -> bool:
         """Remember that the first `steps_done` steps are confirmed, and what they said.

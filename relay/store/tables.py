@@ -64,6 +64,7 @@ lane = Table(
     Column("direction", String(16), nullable=False),
     Column("client_id", String(128), nullable=False),
     Column("due_at", Float, nullable=True),
+    Column("since", Float, nullable=False, server_default="0", comment="when its row of deliveries began to wait"),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
     Column("crashes", Integer, nullable=False, server_default="0"),

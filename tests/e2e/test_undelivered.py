@@ -95,6 +95,27 @@ async def test_a_text_does_not_die_with_its_file(
     assert notes(kit) == ["⚠️ Not delivered: ❝Here is the invoice❞ — the file is not available any more"]
 
 
+async def test_one_bad_file_of_an_album_does_not_take_the_others_along(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """The good ones arrive in their order, the bad one is a dead letter with one note that names it."""
+    anna = telegram.customer(int(ANNA))
+    good = [kit.host_file(png(64, 64), f"{number}.png", "image/png") for number in range(2)]
+    urls = [good[0], f"{kit.url}/files/gone/bad.png", good[1]]
+    items = [{"type": "photo", "file_name": f"photo {n}.png", "file_url": url} for n, url in enumerate(urls)]
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        assert await kit.agent_says(ANNA, None, items) == 200
+        await kit.wait_for(lambda: notes(kit))
+        figures = await relay.settled("to_telegram")
+    assert sends(telegram, anna.id) == ["sendPhoto", "sendMessage", "sendPhoto"]
+    [text] = telegram.chat(anna.id).texts
+    assert "photo 1.png" in text
+    assert (figures.delivered, figures.dead, figures.unaccounted) == (1, 1, 0)
+    assert len(notes(kit)) == 1
+
+
 async def test_what_telegram_never_takes_is_told_once(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:

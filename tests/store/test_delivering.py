@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Address, Bury, Client, Delivered, Delivery, Known, Result, Retry, Said, Wants
+from relay.model import Address, Bury, Client, Delivered, Delivery, Draft, Known, Lost, Result, Retry, Said, Wants
 from relay.store.burying import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
@@ -193,9 +193,39 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
     assert (await store.count(CHANNEL)).totals["to_kit", "delivered"] == 1
 
 
+async def test_who_has_just_been_answered_goes_before_an_old_backlog(store: Store, clock: Clock) -> None:
+    """Behind a thousand lanes that are due, also such as have just come due again, a fresh one is claimed first."""
+    for number in range(1000):
+        await store.accept(update(number, client=str(1000 + number)))
+    for delivery in await claim(store, 300):
+        await store.settle(delivery, Retry(30.0, "not its turn", free=True))
+    clock.advance(30)
+    await store.accept(update(5000, client="8"))
+    clock.advance(1)
+    await store.accept(update(5001, client="9"))
+    claimed = (await store.claim(CHANNEL, "to_kit", 4, fresh=3)).deliveries
+    assert [delivery.body for delivery in claimed] == ["event 300", "event 301", "event 5000", "event 5001"]
+    assert [delivery.body for delivery in (await store.claim(CHANNEL, "to_kit", 1, fresh=1)).deliveries] == [
+        "event 302"
+    ]
+
+
+async def test_of_fresh_lanes_the_newest_goes_first_and_of_the_others_the_oldest(store: Store, clock: Clock) -> None:
+    """When many are answered at once somebody waits anyway: so a lone answer is quick, and nobody waits for ever."""
+    for number in range(10):
+        await store.accept(update(number, client=str(number + 1)))
+        clock.advance(0.1)
+    [first] = (await store.claim(CHANNEL, "to_kit", 1, fresh=1)).deliveries
+    [second] = (await store.claim(CHANNEL, "to_kit", 1)).deliveries
+    assert (first.body, second.body) == ("event 9", "event 0")
+    clock.advance(60)
+    [third] = (await store.claim(CHANNEL, "to_kit", 1, fresh=1)).deliveries
+    assert third.body == "event 1"
+
+
 OUTCOMES = ("received", "delivered", "dead", "revived")
 ACTIONS = st.lists(
-    st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "crash", "wait", "revive", "drop"]),
+    st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "lose", "crash", "wait", "revive", "drop"]),
     min_size=30,
     max_size=60,
 )
@@ -226,9 +256,7 @@ async def test_whatever_happens_order_holds_and_the_sums_add_up(
                 revived |= await _mend(store, action)
             elif held:
                 delivery = held.pop(client % len(held))
-                results: dict[str, Result] = {"deliver": Delivered(), "retry": Retry(3.0, "later"), "bury": Bury("no")}
-                result = results[action]
-                if await store.settle(delivery, result) and action != "retry":
+                if await _end(store, action, delivery) and action != "retry":
                     left.setdefault(delivery.client_id, []).append(delivery.id)
             counts = await store.count(CHANNEL)
             total = {outcome: counts.totals.get(("to_kit", outcome), 0) for outcome in OUTCOMES}
@@ -238,6 +266,18 @@ async def test_whatever_happens_order_holds_and_the_sums_add_up(
     for ids in left.values():
         at_first = [delivery_id for delivery_id in ids if delivery_id not in revived]
         assert at_first == sorted(set(at_first))
+
+
+async def _end(store: Store, action: str, delivery: Delivery) -> bool:
+    """Settle a delivery; "lose" a part of it before. False: the lease was lost."""
+    results: dict[str, Result] = {"retry": Retry(3.0, "later"), "bury": Bury("no", note=_note)}
+    if action == "lose":
+        await store.rewrite(delivery, "the rest", Lost("a part", "no", "refused_content", _note))
+    return await store.settle(delivery, results.get(action, Delivered()))
+
+
+def _note(client: Client) -> Draft:
+    return Draft("to_kit", client.client_id, "a note")
 
 
 async def _mend(store: Store, action: str) -> set[int]:

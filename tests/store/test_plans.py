@@ -23,7 +23,7 @@ async def _everyday_life(store: Store) -> None:
     await store.accept(item(4))
     await letters.known(store, Wants("7", (1, 2), "g", "code"))
     await store.accept(letters.event("e1"))
-    first, second = (await store.claim(letters.CHANNEL, "to_kit", 10, 16)).deliveries[:2]
+    first, second = (await store.claim(letters.CHANNEL, "to_kit", 10, 16, fresh=5)).deliveries[:2]
     await store.settle(first, Delivered())
     await store.settle(second, Retry(1.0, "no answer"))
     [answer] = (await store.claim(letters.CHANNEL, "to_telegram", 10, 16)).deliveries
