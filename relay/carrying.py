@@ -139,7 +139,8 @@ class _Desk:
                     return None
                 self.chats.left(address.chat_id, _messages(step), time.monotonic())
             try:
-                return await self.do_step(address, step)
+                with nullcontext() if of_file else self.turns.unanswered():
+                    return await self.do_step(address, step)
             except OSError as error:
                 raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 

@@ -189,12 +189,14 @@ class Courier:
         room = self.gate.room(self._limit - self._in_flight, self._in_flight, time.monotonic())
         if room <= 0:
             return None
+        # Looked at before the claim: what ends while it runs has not been settled yet, and would seem to be nothing.
+        was_idle = self.gate.down and not self._in_flight
         try:
             fresh, old = self._shares(room)
             claimed = await self._store.claim(self.channel, self.direction, room, _RUN, fresh=fresh, old=old)
         except Unavailable:
             return self._now() + 1.0
-        if self.gate.down and not claimed.lanes and not self._in_flight:
+        if was_idle and not claimed.lanes and claimed.next_due_at is None:
             self.gate.forget()
         self._set_off += len(claimed.lanes)
         for run in claimed.lanes:

@@ -1,6 +1,9 @@
 """Whose turn it is to send: so many messages a second for all chats together, and who is urgent goes first."""
 
 import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +12,9 @@ from relay.policy import Pace
 _ALL: Final = 0
 #: Every so many turns one goes to who has waited longest, urgent or not: nobody waits for ever.
 _SHARE: Final = 4
+#: Calls that may be unanswered at a time, as a share of those that may leave in a second: what leaves in time and is
+#: held up on its way must not arrive in a bunch that is over the limit.
+_UNANSWERED: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Turns:
 
     def __init__(self, rate: float, burst: int) -> None:
         self._pace = Pace(rate, burst)
+        self._most = max(1.0, rate * _UNANSWERED) if rate else math.inf
+        self._out = 0  #: Calls that are not answered yet.
         self._waiting: list[_Waiting] = []  #: In the order in which they came; not more than there are lanes in flight.
         self._timer: asyncio.TimerHandle | None = None
         self._given = 0
@@ -40,12 +48,22 @@ class Turns:
         self._give()
         return turn
 
+    @contextmanager
+    def unanswered(self) -> Iterator[None]:
+        """A call whose turn came is on its way meanwhile. Of slow ones so many hold up those behind them."""
+        self._out += 1
+        try:
+            yield
+        finally:
+            self._out -= 1
+            self._give()
+
     def _give(self) -> None:
         """Give the turns that there are now, and come back for the next one."""
         if self._timer is not None:
             return
         loop = asyncio.get_running_loop()
-        while self._waiting:
+        while self._waiting and self._out < self._most:
             wait = self._pace.delay(_ALL, loop.time())
             if wait > 0:
                 self._timer = loop.call_later(wait, self._again)

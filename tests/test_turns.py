@@ -122,3 +122,24 @@ def test_nobody_starves(others: int, gap: float) -> None:
     got = names(given_to([*(Wish("o") for _ in range(others)), *flood], rate=1, burst=1))
     for number in range(1, others):
         assert got.count("o", 0, 4 * number + 1) >= number
+
+
+def test_what_is_not_answered_holds_up_what_is_behind_it() -> None:
+    """Of a rate of ten, eight calls may be on their way: the ninth leaves when one of them is answered."""
+
+    async def slow_answers() -> list[float]:
+        loop, turns = asyncio.get_running_loop(), Turns(10, 1)
+        began, left = loop.time(), list[float]()
+
+        async def one() -> None:
+            await turns.take(urgent_since=None)
+            left.append(loop.time() - began)
+            with turns.unanswered():
+                await asyncio.sleep(5)
+
+        await asyncio.gather(*(one() for _ in range(10)))
+        return left
+
+    left = run(slow_answers())
+    assert left[:8] == pytest.approx([number / 10 for number in range(8)])
+    assert left[8:] == pytest.approx([5.0, 5.1])
