@@ -6,7 +6,7 @@ Reading parses; mapping happens inside the accepting transaction, since it needs
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -17,9 +17,9 @@ from relay.accounts import Accounts
 from relay.errors import place_of
 from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
 from relay.mapping.events import KitContext
+from relay.mapping.partial import read_in_part
 from relay.mapping.plain import read_plain_text
-from relay.mapping.to_kit import map_update
-from relay.mapping.to_kit import wants_of as wants_of_update
+from relay.mapping.to_kit import read as read_parsed
 from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
 from relay.mapping.to_telegram import wants_of as wants_of_event
 from relay.metrics import ChannelMetrics
@@ -67,6 +67,8 @@ class Intake:
             if verdict == "accepted" and reading.wants.client_id is not None:
                 self.wrote(reading.wants.client_id)
             self.metrics.updated(verdict)
+            if reading.in_part and verdict == "accepted":
+                self.metrics.read_in_part()
             level = log.warning if verdict in {"tampered", "dead"} else log.debug
             level("update.received", update=letter.source_id, verdict=verdict)
         self.wake("to_kit")
@@ -102,13 +104,17 @@ def reread(letter: Letter, context: KitContext, telegram: TelegramContext) -> Re
 def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
     try:
-        return read_plain_text(raw, context) or _read(Update.de_json(raw, None), context)
+        return read_plain_text(raw, context) or read_parsed(Update.de_json(raw, None), context)
     except Exception as error:  # noqa: BLE001 - python-telegram-bot raises whatever its constructors do
-        return _unreadable("update", raw["update_id"], error)
-
-
-def _read(update: Update, context: KitContext) -> Reading:
-    return Reading(lambda known: map_update(update, context, known), wants_of_update(update, context.owners))
+        where = place_of(error)
+    reading = read_in_part(raw, context)
+    given: dict[str, Any] = {"kind": "update", "source_id": str(raw["update_id"]), "error": where}
+    if reading is not None:
+        log.warning("letter.unreadable", read="in part", **given)
+        return replace(reading, in_part=True)
+    log.error("letter.unreadable", **given)
+    outcome = Unreadable(f"the update cannot be read: {where}")
+    return Reading(lambda _: outcome)
 
 
 def read_event(callback: SignedEvent | UnfitEvent, context: TelegramContext) -> Reading:
@@ -136,10 +142,3 @@ def _letter(channel: str, raw: dict[str, Any]) -> Letter:
         # A lone surrogate or a number beyond 64 bits, neither of which Telegram sends; escaped, both can be stored.
         body = json.dumps(raw)
     return Letter(channel, "telegram", str(raw["update_id"]), body)
-
-
-def _unreadable(kind: str, source_id: object, error: Exception) -> Reading:
-    where = place_of(error)
-    log.error("letter.unreadable", kind=kind, source_id=str(source_id), error=where)
-    outcome = Unreadable(f"the {kind} cannot be read: {where}")
-    return Reading(lambda _: outcome)

@@ -97,6 +97,10 @@ class ChannelMetrics:
         """Note an update from Telegram."""
         self._all.updates.labels(self._channel, verdict).inc()
 
+    def read_in_part(self) -> None:
+        """Note an update of which an agent gets only what could be read."""
+        self._all.read_in_part.labels(self._channel).inc()
+
     def called_back(self, verdict: str) -> None:
         """Note a request to Kit's callback."""
         self._all.callbacks.labels(self._channel, verdict).inc()
@@ -133,6 +137,12 @@ class Metrics:
             "relay_callbacks", "Requests to Kit's callback.", ("channel", "verdict"), registry=registry
         )
         self.updates = Counter("relay_updates", "Updates from Telegram.", ("channel", "verdict"), registry=registry)
+        self.read_in_part = Counter(
+            "relay_updates_read_in_part",
+            "Updates of which agents got only what could be read.",
+            ("channel",),
+            registry=registry,
+        )
         self.presses = Counter(
             "relay_presses", "Buttons pressed by customers.", ("channel", "outcome"), registry=registry
         )

@@ -201,6 +201,7 @@ class Reading:
 
     decide: Callable[[Known], Outcome]
     wants: Wants = Wants()
+    in_part: bool = False  #: Something of the letter could not be read.
 
 
 @dataclass(frozen=True, slots=True)

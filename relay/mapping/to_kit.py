@@ -19,7 +19,7 @@ from relay.mapping.presses import map_press, press_wants
 from relay.mapping.reactions import map_reaction, reaction_wants
 from relay.mapping.updates import why_not_carried
 from relay.mapping.words import speaking
-from relay.model import Declined, Known, Outcome, Wants
+from relay.model import Declined, Known, Outcome, Reading, Wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ MAPPERS: Final[Mapping[str, Mapper]] = {
     "callback_query": Mapper(press_wants, map_press, ("from_user",)),
     "my_chat_member": Mapper(membership_wants, map_membership, ("chat", "old_chat_member", "new_chat_member")),
 }
+
+
+def read(update: Update, context: KitContext) -> Reading:
+    """The reading of an update."""
+    return Reading(lambda known: map_update(update, context, known), wants_of(update, context.owners))
 
 
 def wants_of(update: Update, owners: Owners = NOBODY) -> Wants:

@@ -11,7 +11,9 @@ from relay.mapping.text import clean
 from relay.mapping.words import say
 
 #: Keys under which words stand, in any object of the Bot API.
-_WORDS: Final = frozenset({"text", "caption", "title", "summary", "credit", "expression"})
+_WORDS: Final = frozenset(
+    {"text", "caption", "title", "summary", "credit", "expression", "question", "description", "explanation"}
+)
 _DEEPEST: Final = 32  #: Levels; deeper down nobody writes.
 _LONGEST: Final = 50_000  #: Characters.
 

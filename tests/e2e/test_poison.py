@@ -16,16 +16,23 @@ CHAT = {"id": 7_000_000, "type": "private", "first_name": "Poison"}
 MESSAGE = {"message_id": 5, "date": 1_790_000_000, "chat": CHAT, "from": USER, "text": "ill"}
 
 DEAD: dict[str, dict[str, Any]] = {
-    "no date": {"message": {name: value for name, value in MESSAGE.items() if name != "date"}},
-    "a user without is_bot": {"message": MESSAGE | {"from": {"id": 7_000_000, "first_name": "Poison"}}},
-    "no chat": {"message": {name: value for name, value in MESSAGE.items() if name != "chat"}},
-    "a date in words": {"message": MESSAGE | {"date": "yesterday"}},
-    "a date beyond all calendars": {"message": MESSAGE | {"date": 10**18}},
+    "a chat of no kind": {"message": MESSAGE | {"chat": {"id": 7_000_000}}},
     "a message that is a number": {"message": 5},
-    "entities that are none": {"message": MESSAGE | {"entities": [1, None]}},
-    "a photo without sizes": {"message": MESSAGE | {"text": None, "photo": [{}]}},
+}
+#: What python-telegram-bot refuses, and what the agent reads all the same.
+READ_IN_PART: dict[str, tuple[dict[str, Any], str]] = {
+    "no date": ({"message": {name: value for name, value in MESSAGE.items() if name != "date"}}, "ill"),
+    "a user without is_bot": ({"message": MESSAGE | {"from": {"id": 7_000_000, "first_name": "Poison"}}}, "ill"),
+    "a date in words": ({"message": MESSAGE | {"date": "yesterday"}}, "ill"),
+    "a date beyond all calendars": ({"message": MESSAGE | {"date": 10**18}}, "ill"),
+    "entities that are none": ({"message": MESSAGE | {"entities": [1, None]}}, "ill"),
+    "a photo without sizes": (
+        {"message": MESSAGE | {"text": None, "photo": [{}], "caption": "look"}},
+        "[photo]\nlook\n(not all of this message could be read)",
+    ),
 }
 DECLINED: dict[str, dict[str, Any]] = {
+    "no chat": {"message": {name: value for name, value in MESSAGE.items() if name != "chat"}},
     "an id beyond 64 bits": {"message": MESSAGE | {"from": USER | {"id": 2**70}}},
     "nothing but its id": {},
     "an unknown kind": {"telepathy": {"from": USER, "thought": "hm"}},
@@ -66,6 +73,23 @@ async def test_a_poison_update_harms_nobody(
         assert reason
         assert "Poison" not in reason, "a reason holds no customer's words"
         assert "update_id" in body, "the raw update stays for a later try"
+
+
+@pytest.mark.parametrize(("update", "text"), READ_IN_PART.values(), ids=READ_IN_PART)
+async def test_what_can_be_read_of_it_reaches_the_agent(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, update: dict[str, Any], text: str
+) -> None:
+    """The customer's words stand plainly in the update: no dead letter, the raw letter stays, and it is counted."""
+    telegram.updates.push([dict(update)])
+    telegram.faults.answer_next(200, payload={"ok": True, "result": telegram.updates.pending}, on="getUpdates")
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await kit.wait_for(lambda: kit.texts(7_000_000) == [text])
+        figures = await relay.settled("to_kit")
+        assert await relay.metric("relay_updates_read_in_part_total") == 1
+    assert (figures.received, figures.delivered, figures.dead, figures.unaccounted) == (1, 1, 0, 0)
+    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
+        [(body,)] = connection.execute("SELECT body FROM inbox").fetchall()
+    assert '"Poison"' in body
 
 
 def _kept(database: Path) -> list[tuple[str, str]]:

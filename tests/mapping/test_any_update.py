@@ -4,8 +4,10 @@
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from relay.presses import Presses
 from relay.sandbox.kit_events import check_event
 from relay.store.store import open_store
 from tests.databases import new_database
-from tests.mapping.bot_api import ANY_UPDATE, IDS, fields_of, kinds_of
+from tests.mapping.bot_api import ANY_UPDATE, IDS, customers, fields_of, kinds_of, updates
 from tests.mapping.mapped import event_of
 from tests.mapping.raw_updates import TEXT
 from tests.mapping.test_albums import item, together
@@ -46,6 +48,8 @@ KNOWN = st.builds(
     open_clients=st.sampled_from([(), (CLIENT,)]),
     newest=st.none() | IDS,
 )
+#: Messages, new and edited, of a customer in a private chat.
+MESSAGES = updates({"message", "edited_message", "business_message", "edited_business_message"}).map(customers)
 MANY = settings(max_examples=3 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -63,6 +67,34 @@ def test_it_is_an_event_or_refused_for_a_reason(raw: dict[str, Any], known: Know
         assert outcome.reason.encode()
     else:
         _check(outcome)
+
+
+@MANY
+@given(raw=MESSAGES, text=WORDS, known=KNOWN, dice=st.randoms(use_true_random=False))
+def test_words_in_a_private_chat_are_never_a_dead_letter(
+    raw: dict[str, Any], text: str, known: Known, dice: Random
+) -> None:
+    """Whatever is missing or wrong around them, also where python-telegram-bot refuses the update."""
+    [field] = raw.keys() - {"update_id"}
+    message = raw[field]
+    for part in _parts({name: value for name, value in message.items() if name not in {"chat", "from"}}):
+        if part and dice.random() < 0.2:
+            part.pop(dice.choice(sorted(part)))
+    outcome = read_update({**raw, field: {**message, "text": text}}, CONTEXT).decide(known)
+    assert not isinstance(outcome, Unreadable)
+    if isinstance(outcome, Accepted):
+        _check(outcome)
+
+
+def _parts(node: object) -> Iterator[dict[str, Any]]:
+    """Every object in the structure."""
+    if isinstance(node, dict):
+        for value in list(node.values()):
+            yield from _parts(value)
+        yield node
+    elif isinstance(node, list):
+        for value in node:
+            yield from _parts(value)
 
 
 def _is_storable(wants: Wants) -> bool:

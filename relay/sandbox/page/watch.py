@@ -96,7 +96,7 @@ class Watch:
             direction, client = line.get("direction"), str(line.get("client"))
             if direction in DIRECTIONS:
                 self._attempted(direction, client, line)
-        elif event == "letter.unreadable":
+        elif event == "letter.unreadable" and "read" not in line:
             self.unreadable.append(f"{line.get('kind')} {line.get('source_id')}: {line.get('error')}")
         self._changed()
 

@@ -1,0 +1,127 @@
+"""What python-telegram-bot refuses reaches agents as far as it can be read; a dead letter is only what is nobody's."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from telegram import Update
+
+from relay.intake import read_update
+from relay.mapping.events import STRANGER, KitContext
+from relay.model import Accepted, Declined, Outcome, Unreadable
+from tests.mapping.mapped import OWNERS, event_of, private, raw_sample
+
+NOTE = "(not all of this message could be read)"
+CONTEXT = KitContext("777", "https://relay.example", lambda: "id", owners=OWNERS)
+#: As a Bot API server sends it that is older than python-telegram-bot.
+OLD_POLL = {
+    "id": "1",
+    "question": "Tea?",
+    "options": [{"text": "Yes", "voter_count": 0}, {"text": "No", "voter_count": 0}],
+    "total_voter_count": 0,
+    "is_closed": False,
+    "is_anonymous": True,
+    "type": "regular",
+    "allows_multiple_answers": False,
+}
+EARLIER = {"message_id": 2, "date": 1, "chat": {"id": 7, "type": "private"}, "poll": OLD_POLL}
+REPLY = {**EARLIER, "poll": None, "text": "Which one?"}
+COMMAND = {"type": "bot_command", "offset": 0, "length": 6}
+PHOTO = [{"file_id": "AgACAgIAAxkBAAIBY2Phy", "width": 90, "height": 90}]
+
+
+def understood(raw: dict[str, Any], context: KitContext = CONTEXT) -> Outcome:
+    """What becomes of an update that cannot be parsed."""
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever PTB's constructors raise
+        Update.de_json(raw, None)
+    return read_update(raw, context).decide(STRANGER)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"poll": OLD_POLL}, f"[poll] Tea?\nYes\nNo\n{NOTE}"),
+        ({"text": "Yes please", "reply_to_message": EARLIER}, "Yes please"),
+        ({"text": "Look at this", "forward_origin": {"type": "user"}}, "Look at this"),
+        (
+            {"text": "Look", "forward_origin": {"type": "user"}, "reply_to_message": REPLY},
+            "❝Which one?❞\nLook",
+        ),
+        ({"text": "Look", "entities": [{"type": "bold"}]}, "Look"),
+        ({"text": "Look", "entities": [{"type": "bold"}], "forward_origin": {"type": "user"}}, "Look"),
+        ({"photo": PHOTO, "caption": "Torn"}, f"[photo]\nTorn\n{NOTE}"),
+        ({"photo": 5}, f"[photo]\n{NOTE}"),
+        ({"pinned_message": {**EARLIER, "poll": OLD_POLL}}, f"[pinned a message] Tea?\nYes\nNo\n{NOTE}"),
+        ({"text": "/start", "poll": OLD_POLL, "entities": [COMMAND]}, "▶ started the bot"),
+        ({"date": "today", "hologram": {"text": "Boo"}}, f"[hologram] Boo\n{NOTE}"),
+    ],
+)
+def test_the_customers_words_reach_the_agent(content: dict[str, Any], text: str) -> None:
+    """Whatever stands beside them is left out first; content that cannot be read is named, with every text in it."""
+    outcome = understood(private(**content))
+    assert event_of(outcome).event_data.message.text == text
+    assert isinstance(outcome, Accepted)
+    assert outcome.client is not None
+    assert (outcome.client.client_id, outcome.client.profile) == ("7", {"client_display_name": "Ann"})
+
+
+def test_they_come_from_where_they_were_said() -> None:
+    """A Business account's customer, and a channel's, stay themselves."""
+    for name in ("business_message", "direct_message"):
+        raw, whole = raw_sample(name), raw_sample(name)
+        [field] = raw.keys() - {"update_id"}
+        raw[field]["poll"] = OLD_POLL
+        part, wanted = understood(raw), read_update(whole, CONTEXT).decide(STRANGER)
+        assert isinstance(part, Accepted)
+        assert isinstance(wanted, Accepted)
+        assert part.draft == wanted.draft
+        assert part.client == wanted.client
+
+
+def test_an_edit_is_an_edit_and_a_press_a_press() -> None:
+    """Of an old message whose poll cannot be read, the button's own word is what is left."""
+    message = {**private(poll=OLD_POLL)["message"]}
+    edited = understood({"update_id": 5, "edited_message": message})
+    assert event_of(edited).event_data.message.text == f"✏️ [poll] Tea?\nYes\nNo\n{NOTE}"
+    press = {"id": "1", "from": message["from"], "chat_instance": "1", "message": message, "data": "person"}
+    assert event_of(understood({"update_id": 5, "callback_query": press})).event_data.message.text == "🔘 person"
+
+
+def test_the_agents_language_is_spoken() -> None:
+    """In the placeholder as everywhere."""
+    outcome = understood(private(photo=5), KitContext("777", "https://r.example", lambda: "id", language="de"))
+    assert event_of(outcome).event_data.message.text == "[Foto]\n(nicht alles an dieser Nachricht war lesbar)"
+
+
+def test_it_is_said_aloud() -> None:
+    """A warning with the place, and not the words; the reading says so too, for the count."""
+    with capture_logs() as lines:
+        assert read_update(private(poll=OLD_POLL), CONTEXT).in_part
+    [line] = lines
+    assert (line["event"], line["log_level"], line["read"]) == ("letter.unreadable", "warning", "in part")
+    assert "Tea" not in str(line)
+    assert not read_update(private(text="whole"), CONTEXT).in_part
+
+
+def test_what_is_no_customers_is_declined_all_the_same() -> None:
+    """An update that the relay would not carry need not be readable."""
+    assert understood({"update_id": 5, "poll": OLD_POLL}) == Declined("poll: the relay asks no polls")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"message": 5},
+        {"message": {"text": "Whose?"}},
+        {"message": {"message_id": 1, "date": 1, "chat": {"id": 7}, "text": "Where?"}},
+        {"message": {"message_id": 1, "date": 1, "chat": {"id": 2**70, "type": "private"}, "photo": 5}},
+        {"message_reaction": []},
+        {"poll": 5},
+        {"callback_query": {"id": "1"}},
+    ],
+)
+def test_what_is_nobodys_is_a_dead_letter(raw: dict[str, Any]) -> None:
+    """Nobody can be named, so nobody can be told; the raw letter stays."""
+    with capture_logs() as lines:
+        assert isinstance(understood({"update_id": 5, **raw}), Unreadable)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("letter.unreadable", "error")]
