@@ -22,8 +22,9 @@ from relay.mapping.plain import read_plain_text
 from relay.mapping.to_kit import read as read_parsed
 from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
 from relay.mapping.to_telegram import wants_of as wants_of_event
+from relay.mapping.unusable import tell_skipped, tell_unfit
 from relay.metrics import ChannelMetrics
-from relay.model import Direction, Letter, Reading, Unreadable
+from relay.model import Direction, Letter, Reading, Unreadable, Wants
 from relay.presses import Presses
 from relay.store.accepting import Arrival, Verdict
 from relay.store.store import Store
@@ -80,11 +81,13 @@ class Intake:
         Raises relay.errors.Unavailable when the database cannot commit; then Kit must not get a 2xx.
         """
         letter = Letter(self.channel, "kit", event_id_of(callback), body.decode("utf-8", "replace"))
-        reading = read_event(callback, self.telegram)
+        reading = read_event(callback, self.context, self.telegram)
         [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
-        if verdict == "accepted":
+        if verdict in {"accepted", "declined"}:
             self._report_skipped(callback)
+        if verdict in {"accepted", "declined", "dead"}:
             self.wake("to_telegram")
+            self.wake("to_kit")  # with a note, perhaps
         return verdict
 
     def _report_skipped(self, callback: SignedEvent | UnfitEvent) -> None:
@@ -98,7 +101,7 @@ def reread(letter: Letter, context: KitContext, telegram: TelegramContext) -> Re
     """A letter that was stored, as it is understood today."""
     if letter.source == "telegram":
         return read_update(json.loads(letter.body), context)
-    return read_event(reread_event(letter.body.encode("utf-8", "replace"), letter.source_id), telegram)
+    return read_event(reread_event(letter.body.encode("utf-8", "replace"), letter.source_id), context, telegram)
 
 
 def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
@@ -117,13 +120,18 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     return Reading(lambda _: outcome)
 
 
-def read_event(callback: SignedEvent | UnfitEvent, context: TelegramContext) -> Reading:
+def read_event(callback: SignedEvent | UnfitEvent, context: KitContext, telegram: TelegramContext) -> Reading:
     """What an event is about."""
     if isinstance(callback, UnfitEvent):
         unfit = Unreadable(callback.reason)
-        return Reading(lambda _: unfit)
+        return Reading(
+            lambda known: tell_unfit(unfit, callback.event_id, callback.said, context, known),
+            Wants(callback.client_id),
+        )
     event = callback.event
-    return Reading(lambda known: map_event(event, known, context), wants_of_event(event))
+    return Reading(
+        lambda known: tell_skipped(map_event(event, known, telegram), event, context, known), wants_of_event(event)
+    )
 
 
 def event_id_of(callback: SignedEvent | UnfitEvent) -> str:

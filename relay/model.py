@@ -149,6 +149,7 @@ class Declined:
     reason: str
     client: Client | None = None  #: To be remembered.
     connection: BusinessConnection | None = None  #: To be remembered.
+    more: tuple[Draft, ...] = ()  #: What is delivered all the same: a note about it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class Unreadable:
     """Not an answer but a failure: the letter becomes a dead letter and its raw body stays for a later try."""
 
     reason: str
+    more: tuple[Draft, ...] = ()  #: What is delivered all the same: a note about it.
 
 
 Outcome = Accepted | Declined | Unreadable

@@ -5,9 +5,20 @@ we receive is read with tolerance: an unknown field, payload type or event type 
 """
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 MediaKind = Literal["photo", "video", "audio", "document"]
 KeyboardKind = Literal[
@@ -39,7 +50,8 @@ def _nothing_if_list(value: object) -> object:
     return None if value == [] else value
 
 
-_Line = Annotated[str, BeforeValidator(mend), Field(max_length=1024)]
+_LONGEST_LINE = 1024  #: Characters.
+_Line = Annotated[str, BeforeValidator(mend), Field(max_length=_LONGEST_LINE)]
 _Text = Annotated[str, BeforeValidator(mend), Field(max_length=MAX_TEXT)]
 _Url = Annotated[str, BeforeValidator(mend), Field(max_length=MAX_URL)]
 _Id = Annotated[str, BeforeValidator(mend), Field(min_length=1, max_length=256, coerce_numbers_to_str=True)]
@@ -70,6 +82,13 @@ class LocationItem(_Strict):
     latitude: _Degrees
     longitude: _Degrees
     address: _Line | None = None
+
+
+class AddressItem(_Strict):
+    """A place of Kit's of which nothing can be used but its address."""
+
+    type: Literal["location"] = "location"
+    address: _Line
 
 
 class ContactItem(_Strict):
@@ -183,40 +202,68 @@ class SendEvent(_Strict):
         return self.model_dump_json(exclude_none=True)
 
 
+def _mark(value: object) -> object:
+    """A name, number or address that may be missing: what cannot be read as one costs nothing but itself."""
+    value = _digits(value)
+    return value[:_LONGEST_LINE] if isinstance(value, str) and value else None
+
+
 def _read_item(value: object) -> object:
-    """One raw payload item with the field names that our models use, or the confession that it is unusable."""
-    if not isinstance(value, dict):
+    """One raw payload item as the first of our models that it fits, or the confession that it is unusable.
+
+    Never raises: what is wrong with one item must cost neither the words nor the other items.
+    """
+    if isinstance(value, BaseModel):
         return value
-    match value.get("type"):
-        case kind if isinstance(kind, str) and kind in MEDIA_KINDS:
-            # Kit's functions write `url` where the channel's documentation has `file_url`.
-            fields = {"file_name": value.get("file_name"), "file_url": value.get("file_url") or value.get("url")}
-            usable = bool(fields["file_url"])
-        case "location" as kind:
-            fields = {name: value.get(name) for name in ("latitude", "longitude", "address")}
-            usable = fields["latitude"] is not None and fields["longitude"] is not None
-        case "contact" as kind:
-            fields = {name: value.get(name) or None for name in ("name", "number", "avatar")}
-            usable = bool(fields["name"] or fields["number"])
-        case kind if isinstance(kind, str) and kind in KEYBOARD_KINDS:
-            fields, usable = {"fields": {name: each for name, each in value.items() if name != "type"}}, True
-        case kind:
-            fields, usable = {}, False
-    return {"type": kind, **fields} if usable else OtherItem(type=kind[:64] if isinstance(kind, str) else "untyped")
+    raw = value if isinstance(value, dict) else {}
+    named = raw.get("type")
+    kind = named if isinstance(named, str) else "untyped"
+    for read in _readings(kind, raw):
+        with suppress(ValidationError, OverflowError):
+            return read()
+    return OtherItem(type=kind[:64])
 
 
-def _tag_item(value: Any) -> str:  # noqa: ANN401 -- pydantic hands over raw dicts and ready models alike
-    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    if isinstance(value, OtherItem):
-        return "other"
-    if kind in KEYBOARD_KINDS:
-        return "keyboard"
-    return "media" if kind in MEDIA_KINDS else str(kind)
+def _readings(kind: str, raw: dict[str, Any]) -> Iterator[Callable[[], Item | AddressItem | KeyboardItem]]:
+    if kind in MEDIA_KINDS:
+        # Kit's functions write `url` where the channel's documentation has `file_url`.
+        url = raw.get("file_url") or raw.get("url")
+        if url:
+            yield lambda: MediaItem(type=kind, file_name=_mark(raw.get("file_name")), file_url=url)
+    elif kind == "location":
+        address = _mark(raw.get("address"))
+        yield lambda: LocationItem(latitude=raw.get("latitude"), longitude=raw.get("longitude"), address=address)
+        if address is not None:
+            yield lambda: AddressItem(address=address)
+    elif kind == "contact":
+        name, number, avatar = (_mark(raw.get(name)) for name in ("name", "number", "avatar"))
+        if name or number:
+            yield lambda: ContactItem(name=name, number=number, avatar=avatar)
+    elif kind in KEYBOARD_KINDS:
+        yield lambda: KeyboardItem(type=kind, fields={name: each for name, each in raw.items() if name != "type"})
 
 
+def _tag_item(value: object) -> str:
+    return next(tag for model, tag in _TAGS.items() if isinstance(value, model))
+
+
+def _read_payload(value: object) -> object:
+    # What is no list is one item, and very likely one that is unusable: that is for `_read_item` to say.
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+_TAGS: dict[type[BaseModel], str] = {
+    MediaItem: "media",
+    LocationItem: "location",
+    AddressItem: "address",
+    ContactItem: "contact",
+    KeyboardItem: "keyboard",
+    OtherItem: "other",
+}
 IncomingItem = Annotated[
     Annotated[MediaItem, Tag("media")]
     | Annotated[LocationItem, Tag("location")]
+    | Annotated[AddressItem, Tag("address")]
     | Annotated[ContactItem, Tag("contact")]
     | Annotated[KeyboardItem, Tag("keyboard")]
     | Annotated[OtherItem, Tag("other")],
@@ -251,7 +298,9 @@ class IncomingMessage(_Tolerant):
 
     message_id: _Id | None = None
     text: _Text | None = None
-    payload: Annotated[list[IncomingItem], Field(max_length=MAX_ITEMS)] | None = None
+    payload: Annotated[
+        Annotated[list[IncomingItem], Field(max_length=MAX_ITEMS)] | None, BeforeValidator(_read_payload)
+    ] = None
 
 
 class MessageData(_Tolerant):

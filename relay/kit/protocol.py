@@ -7,6 +7,7 @@ boolean `success` is believed, and a failure is sorted by what the caller does n
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 
 from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
-from relay.kit.models import CloseConversationEvent, Event, OtherEvent, SendMessageEvent
+from relay.kit.models import MAX_TEXT, CloseConversationEvent, Event, IncomingClient, OtherEvent, SendMessageEvent
 from relay.kit.signature import channel_test_form_of, form_of
 
 LOGIN_PATH = "/api/v3/botService/login"
@@ -74,6 +75,8 @@ class UnfitEvent:
     event_id: str
     reason: str  #: In words, with nothing of the body.
     form: str
+    client_id: str | None = None  #: Whom it is about, if that can be read.
+    said: str = field(default="", repr=False)  #: Its words, if they can be read.
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
         return SignedEvent(_read_model(raw, event_type), form)
     except ValidationError as error:
         # Kit said it, so it must not be lost: it was acknowledged once it is kept.
-        return UnfitEvent(event_id, _misfit(error), form)
+        return _unfit(raw, event_id, error, form)
 
 
 def reread_event(body: bytes, event_id: str) -> SignedEvent | UnfitEvent:
@@ -182,7 +185,17 @@ def reread_event(body: bytes, event_id: str) -> SignedEvent | UnfitEvent:
     try:
         return SignedEvent(_read_model(raw, raw.get("event_type")), "stored")
     except ValidationError as error:
-        return UnfitEvent(event_id, _misfit(error), "stored")
+        return _unfit(raw, event_id, error, "stored")
+
+
+def _unfit(raw: dict[str, Any], event_id: str, error: ValidationError, form: str) -> UnfitEvent:
+    """What fits all the same of one that does not: whom it is about, and its words."""
+    client_id, said = None, ""
+    with suppress(ValidationError):
+        client_id = IncomingClient.model_validate(raw.get("client_data")).client_id
+    with suppress(AttributeError):  # one of them is no object
+        said = raw.get("event_data", {}).get("message", {}).get("text")
+    return UnfitEvent(event_id, _misfit(error), form, client_id, said[:MAX_TEXT] if isinstance(said, str) else "")
 
 
 def _form(**fields: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from relay.kit.models import (
+    AddressItem,
     CloseConversationEvent,
     ContactItem,
     Event,
@@ -120,7 +121,7 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def _steps(text: str, items: Sequence[Item], frame: Callable[[str], str]) -> list[Step]:
+def _steps(text: str, items: Sequence[Item | AddressItem], frame: Callable[[str], str]) -> list[Step]:
     """The text first, in front of the items or as the caption of the first one; then the items in their order.
 
     `frame` puts the agent's name to the text.
@@ -134,6 +135,8 @@ def _steps(text: str, items: Sequence[Item], frame: Callable[[str], str]) -> lis
             case MediaItem():
                 steps.append(SendFile(item.type, item.file_url, _name_of(item), caption))
                 caption = None
+            case AddressItem():
+                steps += _texts(clean(item.address))
             case LocationItem():
                 point = place(item)
                 steps += [point] if point else _texts(place_in_words(item))

@@ -27,16 +27,21 @@ def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, rea
 
     def note(client: Client) -> Draft:
         with speaking(context.language):
-            words = next((words for step in steps for words in words_of(step)), "") or heading("message")
+            words = next((words for step in steps for words in words_of(step)), "")
             if why == "other":
                 said = say("reason.other", words=shorten(clean(reason), EXCERPT))
             else:
                 said = say(f"reason.{why}")
-            text = say("note.undelivered", words=shorten(words, EXCERPT), reason=said)
-        event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:undelivered:{mark}"))
-        return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
+            return draft_note(context, client, mark, words, said)
 
     return note
+
+
+def draft_note(context: KitContext, client: Client, mark: str, words: str, reason: str) -> Draft:
+    """The note itself, in the language that is spoken."""
+    text = say("note.undelivered", words=shorten(words, EXCERPT) or heading("message"), reason=reason)
+    event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:undelivered:{mark}"))
+    return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
 
 
 def instead_of(step: Step, why: str, language: str) -> tuple[tuple[Step, ...], Step]:

@@ -92,7 +92,7 @@ class Callbacks:
         """A send_message. Without `sender`, Kit leaves sender_data out."""
         said: dict[str, Any] = {"message_id": message_id or str(uuid4())}
         said |= {"text": text} if text is not None else {}
-        said |= {"payload": [dict(item) for item in payload]} if payload else {}
+        said |= {"payload": list(payload)} if payload else {}
         data: dict[str, Any] = {"sender_data": dict(sender)} if sender is not None else {}
         return self.event(client_id, "send_message", {**data, "message": said}, event_id=event_id)
 

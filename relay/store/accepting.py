@@ -74,7 +74,9 @@ class Row:
     @property
     def drafts(self) -> tuple[Draft, ...]:
         """What is to be delivered because of it."""
-        return (self.outcome.draft, *self.outcome.more) if isinstance(self.outcome, Accepted) else ()
+        if self.outcome is None:
+            return ()
+        return (self.outcome.draft, *self.outcome.more) if isinstance(self.outcome, Accepted) else self.outcome.more
 
 
 def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list[Verdict]]:

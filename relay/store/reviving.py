@@ -87,6 +87,8 @@ class _Work:
                 return self._take_in(row, outcome)
             case Accepted():
                 return self._replace(row, outcome)
+            case Declined(more=more) if row.body is not None and row.direction in {draft.direction for draft in more}:
+                return self._wait(row, row.body)  # the note about what was declined
             case Declined(reason=reason):
                 return self._decline(row, reason)
             case Unreadable() if row.body is not None:

@@ -1,6 +1,8 @@
 """What an agent's message cannot do, the agent reads, once and in words; and the customer is not left in the dark."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,73 @@ async def test_no_note_wakes_a_closed_conversation(
         anna.writes("again")
         await kit.wait_for(lambda: len(kit.messages(ANNA)) >= 2)
     assert notes(kit) == []
+
+
+UNUSABLE = "Kit sent it in a form that cannot be used"
+
+
+@pytest.mark.parametrize(
+    ("message", "arrived", "note"),
+    [
+        (("hi", [{"type": "location", "latitude": "abc", "longitude": 1}]), ["hi"], "[location]"),
+        (("hi", ["a bare word"]), ["hi"], "[document]"),
+        (("hi", [{"type": "photo", "file_url": ""}, {"type": "audio"}]), ["hi"], "[photo] [audio]"),
+        ((None, [{"type": "photo", "file_url": ""}]), [], "[photo]"),
+        ((None, [{"type": "cmd"}]), [], "[message]"),
+        (("hi", [{"type": "cmd"}]), ["hi"], None),
+        (("hi", [{"type": "location", "address": "Rua A 5"}]), ["hi", "Rua A 5"], None),
+        ((None, []), [], None),
+    ],
+    ids=str,
+)
+async def test_what_nothing_can_be_made_of_is_told_once(
+    telegram: TelegramLookAlike,
+    kit: KitLookAlike,
+    tmp_path: Path,
+    message: tuple[str | None, list[Any]],
+    arrived: list[str],
+    note: str | None,
+) -> None:
+    """The customer gets what can be used of a message; of the rest the agent reads, unless it was for others."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        assert await kit.agent_says(ANNA, *message) == 200
+        assert await kit.agent_says(ANNA, "next") == 200
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [*arrived, "next"])
+        for direction in ("to_telegram", "to_kit"):
+            assert (await relay.settled(direction)).unaccounted == 0
+    assert notes(kit) == ([] if note is None else [f"⚠️ Not delivered: ❝{note}❞ — {UNUSABLE}"])
+
+
+async def test_an_unfit_event_is_told_once_and_only_while_the_conversation_is_open(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """The note quotes the words that were lost, however often Kit calls; a closed conversation is left alone."""
+    anna = telegram.customer(int(ANNA))
+
+    async def calls(event_id: str) -> None:
+        event = {
+            "client_data": {"client_id": ANNA},
+            "event_id": event_id,
+            "event_type": "send_message",
+            "event_data": {"message": {"text": "lost words"}, "sender_data": {"sender_id": 2**63}},
+        }
+        answer = await kit.post_callback(json.dumps(event).encode(), kit.sign(event_id))
+        assert answer.status == 200
+
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        anna.writes("hello")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        await calls("unfit-1")
+        await calls("unfit-1")
+        await kit.wait_for(lambda: notes(kit))
+        await kit.close_conversation(ANNA)
+        await calls("unfit-2")
+        figures = await relay.settled("to_telegram")
+        assert (figures.dead, figures.unaccounted, (await relay.settled("to_kit")).unaccounted) == (2, 0, 0)
+    assert notes(kit) == [f"⚠️ Not delivered: ❝lost words❞ — {UNUSABLE}"]
 
 
 async def test_a_text_does_not_die_with_its_file(

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.kit.models import CloseConversationEvent, MediaItem, OtherEvent, OtherItem, SendMessageEvent
+from relay.kit.models import (
+    AddressItem,
+    CloseConversationEvent,
+    MediaItem,
+    OtherEvent,
+    OtherItem,
+    SendMessageEvent,
+)
 from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, SignedEvent, UnfitEvent, read_event
 from relay.kit.signature import sign, sign_channel_test
 from tests.kit.length_extension import extend
@@ -176,14 +183,7 @@ def test_what_is_not_strict_json_is_a_bad_event(body: bytes) -> None:
         {"event_data": {"message": "x"}},
         {"event_data": {"message": {"text": 5}}},
         {"event_data": {"message": {"text": "x" * 100_001}}},
-        {"event_data": {"message": {"payload": "x"}}},
-        {"event_data": {"message": {"payload": ["x"]}}},
-        {"event_data": {"message": {"payload": [None]}}},
-        {"event_data": {"message": {"payload": [{"type": "photo", "file_url": 5}]}}},
-        {"event_data": {"message": {"payload": [{"type": "photo", "file_url": "x" * 9000}]}}},
         {"event_data": {"message": {"payload": [{"type": "x"}] * 101}}},
-        {"event_data": {"message": {"payload": [{"type": "location", "latitude": "up", "longitude": 1}]}}},
-        {"event_data": {"message": {"payload": [{"type": "location", "latitude": 10**400, "longitude": 1}]}}},
         {"event_data": {"message": {"text": "x"}, "sender_data": {"sender_id": 2**63}}},
     ],
     ids=str,
@@ -237,6 +237,60 @@ def test_unknown_payload_types_keep_their_name() -> None:
         "untyped",
     ]
     assert items[-1] == MediaItem(type="photo", file_url="https://f.example/a.png")
+
+
+PHOTO = {"type": "photo", "file_url": "https://f.example/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        ("x", "untyped"),
+        (None, "untyped"),
+        ([["photo"]], "untyped"),
+        ({"type": "photo", "file_url": 5}, "photo"),
+        ({"type": "photo", "file_url": "x" * 9000}, "photo"),
+        ({"type": "location", "latitude": "up", "longitude": 1}, "location"),
+        ({"type": "location", "latitude": 10**400, "longitude": 1}, "location"),
+        ({"type": "location", "latitude": 1, "longitude": 1000}, "location"),
+        ({"type": "contact", "name": ["x"], "number": {}}, "contact"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_an_item_that_does_not_fit_costs_nothing_but_itself(item: object, kind: str) -> None:
+    """The words and the other items are read; the item is known by its type, so that it can be spoken of."""
+    event = read_signed(event_data={"message": {"text": "hi", "payload": [item, PHOTO]}})
+    assert event.event_data.message.text == "hi"
+    assert event.event_data.message.payload == [OtherItem(type=kind), MediaItem.model_validate(PHOTO)]
+
+
+@pytest.mark.parametrize("payload", ["x", 7, {"type": "photo"}])
+def test_a_payload_that_is_no_list_is_one_item(payload: object) -> None:
+    """The words beside it are read."""
+    [item] = read_signed(event_data={"message": {"text": "hi", "payload": payload}}).event_data.message.payload
+    assert isinstance(item, OtherItem)
+
+
+@pytest.mark.parametrize("name", [7.5, ["x"], {}, ""])
+def test_a_name_that_is_none_costs_no_file(name: object) -> None:
+    """A file is there without its name."""
+    assert read_items({**PHOTO, "file_name": name}) == [MediaItem.model_validate(PHOTO)]
+
+
+@pytest.mark.parametrize("point", [{}, {"latitude": "up", "longitude": 1}, {"latitude": None, "longitude": 2}])
+def test_an_address_without_a_point_is_an_address(point: dict[str, object]) -> None:
+    """What people can read of a place stays."""
+    assert read_items({"type": "location", "address": "Rua A 5", **point}) == [AddressItem(address="Rua A 5")]
+
+
+def test_of_an_unfit_event_the_client_and_the_words_are_read() -> None:
+    """So that an agent can be told; the reason and the repr hold nothing of them."""
+    callback = read_callback(
+        event_data={"message": {"text": "our words"}, "sender_data": {"sender_id": 2**63}},
+    )
+    assert isinstance(callback, UnfitEvent)
+    assert (callback.client_id, callback.said) == ("7", "our words")
+    assert "our words" not in repr(callback)
 
 
 def test_url_stands_in_for_file_url() -> None:

@@ -309,6 +309,12 @@ def test_what_telegram_cannot_show_is_skipped_aloud() -> None:
     assert said(None, {"type": "cmd"}) == Declined("nothing in it that Telegram could show")
 
 
+def test_an_address_without_a_point_is_said() -> None:
+    """What cannot be shown on a map can still be read."""
+    item = {"type": "location", "address": "Rua A 5"}
+    assert steps_of(said("Here:", item)) == [SendText("Here:"), SendText("Rua A 5")]
+
+
 def test_unknown_events_are_declined_aloud() -> None:
     """An event of a new type is declined, not failed."""
     assert map_event(OtherEvent(event_id="e", event_type="typing"), Known(), PLAIN) == Declined("unknown event type")

@@ -1,9 +1,10 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from sqlalchemy import Connection
 
-from relay.model import Address, Declined, Letter, Media, Unreadable, Wants
+from relay.model import Address, Declined, Draft, Letter, Media, Unreadable, Wants
 from relay.store.accepting import Arrival
 from relay.store.linking import Link
 from relay.store.store import Store
@@ -63,6 +64,22 @@ async def test_a_declined_letter_is_counted_with_its_reason(store: Store) -> Non
     declined = Arrival(((Letter(CHANNEL, "telegram", "2", "{}"), read_as(Declined("a group"))),), CHANNEL, 3)
     assert await store.accept(declined) == ["declined"]
     assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 1, ("to_kit", "declined"): 1}
+
+
+@pytest.mark.parametrize("kind", [Declined, Unreadable])
+async def test_a_note_goes_out_beside_what_is_not_delivered(store: Store, kind: type[Declined | Unreadable]) -> None:
+    """The event and the note are counted each in its direction, once however often the event comes."""
+    await store.accept(update(1))
+    outcome = kind("cannot be used", more=(Draft("to_kit", "7", "note"),))
+    arrival = Arrival(((Letter(CHANNEL, "kit", "e1", "{}"), read_as(outcome, "7")),), CHANNEL)
+    assert (await store.accept(arrival), await store.accept(arrival)) == (
+        ["declined" if kind is Declined else "dead"],
+        ["duplicate"],
+    )
+    counts = await store.count(CHANNEL)
+    ended = "declined" if kind is Declined else "dead"
+    assert counts.totals == {("to_kit", "received"): 2, ("to_telegram", "received"): 1, ("to_telegram", ended): 1}
+    assert counts.waiting == {"to_kit": 2}
 
 
 async def test_media_is_found_by_its_capability_alone(store: Store) -> None:

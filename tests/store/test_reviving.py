@@ -179,6 +179,7 @@ async def test_what_cannot_wait_says_why(store: Store, outcome: Outcome, revived
     "outcome",
     [
         Unreadable("a bug of today"),
+        Declined("nothing in it, as before", more=(Draft("to_kit", "7", "a note about that"),)),
         Accepted(Draft("to_kit", "7", "one"), more=(Draft("to_kit", "7", "two"),)),
         Accepted(Draft("to_kit", "8", "somebody else's")),
     ],
