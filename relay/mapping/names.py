@@ -7,10 +7,10 @@ from relay.mapping.text import clean
 
 MAX_NAME = 120  #: Characters.
 
-# Controls, line separators, and format characters, among them the overrides that show "exe.gpj" as "jpg.exe".
-# The joiners stay: Persian words and family emoji need them.
-_DROPPED = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"})
-_JOINERS = frozenset("\u200c\u200d")
+# Controls, line separators and halves of characters, and the overrides, embeddings and isolates that show "exe.gpj" as
+# "jpg.exe". All else stays: joiners, marks and tags make Persian, Hebrew and flags what they are, and what this Python
+# does not know yet may be an emoji that every phone shows.
+_DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _EXTENSIONS = {
     "application/pdf": ".pdf",
@@ -38,9 +38,8 @@ def file_name(raw: object, fallback: str) -> str:
 
     What is left of `raw` after cleaning; `fallback` when nothing is.
     """
-    text = "".join(character for character in clean(raw) if _is_printable(character))
-    name = re.sub(r"[/\\]+", "_", text).strip().lstrip(".").strip()
-    if not name.strip("_ "):
+    name = re.sub(r"[/\\]+", "_", _DROPPED.sub("", clean(raw))).strip()
+    if not any(_is_visible(character) for character in name):
         return fallback
     if len(name) <= MAX_NAME:
         return name
@@ -62,9 +61,9 @@ def extension(media_type: str) -> str:
 
 def renamed(name: str, media_type: str) -> str:
     """The name with the usual extension of another media type."""
-    stem, dot, _ = name.rpartition(".")
-    return (stem if dot else name) + extension(media_type)
+    stem = name.rpartition(".")[0]
+    return (stem or name) + extension(media_type)
 
 
-def _is_printable(character: str) -> bool:
-    return character in _JOINERS or unicodedata.category(character) not in _DROPPED
+def _is_visible(character: str) -> bool:
+    return character not in "._" and unicodedata.category(character) not in {"Cf", "Zs"}

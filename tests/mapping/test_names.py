@@ -6,16 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.names import MAX_NAME, extension, file_name, mime_type
+from relay.mapping.names import MAX_NAME, extension, file_name, mime_type, renamed
+
+#: The flag: a black one, and the letters of its region as tags.
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+#: Bidirectional classes of what turns the reading direction of a whole stretch.
+TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 
 
 @pytest.mark.parametrize(
     ("raw", "name"),
     [
         ("Rechnung Nº 5 (März).pdf", "Rechnung Nº 5 (März).pdf"),
-        ("../../etc/passwd", "_.._etc_passwd"),
+        ("../../etc/passwd", ".._.._etc_passwd"),
         ("C:\\temp\\a.txt", "C:_temp_a.txt"),
-        (".htaccess", "htaccess"),
+        (".env", ".env"),
+        ("\U0001fae8\U0001fae9.pdf", "\U0001fae8\U0001fae9.pdf"),  # one of them is younger than Python 3.11
+        (f"{ENGLAND}.png", f"{ENGLAND}.png"),
+        ("\u05d0\u200f!.pdf", "\u05d0\u200f!.pdf"),
+        ("\ue000.pdf", "\ue000.pdf"),
+        ("\u200b\u200f", "fallback"),
+        (".", "fallback"),
+        ("..", "fallback"),
+        ("a\ud83d.pdf", "a\ufffd.pdf"),
         ("a\r\nSet-Cookie: b.txt", "aSet-Cookie: b.txt"),
         ("\u202egpj.exe", "gpj.exe"),
         ("\u2066x\u2069.pdf", "x.pdf"),
@@ -43,8 +56,9 @@ def test_any_name_becomes_a_safe_one(raw: str) -> None:
     name = file_name(raw, "fallback")
     assert 0 < len(name) <= MAX_NAME
     assert not set("/\\\0\r\n") & set(name)
-    assert not name.startswith(".")
-    assert not {unicodedata.category(character) for character in name if character not in "\u200c\u200d"} & {"Cc", "Cf"}
+    assert name.strip(".")
+    assert not {unicodedata.category(character) for character in name} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.bidirectional(character) for character in name} & TURNING
     assert name.encode()
     assert file_name(name, "fallback") == name
 
@@ -64,6 +78,12 @@ def test_any_name_becomes_a_safe_one(raw: str) -> None:
 def test_media_types_can_stand_in_a_header(raw: object, media_type: str) -> None:
     """What is no bare type/subtype is replaced."""
     assert mime_type(raw, "x/y") == media_type
+
+
+@pytest.mark.parametrize(("name", "new"), [("a.oga", "a.m4a"), ("a", "a.m4a"), (".env", ".env.m4a")])
+def test_a_converted_file_has_another_extension(name: str, new: str) -> None:
+    """The rest of its name stays."""
+    assert renamed(name, "audio/mp4") == new
 
 
 def test_usual_types_have_their_extension() -> None:

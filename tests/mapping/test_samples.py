@@ -93,7 +93,7 @@ FILES: dict[str, tuple[Any, ...]] = {
     "document": ("My invoice", ("document", "BAACAgIAAxkBAAIBdoc", "Rechnung Nº 5 (März).pdf", "application/pdf")),
     "document_nasty_name": (
         None,
-        ("document", "BAACAgIAAxkBAAIBdoc2", "_.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),
+        ("document", "BAACAgIAAxkBAAIBdoc2", ".._.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),
     ),
     "edited_photo": (
         "✏️ [photo]\n(was: The wrong one)",
