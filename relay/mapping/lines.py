@@ -19,6 +19,7 @@ from telegram import (
     Invoice,
     Poll,
     ProximityAlertTriggered,
+    RefundedPayment,
     SharedUser,
     Story,
     SuccessfulPayment,
@@ -28,10 +29,9 @@ from telegram import (
 from telegram.constants import ZERO_DATE
 
 from relay.mapping.media import count
+from relay.mapping.prices import offered, paid, price, stars
 from relay.mapping.text import clean, join
 from relay.mapping.words import say
-
-_STARS: Final = "XTR"  #: Telegram's currency code of its own stars, which have no smaller unit.
 
 
 def person(user: User | SharedUser | Chat | None) -> str:
@@ -78,7 +78,7 @@ def _dice(dice: Dice) -> str:
 
 def _giveaway(giveaway: Giveaway) -> str:
     winners = say("winners", count=count(giveaway.winner_count))
-    return join(", ", giveaway.prize_description, _stars(giveaway.prize_star_count), winners, people(giveaway.chats))
+    return join(", ", giveaway.prize_description, stars(giveaway.prize_star_count), winners, people(giveaway.chats))
 
 
 def _giveaway_completed(giveaway: GiveawayCompleted) -> str:
@@ -86,13 +86,13 @@ def _giveaway_completed(giveaway: GiveawayCompleted) -> str:
 
 
 def _giveaway_winners(giveaway: GiveawayWinners) -> str:
-    prize = join(", ", giveaway.prize_description, _stars(giveaway.prize_star_count))
+    prize = join(", ", giveaway.prize_description, stars(giveaway.prize_star_count))
     return join(", ", prize, say("winners", count=count(giveaway.winner_count)), people(giveaway.winners))
 
 
 def _invoice(invoice: Invoice) -> str:
-    price = _price(invoice.currency, invoice.total_amount)
-    return join(", ", join(": ", invoice.title, invoice.description), price)
+    asked = price(invoice.currency, invoice.total_amount)
+    return join(", ", join(": ", invoice.title, invoice.description), asked)
 
 
 def _near(alert: ProximityAlertTriggered) -> str:
@@ -101,17 +101,8 @@ def _near(alert: ProximityAlertTriggered) -> str:
     )
 
 
-def _payment(payment: SuccessfulPayment) -> str:
-    return _price(payment.currency, payment.total_amount)
-
-
-def _price(currency: object, amount: object) -> str:
-    # Of other currencies the Bot API gives the smallest units, and how many make a whole stands in a list elsewhere.
-    return _stars(amount) if currency == _STARS else ""
-
-
-def _stars(amount: object) -> str:
-    return say("stars", count=count(amount)) if count(amount) else ""
+def _payment(payment: SuccessfulPayment | RefundedPayment) -> str:
+    return price(payment.currency, payment.total_amount)
 
 
 def _story(story: Story) -> str:
@@ -146,10 +137,9 @@ WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "connected_website": clean,
     "dice": _dice,
     "forum_topic_created": _attribute("name"),
-    "forum_topic_edited": _attribute("name"),
     "giveaway": _giveaway,
     "giveaway_completed": _giveaway_completed,
-    "giveaway_created": lambda value: _stars(value.prize_star_count),
+    "giveaway_created": lambda value: stars(value.prize_star_count),
     "giveaway_winners": _giveaway_winners,
     "invoice": _invoice,
     "left_chat_member": person,
@@ -162,7 +152,10 @@ WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "refunded_payment": _payment,
     "story": _story,
     "successful_payment": _payment,
+    "suggested_post_approval_failed": lambda value: offered(value.price),
+    "suggested_post_approved": lambda value: offered(value.price),
     "suggested_post_declined": _attribute("comment"),
+    "suggested_post_paid": paid,
     "users_shared": lambda value: people(value.users),
     "video_chat_participants_invited": lambda value: people(value.users),
     "web_app_data": _web_app_data,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from telegram import Game, GiftInfo, MaybeInaccessibleMessage, Message, PhotoSize, Poll
+from telegram import ForumTopicEdited, Game, GiftInfo, MaybeInaccessibleMessage, Message, PhotoSize, Poll
 from telegram import UniqueGiftInfo as UniqueGift
 
 from relay.mapping.cards import read_contact, read_location, read_venue
@@ -99,6 +99,12 @@ def read_new_chat_photo(message: Message, sizes: Sequence[PhotoSize]) -> Content
     return Content(heading("new_chat_photo"), photo(sizes, moment(message)))
 
 
+def read_topic_edited(_: Message, edited: ForumTopicEdited) -> Content:
+    """A thread's new name; without one, only its icon is another."""
+    name = clean(edited.name).strip()
+    return Content(heading("forum_topic_edited", name) if name else heading("forum_topic_changed"))
+
+
 def read_pinned(_: Message, pinned: MaybeInaccessibleMessage) -> Content:
     """That a message was pinned, and which."""
     return Content(heading("pinned_message", say("quoted", words=excerpt(pinned))))
@@ -127,5 +133,6 @@ READERS: Final[tuple[tuple[str, Callable[[Message, Any], Content]], ...]] = (
     ("gift_upgrade_sent", read_gift),
     ("unique_gift", read_unique_gift),
     ("new_chat_photo", read_new_chat_photo),
+    ("forum_topic_edited", read_topic_edited),
     ("pinned_message", read_pinned),
 )

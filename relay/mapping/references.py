@@ -1,4 +1,4 @@
-"""What a message refers to: where it was forwarded from, what it answers, what it quotes. Pure."""
+"""What a message refers to: where it comes from, what it answers or quotes, what is offered for it. Pure."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,7 @@ from relay.mapping.clients import is_id
 from relay.mapping.forgiving import tried
 from relay.mapping.lines import person
 from relay.mapping.placeholders import KINDS, is_empty
+from relay.mapping.prices import suggested
 from relay.mapping.reading import EXCERPT, excerpt
 from relay.mapping.text import clean, join, render, shorten
 from relay.mapping.words import heading, say
@@ -39,6 +40,8 @@ def references(message: Message, said: Mapping[int, Said]) -> str:
         lines.append(tried(_forwarded, origin) or say("forwarded_from_nobody"))
     if quoted := tried(_answered, message, said):
         lines.append(quoted)
+    if message.suggested_post_info is not None:
+        lines.append(heading("suggested_post_info", tried(suggested, message.suggested_post_info) or ""))
     return "\n".join(lines)
 
 

@@ -49,7 +49,7 @@ TEXTS = {
     "giveaway": "↪ from News (Editor)\n[giveaway] A year of tea, 500 ⭐, 3 winners, News",
     "giveaway_completed": "[giveaway ended] 2 winners",
     "giveaway_winners": "[giveaway winners] A year of tea, 2 winners, Anna Keller, Ben Ott",
-    "invoice": "[invoice] Tea: A year of it",
+    "invoice": "[invoice] Tea: A year of it, 12.90 EUR",
     "invoice_stars": "[invoice] Sticker pack: Ten of them, 50 ⭐",
     "no_last_name": "hi",
     "paid_media": "[paid media] 5 ⭐, hidden until paid for: 1\nLook",

@@ -31,7 +31,7 @@ PLACEHOLDERS = set(
     """
     boost_added channel_chat_created chat_background_set chat_owner_changed chat_owner_left chat_shared
     checklist checklist_tasks_added checklist_tasks_done connected_website delete_chat_photo dice
-    direct_message_price_changed forum_topic_closed forum_topic_created forum_topic_edited forum_topic_reopened
+    direct_message_price_changed forum_topic_closed forum_topic_created forum_topic_reopened
     general_forum_topic_hidden general_forum_topic_unhidden giveaway giveaway_completed giveaway_created
     giveaway_winners group_chat_created invoice left_chat_member managed_bot_created
     message_auto_delete_timer_changed migrate_from_chat_id migrate_to_chat_id new_chat_members new_chat_title
@@ -248,7 +248,7 @@ def test_the_largest_photo_is_taken() -> None:
                     "total_amount": 1,
                 }
             },
-            "[invoice] Tea",
+            "[invoice] Tea, 0.01 EUR",
         ),
     ],
 )
