@@ -46,7 +46,7 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
     after = 0.0 if paced else back_off(delivery.attempts, dice)
     match error:
         case NotAccepted():
-            return Bury(reason, error.why, unreachable=isinstance(error, Unreachable))
+            return Bury(reason, _why(error, delivery), unreachable=isinstance(error, Unreachable))
         case Throttled(retry_after=seconds):
             return Retry(max(0.05, seconds), reason, free=True)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
@@ -63,6 +63,12 @@ def judge(  # noqa: PLR0911 - a table: one case, one line
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case _:
             return Retry(after, reason)
+
+
+def _why(error: NotAccepted, delivery: Delivery) -> str:
+    """The reason for the agent: whose rights are missing depends on the chat, of which Telegram's words say nothing."""
+    in_business = delivery.address is not None and delivery.address.business_connection_id is not None
+    return "no_business_rights" if in_business and error.why == "no_rights" else error.why
 
 
 def buries_step(error: RelayError, delivery: Delivery) -> Bury | None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,17 @@ TABLE = [
         Bury("may have arrived: twice no answer to the same call (cut)", "uncertain"),
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [(Address(7), "no_rights"), (Address(7, business_connection_id="b"), "no_business_rights"), (None, "no_rights")],
+)
+def test_missing_rights_are_those_of_the_chat(address: Address | None, why: str) -> None:
+    """In a Business account's chat its owner gives them, elsewhere whoever runs the chat."""
+    which = replace(delivery("to_telegram"), address=address)
+    assert judge(NotAccepted("no", why="no_rights"), which, 1.0) == Bury("no", why)
+    assert judge(NotAccepted("no", why="other"), which, 1.0) == Bury("no", "other")
 
 
 @pytest.mark.parametrize(("error", "which", "free", "expected"), TABLE, ids=str)

@@ -1,5 +1,6 @@
 """What an agent and a customer read when something of the agent's does not get through. Pure."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from relay.steps import SendAlbum, SendFile, SendText, Step
 
 _MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 _LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
+#: Before Telegram's words: that it is Telegram who speaks, and in which mood.
+_SAYS: Final = re.compile(r"^((Telegram|Forbidden|Bad Request|Error):\s*)+", re.IGNORECASE)
 #: Reasons for which the file may still be had where it lies.
 _STILL_THERE: Final = frozenset({"file_too_large", "refused_content", "other"})
 
@@ -29,7 +32,7 @@ def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, rea
         with speaking(context.language):
             words = next((words for step in steps for words in words_of(step)), "")
             if why == "other":
-                said = say("reason.other", words=shorten(clean(reason), EXCERPT))
+                said = say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
             else:
                 said = say(f"reason.{why}")
             return draft_note(context, client, mark, words, said)

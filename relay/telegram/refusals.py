@@ -22,6 +22,9 @@ _UNREACHABLE: Final = (
     ("peer_id_invalid", "chat_gone"),
     ("group chat was deactivated", "chat_gone"),
     ("group chat was deleted", "chat_gone"),
+    ("channel_private", "chat_gone"),
+    ("can't send messages to bots", "no_rights"),
+    ("can't send messages to the bot", "no_rights"),
 )
 #: Somebody is there, and this is not taken.
 _NOT_ACCEPTED: Final = (
@@ -30,8 +33,18 @@ _NOT_ACCEPTED: Final = (
     ("business_peer_invalid", "no_business_rights"),
     ("business_peer_usage_missing", "no_business_rights"),
     ("business connection not found", "no_business_rights"),
-    ("bot_access_forbidden", "no_business_rights"),
-    ("not enough rights", "no_business_rights"),
+    # In a Business account's chat it is the owner who withholds rights; `policy` knows where a delivery goes.
+    ("bot_access_forbidden", "no_rights"),
+    ("not enough rights", "no_rights"),
+    ("have no rights to send", "no_rights"),
+    ("have no write access", "no_rights"),
+    ("need administrator rights", "no_rights"),
+    ("chat_write_forbidden", "no_rights"),
+    ("chat_send_plain_forbidden", "no_rights"),
+    ("chat_guest_send_forbidden", "no_rights"),
+    ("chat_admin_required", "no_rights"),
+    ("chat_restricted", "no_rights"),
+    ("user_banned_in_channel", "no_rights"),
 )
 _TOO_LARGE: Final = ("request entity too large", "file is too big", "file too large")
 

@@ -67,6 +67,19 @@ def test_a_note_says_why_in_the_agents_language(why: str, language: str) -> None
     assert ("SOMETHING_NEW" in said) == (why == "other")
 
 
+@pytest.mark.parametrize(
+    ("reason", "quoted"),
+    [
+        ("Telegram: Forbidden: SOMETHING_NEW", "SOMETHING_NEW"),
+        ("Telegram: Bad Request: something new", "something new"),
+        ("Telegram: the Forbidden: zone", "the Forbidden: zone"),
+    ],
+)
+def test_telegrams_words_are_quoted_without_what_stands_before_them(reason: str, quoted: str) -> None:
+    """The line says already that Telegram refused it."""
+    assert text_of(note([SendText("one")], "other", reason)).endswith(f"— Telegram refused it: {quoted}")
+
+
 def test_each_note_is_an_event_of_its_own() -> None:
     """The same mark means the same event, so that a repetition adds nothing; another one means another event."""
     first, same, other = (note([SendText("x")], "blocked", mark=mark) for mark in ("1.1", "1.1", "1.1.1"))

@@ -26,8 +26,18 @@ TABLE = [
     ("Bad Request: BUSINESS_PEER_INVALID", NotAccepted, "no_business_rights"),
     ("Bad Request: BUSINESS_PEER_USAGE_MISSING", NotAccepted, "no_business_rights"),
     ("Bad Request: business connection not found", NotAccepted, "no_business_rights"),
-    ("Forbidden: BOT_ACCESS_FORBIDDEN", NotAccepted, "no_business_rights"),
-    ("Bad Request: not enough rights to send text messages to the chat", NotAccepted, "no_business_rights"),
+    ("Forbidden: BOT_ACCESS_FORBIDDEN", NotAccepted, "no_rights"),
+    ("Bad Request: not enough rights to send text messages to the chat", NotAccepted, "no_rights"),
+    ("Bad Request: have no rights to send a message", NotAccepted, "no_rights"),
+    ("Bad Request: need administrator rights in the channel chat", NotAccepted, "no_rights"),
+    ("Forbidden: CHAT_WRITE_FORBIDDEN", NotAccepted, "no_rights"),
+    ("Bad Request: CHAT_WRITE_FORBIDDEN", NotAccepted, "no_rights"),
+    ("Bad Request: CHAT_SEND_PLAIN_FORBIDDEN", NotAccepted, "no_rights"),
+    ("Bad Request: CHAT_ADMIN_REQUIRED", NotAccepted, "no_rights"),
+    ("Bad Request: USER_BANNED_IN_CHANNEL", NotAccepted, "no_rights"),
+    ("Forbidden: bot can't send messages to bots", Unreachable, "no_rights"),
+    ("Forbidden: bot can't send messages to the bot", Unreachable, "no_rights"),
+    ("Bad Request: CHANNEL_PRIVATE", Unreachable, "chat_gone"),
 ]
 
 
