@@ -81,9 +81,18 @@ def read_game(message: Message, game: Game) -> Content:
 
 def read_gift(message: Message, info: GiftInfo) -> Content:
     """A gift, its picture, and the words that came with it."""
+    return _gift("gift", message, info)
+
+
+def read_gift_upgrade(message: Message, info: GiftInfo) -> Content:
+    """That somebody paid for the upgrade of a gift; and which gift."""
+    return _gift("gift_upgrade_sent", message, info)
+
+
+def _gift(kind: str, message: Message, info: GiftInfo) -> Content:
     gift = info.gift
     price = say("stars", count=count(gift.star_count))
-    words = heading("gift", join(" ", gift.sticker.emoji, price))
+    words = heading(kind, join(" ", gift.sticker.emoji, price))
     return Content(join("\n", words, info.text), sticker(gift.sticker, moment(message)))
 
 
@@ -130,7 +139,7 @@ READERS: Final[tuple[tuple[str, Callable[[Message, Any], Content]], ...]] = (
     ("game", read_game),
     ("paid_media", read_paid_media),
     ("gift", read_gift),
-    ("gift_upgrade_sent", read_gift),
+    ("gift_upgrade_sent", read_gift_upgrade),
     ("unique_gift", read_unique_gift),
     ("new_chat_photo", read_new_chat_photo),
     ("forum_topic_edited", read_topic_edited),

@@ -17,7 +17,8 @@ _HEAD = """# What agents see
 What becomes in Kit of each kind of thing that a customer can send: in a private chat with the bot, to a Business
 account, or in a channel's direct messages. The left column names a recorded update in `tests/samples/telegram`; the
 rest is what the relay made of it, where that matters with an open conversation before it, and with the extra `media`
-installed, as it is in the container. This page is written by
+installed, as it is in the container. A test fails when a kind of content or of update has no row, but for content that
+only a group or channel can hold; should that come all the same, agents read its name in brackets. This page is made by
 `python -m tests.docs.what_agents_see`, and a test fails when it is not true any more.
 
 | update | text | files, places, contacts | becomes known of the customer |
