@@ -3,11 +3,18 @@
 import asyncio
 import re
 import statistics
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.page.gauges import Reading
+from relay.sandbox.page.process import RelayProcess
 from relay.sandbox.page.samples import FOLDER
+from relay.sandbox.page.server import Page
+from relay.sandbox.page.watch import Watch
+from relay.sandbox.telegram import TelegramLookAlike
 from tests.page.demo import Visit, needs_chromium, visiting
 from tests.page.measuring import click_to_bubble
 
@@ -136,6 +143,31 @@ async def test_a_blocked_bot_is_a_dead_letter_with_a_reason_and_can_be_retried(v
     await page.get_by_role("button", name="Try again").click()
     await expect(page.locator("#chat .row.theirs").last).to_contain_text("Are you still there?", timeout=20_000)
     await expect(page.locator("#dead li")).to_have_count(0, timeout=PATIENCE)
+    proof = page.locator("#proof")
+    await expect(proof).to_contain_text(" received + 1 retried = ", timeout=PATIENCE)
+    await expect(proof).to_contain_text("0 waiting + 1 dead", timeout=PATIENCE)
+    await expect(proof).not_to_have_class(re.compile("broken|stale"))
+    said = [int(number) for number in re.findall(r"\d+", await proof.inner_text())]
+    assert sum(said[:2]) == sum(said[2:])
+
+
+async def test_a_sum_that_is_not_whole_is_red(browser: Browser, tmp_path: Path) -> None:
+    """The box calls well only what adds up: the page is told figures that do, then figures that do not."""
+    async with TelegramLookAlike() as telegram, KitLookAlike() as kit:
+        watch = Watch(telegram, kit)
+        demo = Page(
+            telegram, kit, RelayProcess(("false",), {}, tmp_path, watch.hear), watch, relay_url="http://[::1]:1"
+        )
+        kit.callbacks.message("107804195", "hello", [])
+        watch.observe_kit()
+        async with demo.server:
+            for delivered, sign, look in ((2, " = ", "proof"), (1, " ≠ ", "proof broken")):
+                figures = {"received": 2, "revived": 1, "delivered": delivered, "waiting": 0, "dead": 1, "declined": 0}
+                watch.reading = Reading(fresh=True, directions={"to_kit": figures})
+                async with visiting(browser, demo.url) as visit:
+                    proof = visit.page.locator("#proof")
+                    await expect(proof).to_contain_text(f"2 received + 1 retried{sign}{delivered} delivered")
+                    await expect(proof).to_have_class(look)
 
 
 async def test_buttons_that_an_agent_sends_can_be_pressed(visit: Visit) -> None:

@@ -18,6 +18,7 @@ _COUNTED = {
     "relay_delivered_total": "delivered",
     "relay_dead_total": "dead",
     "relay_declined_total": "declined",
+    "relay_revived_total": "revived",
     "relay_waiting": "waiting",
     "relay_oldest_waiting_seconds": "oldest",
     "relay_side_down": "down",

@@ -114,17 +114,19 @@ function showTrack(direction, figures, switches) {
   say(byId(`ms-${direction}`), figures.median_ms ? `median ${span(figures.median_ms)}` : "");
 }
 
+/** A dead letter that was tried again has been dead, and is counted once more for what becomes of it. */
 function showProof(gauges) {
-  const sums = { received: 0, delivered: 0, waiting: 0, dead: 0, declined: 0 };
+  const sums = { received: 0, revived: 0, delivered: 0, waiting: 0, dead: 0, declined: 0 };
   for (const figures of Object.values(gauges.directions)) for (const name of Object.keys(sums)) sums[name] += figures[name] ?? 0;
-  const whole = sums.received === sums.delivered + sums.waiting + sums.dead + sums.declined;
+  const whole = sums.received + sums.revived === sums.delivered + sums.waiting + sums.dead + sums.declined;
   const element = byId("proof");
   const state = JSON.stringify([sums, gauges.fresh]);
   if (element.dataset.state === state) return;
   element.dataset.state = state;
   element.classList.toggle("stale", !gauges.fresh);
+  element.classList.toggle("broken", !whole);
   fill(element, icon(whole ? "tick" : "alert"), h("span", {},
-    h("b", { text: String(sums.received) }), " received = ", h("b", { text: String(sums.delivered) }), " delivered + ", h("b", { text: String(sums.waiting) }),
+    h("b", { text: String(sums.received) }), " received", sums.revived ? h("span", {}, " + ", h("b", { text: String(sums.revived) }), " retried") : null, whole ? " = " : " ≠ ", h("b", { text: String(sums.delivered) }), " delivered + ", h("b", { text: String(sums.waiting) }),
     " waiting + ", h("b", { text: String(sums.dead) }), " dead + ", h("b", { text: String(sums.declined) }), " declined", gauges.fresh ? "" : " (as of the last answer)"));
 }
 
