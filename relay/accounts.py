@@ -1,12 +1,14 @@
 """Business accounts, by the ids of their connections: whose they are is learnt before an update from them is mapped."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import structlog
 
-from relay.errors import RelayError
+from relay.errors import RelayError, Unavailable, place_of
 from relay.mapping.business import read_connection
+from relay.mapping.text import clean
 from relay.store.connecting import Met
 from relay.store.store import Store
 
@@ -14,6 +16,9 @@ log = structlog.get_logger()
 
 #: Connections that are kept in mind; a bot has a handful, and the store knows all.
 _MOST: Final = 10_000
+#: Seconds that a batch of updates waits for what Telegram says of all its connections: they are asked side by side.
+_PATIENCE: Final = 5.0
+_LONGEST_ID: Final = 255
 
 #: What Telegram says of a connection: the result of getBusinessConnection, raw. Raises RelayError.
 AskConnection = Callable[[str], Awaitable[Any]]
@@ -22,11 +27,20 @@ AskConnection = Callable[[str], Awaitable[Any]]
 class Accounts:
     """The accounts of one channel. Into `owners` go their owners' user ids, as updates come in."""
 
-    def __init__(self, channel: str, store: Store, ask: AskConnection, owners: dict[str, int]) -> None:
+    def __init__(
+        self,
+        channel: str,
+        store: Store,
+        ask: AskConnection,
+        owners: dict[str, int],
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
         self.owners = owners
         self._channel = channel
         self._store = store
         self._ask = ask
+        self._patience = patience
 
     async def learn(self, updates: Iterable[Mapping[str, Any]]) -> None:
         """Know the owner of every account that the updates come from.
@@ -36,11 +50,24 @@ class Accounts:
         """
         if len(self.owners) > _MOST:
             self.owners.clear()
-        for connection_id in dict.fromkeys(filter(None, map(self._connection_in, updates))):
-            if connection_id not in self.owners:
-                owner = await self._store.find_owner(self._channel, connection_id) or await self._asked(connection_id)
-                if owner is not None:
-                    self.owners[connection_id] = owner
+        ids = dict.fromkeys(filter(None, map(self._connection_in, updates)))
+        unknown = [each for each in ids if each not in self.owners]
+        if unknown:
+            for error in await asyncio.gather(*map(self._find, unknown), return_exceptions=True):
+                if error is not None:
+                    raise error
+
+    async def _find(self, connection_id: str) -> None:
+        """Know one owner, if that can be. What is odd about a connection must not stop the other updates."""
+        try:
+            owner = await self._store.find_owner(self._channel, connection_id) or await self._asked(connection_id)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            log.error("business.connection_bug", error=place_of(error))  # noqa: TRY400 - a traceback may hold words
+            return
+        if owner is not None:
+            self.owners[connection_id] = owner
 
     def _connection_in(self, update: Mapping[str, Any]) -> str | None:
         """The connection that an update comes through. One that tells of a connection tells whose it is."""
@@ -50,13 +77,14 @@ class Accounts:
                 self.owners[connection.id] = connection.user_id
             return None
         ids = (message.get("business_connection_id") for message in _messages(update))
-        return next((each for each in ids if isinstance(each, str)), None)
+        return next((clean(each)[:_LONGEST_ID] for each in ids if isinstance(each, str)), None)
 
     async def _asked(self, connection_id: str) -> int | None:
         try:
-            told = await self._ask(connection_id)
-        except RelayError as error:
-            log.warning("business.connection_unknown", reason=str(error))
+            async with asyncio.timeout(self._patience):
+                told = await self._ask(connection_id)
+        except (RelayError, TimeoutError) as error:
+            log.warning("business.connection_unknown", reason=str(error) or "no answer in time")
             return None
         connection = read_connection(told) if isinstance(told, dict) else None
         if connection is None or connection.id != connection_id:

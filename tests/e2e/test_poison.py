@@ -120,3 +120,16 @@ async def test_rubbish_instead_of_updates_does_not_stop_polling(
     anna.writes("still here?")
     async with relay_inside(telegram, kit, tmp_path):
         await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"])
+
+
+async def test_an_odd_connection_id_does_not_stop_polling(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """A lone surrogate, which no database holds, where the id of a Business connection should be."""
+    anna = telegram.customer(107804195)
+    message = {"message_id": 5, "from": anna.user, "chat": anna.chat, "date": 1, "text": "odd"}
+    telegram.updates.push([{"business_message": {**message, "business_connection_id": "\ud800"}}])
+    anna.writes("still here?")
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await kit.wait_for(lambda: "still here?" in kit.texts(anna.id))
+        assert (await relay.settled("to_kit")).unaccounted == 0
