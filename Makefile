@@ -20,7 +20,7 @@ run: $(READY) ## Run the relay with the settings of the environment and .env
 	.venv/bin/python -m relay run
 
 test: $(READY_DEV) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
-	.venv/bin/python -m pytest --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
+	.venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
 
 lint: $(READY_DEV) ## Check style and types
 	.venv/bin/ruff check .

@@ -33,9 +33,7 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         return settings_from(values)
     except SettingsError as error:
         if not values and env_file is not None and not env_file.exists():
-            error.lines.append(
-                f"Nothing is set, and there is no {env_file} here. Begin with: cp .env.example {env_file}"
-            )
+            error.lines.append(f"Nothing is set, and there is no {env_file} here. Begin with: relay setup")
         raise
 
 

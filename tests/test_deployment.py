@@ -278,7 +278,7 @@ def test_compose_holds_no_secret() -> None:
     assert [file["path"] for file in service()["env_file"]] == [".env"]
     for each in compose()["services"].values():
         for value in each.get("environment", {}).values():
-            assert re.fullmatch(r"\$\{[A-Z_]+:-\}|[01]|false|0\.0\.0\.0|/[a-z/.]+", value), value
+            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|[01]|false|0\.0\.0\.0|/[a-z/.]+", value), value
 
 
 EXAMPLE = (ROOT / ".env.example").read_text()

@@ -54,7 +54,7 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
     try:
         asyncio.run(wizard.run())
     except GaveUpError as error:
-        click.echo(f"\n{error}.", err=True)
+        click.echo(f"\n{error}", err=True)
         sys.exit(1)
 
 

@@ -75,7 +75,8 @@ def check_writable(setting: str, directory: Path, files: Iterable[Path] = ()) ->
             file.open("r+b").close()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
-        fail(f"{setting}: cannot write there ({reason})", code=2)
+        remedy = "Give the relay's user a directory of its own, or name another one."
+        fail(f"{setting}: cannot write there ({reason}): {directory}. {remedy}", code=2)
 
 
 def fail(line: str, *, code: int = 1) -> NoReturn:

@@ -35,11 +35,13 @@ async def check_public(channel: Channel, session: aiohttp.ClientSession) -> list
     settings = channel.settings
     try:
         async with standing_in(settings.relay_host, settings.relay_port, channel.callback_path) as (stand_in, _):
-            return [await _answers(channel, session), await _ours(settings, session, stand_in)]
+            unproven = skipped("signature", "no relay runs that could say whether it has the same salt")
+            return [await _answers(channel, session), await leads_here(settings, session, stand_in), unproven]
     except CannotListenError:
         if not settings.relay_port:
             raise
     return [
+        *await _taken(settings, session),
         await _answers(channel, session),
         await _the_relays(settings, session),
         await _signature(channel, session),
@@ -54,25 +56,42 @@ async def _answers(channel: Channel, session: aiohttp.ClientSession) -> Finding:
     return wrong("callback", f"{url}: {_said(status, text)}", _PROXY)
 
 
-async def _ours(settings: Settings, session: aiohttp.ClientSession, stand_in: StandIn) -> Finding:
+async def leads_here(settings: Settings, session: aiohttp.ClientSession, stand_in: StandIn) -> Finding:
+    """Whether the public address leads to who stands in for the relay."""
     status, text = await _get(session, settings.relay_public_url + stand_in.probe_path)
     if (status, text) == (200, stand_in.nonce):
         return well("public address", f"{settings.relay_public_url} leads here; no relay runs on it yet")
     return wrong("public address", f"{settings.relay_public_url}: {_said(status, text)}", _PROXY)
 
 
+async def _taken(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    """Whether it is another program that has the relay's port."""
+    host = "127.0.0.1" if settings.relay_host in {"0.0.0.0", "::"} else settings.relay_host
+    if not await _no_relay_at(f"http://{host}:{settings.relay_port}", session):
+        return []
+    words = f"{settings.relay_host}:{settings.relay_port} is taken by another program"
+    return [wrong("port", words, "End that program, or set RELAY_PORT to a free port.")]
+
+
 async def _the_relays(settings: Settings, session: aiohttp.ClientSession) -> Finding:
-    """A link that nobody gave out must be refused in the relay's own way: then media links get through."""
-    url = f"{settings.relay_public_url}/media/{secrets.token_urlsafe(16)}"
+    url = settings.relay_public_url
+    if said := await _no_relay_at(url, session):
+        return wrong("media links", f"{url}/media/: {said}", _PROXY)
+    return well("media links", f"{url}/media/ leads to a relay")
+
+
+async def _no_relay_at(url: str, session: aiohttp.ClientSession) -> str:
+    """What is there instead of a relay; "" if it is one: it refuses a link that nobody gave out in its own way."""
     try:
-        async with session.get(url, timeout=_TIMEOUT, allow_redirects=False) as response:
+        async with session.get(
+            f"{url}/media/{secrets.token_urlsafe(16)}", timeout=_TIMEOUT, allow_redirects=False
+        ) as response:
             policy = response.headers.get("Content-Security-Policy")
             if response.status == 404 and policy == SAFETY["Content-Security-Policy"]:
-                return well("media links", f"{settings.relay_public_url}/media/ leads to a relay")
-            said = _said(response.status, "")
+                return ""
+            return _said(response.status, "")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        said = _said(0, _reason(error))
-    return wrong("media links", f"{settings.relay_public_url}/media/: {said}", _PROXY)
+        return _said(0, _reason(error))
 
 
 async def _signature(channel: Channel, session: aiohttp.ClientSession) -> Finding:

@@ -1,21 +1,25 @@
 """Answers on the relay's public port while no relay runs there, so that its address can be tried from outside.
 
 Kit tests the callback's address while a channel is being created, before it shows the salt: whoever sets the relay up
-needs somebody to answer. Delivers nothing, remembers nothing but the signature of the last test.
+needs somebody to answer. Delivers nothing, remembers nothing but signatures: anybody can ask, and only Kit can sign.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from relay.kit.signature import is_shaped
-from relay.web.serving import serve
+from relay.web.serving import CannotListenError, serve
 
 _BODY_LIMIT = 64 * 2**10
+#: Signatures that are remembered: strangers may send some of their own.
+_MANY = 100
 
 
 @dataclass(slots=True)
@@ -23,8 +27,9 @@ class StandIn:
     """What has been seen. `nonce` proves that it is we who answer under an address."""
 
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    signature: bytes | None = None  #: Of Kit's test request, if it carried one.
-    tested: asyncio.Event = field(default_factory=asyncio.Event)  #: Kit has asked.
+    signatures: set[bytes] = field(default_factory=set)  #: That requests carried; one of them may be Kit's.
+    signed: threading.Event = field(default_factory=threading.Event)  #: Somebody has asked with one.
+    unsigned: int = 0  #: How many have asked without.
 
     @property
     def probe_path(self) -> str:
@@ -35,8 +40,11 @@ class StandIn:
         """200 `OK` for Kit's test, whatever it carries: https://voximplant.com/kit/docs/channels/custom."""
         values = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
         if len(values) == 1 and is_shaped(values[0]):
-            self.signature = values[0]
-        self.tested.set()
+            if len(self.signatures) < _MANY:
+                self.signatures.add(values[0])
+            self.signed.set()
+        else:
+            self.unsigned += 1
         return web.Response(text="OK")
 
     async def prove(self, request: web.Request) -> web.Response:
@@ -58,3 +66,28 @@ async def standing_in(host: str, port: int, callback_path: str) -> AsyncIterator
     app.router.add_get("/media/{nonce}", stand_in.prove)
     async with serve(app, host, port) as listening:
         yield stand_in, listening
+
+
+@contextmanager
+def standing_in_beside(host: str, port: int, callback_path: str) -> Iterator[tuple[StandIn, int]]:
+    """The same from a thread of its own: somebody answers while another is asked questions, and takes their time."""
+    started: Future[tuple[StandIn, int]] = Future()
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    async def answer() -> None:
+        try:
+            async with standing_in(host, port, callback_path) as standing:
+                started.set_result(standing)
+                await stop.wait()
+        except CannotListenError as error:
+            started.set_exception(error)
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(answer(),), name="stand-in", daemon=True)
+    thread.start()
+    try:
+        yield started.result()
+    finally:
+        if thread.is_alive():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

@@ -48,4 +48,5 @@ def _words(error: OSError, host: str, port: int, setting: str) -> str:
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{setting}_HOST: no such address on this machine: {host}"
     reason = os.strerror(error.errno) if error.errno else "unknown reason"
-    return f"{setting}_PORT: cannot listen on {host}:{port} ({reason})"
+    remedy = "Does another relay run? Else end the program that has it, or choose another port."
+    return f"{setting}_PORT: cannot listen on {host}:{port} ({reason}). {remedy}"

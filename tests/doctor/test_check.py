@@ -32,7 +32,11 @@ async def test_all_is_well_before_the_first_start(settings: dict[str, str], tmp_
     """Nothing is wrong, the public address is proven by somebody who stands in, and nothing was made or changed."""
     found = await examined(tmp_path, settings)
     assert found.code == 0
-    assert {name for name, verdict in found.verdicts.items() if verdict == "skipped"} == {"certificate", "relay"}
+    assert {name for name, verdict in found.verdicts.items() if verdict == "skipped"} == {
+        "certificate",
+        "relay",
+        "signature",
+    }
     assert "leads here" in found.lines["public address"]
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a test may look
 
@@ -111,8 +115,10 @@ async def test_a_taken_port_is_noticed(settings: dict[str, str], tmp_path: Path)
     assert {name for name, verdict in found.verdicts.items() if verdict == "wrong"} == {
         "callback",
         "media links",
+        "port",
         "signature",
     }
+    assert "set RELAY_PORT" in found.lines["port"]
     assert "answers 404" in found.lines["callback"]
 
 

@@ -1,9 +1,11 @@
 """`relay setup` from nothing to a relay that runs, with Kit's hen-and-egg problem on the way."""
 
 import asyncio
+import contextlib
 import stat
 from pathlib import Path
 
+import aiohttp
 import pytest
 from click.testing import CliRunner, Result
 
@@ -34,6 +36,20 @@ async def creates_channel(kit: KitLookAlike) -> None:
     await eventually(answered, within=20)
 
 
+async def a_stranger_asks_first(kit: KitLookAlike, port: int) -> None:
+    """A scanner, or a browser, that asks without a signature; Kit comes after it."""
+    url = f"http://127.0.0.1:{port}/kit/callback"
+
+    async def answered() -> bool:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                return response.status == 200
+        return False
+
+    await eventually(answered, within=20)
+    await creates_channel(kit)
+
+
 async def talk(env_file: Path, *lines: str) -> Result:
     """Somebody at a terminal, who types these lines."""
     typed = "".join(f"{line}\n" for line in lines)
@@ -48,7 +64,13 @@ async def test_from_nothing_to_a_file_that_works(
     answers = [telegram.token, address, kit.url, kit.domain, kit.api_token, kit.salt, kit.channel_uuid]
     result, _ = await asyncio.gather(talk(env_file, *answers), creates_channel(kit))
     assert result.exit_code == 0, result.output
-    for line in ("✓ bot: @", "✓ callback: Kit's test request came in", "✓ signature:", "✓ Kit login:"):
+    for line in (
+        "✓ bot: @",
+        "✓ public address: http",
+        "✓ callback: a signed test request came in",
+        "✓ signature:",
+        "✓ Kit login:",
+    ):
         assert line in result.output
     assert f"callback URL  {address}/kit/callback" in result.output
     assert not [secret for secret in (telegram.token, kit.api_token, kit.salt) if secret in result.output]
@@ -86,7 +108,7 @@ async def test_a_wrong_answer_is_asked_for_again(
         "Telegram does not know TELEGRAM_BOT_TOKEN",
         "RELAY_PUBLIC_URL: must begin with https://",
         "KIT_REGION: must be one of us,",
-        "Kit's test request was signed with other secrets",
+        "who asked had signed with other secrets",
     ):
         assert line in result.output
     assert load_settings(tmp_path / ".env").kit_security_salt.get_secret_value() == kit.salt
@@ -134,7 +156,8 @@ async def test_a_script_that_forgets_an_answer_is_told_which(telegram: TelegramL
     before = (tmp_path / ".env").read_text()
     code, said = await run(tmp_path, {"TELEGRAM_BOT_TOKEN": telegram.token}, "setup", "--no-input", "--wait", "0")
     assert code == 1
-    assert said.splitlines()[-1] == "RELAY_PUBLIC_URL is missing."
+    missing = ("RELAY_PUBLIC_URL", "KIT_REGION", "KIT_DOMAIN", "KIT_API_TOKEN", "KIT_SECURITY_SALT", "KIT_CHANNEL_UUID")
+    assert said.splitlines()[-6:] == [f"{name} is missing." for name in missing]
     assert (tmp_path / ".env").read_text() == before
 
 
@@ -165,3 +188,30 @@ async def test_who_leaves_in_the_middle_goes_on_there(telegram: TelegramLookAlik
     assert "run this again to go on" in result.output
     assert f"RELAY_PUBLIC_URL='http://127.0.0.1:{port}'" in env_file.read_text()
     assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
+
+
+async def test_a_stranger_is_not_taken_for_kit(
+    telegram: TelegramLookAlike, kit: KitLookAlike, port: int, tmp_path: Path
+) -> None:
+    """Whoever else asks meanwhile gets an answer and decides nothing: Kit's own test still comes, and proves."""
+    answers = [telegram.token, f"http://127.0.0.1:{port}", kit.url, kit.domain, kit.api_token, kit.salt]
+    talking = talk(tmp_path / ".env", *answers, kit.channel_uuid)
+    result, _ = await asyncio.gather(talking, a_stranger_asks_first(kit, port))
+    assert result.exit_code == 0, result.output
+
+
+async def test_a_salt_that_nobody_proved_is_said_to_be_unproven(
+    telegram: TelegramLookAlike, kit: KitLookAlike, port: int, tmp_path: Path
+) -> None:
+    """Without a signed test the salt is taken on trust, aloud."""
+    answers = {
+        "TELEGRAM_BOT_TOKEN": telegram.token,
+        "RELAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "KIT_API_URL": kit.url,
+        "KIT_DOMAIN": kit.domain,
+        "KIT_API_TOKEN": kit.api_token,
+        "KIT_SECURITY_SALT": "wrong-but-who-knows",
+        "KIT_CHANNEL_UUID": kit.channel_uuid,
+    }
+    code, said = await run(tmp_path, answers, "setup", "--no-input", "--wait", "0")
+    assert (code, "· signature: not proven" in said) == (0, True)
