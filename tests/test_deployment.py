@@ -215,9 +215,9 @@ def test_every_service_is_bounded_and_unprivileged(name: str) -> None:
 
 
 def test_the_proxy_bounds_what_strangers_may_send() -> None:
-    """Caddy ends slow headers and bodies, which aiohttp itself would wait for, and large ones."""
+    """Caddy ends slow headers and bodies, which aiohttp would wait for, and large ones, and passes on whole bodies."""
     caddyfile = compose()["configs"]["caddyfile"]["content"]
-    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB"):
+    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB", "request_buffers 2MB"):
         assert bound in caddyfile
     assert "reverse_proxy relay:8080" in caddyfile
     assert ":8081" not in caddyfile

@@ -3,7 +3,6 @@
 Source: https://voximplant.com/kit/docs/channels/custom.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,13 +17,12 @@ from relay.intake import AcceptCallback
 from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, SignedEvent, UnfitEvent, read_event
 from relay.kit.signature import is_shaped
 from relay.metrics import ChannelMetrics
+from relay.web.readers import Readers
 
 log = structlog.get_logger()
 
 #: Bytes. An agent's longest message is a fraction of it.
 BODY_LIMIT = 2**20
-#: Bodies that are read at the same time: with the limit above, what strangers can make us hold.
-_READERS = 64
 #: Seconds that a body may take to arrive; aiohttp itself would wait for ever.
 _BODY_TIME = 10.0
 
@@ -37,7 +35,7 @@ class KitCallback:
     accept: AcceptCallback
     metrics: ChannelMetrics
     log_fields: Mapping[str, str] = field(default_factory=dict)
-    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READERS))
+    readers: Readers = field(default_factory=Readers)
 
     def add_to(self, app: web.Application, path: str) -> None:
         """Add the routes."""
@@ -82,10 +80,19 @@ class KitCallback:
         if request.can_read_body and not is_shaped(authorization):
             # Whoever has no signature need not be read: a body takes memory, and Kit's test has none.
             raise BadSignature("there is no signature")
-        if self.reading.locked():
-            raise web.HTTPServiceUnavailable(reason="too many requests at once")
-        async with self.reading:
-            return authorization, await _read_body(request)
+        return authorization, await self._read_body(request)
+
+    async def _read_body(self, request: web.Request) -> bytes:
+        """The body as it came. Raises web.HTTPException: compressed, too large, or too slow."""
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not accepted")
+        try:
+            async with self.readers.reading(_BODY_TIME):
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(reason="the body took too long") from None
+        except (ConnectionError, aiohttp.ClientError):
+            raise web.HTTPBadRequest(reason="the body did not come to its end") from None
 
     async def _accept(self, callback: SignedEvent | UnfitEvent, body: bytes) -> web.Response:
         try:
@@ -107,19 +114,6 @@ class KitCallback:
         self.metrics.called_back("refused")
         log.warning("callback.refused", status=status, reason=reason)
         return web.Response(status=status, text=reason)
-
-
-async def _read_body(request: web.Request) -> bytes:
-    """The body as it came. Raises web.HTTPException: compressed, too large, or too slow."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not accepted")
-    try:
-        async with asyncio.timeout(_BODY_TIME):
-            return await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(reason="the body took too long") from None
-    except (ConnectionError, aiohttp.ClientError):
-        raise web.HTTPBadRequest(reason="the body did not come to its end") from None
 
 
 def _authorization(request: web.Request) -> bytes | None:

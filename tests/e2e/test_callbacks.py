@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from relay.sandbox.kit_callbacks import Callback, php_json
 from relay.sandbox.telegram import TelegramLookAlike
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.kit.length_extension import extend
+from tests.waiting import eventually
 
 ANNA = "107804195"
 
@@ -229,6 +231,29 @@ async def test_a_half_sent_body_does_not_wait_for_ever(desk: Desk, monkeypatch: 
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert await desk.counted("refused") == 1
+
+
+async def test_strangers_half_sent_bodies_do_not_shut_kit_out(desk: Desk) -> None:
+    """A hundred of them ask for 64 places: who has waited longest gives way to others, and to Kit, which gets 200."""
+    head = b"POST /kit/callback HTTP/1.1\r\nHost: relay\r\nAuthorization: %s\r\nContent-Length: 100\r\n\r\n{"
+    strangers = [await asyncio.open_connection("127.0.0.1", desk.relay.port) for _ in range(100)]
+    answers = [asyncio.create_task(reader.readline()) for reader, _ in strangers]
+
+    async def refused(number: int) -> bool:
+        return sum(answer.done() for answer in answers) == number
+
+    try:
+        for _, writer in strangers:
+            writer.write(head % (b"0" * 32))
+        await eventually(partial(refused, 36))
+        assert [await desk.kit.agent_says(ANNA, str(number)) for number in range(5)] == [200] * 5
+        await eventually(partial(refused, 37))  # Kit needs one place, and leaves it when it has been read
+        assert {answer.result().split()[1] for answer in answers if answer.done()} == {b"408"}
+    finally:
+        for answer in answers:
+            answer.cancel()
+        for _, writer in strangers:
+            writer.close()
 
 
 async def test_a_body_without_a_signature_is_not_read(desk: Desk) -> None:
