@@ -15,10 +15,20 @@ from telegram import Message
 from relay.kit.models import MAX_ITEMS, MAX_TEXT
 from relay.mapping.clients import is_id
 from relay.mapping.content import Content
-from relay.mapping.events import KitContext, Origin, carry, client_after, event_id, make_body, message_number
+from relay.mapping.events import (
+    KitContext,
+    Origin,
+    carry,
+    client_after,
+    event_id,
+    large_files,
+    make_body,
+    message_number,
+    say_large,
+)
 from relay.mapping.text import clean
 from relay.mapping.words import say
-from relay.model import Accepted, Draft, Known, Said
+from relay.model import Accepted, Album, Draft, Known, Said
 
 _LONGEST_ID: Final = 255  #: Characters of a `media_group_id`; Telegram's have about twenty.
 
@@ -34,6 +44,7 @@ class _Event:
     message_id: str
     late: bool  #: Siblings of it have left already.
     parts: list[_Part]
+    large: bool = False  #: A file of it cannot be had, and the customer was told.
 
     def merged(self) -> tuple[str, list[dict[str, Any]]]:
         """All words and all items, in the order of the messages."""
@@ -73,19 +84,26 @@ def map_album(  # noqa: PLR0913 - a message, taken to pieces
     What Kit would not take in one message follows in another, which waits for nobody. Telegram's own albums always fit.
     """
     client = client_after(origin, content, known)
-    carried = carry(context, content)
+    large = bool(large_files(context, content))
+    carried = carry(context, say_large(context, content))
     part = (origin.message_id if is_id(origin.message_id) else 0, before, carried.text, carried.items)
-    event = _Event(event_id(context, origin), message_number(origin), known.album is not None, [part])
+    event = _Event(event_id(context, origin), message_number(origin), known.album is not None, [part], large)
     waiting = known.album.parts if known.album is not None else None
     if waiting is not None:
         earlier = _Event(**orjson.loads(waiting))
-        together = _Event(earlier.event_id, earlier.message_id, earlier.late, [*earlier.parts, part])
+        parts, large = [*earlier.parts, part], earlier.large or large
+        together = _Event(earlier.event_id, earlier.message_id, earlier.late, parts, large)
         event = together if _fits(together) else event
     body = make_body(context, client, event.event_id, event.message_id, *event.merged())
     draft = Draft("to_kit", client.client_id, body)
     if waiting is None or len(event.parts) > 1:
         draft = Draft("to_kit", client.client_id, body, album=group, parts=orjson.dumps(event).decode())
     return Accepted(draft, None if origin.own else client, tuple(carried.media), said)
+
+
+def told_of_large(album: Album) -> bool:
+    """Whether the customer was told already that a file of what waits of the album is too large."""
+    return album.parts is not None and _Event(**orjson.loads(album.parts)).large
 
 
 def _fits(event: _Event) -> bool:

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from telegram import Message, Update
 
-from relay.mapping.content import File
-from relay.mapping.events import KitContext, Origin
+from relay.mapping.albums import told_of_large
+from relay.mapping.content import Content
+from relay.mapping.events import KitContext, Origin, large_files
 from relay.mapping.origins import origin_of
 from relay.mapping.reading import read_content
+from relay.mapping.said import mark_of
 from relay.mapping.starting import PHONE, START, command_of
 from relay.mapping.words import to_customer
 from relay.model import Accepted, Client, Draft, Known, Outcome
@@ -24,14 +26,15 @@ MapMessage = Callable[[Update, Message, KitContext, Known], Outcome]
 _NO_KEYBOARD: Final = {"remove_keyboard": True}
 
 
-def answering(map_message: MapMessage) -> MapMessage:
-    """The same mapping of new messages, and what the customer is told beside it."""
+def answering(map_message: MapMessage, *, edits: bool = False) -> MapMessage:
+    """The same mapping of new messages, or of edited ones, and what the customer is told beside it."""
+    answers = _answers_to_edit if edits else _answers
 
     def map_and_answer(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
         outcome = map_message(update, message, context, known)
         if not isinstance(outcome, Accepted) or outcome.client is None or _is_own(update, message, context):
             return outcome
-        steps = list(_answers(message, context, outcome.client, known))
+        steps = list(answers(message, context, outcome.client, known))
         if not steps:
             return outcome
         answer = Draft("to_telegram", outcome.client.client_id, dump_steps(steps))
@@ -47,8 +50,9 @@ def _is_own(update: Update, message: Message, context: KitContext) -> bool:
 
 
 def _answers(message: Message, context: KitContext, client: Client, known: Known) -> Iterator[SendText]:
-    if not message.text:
-        yield from _too_large(message, context, client.language)
+    # Of an album it is said once: its first large file stands for the others.
+    if not message.text and not (known.album is not None and told_of_large(known.album)):
+        yield from _too_large(read_content(message), context, client.language)
     if context.ask_phone == "off" or not _takes_keyboards(client):
         return
     if message.contact is not None:
@@ -62,11 +66,20 @@ def _answers(message: Message, context: KitContext, client: Client, known: Known
         yield SendText(to_customer(client.language, "customer.share_phone_prompt"), _keyboard(client.language))
 
 
-def _too_large(message: Message, context: KitContext, language: str) -> Iterator[SendText]:
-    for item in read_content(message).items:
-        if isinstance(item, File) and item.is_over(context.download_limit):
-            megabytes = (item.size or 0) / 2**20
-            yield SendText(to_customer(language, "customer.too_large", name=item.name, megabytes=megabytes))
+def _answers_to_edit(message: Message, context: KitContext, client: Client, known: Known) -> Iterator[SendText]:
+    """A file that came in the place of another is news; one that stays while its words change is not."""
+    old = known.said.get(message.message_id)
+    if old is None or message.text:
+        return
+    content = read_content(message)
+    if old.mark != mark_of(content):
+        yield from _too_large(content, context, client.language)
+
+
+def _too_large(content: Content, context: KitContext, language: str) -> Iterator[SendText]:
+    for item in large_files(context, content):
+        megabytes = (item.size or 0) / 2**20
+        yield SendText(to_customer(language, "customer.too_large", name=item.name, megabytes=megabytes))
 
 
 def _takes_keyboards(client: Client) -> bool:

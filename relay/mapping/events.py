@@ -1,7 +1,7 @@
 """The event that tells Kit what a customer did, whatever way that was read. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -12,7 +12,7 @@ from relay.mapping.clients import Sender, client_data, meet
 from relay.mapping.content import Card, Content, File, Place
 from relay.mapping.showing import shown
 from relay.mapping.text import clean
-from relay.mapping.words import heading, say, speaking
+from relay.mapping.words import heading, say
 from relay.model import Accepted, Address, Client, Draft, Known, Media, Said
 from relay.words.catalogue import ENGLISH
 
@@ -104,12 +104,29 @@ def _update_number(origin: Origin) -> str:
     return clean(str(origin.update_id))[:32]
 
 
+def large_files(context: KitContext, content: Content) -> list[File]:
+    """The files that Telegram will not let the bot download."""
+    return [item for item in content.items if isinstance(item, File) and item.is_over(context.download_limit)]
+
+
+def say_large(context: KitContext, content: Content) -> Content:
+    """The content with a line in front of its words for each file that cannot be had, in the language that is spoken.
+
+    To be asked before anything is put before the words: what a message answers comes before what it holds.
+    """
+    large = large_files(context, content)
+    if not large:
+        return content
+    lines = [heading(item.noun, say("too_large", name=item.name, megabytes=(item.size or 0) / 2**20)) for item in large]
+    items = tuple(item for item in content.items if item not in large)
+    return replace(content, text="\n".join(filter(None, (*lines, content.text))), items=items)
+
+
 def carry(context: KitContext, content: Content) -> Carried:
     """What Kit gets of the content. Makes capabilities for its files."""
     if not content.items:
         return Carried(content.text, [], [])
-    items, media, too_large = _payload(context, content.items)
-    return Carried("\n".join(filter(None, (*too_large, content.text))), items, media)
+    return Carried(content.text, *_payload(context, content.items))
 
 
 def make_body(
@@ -130,23 +147,16 @@ def make_body(
     return orjson.dumps(whole).decode()
 
 
-def _payload(
-    context: KitContext, items: Iterable[File | Place | Card]
-) -> tuple[list[dict[str, Any]], list[Media], list[str]]:
-    """Kit's items, the capabilities that open the files among them, and a line for each file that is too large."""
+def _payload(context: KitContext, items: Iterable[File | Place | Card]) -> tuple[list[dict[str, Any]], list[Media]]:
+    """Kit's items, and the capabilities that open the files among them."""
     payload: list[dict[str, Any]] = []
     media: list[Media] = []
-    too_large: list[str] = []
     for item in items:
         if isinstance(item, Place | Card):
             payload.append({"type": "location" if isinstance(item, Place) else "contact", **asdict(item)})
-        elif item.is_over(context.download_limit):
-            with speaking(context.language):  # whoever makes the event: only such a line needs words here
-                words = say("too_large", name=item.name, megabytes=(item.size or 0) / 2**20)
-                too_large.append(heading(item.noun, words))
         elif (form := shown(item, context.new_media_id(), context.forms)) is not None:
             kind, capability = form
             url = f"{context.public_url}/media/{capability.id}/{quote(capability.name, safe='')}"
             payload.append({"type": kind, "file_name": capability.name, "file_url": url})
             media.append(capability)
-    return payload, media, too_large
+    return payload, media

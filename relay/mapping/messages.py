@@ -9,7 +9,7 @@ from telegram import Message, Update
 from relay.mapping.albums import album_of, map_album
 from relay.mapping.clients import is_id
 from relay.mapping.content import Content
-from relay.mapping.events import KitContext, Origin, make_event
+from relay.mapping.events import KitContext, Origin, make_event, say_large
 from relay.mapping.lines import person
 from relay.mapping.origins import Owners, client_of, origin_of
 from relay.mapping.reading import read_content, remind
@@ -44,7 +44,7 @@ def map_message(update: Update, message: Message, context: KitContext, known: Kn
     said = said_in_chat(message.message_id, content, "agent" if origin.own else "customer")
     if (group := album_of(message)) is not None:
         return map_album(context, origin, content, known, group=group, before=before, said=said)
-    return make_event(context, origin, _behind(before, content), known, said=said)
+    return make_event(context, origin, _behind(before, say_large(context, content)), known, said=said)
 
 
 def map_edit(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
@@ -61,7 +61,8 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     old = known.said.get(message.message_id) if message.location is None else None
     if old is not None and said and (old.text, old.mark) == (said[0].text, said[0].mark):
         return Declined("an edit that changes nothing an agent would see")
-    content = _edited(_behind(_before(message, origin, known), content), own_words(content), old)
+    shown = _behind(_before(message, origin, known), say_large(context, content))
+    content = _edited(shown, own_words(content), old)
     return make_event(context, origin, content, known, again="edit", said=said)
 
 

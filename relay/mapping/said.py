@@ -24,8 +24,12 @@ def said_in_chat(message_id: object, content: Content, author: Author) -> tuple[
     """What a message that was not sent by us says; nothing if its id is none that Telegram can have given."""
     if not is_id(message_id) or not message_id:  # messages that vanish all have the id 0
         return ()
-    mark = " ".join(item.unique_id for item in content.items if isinstance(item, File))
-    return (Said(message_id, author, own_words(content), mark),)
+    return (Said(message_id, author, own_words(content), mark_of(content)),)
+
+
+def mark_of(content: Content) -> str:
+    """What sets the files of a message apart from others, whatever its words are."""
+    return " ".join(item.unique_id for item in content.items if isinstance(item, File))
 
 
 def said_by_agent(step: Step, ids: Sequence[int], language: str) -> tuple[Said, ...]:

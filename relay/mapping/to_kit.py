@@ -34,10 +34,10 @@ class Mapper:
 #: By field of `telegram.Update`. Each other field has its reason in `updates.REASONS`.
 MAPPERS: Final[Mapping[str, Mapper]] = {
     "message": Mapper(message_wants, answering(map_message)),
-    "edited_message": Mapper(edit_wants, map_edit),
+    "edited_message": Mapper(edit_wants, answering(map_edit, edits=True)),
     "message_reaction": Mapper(reaction_wants, map_reaction),
     "business_message": Mapper(message_wants, answering(map_message)),
-    "edited_business_message": Mapper(edit_wants, map_edit),
+    "edited_business_message": Mapper(edit_wants, answering(map_edit, edits=True)),
     "deleted_business_messages": Mapper(deleted_wants, map_deleted),
     "business_connection": Mapper(connection_wants, map_connection, ("user",)),
     "callback_query": Mapper(press_wants, map_press, ("from_user",)),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relay.mapping.answers import _NO_KEYBOARD
-from relay.model import Accepted, Known, Outcome
+from relay.model import Accepted, Album, Known, Outcome, Said
 from relay.steps import SendText, load_steps
 from relay.words.catalogue import languages, words_for
 from tests.mapping.mapped import mapped, private
@@ -38,12 +38,39 @@ def test_a_file_that_is_too_large_is_told_to_its_sender(language: str) -> None:
 
 
 def test_a_file_that_fits_is_not_spoken_of() -> None:
-    """A local Bot API server raises the limit; and an edit of what is too large says nothing again."""
+    """A local Bot API server raises the limit."""
     assert said(mapped(private(document=BIG), download_limit=2000 * 2**20)) == []
-    edited = private(document=BIG, caption="see", edit_date=2)
-    edited["edited_message"] = edited.pop("message")
-    assert said(mapped(edited)) == []
     assert said(mapped(private(text="hello"))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "lines"),
+    [
+        (Said(3, "customer", "see", "another"), 1),
+        (Said(3, "customer", "words only"), 1),
+        (Said(3, "customer", "look", "u"), 0),
+        (None, 0),
+    ],
+)
+def test_a_file_that_an_edit_brings_is_spoken_of(before: Said | None, lines: int) -> None:
+    """Only if it came in the place of another or of none: of one that was there already the customer knows."""
+    edited = private(message_id=3, document=BIG, caption="see", edit_date=2)
+    edited["edited_message"] = edited.pop("message")
+    known = Known(said={3: before} if before is not None else {})
+    assert len(said(mapped(edited, known))) == lines
+
+
+def test_of_an_album_it_is_said_once() -> None:
+    """The first large file is named, whichever items came before it; the next album is another matter."""
+    album, names = None, []
+    for number, size in ((3, 1), (4, 30), (5, 40), (6, 2), (7, 50)):
+        file = {**BIG, "file_unique_id": f"u{number}", "file_name": f"{number}.mkv", "file_size": size * 2**20}
+        outcome = mapped(private(message_id=number, media_group_id="g", document=file), Known(album=album))
+        names += [line.text.split(".mkv", maxsplit=1)[0][-1] for line in said(outcome)]
+        assert isinstance(outcome, Accepted)
+        album = Album(outcome.draft.parts)
+    assert names == ["4"]
+    assert len(said(mapped(private(message_id=8, media_group_id="h", document=BIG)))) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,17 @@ def remembering(*said: Said) -> Known:
     return Known(said={each.message_id: each for each in said})
 
 
+def test_what_a_message_refers_to_stands_before_what_is_too_large() -> None:
+    """An agent reads first whose it is and what it answers, then that a file cannot be had, then the words."""
+    big = {"file_id": "f", "file_unique_id": "u", "file_name": "film.mkv", "file_size": 30 * 2**20}
+    line = "[document] film.mkv, 30.0 MB: too large to be passed on"
+    origin = {"type": "hidden_user", "sender_user_name": "Ben", "date": 1}
+    forwarded = event_of(mapped(private(document=big, caption="see", forward_origin=origin)))
+    assert forwarded.event_data.message.text == f"↪ from Ben\n{line}\nsee"
+    changed = event_of(mapped(edited(document=big, caption="see", message_id=3)))
+    assert changed.event_data.message.text == f"✏️ {line}\nsee"
+
+
 def edited(**content: Any) -> dict[str, Any]:
     raw = private(edit_date=2, **content)
     return {"update_id": raw["update_id"], "edited_message": raw["message"]}
