@@ -21,7 +21,7 @@ _LONGEST_LABEL = 256  #: Characters; Telegram's own are shorter.
 
 def press_wants(query: CallbackQuery, owners: Owners) -> Wants:
     """What mapping a press needs to know."""
-    if query.message is None:
+    if query.message is None or not query.message.chat:
         return Wants()
     rating = rating_in(query)
     return Wants(
@@ -34,6 +34,8 @@ def map_press(update: Update, query: CallbackQuery, context: KitContext, known: 
     message, sender = query.message, query.from_user
     if message is None:
         return Declined("a button under an inline message, and the bot sends none")
+    if not message.chat:
+        return Declined("a button under a message in nobody's chat")
     place = place_of(message, sender, context.owners)
     if declined := why_not(message.chat, place, sender):
         return declined

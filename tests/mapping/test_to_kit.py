@@ -25,6 +25,7 @@ from tests.mapping.raw_updates import UPDATES
 #: What is known of a Business account in which somebody is talked to.
 TALKING = Known(connection=CONNECTION, open_clients=(IN_ACCOUNT,))
 SHOP = {"id": 9, "is_bot": True, "first_name": "Shop"}
+NOWHERE = {"chat": None, "message_id": 1, "date": 0}
 
 #: Fields of a message that were looked at and found to need no more than their name and words.
 PLACEHOLDERS = set(
@@ -288,6 +289,10 @@ def test_every_field_of_an_update_is_carried_or_has_a_reason() -> None:
 @pytest.mark.parametrize(
     ("update", "missing"),
     [
+        (
+            {"callback_query": {"id": "1", "from": SHOP, "chat_instance": "1", "message": NOWHERE}},
+            "a button under a message in nobody's chat",
+        ),
         ({"message": {"message_id": 3, "date": 1, "chat": None, "text": "hi"}}, "message: nobody's, without its chat"),
         (
             {
