@@ -78,9 +78,10 @@ def _rests(raw: Mapping[str, Any], context: KitContext) -> Iterator[Raw]:
             if bare["text"] == message.get("text"):  # hidden links and commands stand in the entities
                 yield {"update_id": raw["update_id"], field: {**bare, **_plain(message, {"entities": list})}}
             yield {"update_id": raw["update_id"], field: bare}
-    query = raw.get("callback_query")
-    if isinstance(query, dict) and (press := _bare_press(query)) is not None:
-        yield {"update_id": raw["update_id"], "callback_query": press}
+    for field, bare_of in _OTHERS.items():
+        other = raw.get(field)
+        if isinstance(other, dict) and (rest := bare_of(other)) is not None:
+            yield {"update_id": raw["update_id"], field: rest}
 
 
 def _without(raw: Mapping[str, Any], names: frozenset[str], depth: int = 0) -> Raw:
@@ -134,6 +135,43 @@ def _bare_press(query: Raw) -> Raw | None:
         return None
     given = _plain(query, {"data": str, "game_short_name": str})
     return {"id": "", "chat_instance": "", "from": person, "message": bare, **given}
+
+
+def _bare_reaction(reaction: Raw) -> Raw | None:
+    """A reaction with those of its emoji that can be read; None when there are none, before and after."""
+    bare, user = _bare_message(reaction), _bare_person(reaction.get("user"))
+    lists = {name: _bare_emoji(reaction.get(name)) for name in ("old_reaction", "new_reaction")}
+    if bare is None or not any(lists.values()):
+        return None
+    return {**bare, **({"user": user} if user is not None else {}), **lists}
+
+
+def _bare_emoji(listed: object) -> list[Raw]:
+    emoji = (
+        (_plain(each, {"emoji": str}) for each in listed if isinstance(each, dict)) if isinstance(listed, list) else ()
+    )
+    return [{"type": "emoji", **each} for each in emoji if each]
+
+
+def _bare_blocking(change: Raw) -> Raw | None:
+    """That a customer blocked the bot, or let it in again. What it may do in a group is not to be guessed."""
+    bare, person = _bare_message(change), _bare_person(change.get("from"))
+    members = [change.get(name) for name in ("old_chat_member", "new_chat_member")]
+    if bare is None or person is None or bare["chat"]["type"] != "private":
+        return None
+    states = [each.get("status") for each in members if isinstance(each, dict)]
+    if len(states) != len(members) or not {*states} <= {"member", "kicked"}:
+        return None
+    old, new = ({"user": person, "status": state, "until_date": 0} for state in states)
+    return {"chat": bare["chat"], "from": person, "date": bare["date"], "old_chat_member": old, "new_chat_member": new}
+
+
+#: What else customers do, and how it is told without what cannot be read.
+_OTHERS: Final = {
+    "callback_query": _bare_press,
+    "message_reaction": _bare_reaction,
+    "my_chat_member": _bare_blocking,
+}
 
 
 def _bare_chat(chat: object) -> Raw | None:

@@ -8,8 +8,8 @@ from telegram import Update
 
 from relay.intake import read_update
 from relay.mapping.events import STRANGER, KitContext
-from relay.model import Accepted, Declined, Outcome, Unreadable
-from tests.mapping.mapped import OWNERS, event_of, private, raw_sample
+from relay.model import Accepted, Declined, Known, Outcome, Unreadable
+from tests.mapping.mapped import ANNA, OWNERS, event_of, private, raw_sample
 
 NOTE = "(not all of this message could be read)"
 CONTEXT = KitContext("777", "https://relay.example", lambda: "id", owners=OWNERS)
@@ -30,11 +30,11 @@ COMMAND = {"type": "bot_command", "offset": 0, "length": 6}
 PHOTO = [{"file_id": "AgACAgIAAxkBAAIBY2Phy", "width": 90, "height": 90}]
 
 
-def understood(raw: dict[str, Any], context: KitContext = CONTEXT) -> Outcome:
+def understood(raw: dict[str, Any], context: KitContext = CONTEXT, known: Known = STRANGER) -> Outcome:
     """What becomes of an update that cannot be parsed."""
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever PTB's constructors raise
         Update.de_json(raw, None)
-    return read_update(raw, context).decide(STRANGER)
+    return read_update(raw, context).decide(known)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,22 @@ def test_an_edit_is_an_edit_and_a_press_a_press() -> None:
     assert event_of(edited).event_data.message.text == f"✏️ [poll] Tea?\nYes\nNo\n{NOTE}"
     press = {"id": "1", "from": message["from"], "chat_instance": "1", "message": message, "data": "person"}
     assert event_of(understood({"update_id": 5, "callback_query": press})).event_data.message.text == "🔘 person"
+
+
+def test_a_reaction_is_told_by_the_emoji_that_can_be_read() -> None:
+    """One that lacks its emoji costs no other."""
+    raw = raw_sample("reaction_changed")
+    raw["message_reaction"]["new_reaction"] = [{"type": "emoji"}, {"type": "emoji", "emoji": "👎"}]
+    assert event_of(understood(raw)).event_data.message.text == "👎 reacted to a message"
+
+
+def test_a_customer_who_blocks_the_bot_is_noticed() -> None:
+    """Whatever is missing beside that; in a group the bot rather stays than guesses what it may do there."""
+    raw = raw_sample("blocked")
+    del raw["my_chat_member"]["new_chat_member"]["until_date"]
+    assert event_of(understood(raw, known=Known(ANNA))).event_data.message.text == "🚫 The customer blocked the bot"
+    raw["my_chat_member"]["chat"] = {"id": -5, "type": "group"}
+    assert isinstance(understood(raw), Unreadable)
 
 
 def test_the_agents_language_is_spoken() -> None:
