@@ -8,7 +8,7 @@ const BARS = 28;
 
 /** The element of a message, empty; `paint` fills it. */
 export const bubble = () =>
-  h("article", { class: "row", tabindex: "0" }, h("div", { class: "bubble" }, h("div", { class: "content" }), h("div", { class: "meta" })));
+  h("article", { class: "row", tabindex: "-1" }, h("div", { class: "bubble" }, h("div", { class: "content" }), h("div", { class: "meta" })));
 
 /** Show `message` in its element. `extra` adds nodes below the content, `tools` beside the bubble. */
 export function paint(row, message, { author = "", extra = null, tools = null } = {}) {
@@ -18,16 +18,27 @@ export function paint(row, message, { author = "", extra = null, tools = null } 
   row.className = `row ${message.mine ? "mine" : "theirs"}`;
   row.classList.toggle("bare", message.files?.[0]?.kind === "sticker");
   row.classList.toggle("dead", stage === "dead");
-  row.setAttribute("aria-label", `${author}: ${message.text || message.files?.[0]?.kind || "message"}`);
+  row.setAttribute("aria-label", `${author}: ${inWords(message)}`);
   if (row.dataset.now !== now) {
     row.dataset.now = now;
+    const held = row.contains(document.activeElement);
     content.replaceChildren(...inside(message));
     row.querySelectorAll(".below, .tools").forEach((old) => old.remove());
     const bubbleElement = row.querySelector(".bubble");
     if (extra) bubbleElement.after(h("div", { class: "below" }, extra));
     if (tools) bubbleElement.append(h("div", { class: "tools", role: "group", "aria-label": "What to do with the message" }, tools));
+    for (const control of row.querySelectorAll("a, button, video")) control.tabIndex = -1; // arrow keys lead to them: reading.js
+    if (held && !row.contains(document.activeElement)) row.focus({ preventScroll: true });
   }
   meta.replaceChildren(...below(message));
+}
+
+const KINDS = { voice: "voice message", video_note: "video note", animation: "GIF", document: "file" };
+
+/** What a message says, or else what kind it is of. */
+export function inWords(message) {
+  const kind = message.files?.[0]?.kind ?? (message.place ? "place" : message.contact ? `contact, ${message.contact.name}` : "message");
+  return message.text || (KINDS[kind] ?? kind);
 }
 
 function inside(message) {
@@ -52,7 +63,7 @@ function inside(message) {
 const asSticker = (file) => (file.kind === "photo" && /\.webp$/i.test(file.name ?? "") ? { ...file, kind: "sticker" } : file);
 
 function picture(file) {
-  const link = h("a", { class: `picture ${file.kind}`, href: safe(file.url), target: "_blank", rel: "noopener noreferrer", tabindex: "0" });
+  const link = h("a", { class: `picture ${file.kind}`, href: safe(file.url), target: "_blank", rel: "noopener noreferrer" });
   const image = h("img", { src: safe(file.url), alt: file.emoji ? `Sticker ${file.emoji}` : file.kind === "sticker" ? "Sticker" : "Photo", loading: "lazy" });
   image.addEventListener("error", () => link.classList.add("broken"));
   image.addEventListener("load", () => link.classList.remove("broken"));
@@ -149,15 +160,3 @@ function ticks(message) {
 
 /** Only addresses that a page may open. */
 const safe = (url) => (/^(https?:\/\/|\/)/i.test(url ?? "") ? url : "#");
-
-/** Keep the end in sight, unless the reader has scrolled away from it. */
-export function keepEnd(chat, work, always = false) {
-  const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
-  work();
-  if (atEnd || always) {
-    chat.scrollTop = chat.scrollHeight;
-    for (const image of chat.querySelectorAll("img")) {
-      if (!image.complete) image.addEventListener("load", () => (chat.scrollTop = chat.scrollHeight), { once: true });
-    }
-  }
-}

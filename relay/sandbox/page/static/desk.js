@@ -1,9 +1,10 @@
 // The desk: the inbox, a conversation, the customer's card, and answers.
 
 import { ask, askWithFiles } from "./ask.js";
-import { bubble, keepEnd, paint } from "./bubble.js";
+import { bubble, inWords, paint } from "./bubble.js";
 import { announce, avatar, byId, bytes, clock, fill, h, icon, menu, patch, say } from "./dom.js";
 import { whose } from "./phone.js";
+import { keepEnd, reads } from "./reading.js";
 import { get, numbered, under } from "./store.js";
 
 const REASONS = [
@@ -49,6 +50,7 @@ export function start() {
     const open = byId("desk-body").classList.toggle("with-card");
     byId("card-toggle").setAttribute("aria-expanded", String(open));
   });
+  reads(byId("desk-chat"));
   byId("desk-back").addEventListener("click", () => byId("desk-body").classList.remove("reading"));
 }
 
@@ -140,8 +142,9 @@ export function render(changed, first) {
     if (!first && !switched) {
       for (const row of fresh) row.classList.add("fresh");
       const last = entries.at(-1);
-      if (fresh.length && last && !last.mine) announce(`At the desk, ${card.name}: ${last.text || "a file"}`);
+      if (fresh.length && last && !last.mine) announce(`At the desk, ${card.name}: ${inWords(last)}`);
     }
+    return fresh;
   }, switched);
 }
 

@@ -39,6 +39,14 @@ phone.start();
 relay.start();
 desk.start();
 for (const button of document.querySelectorAll(".tabs button")) button.addEventListener("click", () => show(button.dataset.tab));
+for (const link of document.querySelectorAll("#skips a")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    show(link.dataset.tab);
+    if (link.dataset.tab === "desk") byId("desk-body").classList.add("reading");
+    byId(link.hash.slice(1)).focus();
+  });
+}
 document.addEventListener("visibilitychange", () => draw(new Map(), true));
 listen(draw);
 connect();

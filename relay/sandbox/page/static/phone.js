@@ -1,8 +1,9 @@
 // The phone: choose a customer, read, write, send whatever a customer can send.
 
 import { ask, askWithFiles } from "./ask.js";
-import { bubble, keepEnd, paint } from "./bubble.js";
+import { bubble, inWords, paint } from "./bubble.js";
 import { announce, avatar, byId, h, icon, menu, patch, say } from "./dom.js";
+import { keepEnd, reads } from "./reading.js";
 import { get, now, numbered } from "./store.js";
 
 const SAMPLES = [
@@ -30,6 +31,7 @@ export function start() {
   byId("phone-files").addEventListener("change", sendFiles);
   byId("phone-note-drop").addEventListener("click", () => take(null));
   byId("block").addEventListener("click", () => ask(path("block"), { blocked: !chat().blocked }));
+  reads(byId("chat"));
   setInterval(status, 1000);
 }
 
@@ -61,7 +63,7 @@ function take(what) {
   note = what;
   byId("phone-note").hidden = !what;
   if (!what) return;
-  say(byId("phone-note-words"), `${what.kind === "edit" ? "Edit" : "Reply to"}: ${what.message.text || "message"}`);
+  say(byId("phone-note-words"), `${what.kind === "edit" ? "Edit" : "Reply to"}: ${inWords(what.message)}`);
   const field = byId("phone-text");
   if (what.kind === "edit") field.value = what.message.text;
   field.focus();
@@ -115,8 +117,9 @@ export function render(changed, first) {
     if (!first && !switched) {
       for (const row of fresh) row.classList.add("fresh");
       const last = messages.at(-1);
-      if (fresh.length && last && !last.mine) announce(`On the phone: ${last.text || "a file"}`);
+      if (fresh.length && last && !last.mine) announce(`On the phone: ${inWords(last)}`);
     }
+    return fresh;
   }, switched);
   if (messages.length) read.set(current, messages.at(-1).number);
   list.classList.toggle("empty", !messages.length);
