@@ -122,7 +122,8 @@ class Administration:
 
     def _edit_text(self, params: Params) -> Params:
         message = self._chats.open_chat(params).find(needed(params, "message_id"))
-        if message is None or not message.get("from", {}).get("is_bot"):
+        # What the bot says for a Business account is from the account, and the bot's to edit all the same.
+        if message is None or not (message.get("from", {}).get("is_bot") or "sender_business_bot" in message):
             raise bad_request("message to edit not found")
         text, markup = needed(params, "text"), params.get("reply_markup")
         if not text.strip():

@@ -62,6 +62,28 @@ async def test_a_conversation_goes_both_ways(
     assert (len(kit.messages(client)), figures.dead, figures.unaccounted) == (4, 0, 0)
 
 
+async def test_stars_are_thanked_for_in_an_accounts_chat(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, account: BusinessAccount
+) -> None:
+    """The question is asked in the account's name; a press counts, and thanks take its place there too."""
+    anna, client = telegram.customer(ANNA), f"{ANNA}@{account.id}"
+    async with relay_between(telegram, kit, tmp_path, RELAY_ASK_RATING="true") as relay:
+        await relay.start()
+        account.connects()
+        account.hears(anna, "Is it open?")
+        await kit.wait_for(lambda: kit.messages(client))
+        assert await kit.close_conversation(client) == 200
+        [question] = await telegram.wait_for(lambda: account.chat(anna).messages)
+        anna.presses(dict(question), question["reply_markup"]["inline_keyboard"][0][4]["callback_data"])
+        await telegram.wait_for(lambda: "reply_markup" not in account.chat(anna).messages[0])
+        assert account.chat(anna).texts == ["⭐⭐⭐⭐⭐\nThank you for your rating!"]
+        await relay.shows("relay_ratings_total", 1, stars="5")
+        figures = await relay.settled("to_telegram")
+        assert (figures.dead, figures.unaccounted) == (0, 0)
+    assert telegram.chat(ANNA).texts == []
+    assert "step.not_edited" not in relay.log
+
+
 async def test_a_withdrawn_connection_is_told_once_and_answers_are_dead_letters(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, account: BusinessAccount
 ) -> None:

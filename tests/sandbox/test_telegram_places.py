@@ -38,7 +38,11 @@ async def test_an_accounts_chat_is_another_than_the_bots(
     assert refused == "Forbidden: bot can't initiate conversation with a user"
     sent = await ask(http, telegram, "sendMessage", **BUSINESS, text="hi")
     assert (sent["from"]["id"], sent["sender_business_bot"]["id"]) == (account.id, telegram.bot["id"])
-    assert account.chat(anna).texts == ["hi"]
+    changed = await ask(http, telegram, "editMessageText", **BUSINESS, message_id=sent["message_id"], text="hello")
+    assert changed["text"] == "hello"
+    others = await ask(http, telegram, "editMessageText", **BUSINESS, message_id=heard["message_id"], text="hello")
+    assert others == "Bad Request: message to edit not found"
+    assert account.chat(anna).texts == ["hello"]
     assert telegram.chat(ANNA).texts == []
     assert (
         await ask(http, telegram, "readBusinessMessage", **BUSINESS, message_id=99) == "Bad Request: message not found"
