@@ -14,7 +14,7 @@ from aiohttp import web
 
 from relay.control.office import Office, Operation, RefusedError
 from relay.control.place import leave, listen
-from relay.errors import Unavailable
+from relay.errors import Unavailable, place_of
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class _Desk:
         self._operations = operations
 
     async def answer(self, request: web.Request) -> web.Response:
-        """200 with the operation's answer; 403, 404, 422 or 503 with `error` in words."""
+        """200 with the operation's answer; 403, 404, 422, 500 or 503 with `error` in words."""
         name = request.match_info["operation"]
         operation = self._operations.get(name)
         if not _may_ask(request):
@@ -54,13 +54,17 @@ class _Desk:
             return _json({"error": f"this relay knows no {name}; is it of another version?"}, 404)
         try:
             parameters: Mapping[str, Any] = orjson.loads(await request.read())
-            answer = await operation(self._office, parameters)
+            response = _json(await operation(self._office, parameters))
         except RefusedError as error:
             return _json({"error": str(error)}, 422)
         except Unavailable as error:
             return _json({"error": str(error)}, 503)
+        except Exception as error:  # noqa: BLE001 - whoever asked gets words, and the log the place
+            where = place_of(error)
+            log.error("control.bug", operation=name, error=where)  # noqa: TRY400 - a traceback may hold words
+            return _json({"error": f"a bug in the relay ({where}). Its log names it: control.bug"}, 500)
         log.debug("control.answered", operation=name)
-        return _json(answer)
+        return response
 
 
 def _may_ask(request: web.Request) -> bool:

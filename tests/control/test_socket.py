@@ -31,7 +31,13 @@ async def say(office: Office, parameters: Mapping[str, Any]) -> object:
     return {"words": parameters["words"], "waiting": counts.waiting}
 
 
-OPERATIONS: Final[Mapping[str, Operation]] = {"say": say}
+async def stumble(office: Office, parameters: Mapping[str, Any]) -> object:
+    """An operation with a bug, of which the error's own text holds somebody's words."""
+    asked: dict[str, object] = {"channels": office.channels}
+    return asked[parameters["words"]]
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {"say": say, "stumble": stumble}
 
 
 def channel(home: Path) -> Channel:
@@ -76,6 +82,24 @@ async def test_a_refusal_comes_in_words(tmp_path: Path, *, running: bool) -> Non
             await asked(tmp_path, refuse="yes")
         with pytest.raises(UnansweredError, match="knows no sing"):
             await asked(tmp_path, "sing")
+
+
+async def test_a_bug_is_told_in_words_and_logged_by_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever asked reads that it is one and where; the relay goes on, and nobody's words are in either."""
+    new_database(tmp_path)
+    async with (
+        open_store(tmp_path / "relay.db") as store,
+        serve_control(Office([channel(tmp_path)], store), OPERATIONS, tmp_path),
+    ):
+        with pytest.raises(UnansweredError, match=r"a bug in the relay \(KeyError in stumble, line \d+\)") as told:
+            await asked(tmp_path, "stumble", words="secret words")
+        assert (await asked(tmp_path, words="hello")).running
+    logged = capsys.readouterr().out
+    assert "control.bug" in logged
+    assert "KeyError in stumble" in logged
+    assert "secret words" not in f"{logged} {told.value}"
 
 
 async def test_who_holds_the_database_and_does_not_answer_is_named(tmp_path: Path) -> None:
