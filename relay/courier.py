@@ -57,6 +57,12 @@ class Attempt:
             except Unavailable:
                 await asyncio.sleep(1.0)  # what is done must be written down before the next step
                 continue
+            except Exception as error:
+                if not self.said:
+                    raise
+                _report_unwritten(self.delivery, error)
+                self.said = ()  # the step is done, and must not be done again for its words' sake
+                continue
             self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0)
             self.said = ()
             return ours and not self._stopping.is_set()
@@ -315,6 +321,12 @@ class Courier:
                 await asyncio.sleep(1.0)  # done is done: it must not be carried again because the disk was full
                 self._wake.set()
                 continue
+            except Exception as error:
+                if result == (bare := _bare(result)):
+                    raise
+                _report_unwritten(delivery, error)
+                result = bare
+                continue
             if not ours:
                 log.warning("delivery.lease_lost", delivery=delivery.id, direction=self.direction)
             return ours
@@ -348,3 +360,22 @@ class Courier:
         await stop.wait()
         self._stopping.set()
         self._wake.set()
+
+
+def _bare(result: Result) -> Result:
+    """The result without what others have said: that is all of it that a database may be unable to hold."""
+    match result:
+        case Delivered():
+            return Delivered()
+        case Bury():
+            return replace(result, reason=_plain(result.reason), note=None)
+        case Retry():
+            return replace(result, reason=_plain(result.reason))
+
+
+def _plain(reason: str) -> str:
+    return reason.encode("ascii", "replace").decode()
+
+
+def _report_unwritten(delivery: Delivery, error: Exception) -> None:
+    log.error("delivery.unwritten", delivery=delivery.id, direction=delivery.direction, error=place_of(error))

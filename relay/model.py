@@ -6,7 +6,7 @@ direction: its deliveries leave in the order in which they were accepted, one at
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 #: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
 SUSPECT_AFTER = 3
@@ -269,3 +269,9 @@ class Lost:
 
 
 Result = Delivered | Retry | Bury
+
+
+def is_id(value: object) -> TypeGuard[int]:
+    """Whether Telegram can have given this id."""
+    # PTB takes what stands in the JSON; a database takes 64 bits.
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63

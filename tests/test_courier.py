@@ -18,7 +18,7 @@ from relay.errors import (
     Unreachable,
 )
 from relay.metrics import Metrics
-from relay.model import Bury, Client, Delivery, Direction, Draft, Note, Retry
+from relay.model import Bury, Client, Delivery, Direction, Draft, Note, Retry, Said
 from relay.store.store import Store, open_store
 from tests.databases import new_database
 from tests.store.conftest import Clock
@@ -400,6 +400,48 @@ async def test_a_bug_costs_one_delivery_and_is_told_aloud(store: Store, clock: C
         await settled(store, "delivered", 2)
     assert sorted(side.arrived) == ["event 2", "event 3"]
     assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
+
+
+@pytest.mark.parametrize("odd", [Said(2**63, "agent", "hi"), Said(1, "agent", "\ud800")], ids=["id", "words"])
+@pytest.mark.parametrize("at", ["in between", "at the end"])
+async def test_done_is_done_whatever_cannot_be_remembered_of_it(store: Store, clock: Clock, at: str, odd: Said) -> None:
+    """What no database holds of an answer is left out: the step is neither repeated nor anybody's end."""
+    done: list[str] = []
+
+    async def carry(attempt: Attempt) -> bool:
+        done.append(attempt.delivery.body)
+        attempt.said += (odd,)
+        if at == "in between":
+            assert await attempt.confirm(1)
+        attempt.finish()
+        return True
+
+    await store.accept(update(1))
+    for number in range(2):
+        await store.accept(event(f"e{number}"))
+    async with running(store, carry, clock, direction="to_telegram"):
+        await settled(store, "delivered", 2, "to_telegram")
+    assert done == ["steps e0", "steps e1"]
+
+
+async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock: Clock) -> None:
+    """The dead letter is one all the same, and what comes behind it is carried."""
+
+    def broken(_: Delivery, __: Bury) -> Note:
+        def note(_: Client) -> Draft:
+            raise ZeroDivisionError
+
+        return note
+
+    side = OtherSide()
+    side.script["steps e0"] = [NotAccepted("no")]
+    await store.accept(update(1))
+    for number in range(2):
+        await store.accept(event(f"e{number}"))
+    async with running(store, side.carry, clock, direction="to_telegram", make_note=broken):
+        await settled(store, "delivered", 1, "to_telegram")
+        await settled(store, "dead", 1, "to_telegram")
+    assert side.arrived == ["steps e1"]
 
 
 def noting(delivery: Delivery, bury: Bury) -> Note:

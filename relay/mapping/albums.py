@@ -13,7 +13,6 @@ import orjson
 from telegram import Message
 
 from relay.kit.models import MAX_ITEMS, MAX_TEXT
-from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import (
     KitContext,
@@ -28,7 +27,7 @@ from relay.mapping.events import (
 )
 from relay.mapping.text import clean
 from relay.mapping.words import say
-from relay.model import Accepted, Album, Draft, Known, Said
+from relay.model import Accepted, Album, Draft, Known, Said, is_id
 
 _LONGEST_ID: Final = 255  #: Characters of a `media_group_id`; Telegram's have about twenty.
 

@@ -8,14 +8,13 @@ from typing import Any
 from telegram import BusinessConnection as Told
 from telegram import BusinessMessagesDeleted, Update
 
-from relay.mapping.clients import is_id
 from relay.mapping.deletions import deletion_wants, map_deletion
 from relay.mapping.events import KitContext, Origin
 from relay.mapping.notes import note
 from relay.mapping.origins import Owners, business_client
 from relay.mapping.text import clean
 from relay.mapping.words import say
-from relay.model import Accepted, BusinessConnection, Declined, Known, Outcome, Wants
+from relay.model import Accepted, BusinessConnection, Declined, Known, Outcome, Wants, is_id
 
 
 def connection_wants(told: Told, _: Owners) -> Wants:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
 from relay.mapping.content import Content
 from relay.mapping.text import clean
@@ -64,9 +64,3 @@ def _shown(sender: Sender, content: Content | None) -> Mapping[str, Any]:
     if content is not None and (position := content.position) is not None:
         data["location"] = {"latitude": position.latitude, "longitude": position.longitude}
     return data
-
-
-def is_id(value: object) -> TypeGuard[int]:
-    """Whether Telegram can have given this id."""
-    # PTB takes what stands in the JSON; a database takes 64 bits.
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.reading import remind
 from relay.mapping.words import say
-from relay.model import Accepted, Known, Said, Wants
+from relay.model import Accepted, Known, Said, Wants, is_id
 
 
 def deletion_wants(client_id: str, ids: Iterable[int]) -> Wants:

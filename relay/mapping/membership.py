@@ -8,13 +8,12 @@ from typing import Final
 
 from telegram import ChatMember, ChatMemberUpdated, Update
 
-from relay.mapping.clients import is_id
 from relay.mapping.events import KitContext
 from relay.mapping.notes import note
 from relay.mapping.origins import Owners
 from relay.mapping.text import clean
 from relay.mapping.words import say, to_customer
-from relay.model import Accepted, Address, Declined, Draft, Known, Outcome, Said, Wants
+from relay.model import Accepted, Address, Declined, Draft, Known, Outcome, Said, Wants, is_id
 from relay.steps import LeaveChat, dump_steps
 
 BLOCKED: Final = "the customer has blocked the bot"

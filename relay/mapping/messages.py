@@ -7,7 +7,6 @@ from typing import Final
 from telegram import Message, Update
 
 from relay.mapping.albums import album_of, map_album
-from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event, say_large
 from relay.mapping.lines import person
@@ -18,7 +17,7 @@ from relay.mapping.said import own_words, said_in_chat
 from relay.mapping.starting import link_of, read_start
 from relay.mapping.text import join
 from relay.mapping.words import heading, say
-from relay.model import Declined, Known, Outcome, Said, Wants
+from relay.model import Declined, Known, Outcome, Said, Wants, is_id
 
 _LONGEST_OLD: Final = 4096  #: Characters of what an edited message said before.
 

@@ -5,10 +5,9 @@ A message after the end of a conversation begins another one in Kit. So a note i
 
 from uuid import uuid5
 
-from relay.mapping.clients import is_id
 from relay.mapping.events import RELAY_NAMESPACE, KitContext, make_body
 from relay.mapping.text import clean
-from relay.model import Client, Draft
+from relay.model import Client, Draft, is_id
 
 
 def note(context: KitContext, client: Client, update_id: object, text: str) -> Draft:

@@ -11,10 +11,10 @@ from typing import Final
 
 from telegram import Chat, MaybeInaccessibleMessage, Message, Update, User
 
-from relay.mapping.clients import Sender, is_id
+from relay.mapping.clients import Sender
 from relay.mapping.events import Origin
 from relay.mapping.text import clean
-from relay.model import Address, Declined
+from relay.model import Address, Declined, is_id
 
 #: The user ids of the owners of Business accounts, by the ids of their connections.
 Owners = Mapping[str, int]

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from telegram import Update
 
-from relay.mapping.clients import is_id
 from relay.mapping.events import KitContext
 from relay.mapping.placeholders import CIRCUMSTANCES, KINDS
 from relay.mapping.text import clean, join
@@ -16,7 +15,7 @@ from relay.mapping.to_kit import read
 from relay.mapping.unknown import texts_within
 from relay.mapping.updates import REASONS
 from relay.mapping.words import heading, noun, say, speaking
-from relay.model import Declined, Reading
+from relay.model import Declined, Reading, is_id
 
 Raw = dict[str, Any]
 

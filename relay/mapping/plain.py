@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.text import clean
-from relay.model import Address, Reading, Said, Wants
+from relay.model import Address, Reading, Said, Wants, is_id
 
 _MESSAGE: Final = frozenset({"message_id", "from", "chat", "date", "text"})
 _CHAT: Final = frozenset({"id", "type", "first_name", "last_name", "username"})

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 
 from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, ReactionTypePaid, Update
 
-from relay.mapping.clients import is_id
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
 from relay.mapping.origins import Owners, Place, why_not
 from relay.mapping.reading import remind
 from relay.mapping.text import clean
 from relay.mapping.words import heading, say
-from relay.model import Address, Known, Outcome, Said, Wants
+from relay.model import Address, Known, Outcome, Said, Wants, is_id
 
 
 def reaction_wants(reaction: MessageReactionUpdated, _: Owners) -> Wants:

@@ -13,7 +13,6 @@ from telegram import (
     TextQuote,
 )
 
-from relay.mapping.clients import is_id
 from relay.mapping.forgiving import tried
 from relay.mapping.lines import person
 from relay.mapping.placeholders import KINDS, is_empty
@@ -21,7 +20,7 @@ from relay.mapping.prices import suggested
 from relay.mapping.reading import EXCERPT, excerpt
 from relay.mapping.text import clean, join, render, shorten
 from relay.mapping.words import heading, say
-from relay.model import Said
+from relay.model import Said, is_id
 
 _LONGEST_QUOTE = 1024  #: Characters; what a customer chose is not cut before Telegram would have cut it.
 

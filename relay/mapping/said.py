@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from relay.mapping.clients import is_id
 from relay.mapping.content import Content, File
 from relay.mapping.text import join
 from relay.mapping.words import heading, speaking
-from relay.model import Author, Said
+from relay.model import Author, Said, is_id
 from relay.steps import EditText, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from telegram import Bot
 
-from relay.model import Address
+from relay.model import Address, is_id
 from relay.steps import (
     EditText,
     LeaveChat,
@@ -90,10 +90,10 @@ async def _send(
 
 
 def _ids(sent: object) -> tuple[int, ...]:
-    """The ids in Telegram's answer: a message, or the messages of an album."""
+    """The ids in Telegram's answer: a message, or the messages of an album. None for what is no id: it was sent."""
     messages = sent if isinstance(sent, list) else [sent]
     ids = (message.get("message_id") for message in messages if isinstance(message, dict))
-    return tuple(number for number in ids if isinstance(number, int))
+    return tuple(number for number in ids if is_id(number))
 
 
 async def _with_keyboard(address: Address, step: SendText | SendFile | _Card, send: _SendWith) -> object:

@@ -308,6 +308,16 @@ async def test_who_sends_learns_the_ids_of_the_messages(
     assert len(ids) == 9
 
 
+@pytest.mark.parametrize("odd", ["9223372036854775808", "-9223372036854775808", "true", '"5"', "1.5", "null", "[1]"])
+async def test_an_odd_id_in_the_answer_is_none(
+    telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, odd: str
+) -> None:
+    """What no database could hold, or is no number, is not handed on: the message was sent all the same."""
+    body = f'{{"ok": true, "result": {{"message_id": {odd}}}}}'.encode()
+    telegram.faults.answer_next(200, body=body, on="sendMessage")
+    assert await send_step(bot, fetcher, HERE, SendText("a")) == ()
+
+
 async def test_an_album_with_a_file_that_cannot_be_had_sends_nothing(
     telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher, desk: str
 ) -> None:
