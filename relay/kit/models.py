@@ -54,7 +54,8 @@ _LONGEST_LINE = 1024  #: Characters.
 _Line = Annotated[str, BeforeValidator(mend), Field(max_length=_LONGEST_LINE)]
 _Text = Annotated[str, BeforeValidator(mend), Field(max_length=MAX_TEXT)]
 _Url = Annotated[str, BeforeValidator(mend), Field(max_length=MAX_URL)]
-_Id = Annotated[str, BeforeValidator(mend), Field(min_length=1, max_length=256, coerce_numbers_to_str=True)]
+# The last validator comes first. Pydantic's own `coerce_numbers_to_str` has no effect behind another validator.
+_Id = Annotated[str, BeforeValidator(mend), BeforeValidator(_digits), Field(min_length=1, max_length=256)]
 _Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-360, le=360)]
 

@@ -66,6 +66,19 @@ def test_every_sample_is_read_with_its_signature(name: str) -> None:
     assert callback.event.client_data.client_id == "107804195"
 
 
+@pytest.mark.parametrize(("given", "read_as"), [(200, "200"), (-1, "-1"), (2**63, str(2**63)), ("7", "7")])
+def test_an_id_may_come_as_a_number(given: int | str, read_as: str) -> None:
+    """The customer's, as programs that know only digits write it, and the message's."""
+    event = read_signed(client_data={"client_id": given}, event_data={"message": {"message_id": given, "text": "hi"}})
+    assert (event.client_data.client_id, event.event_data.message.message_id) == (read_as, read_as)
+
+
+@pytest.mark.parametrize("given", [True, 1.5, None, [], {}, "", "x" * 257], ids=repr)
+def test_what_is_no_id_names_no_customer(given: object) -> None:
+    """Nothing is guessed from it."""
+    assert isinstance(read_callback(client_data={"client_id": given}), UnfitEvent)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_sample_is_read_with_another_signature(name: str) -> None:
     """No signature, another event's and the channel test's are all refused."""
