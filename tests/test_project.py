@@ -33,11 +33,12 @@ ARROWS: dict[str, set[str]] = {
     "words": {"model", "errors"},
     "mapping": {"kit.models", "model", "steps", "words"},
     "kit": {"model", "errors"},
+    "children": set(),
     "confinement": set(),
-    "inspection": {"confinement"},
+    "inspection": {"children", "confinement"},
     "telegram": {"inspection", "model", "errors", "steps", "words"},
     "store": {"model", "errors"},
-    "conversion": {"confinement", "model"},  # the files come in as streams, whoever sends them
+    "conversion": {"children", "confinement", "model"},  # the files come in as streams, whoever sends them
     "policy": {"model", "errors"},
     "turns": {"policy"},
     "chats": {"policy"},

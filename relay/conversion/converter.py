@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import sys
 import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
+from relay.children import run_child
 from relay.conversion.cache import Cache
 from relay.model import LARGEST_CONVERTED
 
@@ -54,7 +54,7 @@ class Converter:
         running = list(self._running.values())
         for task in running:
             task.cancel()
-        if running:  # not for ever: a process that is given up while it begins may leave nobody to say so
+        if running:  # not for ever: Telegram may be slow to let go of a file that is fetched
             await asyncio.wait(running, timeout=_GIVING_UP)
 
     @asynccontextmanager
@@ -137,22 +137,7 @@ async def _save(fetch: Fetch, path: Path) -> bool:
 
 
 async def _run(source_type: str, source: Path, target: Path) -> int:
-    """Convert in a process that knows nothing: no environment, no files but these two. Its exit status."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "relay.conversion.worker", source_type, str(source), str(target)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        cwd=source.parent,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(_LONGEST):
-            return await process.wait()
-    except TimeoutError:
-        return -1
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    """Convert in a process that knows nothing but these two files. Its exit status."""
+    arguments = (source_type, str(source), str(target))
+    status, _ = await run_child("relay.conversion.worker", *arguments, seconds=_LONGEST, directory=source.parent)
+    return status

@@ -1,15 +1,11 @@
-"""A child process for work on media files: what strangers made is decoded there, where a crash or a hang harms nobody.
-
-The child gets no secrets (its environment is empty), little of the machine (see `confinement`), and a time limit.
-"""
+"""Files are looked at in child processes, a few at a time."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from functools import cache
 from importlib.util import find_spec
 from weakref import WeakKeyDictionary
+
+from relay.children import run_child
 
 #: Children at a time, of one event loop: each may keep one core busy.
 _CHILDREN = 2
@@ -28,21 +24,4 @@ async def in_child(module: str, *arguments: str, seconds: float) -> tuple[int, b
     It is killed after so many seconds. Cancelling kills it too.
     """
     async with _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_CHILDREN)):
-        # Not asyncio's own processes: one that is cancelled while it begins can leave its waiter waiting for ever.
-        child = subprocess.Popen(  # noqa: S603, ASYNC220 - our own module; to start it takes a few milliseconds
-            (sys.executable, "-I", "-m", module, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-        )
-        try:
-            printed, _ = await asyncio.to_thread(child.communicate, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            printed = b""
-        finally:
-            child.kill()
-            child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
-        return child.returncode, printed
+        return await run_child(module, *arguments, seconds=seconds)

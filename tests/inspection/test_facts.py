@@ -13,6 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from relay.children import run_child
 from relay.inspection import child, facts
 from relay.inspection.child import in_child
 from relay.inspection.facts import Facts, facts_of, read_facts
@@ -125,6 +126,21 @@ async def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 def _with_argument(argument: str) -> list[int]:
     return [each.pid for each in psutil.Process().children() if argument in each.cmdline()]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5])
+async def test_cancelling_one_that_begins_ends_it(tmp_path: Path, turns: int) -> None:
+    """At whatever moment: its waiter is let go at once, and no process stays."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    task = asyncio.create_task(run_child("relay.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert _with_argument(str(pipe)) == []
 
 
 async def test_cancelling_kills_the_child(hanging: tuple[int, asyncio.Task[object]]) -> None:
