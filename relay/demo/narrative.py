@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -59,12 +60,20 @@ class Narrative:
         await self._telegram.wait_for(lambda: chat.captions)
         say(CUSTOMER, f"Anna sees a photo:  {chat.captions[-1]}")
 
-    def others_write(self) -> None:
-        """Two more customers, so that the desk has a choice."""
+    async def others_write(self) -> None:
+        """Two more customers, so that the desk has a choice; once more each, when the relay knows their pictures."""
         joao, maria = (self._telegram.customer(person.id) for person in CAST[1:3])
         joao.starts(CAST[1].payload)
         joao.writes("Olá! O vosso envio para Lisboa ainda demora?")
         maria.writes("Здравствуйте! Можно поменять адрес доставки?")
+        with suppress(TimeoutError):  # the page is open: somebody may have taken a side down already
+            # One is asked about after the other: of whoever came before, the picture is known.
+            both = {joao.id, maria.id}
+            await self._telegram.wait_for(lambda: both <= {one.params["user_id"] for one in self._telegram.lookups})
+            joao.writes("É uma prenda de anos.")
+            await self._kit.wait_for(lambda: len(self._kit.messages(joao.id)) == 3)
+            maria.writes("Это срочно.")
+            await self._kit.wait_for(lambda: len(self._kit.messages(maria.id)) == 2)
 
     @staticmethod
     async def _open(url: str, expected: bytes) -> None:

@@ -88,7 +88,7 @@ async def _show(narrative: Narrative, page: Page, admin_url: str, stop: asyncio.
     say(RELAY, "a message and a photo went both ways, each stored before it was acknowledged")
     if wishes.once:
         return
-    narrative.others_write()
+    await narrative.others_write()
     following = asyncio.create_task(narrative.follow(), name="following")
     click.echo(narrative.hints(admin_url))
     click.echo(f"\nThe page: {click.style(page.url, bold=True, underline=True)}\nCtrl-C ends it.")

@@ -47,6 +47,34 @@ def test_the_log_speaks_of_the_oldest_of_its_lane() -> None:
     assert (first.stage, first.reason) == ("dead", "no relay runs")
 
 
+def test_a_dead_letter_that_was_retried_elsewhere_is_followed() -> None:
+    """The log names it, so what was sent after it stays where it is; a time of arrival makes it count in its lane."""
+    journeys = Journeys()
+    dead, after = (journeys.begin("to_telegram", "7", key) for key in ("a", "b"))
+    for one in (dead, after):
+        journeys.accept(one, one.began)
+    journeys.attempted("to_telegram", "7", {"outcome": "dead", "reason": "blocked", "delivery": 5})
+    journeys.attempted("to_telegram", "7", {"outcome": "retried", "attempt": 1, "reason": "down", "delivery": 5})
+    assert (dead.stage, dead.reason, after.stage) == ("relay", "down", "relay")
+    journeys.attempted("to_telegram", "7", {"outcome": "dead", "reason": "blocked", "delivery": 5})
+    journeys.delivered("to_telegram", "7", dead.began + 2, 5)
+    assert (dead.stage, dead.ms, after.stage) == ("there", 2000.0, "relay")
+
+
+def test_where_no_dead_letter_lies_none_is_kept() -> None:
+    """It stays undelivered, as far as anybody was told; one that died since is not meant."""
+    journeys = Journeys()
+    old, young, other = (journeys.begin("to_telegram", client, client) for client in "789")
+    for one in (old, young, other):
+        line = {"outcome": "dead", "reason": "blocked", "delivery": one.number}
+        journeys.attempted("to_telegram", one.client, line)
+    young.ended = LATER
+    journeys.drop(other.number)
+    journeys.clear("to_telegram", LATER - 1)
+    assert [one.stage for one in (old, young, other)] == ["dead", "dead", "dead"]
+    assert [one.dropped for one in (old, young, other)] == [True, False, True]
+
+
 def test_what_the_relay_does_not_have_cannot_have_been_delivered() -> None:
     """A callback that was never answered stays where it is, whatever the log says of its lane."""
     journeys = Journeys()

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import statistics
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -124,9 +126,13 @@ async def test_an_agent_can_send_files_and_close(visit: Visit) -> None:
     await expect(page.locator("#chat .row.theirs").last.get_by_role("img", name="Photo")).to_have_count(
         2, timeout=PATIENCE
     )
-    await page.get_by_role("button", name="Close", exact=True).click()
+    close = page.get_by_role("button", name="Close", exact=True)
+    await close.click()
     await page.get_by_role("button", name="Closed by the agent").click()
     await expect(page.locator("#desk-status")).to_have_text("closed", timeout=PATIENCE)
+    await expect(close).to_be_disabled()
+    await visit.write("One more thing")
+    await expect(close).to_be_enabled(timeout=PATIENCE)
 
 
 async def test_a_blocked_bot_is_a_dead_letter_with_a_reason_and_can_be_retried(visit: Visit) -> None:
@@ -149,6 +155,38 @@ async def test_a_blocked_bot_is_a_dead_letter_with_a_reason_and_can_be_retried(v
     await expect(proof).not_to_have_class(re.compile("broken|stale"))
     said = [int(number) for number in re.findall(r"\d+", await proof.inner_text())]
     assert sum(said[:2]) == sum(said[2:])
+
+
+async def operator(visit: Visit, *arguments: str) -> None:
+    """Type a command of `relay` in a terminal where the demo's relay has its settings."""
+    found = re.search(r"process (\d+)", await visit.page.locator("#process").inner_text())
+    assert found
+    relay = psutil.Process(int(found[1]))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "relay", *arguments), env=relay.environ(), cwd=relay.cwd(), stdout=-1
+    )
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_dead_letters_follow_what_an_operator_does_in_a_terminal(visit: Visit) -> None:
+    """Retried there, one arrives, leaves the list and counts in its lane; dropped there, it leaves the list."""
+    page = visit.page
+    lane = page.locator("#lanes li", has_text="Anna to phone")
+    before = int(re.findall(r"(\d+) in order", await lane.inner_text())[0])
+    block = page.locator("#block")
+    for words, command in (("Are you there?", "retry"), ("And now?", "drop")):
+        await block.click()
+        await expect(block).to_have_text("Unblock", timeout=PATIENCE)
+        await visit.answer(words)
+        await expect(page.locator("#dead li")).to_contain_text(words, timeout=20_000)
+        await block.click()
+        await expect(block).to_have_text("Block", timeout=PATIENCE)
+        await operator(visit, "dead", command, "--all", *(["--yes"] if command == "drop" else []))
+        await expect(page.locator("#dead li")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator("#chat")).to_contain_text("Are you there?")
+    await expect(page.locator("#chat")).not_to_contain_text("And now?")
+    await expect(lane).to_contain_text(f"{before + 1} in order", timeout=PATIENCE)
 
 
 async def test_a_sum_that_is_not_whole_is_red(browser: Browser, tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from typing import Any
 
+import pytest
+
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.page.cast import CAST
+from relay.sandbox.page.gauges import Reading
 from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import CHANGED, CONVERSATIONS, Watch
 from relay.sandbox.telegram import TelegramLookAlike
 
 ANNA = CAST[0]
+POINT = {"type": "location", "latitude": 52.52, "longitude": 13.405}
+MAP = "52.52, 13.405 https://maps.google.com/?q=52.52,13.405"
 
 
 def event(number: int, client: str, text: str) -> dict[str, Any]:
@@ -72,3 +77,39 @@ def test_a_load_does_not_fill_the_page(
     assert len(watch.edits) == CHANGED
     assert len([key for key in entries if key.startswith("lane/")]) <= 60
     assert len(entries) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("item", "text", "shown"),
+    [
+        (POINT, "[location] 52.52, 13.405 https://maps.google.com/?q=52.52,13.405", ""),
+        ({**POINT, "address": "Café, Oderberger Str. 1"}, f"[venue] Café, Oderberger Str. 1, {MAP}", ""),
+        (POINT, f"[venue] Café, {MAP}", f"[venue] Café, {MAP}"),
+        (POINT, "Here I am", "Here I am"),
+        ({"type": "contact", "name": "Anna", "number": "+4930"}, "[Kontakt] Anna, +4930", ""),
+        ({"type": "contact", "name": "Anna", "number": "+4930"}, "[Kontakt] Anna, +4931", "[Kontakt] Anna, +4931"),
+    ],
+)
+def test_a_card_is_not_repeated_in_words(
+    kit: KitLookAlike, watch: Watch, page: Page, item: dict[str, Any], text: str, shown: str
+) -> None:
+    """The relay repeats a place or a person in words for desks that draw no card; this one draws it."""
+    said = event(1, "7", text)
+    said["event_data"]["message"]["payload"] = [item]
+    kit.ledger.record(said, 1.0)
+    watch.observe_kit()
+    [entry] = [value for key, value in page.entries() if key.startswith("desk/7/")]
+    assert entry["text"] == shown
+
+
+def test_a_side_that_was_taken_down_does_not_answer(kit: KitLookAlike, watch: Watch, page: Page) -> None:
+    """The page says so in plain words; what fails otherwise keeps the relay's own reason."""
+    journey = watch.journeys.begin("to_kit", "7", "1")
+    reason = "Kit's answer was lost (ServerDisconnectedError)"
+    line = {"event": "delivery.attempted", "direction": "to_kit", "client": "7", "outcome": "retried", "reason": reason}
+    watch.reading = Reading(fresh=True, checks={"kit": {"ok": False, "reason": reason}})
+    for down, said in ((False, reason), (True, "Kit does not answer")):
+        kit.faults.down = down
+        watch.hear(line)
+        assert journey.reason == said
+        assert dict(page.entries())["gauges"]["checks"]["kit"] == {"ok": False, "reason": said}

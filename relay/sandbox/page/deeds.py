@@ -188,7 +188,12 @@ class Deeds:
             raise web.HTTPBadRequest(text="delivery is missing\n")
         self._watch.reopen(delivery)  # before the log tells what became of it
         code, said = await self._process.command("dead", "retry", str(delivery))
+        if "no such dead letter" in said:
+            self._watch.bury(delivery, "")
+            self._watch.drop(delivery)
+            raise web.HTTPConflict(text="somebody else has retried it or dropped it\n")
         if code != 0:
+            said = "; ".join(said.splitlines())
             self._watch.bury(delivery, said)
             raise web.HTTPConflict(text=said)
         return _done()

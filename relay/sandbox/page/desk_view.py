@@ -1,12 +1,15 @@
 """What the agents' desk shows, as JSON by key: each client's card, and each entry of the conversation."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from relay.sandbox.page.watch import Entry, Watch
 
 Json = dict[str, Any]
 
+#: How the relay says a point: `[location] 52.52, 13.405 https://maps.google.com/?q=52.52,13.405`.
+_POINT: Final = re.compile(r"\[[^\]]+\] (?:(?P<name>.+), )?-?[\d.]+, -?[\d.]+ https://maps\.google\.com/\?q=[-\d.,]+")
 _CARD = ("display_name", "avatar", "language", "phone", "email")
 
 
@@ -61,7 +64,8 @@ def _preview(entry: Entry) -> str:
 def _entry(watch: Watch, client: str, entry: Entry) -> Json:
     if entry.sent is not None:
         sent = entry.sent
-        shown = {"at": entry.at, "mine": False, "text": sent.text or "", **_items(sent.payload)}
+        items = _items(sent.payload)
+        shown = {"at": entry.at, "mine": False, "text": _beside(sent.text or "", items), **items}
         _, _, update_id = sent.message_id.rpartition(".")
         journey = watch.journeys.find("to_kit", update_id) or watch.journeys.of_message(
             "to_kit", client, sent.message_id
@@ -85,6 +89,17 @@ def _entry(watch: Watch, client: str, entry: Entry) -> Json:
         **_items(message.get("payload", ())),
         **progress,
     }
+
+
+def _beside(text: str, items: Json) -> str:
+    """The words, without those that only repeat the card of a place or a person, as the relay adds for other desks."""
+    place, contact = items.get("place"), items.get("contact")
+    point = _POINT.fullmatch(text)
+    if place and point and (point["name"] or "") == place.get("address", ""):
+        return ""
+    if contact and text.endswith(f"] {contact['name']}, {contact['phone']}"):
+        return ""
+    return text
 
 
 def _items(payload: Any) -> Json:  # noqa: ANN401 - whatever stood in a callback

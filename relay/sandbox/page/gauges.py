@@ -5,13 +5,13 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-DIRECTIONS = ("to_kit", "to_telegram")
+DIRECTIONS: Final[tuple[Literal["to_kit", "to_telegram"], ...]] = ("to_kit", "to_telegram")
 _PATIENCE = aiohttp.ClientTimeout(total=3)
 _COUNTED = {
     "relay_received_total": "received",
@@ -19,6 +19,7 @@ _COUNTED = {
     "relay_dead_total": "dead",
     "relay_declined_total": "declined",
     "relay_revived_total": "revived",
+    "relay_dropped_total": "dropped",
     "relay_waiting": "waiting",
     "relay_oldest_waiting_seconds": "oldest",
     "relay_side_down": "down",
@@ -38,6 +39,11 @@ class Reading:
         """How many deliveries wait."""
         return self.directions.get(direction, {}).get("waiting", 0)
 
+    def lying(self, direction: str) -> int:
+        """How many dead letters lie there: neither retried nor dropped."""
+        figures = self.directions.get(direction, {})
+        return figures.get("dead", 0) - figures.get("revived", 0) - figures.get("dropped", 0)
+
 
 async def look(session: aiohttp.ClientSession, url: str, before: Reading) -> Reading:
     """Ask `/metrics` and `/readyz` at `url`."""
@@ -54,7 +60,7 @@ async def look(session: aiohttp.ClientSession, url: str, before: Reading) -> Rea
 
 def count(samples: Iterable[Sample]) -> dict[str, dict[str, int]]:
     """The figures of each direction, all channels together."""
-    found = {direction: dict.fromkeys(_COUNTED.values(), 0) for direction in DIRECTIONS}
+    found: dict[str, dict[str, int]] = {direction: dict.fromkeys(_COUNTED.values(), 0) for direction in DIRECTIONS}
     for sample in samples:
         name, direction = _COUNTED.get(sample.name), sample.labels.get("direction", "")
         if name is not None and direction in found:

@@ -35,6 +35,7 @@ class Journey:
     attempts: int = 0
     delivery: int | None = None  #: The relay's number for it, once it has told it.
     twice: bool = False  #: It arrived again under the same id, and was dropped there.
+    dropped: bool = False  #: Dead, and no letter lies there any more.
 
     @property
     def open(self) -> bool:
@@ -99,20 +100,22 @@ class Journeys:
     def attempted(self, direction: Direction, client: str, line: dict[str, Any]) -> Journey | None:
         """An attempt at the oldest open one of a lane failed, or was the last."""
         number = line.get("delivery")
-        known = (one for one in self.all if one.open and one.delivery == number and number is not None)
-        journey = next(known, None) or next(self._open(direction, client), None)
+        journey = self._numbered(number) or next(self._open(direction, client), None)
         if journey is None:
             return None
         journey.attempts = max(journey.attempts, int(line.get("attempt") or 0))
         journey.reason = str(line.get("reason") or "") or None
         journey.delivery = number
+        if journey.stage == "dead":  # retried by somebody, without a word to us
+            journey.stage, journey.ended, journey.dropped = "relay", None, False
         if line.get("outcome") == "dead":
             journey.stage, journey.ended = "dead", time.monotonic()
         return journey
 
-    def delivered(self, direction: Direction, client: str, at: float) -> None:
-        """The oldest one of a lane that the relay has is delivered."""
-        journey = next((one for one in self._open(direction, client) if one.accepted is not None), None)
+    def delivered(self, direction: Direction, client: str, at: float, delivery: int | None = None) -> None:
+        """The one with this number, which may have been dead, or else the oldest that the relay has is delivered."""
+        accepted = (one for one in self._open(direction, client) if one.accepted is not None)
+        journey = self._numbered(delivery) or next(accepted, None)
         if journey is not None:
             self.arrive(journey, at)
 
@@ -122,6 +125,7 @@ class Journeys:
             if journey.delivery == delivery and journey.stage == "dead":
                 journey.accepted = time.monotonic()
                 journey.stage, journey.ended, journey.reason, journey.attempts = "relay", None, None, 0
+                journey.dropped = False
 
     def bury(self, delivery: int, reason: str) -> None:
         """It was not carried again after all."""
@@ -129,11 +133,28 @@ class Journeys:
             if journey.delivery == delivery and journey.stage == "relay":
                 journey.stage, journey.ended, journey.reason = "dead", time.monotonic(), reason
 
+    def drop(self, delivery: int) -> None:
+        """There is no such dead letter: somebody else decided."""
+        for journey in self.all:
+            if journey.delivery == delivery:
+                journey.dropped = True
+
+    def clear(self, direction: Direction, before: float) -> None:
+        """No dead letter lies there: those from before this moment were retried or dropped by somebody."""
+        for journey in self.all:
+            if journey.direction == direction and journey.stage == "dead" and (journey.ended or before) < before:
+                journey.dropped = True
+
     def settle(self, direction: Direction, before: float) -> None:
         """Nothing waits: what was accepted before this moment has gone its way, in company or without a word."""
         for journey in self.all:
             if journey.direction == direction and journey.stage == "relay" and (journey.accepted or before) < before:
                 journey.stage, journey.ended, journey.reason = "settled", journey.ended, None
+
+    def _numbered(self, delivery: int | None) -> Journey | None:
+        """The one of which the relay has told this number, unless it has arrived."""
+        found = (one for one in self.all if one.delivery == delivery and one.stage in ("sent", "relay", "dead"))
+        return next(found, None) if delivery is not None else None
 
     def _open(self, direction: Direction, client: str) -> Iterator[Journey]:
         return (one for one in self.all if one.direction == direction and one.client == client and one.open)

@@ -32,7 +32,7 @@ def relay_entries(watch: Watch, process: RelayProcess, switches: Switches) -> It
         yield f"lane/{client}/{direction}", _lane(client, direction, travelled)
     for journey in journeys[-LISTED:]:
         yield f"journey/{journey.number}", _journey(journey)
-    for journey in [one for one in journeys if one.stage == "dead"][-LISTED:]:
+    for journey in [one for one in journeys if one.stage == "dead" and not one.dropped][-LISTED:]:
         yield f"dead/{journey.number}", _journey(journey)
     for number, reason in enumerate(watch.unreadable):
         yield f"dead/u{number}", {"number": 0, "client": "", "direction": "to_kit", "what": "", "reason": reason}
@@ -59,7 +59,13 @@ def _gauges(watch: Watch, journeys: list[Journey]) -> Json:
             "median_ms": round(median(arrived), 1) if arrived else None,
             "outside": sum(one.direction == direction and one.stage == "sent" for one in journeys),
         }
-    return {"fresh": reading.fresh, "checks": reading.checks, "directions": directions}
+    checks = {name: _check(watch, name, check) for name, check in reading.checks.items()}
+    return {"fresh": reading.fresh, "checks": checks, "directions": directions}
+
+
+def _check(watch: Watch, name: str, check: Json) -> Json:
+    silent = None if check["ok"] else watch.silent(name)
+    return check if silent is None else {**check, "reason": silent}
 
 
 def _lane(client: str, direction: str, travelled: list[Journey]) -> Json:

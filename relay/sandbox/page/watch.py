@@ -100,6 +100,12 @@ class Watch:
             self.unreadable.append(f"{line.get('kind')} {line.get('source_id')}: {line.get('error')}")
         self._changed()
 
+    def silent(self, side: str) -> str | None:
+        """In words that this side was switched off, if it was: the relay's own reason names an exception."""
+        ends = {"kit": ("Kit", self.kit.faults), "telegram": ("Telegram", self.telegram.faults)}
+        name, faults = ends.get(side, ("", None))
+        return f"{name} does not answer" if faults is not None and faults.down else None
+
     def reopen(self, delivery: int) -> None:
         """A dead letter is about to be put back."""
         self.journeys.reopen(delivery)
@@ -108,6 +114,11 @@ class Watch:
     def bury(self, delivery: int, reason: str) -> None:
         """It could not be put back."""
         self.journeys.bury(delivery, reason)
+        self._changed()
+
+    def drop(self, delivery: int) -> None:
+        """No such letter lies there any more."""
+        self.journeys.drop(delivery)
         self._changed()
 
     def unix(self, monotonic: float) -> float:
@@ -161,10 +172,13 @@ class Watch:
         self._changes.notify()
 
     def _attempted(self, direction: Direction, client: str, line: Line) -> None:
-        if line.get("outcome") != "delivered":
+        if line.get("outcome") == "retried" and (silent := self.silent(direction.removeprefix("to_"))):
+            self.journeys.attempted(direction, client, {**line, "reason": silent})
+        elif line.get("outcome") != "delivered":
             self.journeys.attempted(direction, client, line)
         elif direction == "to_telegram":  # Kit's own ledger is more exact
-            self.journeys.delivered(direction, client, self._last_call.get(client, time.monotonic()))
+            at = self._last_call.get(client, time.monotonic())
+            self.journeys.delivered(direction, client, at, line.get("delivery"))
 
     def _sent_by_customer(self, update: dict[str, Any]) -> None:
         chat_id, message_id = chat_of(update)
@@ -222,6 +236,8 @@ class Watch:
                 if self.reading.fresh:
                     for direction in DIRECTIONS:
                         if self.reading.waiting(direction) == 0:
-                            self.journeys.settle(direction, self.reading.asked_at)  # type: ignore[arg-type]
+                            self.journeys.settle(direction, self.reading.asked_at)
+                        if self.reading.lying(direction) == 0:
+                            self.journeys.clear(direction, self.reading.asked_at)
                 self._changed()
                 await asyncio.sleep(LOOK)

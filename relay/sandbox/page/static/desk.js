@@ -112,7 +112,8 @@ export function render(changed, first) {
   patch(byId("inbox"), cards, (card) => card.client, conversation, showConversation);
   byId("desk-body").classList.toggle("empty", !cards.length);
   const card = get(`desk/${current}`);
-  for (const id of ["desk-text", "desk-more", "close-more", "card-toggle"]) byId(id).disabled = !card;
+  for (const id of ["desk-text", "desk-more", "card-toggle"]) byId(id).disabled = !card;
+  byId("close-more").disabled = !card?.open;
   if (!card) return;
   say(byId("desk-name"), card.name);
   say(byId("desk-status"), card.open ? "open" : "closed");

@@ -89,7 +89,7 @@ export function render() {
   const lanes = under("lane").map(({ key, value }) => ({ key, ...value })).sort((a, b) => (a.key < b.key ? -1 : 1));
   patch(byId("lanes"), lanes, (lane) => lane.key, () => h("li"), showLane);
   const dead = under("dead").map(({ key, value }) => ({ key, ...value })).reverse();
-  say(byId("dead-note"), dead.length ? "kept, with the reason, until a person decides" : "none");
+  say(byId("dead-note"), dead.length ? "kept until a person decides" : "none");
   patch(byId("dead"), dead, (one) => one.key, () => h("li"), (item, one) => {
     if (item.dataset.known === one.reason) return;
     item.dataset.known = one.reason;
