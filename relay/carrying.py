@@ -168,7 +168,7 @@ class _Desk:
         if isinstance(step := steps[done], SendAlbum) and isinstance(error, NotAccepted):
             steps[done : done + 1] = step.items  # one of them is to blame, and is found out
             return await attempt.rewrite(dump_steps(steps))
-        instead, lost = instead_of(step, bury.why, delivery.language)
+        instead, lost = instead_of(step, bury.why, delivery.language, file_is_public=error.file_is_public)
         if not instead and len(steps) == 1:
             raise error
         mark = f"{delivery.id}.{delivery.lease}.{len(attempt.lost)}"

@@ -6,6 +6,8 @@ class RelayError(Exception):
 
     #: What an agent is told if nothing comes of it: the catalogue's `reason.…`.
     why = "gave_up"
+    #: The agent's file in question was there for everybody: its server was asked, at public addresses, and answered.
+    file_is_public = False
 
 
 class Unavailable(RelayError):
@@ -41,9 +43,10 @@ class NotAccepted(RelayError):
 
     why = "refused_content"
 
-    def __init__(self, message: str, *, why: str | None = None) -> None:
+    def __init__(self, message: str, *, why: str | None = None, file_is_public: bool = False) -> None:
         super().__init__(message)
         self.why = why or self.why
+        self.file_is_public = file_is_public
 
 
 class Unreachable(NotAccepted):

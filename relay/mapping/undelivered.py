@@ -1,6 +1,7 @@
 """What an agent and a customer read when something of the agent's does not get through. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +21,12 @@ _LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody 
 _SAYS: Final = re.compile(r"^((Telegram|Forbidden|Bad Request|Error):\s*)+", re.IGNORECASE)
 #: Reasons for which the file may still be had where it lies.
 _STILL_THERE: Final = frozenset({"file_too_large", "refused_content", "other"})
+#: Names that mean something inside a network only.
+_INSIDE: Final = re.compile(
+    r"(?:^|\.)(?:internal|local|localhost|localdomain|corp|lan|home|home\.arpa|intranet|private)$"
+)
+#: A last part like this makes the whole host an IPv4 address, however it is spelt: https://url.spec.whatwg.org/#host-parsing
+_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 
 
 def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
@@ -47,18 +54,20 @@ def draft_note(context: KitContext, client: Client, mark: str, words: str, reaso
     return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
 
 
-def instead_of(step: Step, why: str, language: str) -> tuple[tuple[Step, ...], Step]:
+def instead_of(step: Step, why: str, language: str, *, file_is_public: bool = False) -> tuple[tuple[Step, ...], Step]:
     """What the customer gets in the place of a step that cannot be done, and what of the step is lost.
 
     The words under a file are the agent's answer, and do not die with it. Behind them the customer reads where the file
-    is, or that it could not be passed on. Nothing stands in for words, places and contacts. A step that may have
+    is, if everybody can have it there (`file_is_public`) and the reason is its own, which in an album nobody can tell;
+    or that it could not be passed on. Nothing stands in for words, places and contacts. A step that may have
     arrived is not followed by its own words.
     """
     files = _files(step)
     if not files or why == "uncertain":
         return (), step
     captions = [item.caption for item in files if item.caption]
-    lines = [_line(item, why, language) for item in files]
+    by_link = file_is_public and isinstance(step, SendFile) and why in _STILL_THERE
+    lines = [_line(item, language, by_link=by_link) for item in files]
     parts = split("\n\n".join([*captions, "\n".join(lines)]), _MAX_TEXT)
     markup = step.reply_markup if isinstance(step, SendFile) else None
     texts = [*(SendText(part) for part in parts[:-1]), SendText(parts[-1], markup)]
@@ -76,18 +85,20 @@ def _files(step: Step) -> tuple[SendFile, ...]:
             return ()
 
 
-def _line(item: SendFile, why: str, language: str) -> str:
-    if why in _STILL_THERE and _is_public(item.url):
+def _line(item: SendFile, language: str, *, by_link: bool) -> str:
+    if by_link and _is_for_customers(item.url):
         return to_customer(language, "customer.file_link", name=item.name, url=item.url)
     return to_customer(language, "customer.file_failed", name=item.name)
 
 
-def _is_public(url: str) -> bool:
-    """Whether a customer may be given the link: https, to a host with a name, without credentials."""
+def _is_for_customers(url: str) -> bool:
+    """Whether a customer may be given the link: https, to a host with a public name, without credentials."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        # As a browser reads it, which takes full-width letters and ideographic full stops for the plain ones.
+        host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".").lower().rstrip(".")
     except ValueError:
         return False
-    named = "." in host and not host.replace(".", "").isdigit() and ":" not in host
-    return parts.scheme == "https" and named and parts.username is None and len(url) <= _LONGEST_URL
+    if parts.scheme != "https" or parts.username is not None or len(url) > _LONGEST_URL:
+        return False
+    return "." in host and not set(host) & set(":%") and not _INSIDE.search(host) and not _NUMBER.search(host)

@@ -36,6 +36,7 @@ class FetchedFile:
     path: Path
     size: int  #: Bytes; never 0.
     content_type: str  #: As its server says; "" when it doesn't.
+    is_public: bool = False  #: It came from public addresses only, none of them a trusted host's.
 
 
 class FileFetcher:
@@ -84,23 +85,29 @@ class FileFetcher:
             try:
                 with await asyncio.to_thread(self._open_file) as file:
                     path = Path(file.name)
-                    size, content_type = await self._download(target, file, max_bytes or self._max_bytes)
+                    download = await self._download(target, file, max_bytes or self._max_bytes)
             except OSError as error:
                 raise SourceUnavailable(f"the file could not be stored ({type(error).__name__})") from None
-            yield FetchedFile(path, size, content_type)
+            yield FetchedFile(path, *download)
         finally:
             if path is not None:
                 await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def _download(self, target: URL, file: IO[bytes], max_bytes: int) -> tuple[int, str]:
+    async def _download(self, target: URL, file: IO[bytes], max_bytes: int) -> tuple[int, str, bool]:
+        is_public = True
         try:
             async with asyncio.timeout(self._timeout) as patience:
                 for _ in range(MAX_REDIRECTS + 1):
+                    # Whoever is not trusted is asked over https and answers from a public address, or not at all.
+                    is_public = is_public and not self._is_trusted(target)
                     async with self._get(target) as response:
                         if response.status not in _REDIRECTS:
                             size = await self._save(response, file, max_bytes, patience)
-                            return size, response.headers.get("Content-Type", "")
+                            return size, response.headers.get("Content-Type", ""), is_public
                         target = _next_hop(target, response)
+        except SourceRefused as error:
+            error.file_is_public = is_public and error.why == "file_too_large"
+            raise
         except TimeoutError:
             raise SourceUnavailable(f"{_host(target)} took too long to send the file") from None
         raise SourceRefused(f"{_host(target)} redirects too often")

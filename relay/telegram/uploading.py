@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 from telegram import Bot, InputFile, InputMediaAudio, InputMediaDocument, InputMediaPhoto, InputMediaVideo
 
+from relay.errors import NotAccepted
 from relay.inspection.facts import Facts, facts_of
 from relay.model import Address
 from relay.steps import SendFile
@@ -71,7 +72,10 @@ class Ready:
 
 @asynccontextmanager
 async def fetched(fetcher: FileFetcher, steps: Sequence[SendFile], max_bytes: int) -> AsyncIterator[list[Ready]]:
-    """The files, all on disk at once and looked at, until the block ends. Raises what `FileFetcher.fetch` raises."""
+    """The files, all on disk at once and looked at, until the block ends. Raises what `FileFetcher.fetch` raises.
+
+    A refusal that leaves the block says whether the files are there for everybody.
+    """
     async with AsyncExitStack() as stack:
         files: list[Ready] = []
         for step in steps:
@@ -84,7 +88,11 @@ async def fetched(fetcher: FileFetcher, steps: Sequence[SendFile], max_bytes: in
                 stack.push_async_callback(asyncio.to_thread, preview.unlink, missing_ok=True)
                 facts = await facts_of(file.path, format_of(head, file.content_type, step.name), preview)
             files.append(Ready(step, file, kind, facts))
-        yield files
+        try:
+            yield files
+        except NotAccepted as error:
+            error.file_is_public = all(ready.file.is_public for ready in files)
+            raise
 
 
 def _head(file: FetchedFile) -> bytes:

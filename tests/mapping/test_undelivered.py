@@ -96,8 +96,8 @@ def test_a_note_is_always_a_valid_event_and_short(words: str, why: str, reason: 
     assert len(said) < 400
 
 
-def lines(step: Step, why: str, language: str = "en") -> list[str]:
-    instead, lost = instead_of(step, why, language)
+def lines(step: Step, why: str, language: str = "en", *, public: bool = True) -> list[str]:
+    instead, lost = instead_of(step, why, language, file_is_public=public)
     assert type(lost) is type(step)
     assert all(isinstance(each, SendText) for each in instead)
     return [each.text for each in instead if isinstance(each, SendText)]
@@ -155,6 +155,28 @@ def test_what_may_have_arrived_is_not_followed_by_its_own_words() -> None:
         ("https://[::1]/a.pdf", "file_too_large", False),
         ("https://2130706433/a.pdf", "file_too_large", False),
         ("https://intranet/a.pdf", "file_too_large", False),
+        *(
+            (f"https://{host}/a.pdf", "file_too_large", False)
+            for host in (
+                *("metadata.google.internal", "METADATA.google.INTERNAL.", "files.corp", "files.corp.internal"),
+                *("nas.local", "nas.lan", "nas.home.arpa", "a.localhost", "localhost.", "db.localdomain", "x.home"),
+                *("0x7f.0.0.1", "0x7F.1", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1.", "1.0x", "a.0x7f"),
+                *(
+                    "①②⑦.⓪.⓪.①",
+                    "127。0。0。1",
+                    "127．0．0．1",
+                    "１27.0.0.1",
+                    "nas.ｌocal",
+                    "%31%32%37.0.0.1",
+                    "127.0.0.%31",
+                ),
+                *("[::ffff:127.0.0.1]", "[fd00::1]", "."),
+            )
+        ),
+        ("https://internal.example/a.pdf", "file_too_large", True),
+        ("https://corp.example.com/a.pdf", "file_too_large", True),
+        ("https://1.example/a.pdf", "file_too_large", True),
+        ("https://bücher.example/a.pdf", "file_too_large", True),
         ("https://user:secret@files.example/a.pdf", "file_too_large", False),
         ("https://[broken/a.pdf", "file_too_large", False),
         ("ftp://files.example/a.pdf", "file_too_large", False),
@@ -167,6 +189,13 @@ def test_a_link_is_given_only_to_what_is_there_for_everybody(url: str, why: str,
     assert "the-file" in text
     assert (url in text) is given
     assert "secret" not in text
+
+
+@pytest.mark.parametrize("why", ["file_too_large", "refused_content", "other"])
+def test_a_link_that_nobody_looked_at_is_not_given(why: str) -> None:
+    """Neither to a file whose server has not answered from a public address, nor to any file of an album."""
+    for texts in (lines(FILE, why, public=False), lines(SendAlbum((FILE, FILE)), why)):
+        assert URL not in "".join(texts)
 
 
 NAMES = st.text(max_size=300).map(clean)

@@ -2,12 +2,12 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
@@ -404,6 +404,61 @@ async def test_every_download_ends(tmp_path: Path, talk: Talk, expected: type[Re
         assert type(raised.value) is expected
         assert time.monotonic() - began < 3
     assert left_in(tmp_path) == []
+
+
+@asynccontextmanager
+async def outside(handler: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[tuple[str, TCPConnector]]:
+    """A host of the internet that serves https, and how to connect to it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    application = web.Application()
+    application.router.add_get("/{path:.*}", handler)
+    server = TestServer(application, scheme="https")
+    await server.start_server(ssl=context)
+    try:
+        yield (
+            f"files.example:{server.port}",
+            TCPConnector(resolver=Names(files_example=["127.0.0.1"]), use_dns_cache=False, ssl=False),
+        )
+    finally:
+        await server.close()
+
+
+async def test_what_everybody_can_have_is_told_from_what_we_can(tmp_path: Path) -> None:
+    """Public is a file, or a size that is refused, only if all who were asked for it are public and none is trusted."""
+
+    async def small(_: web.Request) -> web.Response:
+        return web.Response(body=b"x")
+
+    async def from_outside(request: web.Request) -> web.Response:
+        if request.path.startswith("/to/"):
+            return web.Response(status=302, headers={"Location": f"http://{request.path.removeprefix('/to/')}/1"})
+        if request.path == "/gone":
+            return web.Response(status=404)
+        return web.Response(body=bytes(int(request.path[1:])))
+
+    async with (
+        serving(small) as trusted,
+        outside(from_outside) as (public, connector),
+        fetcher(tmp_path, frozenset({trusted}), max_bytes=10) as files,
+    ):
+        files._sessions[False] = ClientSession(connector=connector)
+        for url, is_public in (
+            (f"https://{public}/5", True),
+            (f"http://{trusted}/", False),
+            (f"https://{public}/to/{trusted}", False),
+        ):
+            async with files.fetch(url) as file:
+                assert file.is_public is is_public, url
+        for url, max_bytes, is_public in (
+            (f"https://{public}/11", 10, True),
+            (f"https://{public}/gone", 10, False),
+            (f"http://{public}/11", 10, False),
+        ):
+            with pytest.raises(SourceRefused) as refused:
+                async with files.fetch(url, max_bytes):
+                    pass
+            assert refused.value.file_is_public is is_public, url
 
 
 async def test_a_gzip_bomb_is_measured_inflated(tmp_path: Path) -> None:
