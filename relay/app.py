@@ -101,19 +101,18 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         session = await stack.enter_async_context(open_session())
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
-        shared = Shared(store, session, fetcher, now)
+        cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
+        metrics.media_cache_bytes.set_function(lambda: cache.total)
+        forms = available()
+        log.info("media.converted", types=sorted(forms))
+        new_converter = partial(Converter, cache, forms, metrics.media_conversions)
+        shared = Shared(store, session, fetcher, now, new_converter)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
             each.callback.add_to(public, each.channel.callback_path)
         media = {each.channel.key: each.media for each in opened}
-        cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
-        metrics.media_cache_bytes.set_function(lambda: cache.total)
-        forms = available()
-        log.info("media.converted", types=sorted(forms))
-        converter = Converter(cache, forms, metrics.media_conversions)
-        stack.push_async_callback(converter.close)
-        add_media_routes(public, store.find_media, media, converter)
+        add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
         watched = [each.watched() for each in opened]

@@ -20,6 +20,7 @@ from relay import carrying
 from relay.accounts import Accounts
 from relay.avatars import Avatars
 from relay.channels import Channel
+from relay.conversion.converter import Converter
 from relay.courier import Courier
 from relay.errors import Unavailable
 from relay.intake import Intake
@@ -59,6 +60,7 @@ class Shared:
     session: aiohttp.ClientSession  #: For everything that goes to Telegram.
     fetcher: FileFetcher
     now: Callable[[], float]  #: The store's clock.
+    new_converter: Callable[[], Converter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     """Put a channel together; `stack` closes what it opens. Nothing outside is asked yet."""
     settings, store = channel.settings, shared.store
     kit = await _open_kit(channel, stack)
+    converter = shared.new_converter()
+    stack.push_async_callback(converter.close)
     bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, shared.session)
     context, telegram = contexts_of(channel)
     couriers = _couriers(settings, shared, metrics, context, kit, bot)
@@ -172,6 +176,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         ChannelMedia(
             TelegramFiles(bot, shared.session, settings.telegram_local_files if settings.telegram_local_api else None),
             Slots(metrics.media_streams),
+            converter,
         ),
         avatars,
         presses,

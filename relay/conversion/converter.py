@@ -6,6 +6,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from prometheus_client import Counter
 
 from relay.children import run_child
 from relay.conversion.cache import Cache
+from relay.conversion.forms import longest
 from relay.model import LARGEST_CONVERTED
 
 #: Opens the source as a stream.
@@ -21,12 +23,10 @@ Fetch = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 #: Counts with the way of converting, so that what an older one made is not used any more.
 _VERSION: Final = 1
-#: Conversions at the same time, and those that may be under way, the ones that fetch or wait included.
-_PARALLEL: Final = 2
-_MOST: Final = 32
-#: Seconds that a file waits for its turn, and that a conversion may take; the process has the same limit itself.
-_PATIENCE: Final = 30.0
-_LONGEST: Final = 60.0
+#: Conversions into one type that may be under way, those that fetch or wait included; one of them runs.
+_MOST: Final = 16
+#: Seconds that a file waits for its turn. Then the original does.
+_PATIENCE: Final = 5.0
 #: Seconds that are waited for conversions that are given up.
 _GIVING_UP: Final = 2.0
 #: Files that are remembered as unfit.
@@ -35,9 +35,18 @@ _UNFIT: Final = 1000
 log = structlog.get_logger()
 
 
-class Converter:
-    """Gives files in the other form that `forms` names for their media type.
+@dataclass(slots=True)
+class _Line:
+    """The conversions into one type: stickers, however many, hold up no voice message."""
 
+    place: asyncio.Lock = field(default_factory=asyncio.Lock)
+    under_way: int = 0
+
+
+class Converter:
+    """Gives one channel's files in the other form that `forms` names for their media type.
+
+    Each channel has its own, so that a flood in one costs the others nothing.
     `outcomes` counts conversions (made, failed, or busy: not now) and openings of what was kept.
     """
 
@@ -46,7 +55,7 @@ class Converter:
         self._forms = forms
         self._outcomes = outcomes
         self._running: dict[str, asyncio.Task[bool]] = {}
-        self._places = asyncio.Semaphore(_PARALLEL)
+        self._lines = {target: _Line() for target in forms.values()}
         self._unfit: OrderedDict[str, None] = OrderedDict()
 
     async def close(self) -> None:
@@ -75,16 +84,19 @@ class Converter:
             return False
         task = self._running.get(key)
         if task is None:
-            if len(self._running) >= _MOST:
+            line = self._lines[self._forms[source_type]]
+            if line.under_way >= _MOST:
                 self._outcomes.labels("busy").inc()
                 return False
             # A task of its own: who opened first may leave, and the others still get it.
             task = self._running[key] = asyncio.create_task(self._make(key, source_type, fetch))
-            task.add_done_callback(lambda done: self._ended(key, done))
+            line.under_way += 1
+            task.add_done_callback(lambda done: self._ended(key, line, done))
         return await asyncio.shield(task)
 
-    def _ended(self, key: str, task: asyncio.Task[bool]) -> None:
+    def _ended(self, key: str, line: _Line, task: asyncio.Task[bool]) -> None:
         del self._running[key]
+        line.under_way -= 1
         if not task.cancelled():
             task.exception()  # told to whoever waits; if nobody does any more, it is nobody's loss
 
@@ -107,15 +119,16 @@ class Converter:
         return outcome == "made"
 
     async def _convert(self, source_type: str, source: Path, target: Path) -> str:
+        place = self._lines[self._forms[source_type]].place
         try:
             async with asyncio.timeout(_PATIENCE):
-                await self._places.acquire()
+                await place.acquire()
         except TimeoutError:
             return "busy"
         try:
             return "made" if await _run(source_type, source, target) == 0 else "failed"
         finally:
-            self._places.release()
+            place.release()
 
     def _remember(self, key: str) -> None:
         self._unfit[key] = None
@@ -138,6 +151,6 @@ async def _save(fetch: Fetch, path: Path) -> bool:
 
 async def _run(source_type: str, source: Path, target: Path) -> int:
     """Convert in a process that knows nothing but these two files. Its exit status."""
-    arguments = (source_type, str(source), str(target))
-    status, _ = await run_child("relay.conversion.worker", *arguments, seconds=_LONGEST, directory=source.parent)
+    arguments, seconds = (source_type, str(source), str(target)), longest(source_type)
+    status, _ = await run_child("relay.conversion.worker", *arguments, seconds=seconds, directory=source.parent)
     return status

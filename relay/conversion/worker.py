@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from relay.confinement import confine
+from relay.conversion.forms import longest
+from relay.conversion.layers import check_layers
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from PIL.Image import Image
 
-#: Seconds. A voice message of an hour takes half of it.
-LONGEST: Final = 60
 #: A sticker takes 300 MiB of address space, most of it libraries.
-LIMITS: Final = {"memory": 512 * 2**20, "seconds": LONGEST, "writes": 64 * 2**20}
+LIMITS: Final = {"memory": 512 * 2**20, "writes": 64 * 2**20}
 
 _RATE: Final = 48_000  #: Samples a second, Opus's own.
 _BITS: Final = 64_000  #: A second.
@@ -43,7 +43,7 @@ class UnfitError(Exception):
 def main(arguments: list[str]) -> int:
     """Convert one file."""
     source_type, source, target = arguments
-    confine(**LIMITS)
+    confine(**LIMITS, seconds=longest(source_type))
     CONVERSIONS[source_type](Path(source), Path(target))
     with Path(target).open("rb") as written:
         os.fsync(written.fileno())
@@ -83,8 +83,12 @@ def animated_sticker(source: Path, target: Path) -> None:
     assets = drawing.get("assets", [])
     if unpacker.unconsumed_tail or any("p" in asset for asset in assets):
         raise UnfitError("too large, or with pictures from elsewhere, which Telegram does not allow")
+    check_layers(drawing)
     # Written anew: what was looked at is what is drawn, also where a key stood twice.
-    with LottieAnimation.from_data(json.dumps(drawing)) as animation:
+    text = json.dumps(drawing)
+    if r"\u0000" in text:
+        raise UnfitError("a name that rlottie would read in part")
+    with LottieAnimation.from_data(text) as animation:
         total, seconds = animation.lottie_animation_get_totalframe(), animation.lottie_animation_get_duration()
         if total < 1 or not 0 < seconds <= _MOST_SECONDS:
             raise UnfitError("too long")

@@ -45,22 +45,23 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ChannelMedia:
-    """One channel's files, and how many of them may be streamed at once: none holds up another's."""
+    """One channel's files, how many of them may be streamed at once, and who converts them: none holds up another's."""
 
     files: TelegramFiles
     slots: Slots
+    converter: Converter
 
 
-def add_media_routes(
-    app: web.Application, find: FindMedia, channels: Mapping[str, ChannelMedia], converter: Converter
-) -> None:
+def add_media_routes(app: web.Application, find: FindMedia, channels: Mapping[str, ChannelMedia]) -> None:
     """Serve what `find` knows by its id, from its channel and in one of that channel's slots.
+
+    Whoever waits for a conversion has no slot yet.
 
     Answers 404 in words for an id that is unknown or a file that is gone or too big, 503 with Retry-After when Telegram
     or the store is not to be had. A download that breaks off upstream breaks off here too, never ends as if complete.
     What cannot be converted is served as it came.
     """
-    desk = _MediaDesk(find, channels, converter)
+    desk = _MediaDesk(find, channels)
     app.router.add_get("/media/{id}", desk.serve)
     app.router.add_get("/media/{id}/{name:.*}", desk.serve)
 
@@ -82,10 +83,9 @@ class _Source:
 
 
 class _MediaDesk:
-    def __init__(self, find: FindMedia, channels: Mapping[str, ChannelMedia], converter: Converter) -> None:
+    def __init__(self, find: FindMedia, channels: Mapping[str, ChannelMedia]) -> None:
         self._find = find
         self._channels = channels
-        self._converter = converter
 
     async def serve(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one per status
         media_id = request.match_info["id"]
@@ -94,11 +94,11 @@ class _MediaDesk:
             channel = None if media is None else self._channels.get(media.channel)
             if media is None or channel is None:
                 return _words(404, _NOT_FOUND)
-            if request.method == "HEAD":
-                async with self._source(media, channel.files) as source:
-                    return await _describe(request, source)
-            async with channel.slots.taken(media_id), self._source(media, channel.files) as source:
-                return await _send(request, source)
+            async with _converted(media, channel) as path:
+                if request.method == "HEAD":
+                    return await _describe(request, await _source(media, path, channel.files))
+                async with channel.slots.taken(media_id):
+                    return await _send(request, await _source(media, path, channel.files))
         except UnsatisfiableError as error:
             return _words(416, "The file has no such part.", {"Content-Range": f"bytes */{error.size}"})
         except NotAccepted as error:
@@ -109,17 +109,28 @@ class _MediaDesk:
             log.warning("media.unavailable", reason=str(error))
             return _words(503, _LATER, {"Retry-After": "10"})
 
-    @asynccontextmanager
-    async def _source(self, media: Media, files: TelegramFiles) -> AsyncIterator[_Source]:
-        if media.source_type is None:
-            yield await _as_it_is(media, files)
-            return
-        fetch = partial(_chunks, files, media.file_id)
-        async with self._converter.open(media.file_id, media.source_type, fetch) as path:
-            if path is None:
-                yield replace(await _as_it_is(_unconverted(media, media.source_type), files), lasting=False)
-            else:
-                yield _Source(media, path.stat().st_size, partial(_open_path, path))
+
+@asynccontextmanager
+async def _converted(media: Media, channel: ChannelMedia) -> AsyncIterator[Path | None]:
+    """The converted file; None where the original is to be served."""
+    if media.source_type is None:
+        yield None
+        return
+    fetch = partial(_chunks, channel.files, media.file_id)
+    async with channel.converter.open(media.file_id, media.source_type, fetch) as path:
+        yield path
+
+
+async def _source(media: Media, converted: Path | None, files: TelegramFiles) -> _Source:
+    if converted is not None:
+        return _kept(media, converted)
+    if media.source_type is None:
+        return await _as_it_is(media, files)
+    return replace(await _as_it_is(_unconverted(media, media.source_type), files), lasting=False)
+
+
+def _kept(media: Media, path: Path) -> _Source:
+    return _Source(media, path.stat().st_size, partial(_open_path, path))
 
 
 async def _as_it_is(media: Media, files: TelegramFiles) -> _Source:

@@ -22,6 +22,7 @@ from tests import media
 from tests.waiting import eventually
 
 OGG: Final = "audio/ogg"
+TGS: Final = "application/x-tgsticker"
 VOICE: Final = media.voice(1.0)
 
 
@@ -57,9 +58,9 @@ class Desk:
     cache: Cache
     outcomes: Counter
 
-    async def bytes_of(self, source: Source, file_id: str = "f") -> int | None:
+    async def bytes_of(self, source: Source, file_id: str = "f", source_type: str = OGG) -> int | None:
         """The size of the converted file; None when there is none."""
-        async with self.converter.open(file_id, OGG, source.fetch) as path:
+        async with self.converter.open(file_id, source_type, source.fetch) as path:
             return None if path is None else path.stat().st_size
 
     def counted(self) -> dict[str, int]:
@@ -133,13 +134,28 @@ async def test_who_waits_too_long_for_a_turn_gets_the_original(desk: Desk, monke
     monkeypatch.setattr(converter_module, "_PATIENCE", 0.0)
     source = Source()
     source.go.set()
-    await desk.converter._places.acquire()
-    await desk.converter._places.acquire()
-    assert await desk.bytes_of(source) is None
+    async with desk.converter._lines["audio/mp4"].place:
+        assert await desk.bytes_of(source) is None
     assert desk.counted() == {"busy": 1}
-    desk.converter._places.release()
     monkeypatch.setattr(converter_module, "_PATIENCE", 30.0)
     assert await desk.bytes_of(source)
+
+
+async def test_stickers_hold_up_no_voice_and_no_other_channel(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With as many stickers under way as may be, a voice message is converted, and so is another channel's sticker."""
+    monkeypatch.setattr(converter_module, "_MOST", 1)
+    held, spoken, drawn = Source(), Source(), Source(media.animated_sticker(6))
+    flood = asyncio.create_task(desk.bytes_of(held, "flood", TGS))
+    await asyncio.sleep(0)
+    spoken.go.set()
+    drawn.go.set()
+    assert await desk.bytes_of(drawn, "drawn", TGS) is None
+    assert await desk.bytes_of(spoken, "spoken")
+    other = Desk(Converter(desk.cache, available(), desk.outcomes), desk.cache, desk.outcomes)
+    assert await other.bytes_of(drawn, "drawn", TGS)
+    assert desk.counted() == {"busy": 1, "made": 2}
+    assert not flood.done()
+    flood.cancel()
 
 
 async def test_a_full_disk_is_not_the_files_fault(desk: Desk) -> None:
@@ -166,12 +182,12 @@ async def test_the_cache_may_be_deleted_while_the_relay_runs(desk: Desk) -> None
 
 
 async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its process is gone when the opener is told that there is nothing."""
-    monkeypatch.setattr(converter_module, "_LONGEST", 0.02)
+    """Its process is gone when the opener is told that there is nothing, and no opening starts another."""
+    monkeypatch.setattr(converter_module, "longest", lambda _: 0.02)
     source = Source()
     source.go.set()
-    assert await desk.bytes_of(source) is None
-    assert desk.counted() == {"failed": 1}
+    assert [await desk.bytes_of(source) for _ in range(3)] == [None] * 3
+    assert (source.fetched, desk.counted()) == (1, {"failed": 1})
     assert workers() == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.conversion.forms import FORMS, available, original_name
+from relay.conversion.forms import FORMS, available, longest, original_name
 from relay.conversion.worker import CONVERSIONS
 from tests import media
 
@@ -16,7 +16,7 @@ LIMITS = """
 import json, os, resource, signal, sys
 from relay.confinement import confine
 from relay.conversion.worker import LIMITS
-confine(**LIMITS)
+confine(**LIMITS, seconds=60)
 limits = {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in ("AS", "CPU", "FSIZE", "CORE")}
 try:
     bytearray(600 * 2**20)
@@ -45,6 +45,15 @@ def test_it_gives_up_what_it_does_not_need() -> None:
     assert 0 < found["alarm"] <= 60
     assert found["nice"] >= 10
     assert found["umask"] == 0o077
+
+
+def test_stickers_get_less_time_than_voices() -> None:
+    """Ten seconds are many times what a sticker takes; a voice message may last an hour."""
+    assert {form.source: longest(form.source) for form in FORMS} == {
+        "audio/ogg": 60,
+        "application/x-tgsticker": 10,
+        "video/webm": 10,
+    }
 
 
 @pytest.mark.parametrize("source_type", CONVERSIONS)

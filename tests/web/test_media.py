@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Gauge
 
+from relay.conversion import converter as converter_module
 from relay.conversion.cache import Cache
 from relay.conversion.converter import Converter
+from relay.conversion.forms import available
 from relay.errors import Unavailable
 from relay.metrics import Metrics
 from relay.model import Media
@@ -33,6 +35,7 @@ from relay.web import slots as slots_module
 from relay.web.inert import content_headers, disposition
 from relay.web.media import ChannelMedia, add_media_routes
 from relay.web.slots import Slots
+from tests import media
 from tests.telegram.wires import Talk, read_request, resident, wire
 from tests.waiting import eventually
 
@@ -52,6 +55,7 @@ class Desk:
     known: dict[str, Media] = field(default_factory=dict)
     store_is_down: bool = False
     streams: Gauge = field(init=False)
+    converter: Converter = field(init=False)
 
     async def find(self, media_id: str) -> Media | None:
         if self.store_is_down:
@@ -81,8 +85,9 @@ async def serving(
         metrics = Metrics()
         desk.streams = metrics.of_channel("").media_streams
         slots = Slots(desk.streams, total=3, each=2)
-        converter = Converter(Cache(Path(kept), 0), {}, metrics.media_conversions)
-        add_media_routes(application, desk.find, {"": ChannelMedia(files, slots)}, converter)
+        desk.converter = Converter(Cache(Path(kept), 0), available(), metrics.media_conversions)
+        stack.push_async_callback(desk.converter.close)
+        add_media_routes(application, desk.find, {"": ChannelMedia(files, slots, desk.converter)})
         server = TestServer(application)
         await server.start_server()
         desk.url = f"http://127.0.0.1:{server.port}"
@@ -511,6 +516,39 @@ async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk, monk
         return bool(desk.streams._value.get() == 0)
 
     await eventually(none_is_left)
+
+
+async def test_conversions_take_no_stream(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While as many as may be wait for their turn, other files stream, and one more voice message comes as it was sent.
+
+    HEAD counts as GET does.
+    """
+    monkeypatch.setattr(converter_module, "_MOST", 4)
+    plain = desk.keep()
+    voices = [f"a-voice-message-{number}" for number in range(5)]
+    for name in voices:
+        stored = desk.telegram.files.keep("voice", Content.of(media.voice(0.2)))
+        desk.known[name] = Media(name, stored.file_id, "voice.m4a", "audio/mp4", None, "audio/ogg")
+    async with desk.converter._lines["audio/mp4"].place:
+        methods = ("GET", "GET", "GET", "HEAD")
+        asking = [asyncio.create_task(kind_of(desk, *each)) for each in zip(voices, methods, strict=False)]
+
+        async def all_wait() -> bool:
+            return len(desk.converter._running) == len(asking)
+
+        await eventually(all_wait)
+        async with asyncio.timeout(2):
+            assert await kind_of(desk, plain.split("/")[2], "GET") == "image/jpeg"
+            assert await kind_of(desk, voices[4], "HEAD") == "audio/ogg"
+        assert not any(task.done() for task in asking)
+    assert await asyncio.gather(*asking) == ["audio/mp4"] * 4
+
+
+async def kind_of(desk: Desk, name: str, method: str) -> str:
+    """The media type of what is served, once all of it has come."""
+    async with desk.get(f"/media/{name}", method) as answer:
+        await answer.read()
+        return answer.headers["Content-Type"]
 
 
 async def head_of(desk: Desk, path: str) -> aiohttp.ClientResponse:
