@@ -7,6 +7,8 @@ import asyncio
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 
@@ -25,13 +27,17 @@ async def run_child(module: str, *arguments: str, seconds: float, directory: Pat
         cwd=directory,
         start_new_session=True,
     )
+    # Nor the loop's own few threads: names are looked up in them, which would wait for the children.
+    own = ThreadPoolExecutor(1)
     try:
-        printed, _ = await asyncio.to_thread(child.communicate, timeout=seconds)
+        talk = partial(child.communicate, timeout=seconds)
+        printed, _ = await asyncio.get_running_loop().run_in_executor(own, talk)
     except subprocess.TimeoutExpired:
         printed = b""
     finally:
         child.kill()
         child.wait()
+        own.shutdown(wait=False)
     if child.stdout is not None:
         child.stdout.close()
     return child.returncode, printed

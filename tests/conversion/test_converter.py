@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,6 +191,21 @@ async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk, monkeypatch
     assert [await desk.bytes_of(source) for _ in range(3)] == [None] * 3
     assert (source.fetched, desk.counted()) == (1, {"failed": 1})
     assert workers() == []
+
+
+async def test_conversions_take_none_of_the_loops_own_threads(desk: Desk) -> None:
+    """Names are looked up in those; neither waits for the other."""
+    source, busy = Source(), threading.Event()
+    source.go.set()
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        taken = asyncio.create_task(asyncio.to_thread(busy.wait))
+        try:
+            async with asyncio.timeout(20):
+                assert await desk.bytes_of(source)
+        finally:
+            busy.set()
+            await taken
 
 
 async def test_closing_ends_what_is_under_way(desk: Desk) -> None:
