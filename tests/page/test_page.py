@@ -101,6 +101,7 @@ async def test_everything_that_a_customer_can_send_arrives(visit: Visit) -> None
         await page.get_by_role("button", name=what, exact=True).click()
         await expect(arrived.nth(before)).to_be_visible(timeout=PATIENCE)
     await expect(page.locator("#card")).to_contain_text("+4930901820", timeout=PATIENCE)
+    await expect(arrived.filter(has=page.locator(".map"))).not_to_contain_text("[location]")
     label = page.locator("#chat .row.theirs").first
     await label.hover()
     await label.get_by_role("button", name="React 👍").click()
@@ -149,6 +150,7 @@ async def test_a_blocked_bot_is_a_dead_letter_with_a_reason_and_can_be_retried(v
     await page.get_by_role("button", name="Try again").click()
     await expect(page.locator("#chat .row.theirs").last).to_contain_text("Are you still there?", timeout=20_000)
     await expect(page.locator("#dead li")).to_have_count(0, timeout=PATIENCE)
+    await expect(page.locator("#lanes li", has_text="Anna to phone")).to_contain_text("2 in order", timeout=PATIENCE)
     proof = page.locator("#proof")
     await expect(proof).to_contain_text(" received + 1 retried = ", timeout=PATIENCE)
     await expect(proof).to_contain_text("0 waiting + 1 dead", timeout=PATIENCE)

@@ -83,6 +83,7 @@ def test_a_load_does_not_fill_the_page(
     ("item", "text", "shown"),
     [
         (POINT, "[location] 52.52, 13.405 https://maps.google.com/?q=52.52,13.405", ""),
+        ({**POINT, "address": "52.52, 13.405"}, f"[location] {MAP}", ""),
         ({**POINT, "address": "Café, Oderberger Str. 1"}, f"[venue] Café, Oderberger Str. 1, {MAP}", ""),
         (POINT, f"[venue] Café, {MAP}", f"[venue] Café, {MAP}"),
         (POINT, "Here I am", "Here I am"),

@@ -196,6 +196,7 @@ class Deeds:
             said = "; ".join(said.splitlines())
             self._watch.bury(delivery, said)
             raise web.HTTPConflict(text=said)
+        self._watch.retried(delivery)
         return _done()
 
     def _customer(self, request: web.Request) -> Customer:

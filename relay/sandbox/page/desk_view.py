@@ -9,7 +9,9 @@ from relay.sandbox.page.watch import Entry, Watch
 Json = dict[str, Any]
 
 #: How the relay says a point: `[location] 52.52, 13.405 https://maps.google.com/?q=52.52,13.405`.
-_POINT: Final = re.compile(r"\[[^\]]+\] (?:(?P<name>.+), )?-?[\d.]+, -?[\d.]+ https://maps\.google\.com/\?q=[-\d.,]+")
+_POINT: Final = re.compile(
+    r"\[[^\]]+\] (?:(?P<name>.+), )?(?P<at>-?[\d.]+, -?[\d.]+) https://maps\.google\.com/\?q=[-\d.,]+"
+)
 _CARD = ("display_name", "avatar", "language", "phone", "email")
 
 
@@ -95,7 +97,7 @@ def _beside(text: str, items: Json) -> str:
     """The words, without those that only repeat the card of a place or a person, as the relay adds for other desks."""
     place, contact = items.get("place"), items.get("contact")
     point = _POINT.fullmatch(text)
-    if place and point and (point["name"] or "") == place.get("address", ""):
+    if place and point and place.get("address", point["at"]) == (point["name"] or point["at"]):
         return ""
     if contact and text.endswith(f"] {contact['name']}, {contact['phone']}"):
         return ""

@@ -120,12 +120,18 @@ class Journeys:
             self.arrive(journey, at)
 
     def reopen(self, delivery: int) -> None:
-        """A dead letter is carried again, as if it had just been accepted."""
+        """A dead letter is about to be carried again; until `retried` it cannot be through."""
         for journey in self.all:
             if journey.delivery == delivery and journey.stage == "dead":
-                journey.accepted = time.monotonic()
+                journey.accepted = None
                 journey.stage, journey.ended, journey.reason, journey.attempts = "relay", None, None, 0
                 journey.dropped = False
+
+    def retried(self, delivery: int) -> None:
+        """It waits again, as if it had just been accepted."""
+        for journey in self.all:
+            if journey.delivery == delivery:
+                self.accept(journey, time.monotonic())
 
     def bury(self, delivery: int, reason: str) -> None:
         """It was not carried again after all."""
@@ -153,7 +159,7 @@ class Journeys:
 
     def _numbered(self, delivery: int | None) -> Journey | None:
         """The one of which the relay has told this number, unless it has arrived."""
-        found = (one for one in self.all if one.delivery == delivery and one.stage in ("sent", "relay", "dead"))
+        found = (one for one in self.all if one.delivery == delivery and one.stage != "there")
         return next(found, None) if delivery is not None else None
 
     def _open(self, direction: Direction, client: str) -> Iterator[Journey]:

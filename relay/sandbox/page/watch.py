@@ -111,6 +111,11 @@ class Watch:
         self.journeys.reopen(delivery)
         self._changed()
 
+    def retried(self, delivery: int) -> None:
+        """It has been put back."""
+        self.journeys.retried(delivery)
+        self._changed()
+
     def bury(self, delivery: int, reason: str) -> None:
         """It could not be put back."""
         self.journeys.bury(delivery, reason)
