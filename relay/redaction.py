@@ -51,7 +51,7 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
 
     def redact(line: str) -> str:
         for anchor, spelling in known:
-            if anchor in line:
+            if anchor in line or "u00" in line:
                 line = spelling.sub(MARK, line)
         for is_worth_it, pattern, replacement in _PATTERNS:
             if is_worth_it(line):
@@ -67,7 +67,7 @@ def _anchor(secret: str) -> str:
 
 
 def _any_spelling(secret: str) -> re.Pattern[str]:
-    """Raw, escaped as in JSON or repr(), percent-encoded, and each of these applied again."""
+    r"""Raw, escaped as in JSON (also by \uXXXX) or repr(), percent-encoded, and each of these applied again."""
     # Backslashes at the end stay: taking more of them than the secret has could break the JSON around it.
     return re.compile("".join(map(_spellings, re.findall(r"\\+|[^\\]", secret.rstrip("\\")))))
 
@@ -75,8 +75,14 @@ def _any_spelling(secret: str) -> re.Pattern[str]:
 def _spellings(part: str) -> str:
     """One character, or a run of backslashes, whose number escaping multiplies."""
     if part[0] == "\\":
-        return rf"{_BACKSLASH}{{{len(part)},}}+"
+        return rf"(?:{_BACKSLASH}{{{len(part)},}}+|{_unicode(part[0])}{{{len(part)}}})"
     if part.isascii() and part.isalnum():
-        return part
+        return rf"(?:{part}|{_unicode(part)})"
     encoded = "".join(rf"%(?:25)*(?i:{byte:02x})" for byte in part.encode())
-    return rf"{_BACKSLASH}*+(?:{re.escape(part)}|{encoded})"
+    return rf"(?:{_BACKSLASH}*+(?:{re.escape(part)}|{encoded})|{_unicode(part)})"
+
+
+def _unicode(character: str) -> str:
+    r"""A character as \uXXXX; one beyond the first 65,536 as two of them."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "(?:" + "".join(rf"{_BACKSLASH}++u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4)) + ")"

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from relay.cli import main
+from relay.cli.dead import _say_fates
 from relay.cli.printing import age, visible
 
 RELAY = (sys.executable, "-m", "relay")
@@ -70,3 +71,10 @@ def test_strangers_text_cannot_command_a_terminal() -> None:
     """Escape sequences, line breaks and direction marks are shown, not obeyed."""
     assert visible("\x1b[2Jgone\n\u202e") == r"\x1b[2Jgone\n\u202e"
     assert visible("Grüße, 世界") == "Grüße, 世界"
+
+
+def test_a_letter_that_somebody_else_has_retried_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two retries at once one finds nothing to do: the letter is not dead any more, and that is what is said."""
+    _say_fates([{"id": 1, "fate": "waiting"}, {"id": 2, "fate": "gone", "reason": "there is none"}], running=True)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("1 on the way again\n", "2: gone: somebody else has retried or dropped it meanwhile\n")

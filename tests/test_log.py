@@ -315,6 +315,26 @@ def test_a_known_secret_is_found_in_every_spelling(secret: str, spell: list[Call
     assert secret not in redacted.replace(MARK, "")
 
 
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126) | st.sampled_from("äя😀"), min_size=8).filter(
+        lambda secret: len(secret.strip("\\")) >= 8
+    ),
+    st.data(),
+    st.sampled_from([str, json.dumps, urllib.parse.quote]),
+)
+def test_a_known_secret_is_found_behind_unicode_escapes(
+    secret: str, data: st.DataObject, spell: Callable[[str], str]
+) -> None:
+    """Some writers of JSON escape a few characters so, some all of them, in small or capital digits."""
+    escaped = data.draw(st.sets(st.integers(0, len(secret) - 1), min_size=1), "escaped")
+    spelt = ""
+    for index, character in enumerate(secret):
+        units = character.encode("utf-16-be", "surrogatepass").hex()
+        codes = "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+        spelt += codes if index in escaped or character == "\\" else character
+    assert MARK in redactor([secret])(f'{{"a": "{spell(spelt)}", "b": "\\u00e4"}}')
+
+
 def test_what_is_no_secret_stays() -> None:
     """Times, ids, versions and ordinary words pass unchanged."""
     line = '{"timestamp": "2026-11-22T12:00:00.123456Z", "delivery": 1234, "to": "127.0.0.1:8080", "a": "12:30:15"}'

@@ -210,6 +210,8 @@ def _say_fates(fates: list[dict[str, Any]], *, running: bool) -> None:
     for fate in fates:
         if fate["fate"] == "declined":
             click.echo(f"{fate['id']}: nothing is to be sent for it today: {visible(fate['reason'])}")
+        elif fate["fate"] == "gone":
+            click.echo(f"{fate['id']}: gone: somebody else has retried or dropped it meanwhile", err=True)
         elif fate["fate"] != "waiting":
             click.echo(f"{fate['id']}: still dead: {visible(fate['reason'])}", err=True)
 

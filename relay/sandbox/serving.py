@@ -12,11 +12,15 @@ GRACE = 0.02
 
 @web.middleware
 async def no_browser(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The control APIs are for programs on this machine; a site that is open in a browser there is none of them."""
-    if request.path.startswith("/sandbox/"):
-        host = request.host.partition(":")[0]
-        if "Origin" in request.headers or host not in ("127.0.0.1", "localhost"):
-            raise web.HTTPForbidden(text="not for browsers\n")
+    """The look-alikes are for programs on this machine; a site that is open in a browser there is none of them.
+
+    Files it may load: they are looked at in browsers. And the relay may know a look-alike by another name.
+    """
+    controls = request.path.startswith("/sandbox/")
+    is_file = request.method in ("GET", "HEAD") and request.path.startswith(("/file/", "/files/"))
+    elsewhere = request.host.partition(":")[0] not in ("127.0.0.1", "localhost")
+    if ("Origin" in request.headers and not is_file) or (controls and elsewhere):
+        raise web.HTTPForbidden(text="not for browsers\n")
     return await handler(request)
 
 

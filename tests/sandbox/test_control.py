@@ -50,6 +50,27 @@ async def test_a_site_in_a_browser_cannot_play_anybody(
     assert not kit.faults.down
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_site_in_a_browser_cannot_speak_as_the_relay(
+    telegram: TelegramLookAlike, kit: KitLookAlike, http: aiohttp.ClientSession, origin: str
+) -> None:
+    """A form that a site sends is no call of the bot's and no event; files may be looked at from anywhere."""
+    telegram.customer(7).writes("hello")
+    file_url = kit.host_file(b"x", "a.txt", "text/plain")
+    for url in (
+        f"{telegram.url}/bot{telegram.token}/sendMessage",
+        f"{kit.url}/api/v3/botService/login",
+        f"{kit.url}/x",
+    ):
+        async with http.post(url, data={"chat_id": "7", "text": "hi"}, headers={"Origin": origin}) as answer:
+            assert answer.status == 403
+    async with http.get(file_url, headers={"Origin": origin}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"x")
+    async with http.post(file_url, headers={"Origin": origin}) as answer:
+        assert answer.status == 403
+    assert telegram.chat(7).texts == []
+
+
 async def test_a_backlog_is_queued_in_turn_and_counted(
     telegram: TelegramLookAlike, http: aiohttp.ClientSession
 ) -> None:
