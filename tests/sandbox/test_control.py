@@ -24,7 +24,8 @@ async def test_a_customer_can_be_played_with_curl(telegram: TelegramLookAlike, h
     form.add_field("file", b"\xff\xd8\xff", filename="a.jpg", content_type="image/jpeg")
     async with http.post(url, data=form) as answer:
         assert answer.status == 200
-    await http.post(f"{telegram.url}/bot{telegram.token}/sendMessage", json={"chat_id": 7, "text": "hi"})
+    async with http.post(f"{telegram.url}/bot{telegram.token}/sendMessage", json={"chat_id": 7, "text": "hi"}):
+        pass
     async with http.get(url) as answer:
         lines = await answer.json()
     assert [(line["from"], line.get("text", line.get("caption"))) for line in lines] == [
@@ -79,7 +80,8 @@ async def test_a_backlog_is_queued_in_turn_and_counted(
         assert (await answer.json())["pending"] == 500
     texts = [update["message"]["text"] for update in telegram.updates.pending]
     assert texts[20] == texts[0].replace(":0", ":1")
-    await http.post(f"{telegram.url}/sandbox/reset")
+    async with http.post(f"{telegram.url}/sandbox/reset"):
+        pass
     async with http.get(f"{telegram.url}/sandbox/stats") as answer:
         assert (await answer.json())["updates_pending"] == 0
 

@@ -462,9 +462,9 @@ async def test_a_reader_who_leaves_ends_the_download() -> None:
     async with upstream(file) as desk:
         for _ in range(4):
             left.clear()
-            answer = await desk.get(f"/media/{ID}")
-            await answer.content.readexactly(100_000)
-            answer.close()
+            async with desk.get(f"/media/{ID}") as answer:
+                await answer.content.readexactly(100_000)
+                answer.close()
             async with asyncio.timeout(5):
                 await left.wait()
 
@@ -507,10 +507,10 @@ async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk, monk
     assert sum(reader.done() for reader in readers) == 2
     assert desk.streams._value.get() == 2
     for reader in readers:
-        if reader.done():
-            reader.result().close()
         reader.cancel()
-    await asyncio.gather(*readers, return_exceptions=True)
+    for left in await asyncio.gather(*readers, return_exceptions=True):
+        if isinstance(left, aiohttp.ClientResponse):
+            left.close()
 
     async def none_is_left() -> bool:
         return bool(desk.streams._value.get() == 0)
