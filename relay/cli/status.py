@@ -1,7 +1,8 @@
 """`relay status`: how the relay does, at a glance."""
 
+import signal
 import sys
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from relay.channels import Channel
 
 _NOT_RUNNING = 3
+_LOOK = 2.0  #: Seconds between two looks.
 _COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
@@ -67,21 +69,22 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _watch(channels: "tuple[Channel, ...]") -> None:
-    try:
-        if not sys.stdout.isatty():
-            while True:
-                click.echo("\n".join([*report(ask_relay(channels, "status").value), ""]))
-                time.sleep(2.0)
-        from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
-        from rich.text import Text  # noqa: PLC0415
-
-        with Live(auto_refresh=False, screen=True) as live:
-            while True:
-                lines = "\n".join(report(ask_relay(channels, "status").value))
-                live.update(Text.from_ansi(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
-                time.sleep(2.0)
-    except KeyboardInterrupt:
+    # A flag and no exception: Python drops one that a signal raises inside of a weak reference's callback.
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    if not sys.stdout.isatty():
+        while not stopped.is_set():
+            click.echo("\n".join([*report(ask_relay(channels, "status").value), ""]))
+            stopped.wait(_LOOK)
         return
+    from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
+    from rich.text import Text  # noqa: PLC0415
+
+    with Live(auto_refresh=False, screen=True) as live:
+        while not stopped.is_set():
+            lines = "\n".join(report(ask_relay(channels, "status").value))
+            live.update(Text.from_ansi(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
+            stopped.wait(_LOOK)
 
 
 def _sides(channel: Mapping[str, Any]) -> Iterator[str]:

@@ -44,7 +44,7 @@ def test_it_holds_what_was_used_last_and_fits(steps: Iterable[tuple[str, str, in
                 del expected[next(iter(expected))]
             assert kept(directory) == expected
             assert cache.total == sum(expected.values())
-            if key in expected:  # the file system's clock is coarser than these steps
+            if step != "restart" and key in expected:  # the file system's clock is coarser than these steps
                 os.utime(directory / key, (clock, clock))
 
 
