@@ -10,8 +10,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from relay.attempt import Attempt, Carry, Later, MakeNote
 from relay.chats import Chats
-from relay.courier import Attempt, Carry, Later, MakeNote
 from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain
 from relay.kit.client import KitClient
 from relay.mapping.events import KitContext

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.courier import Attempt, Carry, Courier, Later, MakeNote
+from relay.attempt import Attempt, Carry, Later, MakeNote
+from relay.courier import Courier
 from relay.errors import (
     Down,
     NotAccepted,

@@ -1,0 +1,105 @@
+"""One attempt at a delivery: what its carrier knows of it and may do to it. Each step is on disk before the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from relay.errors import Unavailable, place_of
+from relay.model import Address, Bury, Delivery, Lost, Note, Said
+from relay.store.store import Store
+
+log = structlog.get_logger()
+
+
+class Attempt:
+    """What a carrier may do to a delivery besides carrying it."""
+
+    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event, *, fresh: bool) -> None:
+        self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
+        self.fresh = fresh  #: Somebody waits for it: it was accepted a moment ago.
+        self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
+        self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
+        self._store = store
+        self._stopping = stopping
+
+    async def confirm(self, steps_done: int) -> bool:
+        """Remember that so many steps are done. False: go no further, the rest is for a later attempt."""
+        while True:
+            try:
+                ours = await self._store.note_progress(self.delivery, steps_done, self.said)
+            except Unavailable:
+                await asyncio.sleep(1.0)  # what is done must be written down before the next step
+                continue
+            except Exception as error:
+                if not self.said:
+                    raise
+                report_unwritten(self.delivery, error)
+                self.said = ()  # the step is done, and must not be done again for its words' sake
+                continue
+            self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0)
+            self.said = ()
+            return ours and not self._stopping.is_set()
+
+    def finish(self) -> None:
+        """All steps are done. To settle the delivery will write it down."""
+        self.delivery = replace(self.delivery, steps_done=self.delivery.steps_done + 1)
+
+    async def rewrite(self, body: str, lost: Lost | None = None) -> bool:
+        """Remember that the steps still due are others now, and what is `lost` of those before.
+
+        The steps that are done stand in front of them as before. False: go no further.
+        """
+        while True:
+            try:
+                ours = await self._store.rewrite(self.delivery, body, lost)
+            except Unavailable:
+                await asyncio.sleep(1.0)
+                continue
+            self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0)
+            self.lost += [lost] if lost is not None and ours else []
+            return ours and not self._stopping.is_set()
+
+    async def move(self, address: Address, new_chat_id: int) -> Address:
+        """Remember that the chat has another id now. Returns where the delivery goes. Raises Unavailable."""
+        await self._store.move(self.delivery.channel, address.chat_id, new_chat_id)
+        self.delivery = replace(self.delivery, address=replace(address, chat_id=new_chat_id))
+        return replace(address, chat_id=new_chat_id)
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait. False: the relay is stopping, go no further."""
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+            except TimeoutError:
+                return True
+        return not self._stopping.is_set()
+
+    async def comes(self, turn: asyncio.Future[None]) -> bool:
+        """Wait for a turn. False: the relay is stopping, go no further."""
+        if not turn.done():
+            stopping = asyncio.create_task(self._stopping.wait())
+            either: set[asyncio.Future[Any]] = {turn, stopping}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+        return not (turn.cancel() or self._stopping.is_set())
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not its turn yet. The lane is let go of meanwhile: it holds up nobody else, and the attempt does not count."""
+
+    seconds: float
+
+
+#: Carries one delivery. True: the other side has it. False: unfinished, go on later. Raises RelayError.
+Carry = Callable[[Attempt], Awaitable[bool | Later]]
+#: The note about a delivery that is to be buried.
+MakeNote = Callable[[Delivery, Bury], Note]
+
+
+def report_unwritten(delivery: Delivery, error: Exception) -> None:
+    """Say that a part of what is to be remembered cannot be, and is left out: what is done stays done."""
+    log.error("delivery.unwritten", delivery=delivery.id, direction=delivery.direction, error=place_of(error))
