@@ -50,7 +50,12 @@ def exit_code(found: Mapping[str, Any]) -> int:
     """0 all is well, 1 something is not, 3 no relay runs."""
     if not found["running"]:
         return _NOT_RUNNING
-    return 0 if all(side["ok"] for channel in found["channels"] for side in channel["sides"].values()) else 1
+    return 0 if all(_is_well(channel) for channel in found["channels"]) else 1
+
+
+def _is_well(channel: Mapping[str, Any]) -> bool:
+    sides = channel["sides"].values()
+    return all(side["ok"] for side in sides) and channel["callbacks"]["ok"]
 
 
 def report(found: Mapping[str, Any]) -> Iterator[str]:
@@ -63,6 +68,7 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield click.style(f"channel {channel['name']}", bold=True)
         yield from (f"  {line}" for line in _sides(channel))
+        yield from (f"  {line}" for line in _callbacks(channel["callbacks"]))
         yield from (f"  {line}" for line in _figures(channel["directions"]))
         yield from (f"  {line}" for line in _ratings(channel["ratings"]))
         yield from (f"  {line}" for line in _dead(channel))
@@ -89,10 +95,20 @@ def _watch(channels: "tuple[Channel, ...]") -> None:
 
 def _sides(channel: Mapping[str, Any]) -> Iterator[str]:
     for name, side in channel["sides"].items():
-        mark = click.style("✓", fg="green") if side["ok"] else click.style("✗", fg="red")
-        yield f"{mark} {name:<9} {visible(side['reason'])}"
+        yield _line(name, side)
     if channel["sides"]:
         yield f"  last poll {age(channel['poll_age'])} ago, Kit's token {age(channel['token_age'])} old"
+
+
+def _callbacks(callbacks: Mapping[str, Any]) -> Iterator[str]:
+    yield _line("callbacks", callbacks)
+    if callbacks["remedy"]:
+        yield f"  → {callbacks['remedy']}"
+
+
+def _line(name: str, check: Mapping[str, Any]) -> str:
+    mark = click.style("✓", fg="green") if check["ok"] else click.style("✗", fg="red")
+    return f"{mark} {name:<9} {visible(check['reason'])}"
 
 
 def _figures(directions: Mapping[str, Any]) -> Iterator[str]:
