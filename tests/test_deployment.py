@@ -50,7 +50,7 @@ def compose() -> dict[str, Any]:
 
 def config_of(name: str) -> str:
     """What the compose file gives a service to read."""
-    return (ROOT / compose()["configs"][name]["file"]).read_text()
+    return (ROOT / str(compose()["configs"][name]["file"])).read_text()
 
 
 def service() -> dict[str, Any]:
@@ -214,7 +214,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "read_only, and a of configs is no file": {"configs": ["a"]},
     "read_only, and a of secrets is no file": {"secrets": [{"source": "a", "target": "/a"}]},
     "'memlimit' does not match any of the regexes: '^x-'": {"memlimit": "1g"},
-    "is not valid under any of the given schemas": {"pids_limit": [1]},
+    "[1] is not of type 'number', 'string'": {"pids_limit": [1]},
 }
 
 
