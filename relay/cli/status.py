@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _NOT_RUNNING = 3
 _LOOK = 2.0  #: Seconds between two looks.
+_WIDTH = 100  #: Columns that sentences take.
 _COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
@@ -68,7 +70,6 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield click.style(f"channel {channel['name']}", bold=True)
         yield from (f"  {line}" for line in _sides(channel))
-        yield from (f"  {line}" for line in _callbacks(channel["callbacks"]))
         yield from (f"  {line}" for line in _figures(channel["directions"]))
         yield from (f"  {line}" for line in _ratings(channel["ratings"]))
         yield from (f"  {line}" for line in _dead(channel))
@@ -96,6 +97,7 @@ def _watch(channels: "tuple[Channel, ...]") -> None:
 def _sides(channel: Mapping[str, Any]) -> Iterator[str]:
     for name, side in channel["sides"].items():
         yield _line(name, side)
+    yield from _callbacks(channel["callbacks"])
     if channel["sides"]:
         yield f"  last poll {age(channel['poll_age'])} ago, Kit's token {age(channel['token_age'])} old"
 
@@ -103,7 +105,7 @@ def _sides(channel: Mapping[str, Any]) -> Iterator[str]:
 def _callbacks(callbacks: Mapping[str, Any]) -> Iterator[str]:
     yield _line("callbacks", callbacks)
     if callbacks["remedy"]:
-        yield f"  → {callbacks['remedy']}"
+        yield from wrap(callbacks["remedy"], _WIDTH, initial_indent="  → ", subsequent_indent="    ")
 
 
 def _line(name: str, check: Mapping[str, Any]) -> str:

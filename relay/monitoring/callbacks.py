@@ -9,7 +9,7 @@ from relay.store.callbacks import Callbacks
 _MENDED: Final = 600.0
 REMEDY: Final = (
     "Open the channel in Kit: KIT_SECURITY_SALT must be its Security Salt, KIT_API_TOKEN its API token. Restart the "
-    "relay. What agents wrote meanwhile has not arrived: ask them to write it again."
+    "relay, and ask agents to write again what they wrote meanwhile: it has not arrived."
 )
 
 
@@ -35,8 +35,7 @@ class CallbackHealth:
         taken = "none was ever taken" if self.accepted_age is None else f"the last was taken {_ago(self.accepted_age)}"
         if not self.refused or self.refused_age is None:
             return taken
-        refused = f"{self.refused} of Kit's callbacks were refused in the last hour, the last {_ago(self.refused_age)}"
-        return f"{refused}: salt or API token is not Kit's; {taken}"
+        return f"{self.refused} of Kit's were refused in the last hour, the last {_ago(self.refused_age)}; {taken}"
 
 
 def health_of(callbacks: Callbacks, now: float) -> CallbackHealth:

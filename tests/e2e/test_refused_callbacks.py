@@ -49,7 +49,7 @@ async def test_a_wrong_salt_is_told_by_status_check_and_readiness(
         await relay.stop()
         await relay.start()
         await relay.ready()
-        assert (await warned(relay)).startswith("2 of Kit's callbacks were refused in the last hour")
+        assert (await warned(relay)).startswith("2 of Kit's were refused in the last hour")
         code, said, _ = await command(relay, "status", "--json")
         [channel] = json.loads(said)["channels"]
         assert (code, channel["callbacks"]["ok"], channel["callbacks"]["refused_last_hour"]) == (1, False, 2)
