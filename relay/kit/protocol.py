@@ -6,6 +6,7 @@ boolean `success` is believed, and a failure is sorted by what the caller does n
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -131,18 +132,21 @@ def read_answer(
 ) -> None:
     """Return if Kit took the request; else raise by what to do next. `now` is Unix time, for a Retry-After date.
 
-    Raises TokenRefused, Throttled, Unavailable or NotAccepted. `secrets` are masked in what is quoted from Kit.
+    Raises TokenRefused, Throttled, Unavailable or NotAccepted. Only Kit's own JSON, `success: false`, refuses a
+    message: whatever else comes is an outage. `secrets` are masked in what is quoted from Kit.
     """
     answer = _read_json(body)
     success = answer.get("success") if isinstance(answer, dict) else None
-    accepted = 200 <= status < 300
-    if accepted and success is True:
+    if 200 <= status < 300 and success is True:
         return
-    error, code = _error_of(answer, secrets) if success is False else ("", None)
+    is_refusal = success is False
+    error, code = _error_of(answer, secrets) if is_refusal else ("", None)
     said = f"HTTP {status}" + (f", code {code}" if code is not None else "") + (f": {error}" if error else "")
-    if not accepted or success is False:
-        _raise_failure(status, code, said, headers, now)
-    raise Unavailable(f"Kit's answer is not one ({said})")
+    _raise_if_it_passes(status, code, said, headers, now)
+    if is_refusal:
+        raise NotAccepted(f"Kit refused it ({said})")
+    # A proxy's page, a load balancer's or a firewall's: of the message it says nothing.
+    raise Unavailable(f"this answer is not Kit's: look at what stands between the relay and Kit ({said})")
 
 
 def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: str) -> Callback:
@@ -151,7 +155,7 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
     Raises BadEvent or BadSignature, whose messages hold nothing of the body.
     """
     test_form = channel_test_form_of(authorization, salt, token)
-    if not body.strip():
+    if not body.removeprefix(BOM_UTF8).strip():
         return ChannelTest(signed=test_form is not None)
     raw = _read_strict_json(body)
     # PHP writes an empty object as a list.
@@ -230,19 +234,18 @@ def _error_of(answer: dict[str, Any], secrets: Iterable[str]) -> tuple[str, int 
     return text, code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 10**9 else None
 
 
-def _raise_failure(status: int, code: int | None, said: str, headers: Mapping[str, str], now: float) -> NoReturn:
+def _raise_if_it_passes(status: int, code: int | None, said: str, headers: Mapping[str, str], now: float) -> None:
+    """Raise for what says nothing about the message, whoever answers so."""
     either = {status, code}
     if either & {401, 403}:
         raise TokenRefused(f"Kit refused the token ({said})")
     if 429 in either:
         raise Throttled(f"Kit asks for patience ({said})", retry_after=_retry_after(headers, now))
     if status in {404, 405, 410}:
-        # The settings name the wrong host or channel; the message is innocent.
+        # The settings name the wrong host or channel.
         raise Unavailable(f"Kit doesn't know this address: check its URL and the channel's UUID ({said})")
-    ours = 400 <= status < 500 or 200 <= status < 300
-    if not ours or either & {408, 425} or (code is not None and 500 <= code < 600):
+    if either & {408, 425} or status >= 500 or (code is not None and 500 <= code < 600):
         raise Unavailable(f"Kit cannot take it now ({said})")
-    raise NotAccepted(f"Kit refused it ({said})")
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float:
@@ -262,7 +265,9 @@ def _unix_time(http_date: str) -> float:
 
 def _read_strict_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller sent
     try:
-        return json.loads(body.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+        return json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError):
         raise BadEvent("the body is not JSON as RFC 8259 has it") from None
 

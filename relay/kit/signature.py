@@ -1,8 +1,8 @@
 """Kit's callback signature, and which of its plausible spellings a caller used. Pure.
 
 Kit signs an event with `MD5(salt:token:event_id)` and the request that tests a new channel with `MD5(salt:token)`
-(https://voximplant.com/kit/docs/channels/custom). The documentation's template is mangled, so a spaced form, a scheme
-word before the digest and upper-case digits are accepted too: each of them proves the same secret.
+(https://voximplant.com/kit/docs/channels/custom). The documentation's template is mangled, so a spaced form, words
+before the digest and upper-case digits are accepted too: each of them proves the same secret.
 
 The signature does not cover the body, and a secret-prefix MD5 can be extended: a caller must check the event id's
 alphabet before it comes here.
@@ -12,7 +12,12 @@ import hashlib
 import hmac
 import re
 
-_SPELLING = re.compile(rb"(?:(?P<scheme>[A-Za-z][A-Za-z0-9_-]{0,31})[ \t]+)?(?P<digest>[0-9A-Fa-f]{32})")
+#: Up to two words stand before the digest, each with a colon, an equals sign or white space behind it; and quotes or
+#: brackets around it: `MD5 <digest>`, `signature: <digest>`, `Signature sig="<digest>"`.
+_SPELLING = re.compile(
+    rb"(?P<scheme>(?:[A-Za-z][A-Za-z0-9_-]{0,31}(?:[ \t]{0,8}[:=][ \t]{0,8}|[ \t]{1,8})){0,2}"
+    rb"(?:[A-Za-z0-9]{0,16}[(\"'])?)(?P<digest>[0-9A-Fa-f]{32})[)\"']?"
+)
 _NO_DIGEST = b"\0" * 32  #: Equal to no hex digest; compared when there is none, so that all refusals cost the same.
 
 
@@ -60,5 +65,5 @@ def _match(authorization: bytes | None, expected: tuple[tuple[str, str], ...], *
             matched = form
     if matched is None or spelling is None or not known:
         return None
-    marks = (("scheme", spelling["scheme"] is not None), ("upper case", digest != digest.lower()))
+    marks = (("scheme", spelling["scheme"] != b""), ("upper case", digest != digest.lower()))
     return ", ".join([matched, *(mark for mark, seen in marks if seen)])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from relay.kit.signature import is_shaped
-from relay.web.serving import CannotListenError, serve
+from relay.web.serving import CannotListenError, however_slashed, serve
 
 _BODY_LIMIT = 64 * 2**10
 #: Signatures that are remembered: strangers may send some of their own.
@@ -61,8 +61,9 @@ async def standing_in(host: str, port: int, callback_path: str) -> AsyncIterator
     """
     stand_in = StandIn()
     app = web.Application(client_max_size=_BODY_LIMIT)
-    app.router.add_get(callback_path, stand_in.answer)
-    app.router.add_post(callback_path, stand_in.answer)
+    path = however_slashed(callback_path)
+    app.router.add_get(path, stand_in.answer)
+    app.router.add_post(path, stand_in.answer)
     app.router.add_get("/media/{nonce}", stand_in.prove)
     async with serve(app, host, port) as listening:
         yield stand_in, listening

@@ -18,6 +18,7 @@ from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, Si
 from relay.kit.signature import is_shaped
 from relay.metrics import ChannelMetrics
 from relay.web.readers import Readers
+from relay.web.serving import however_slashed
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ class KitCallback:
 
     def add_to(self, app: web.Application, path: str) -> None:
         """Add the routes."""
+        path = however_slashed(path)
         app.router.add_get(path, self.answer_test)  # HEAD comes with it
         app.router.add_post(path, self.answer_event)
 

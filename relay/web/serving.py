@@ -44,6 +44,11 @@ async def serve(app: web.Application, host: str, port: int, *, setting: str = "R
         await runner.cleanup()
 
 
+def however_slashed(path: str) -> str:
+    """The route of `path` with any number of slashes in front and behind, as people paste addresses into forms."""
+    return f"/{{before:/*}}{path.strip('/')}{{behind:/*}}"
+
+
 def _words(error: OSError, host: str, port: int, setting: str) -> str:
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{setting}_HOST: no such address on this machine: {host}"

@@ -135,6 +135,30 @@ async def test_a_forged_signature_opens_nothing(desk: Desk, authorization: bytes
     await desk.nothing_went_out()
 
 
+@pytest.mark.parametrize("spelling", ["signature: {}", "signature:{}", "signature {}", "Signature={}"])
+async def test_words_before_the_signature_change_nothing(desk: Desk, spelling: str) -> None:
+    """However Kit writes its header, the digest in it proves that it is Kit."""
+    callback = message(desk.kit, "proven")
+    assert await desk.post(callback.body, spelling.format(callback.authorization)) == (200, "OK")
+    await desk.telegram.wait_for(lambda: desk.texts == ["proven"])
+
+
+async def test_a_byte_order_mark_before_the_json_changes_nothing(desk: Desk) -> None:
+    """200, and the customer reads it."""
+    callback = message(desk.kit, "marked")
+    assert await desk.post(b"\xef\xbb\xbf" + callback.body, callback.authorization) == (200, "OK")
+    await desk.telegram.wait_for(lambda: desk.texts == ["marked"])
+
+
+@pytest.mark.parametrize("path", ["/kit/callback/", "/kit/callback//", "//kit/callback"])
+async def test_slashes_too_many_in_the_callback_url_change_nothing(desk: Desk, path: str) -> None:
+    """As people paste addresses into Kit's form: its test and its events are answered all the same."""
+    desk.kit.callback_url = f"{desk.relay.url}{path}"
+    assert (await desk.kit.test_callback()).status == 200
+    assert await desk.kit.agent_says(ANNA, "found") == 200
+    await desk.telegram.wait_for(lambda: desk.texts == ["found"])
+
+
 async def test_the_right_signature_twice_in_one_request_is_no_signature(desk: Desk) -> None:
     """Two Authorization headers leave open which one counts: 401."""
     callback = message(desk.kit, "twice")
@@ -287,7 +311,6 @@ MALFORMED: dict[str, bytes] = {
     "NaN": GOOD.encode()[:-1] + b', "x": NaN}',
     "infinity": GOOD.encode()[:-1] + b', "x": -Infinity}',
     "an integer of 100,000 digits": GOOD.encode()[:-1] + b', "x": ' + b"9" * 100_000 + b"}",
-    "a byte order mark": b"\xef\xbb\xbf" + GOOD.encode(),
     "UTF-16": GOOD.encode("utf-16"),
     "UTF-32": GOOD.encode("utf-32"),
     "Latin-1": json.dumps(_event("é"), ensure_ascii=False).encode("latin-1"),

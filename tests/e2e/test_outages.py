@@ -83,6 +83,26 @@ async def test_kit_is_away_while_customers_write(
     assert (figures.received, figures.delivered, figures.dead) == (6 * CHATS, 6 * CHATS, 0)
 
 
+@pytest.mark.parametrize("status", [400, 402, 406, 409, 411, 413, 414, 421, 426, 431, 451, 499])
+async def test_pages_that_are_not_kits_bury_nothing(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, status: int
+) -> None:
+    """A firewall answers in Kit's place: messages wait, `/readyz` says where to look, and all arrive afterwards."""
+    page, headers = b"<html><h1>Request blocked</h1></html>", {"Content-Type": "text/html"}
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        kit.faults.answer_next(status, body=page, headers=headers, on="event", times=1000)
+        await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 3)
+        reason = await relay.unready("kit")
+        kit.faults.clear()
+        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), RECOVERY)
+        figures = await relay.settled("to_kit")
+    assert f"HTTP {status}" in reason
+    for customer in customers:
+        assert kit.texts(customer.id) == ["0", "1", "2", "3"]
+    assert (figures.delivered, figures.dead) == (4 * CHATS, 0)
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_telegram_is_away_while_agents_answer(
     telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, way: Way

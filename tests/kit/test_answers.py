@@ -80,10 +80,8 @@ def test_success_is_success_whatever_the_result_says(status: int, body: bytes) -
         (200, b'{"success": 1}', Unavailable),
         (200, b"[" * 60_000, Unavailable),
         (200, b'{"a":' * 20_000, Unavailable),
-        (400, b"", NotAccepted),
-        (400, OK, NotAccepted),
         (400, failed(1), NotAccepted),
-        (413, b"<html>", NotAccepted),
+        (413, failed(1), NotAccepted),
         (422, failed(7), NotAccepted),
         (200, failed(400), NotAccepted),
         (200, failed(404), NotAccepted),
@@ -98,6 +96,32 @@ def test_success_is_success_whatever_the_result_says(status: int, body: bytes) -
 def test_each_failure_says_what_to_do_next(status: int, body: bytes, error: type[RelayError]) -> None:
     """Renew the token, wait, try again, or give up: by status or by the code in the body."""
     assert judge(status, body) is error
+
+
+PAGES = {
+    "nothing": b"",
+    "a page": b"<html><head><title>406 Not Acceptable</title></head></html>",
+    "a success": OK,
+    "another's JSON": b'{"message": "Forbidden", "error": {"code": 15}}',
+    "a list": b'[{"success": false}]',
+    "a word": b'{"success": "false"}',
+    "cut off": failed(7)[:-1],
+}
+
+
+@pytest.mark.parametrize("body", PAGES.values(), ids=PAGES.keys())
+def test_what_is_not_kits_own_refusal_is_an_outage(body: bytes) -> None:
+    """A proxy's, a load balancer's or a firewall's answer says nothing about a message, whatever its status."""
+    for status in range(400, 600):
+        error = judge(status, body)
+        assert error is not None
+        assert issubclass(error, Unavailable), status
+
+
+def test_an_answer_that_is_not_kits_names_who_to_ask() -> None:
+    """The operator reads where to look."""
+    with pytest.raises(Unavailable, match="look at what stands between the relay and Kit"):
+        read_answer(406, {}, PAGES["a page"], now=NOW)
 
 
 def test_kits_words_are_kept_short_and_on_one_line() -> None:

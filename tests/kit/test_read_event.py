@@ -18,7 +18,16 @@ from relay.kit.models import (
     OtherItem,
     SendMessageEvent,
 )
-from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, SignedEvent, UnfitEvent, read_event
+from relay.kit.protocol import (
+    BadEvent,
+    BadSignature,
+    Callback,
+    ChannelTest,
+    SignedEvent,
+    UnfitEvent,
+    read_event,
+    reread_event,
+)
 from relay.kit.signature import sign, sign_channel_test
 from tests.kit.length_extension import extend
 
@@ -121,7 +130,7 @@ def test_event_ids_of_another_alphabet_are_refused(event_id: object) -> None:
 TEST_SIGNATURE = sign_channel_test(SALT, TOKEN).encode()
 
 
-@pytest.mark.parametrize("body", [b"", b"  ", b"\r\n"])
+@pytest.mark.parametrize("body", [b"", b"  ", b"\r\n", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize(("header", "signed"), [(None, False), (b"nonsense", False), (TEST_SIGNATURE, True)])
 def test_an_empty_request_is_the_channel_test(body: bytes, header: bytes | None, *, signed: bool) -> None:
     """It is answered even unsigned: when the channel is created, its salt cannot be known here yet."""
@@ -168,7 +177,7 @@ def test_the_test_signature_opens_no_event() -> None:
         b'{"event_id": "e1", "a": ' + b"9" * 100_000 + b"}",
         b'{"event_id": "e1", "event_id": "e1"}',
         b'{"event_id": "e1", "event_data": {"message": 1, "message": 2}}',
-        b'\xef\xbb\xbf{"event_id": "e1"}',
+        b'\xef\xbb\xbf\xef\xbb\xbf{"event_id": "e1"}',
         '{"event_id": "e1"}'.encode("utf-16"),
         b'{"event_id": "\xff"}',
         b"event_id=e1",
@@ -179,6 +188,16 @@ def test_what_is_not_strict_json_is_a_bad_event(body: bytes) -> None:
     """Broken, deep, doubled or strangely encoded JSON is refused; it never raises anything else."""
     with pytest.raises(BadEvent):
         read(body, sign(SALT, TOKEN, "e1").encode())
+
+
+def test_a_byte_order_mark_before_the_json_is_nothing() -> None:
+    """Programs of the Windows world write one; read again from the store it is nothing either."""
+    body = b'\xef\xbb\xbf{"event_id": "e1", "event_type": "new"}'
+    assert read(body, sign(SALT, TOKEN, "e1").encode()) == SignedEvent(
+        OtherEvent(event_id="e1", event_type="new"), "plain"
+    )
+    stored = body.decode("utf-8", "replace").encode("utf-8", "replace")
+    assert reread_event(stored, "e1") == SignedEvent(OtherEvent(event_id="e1", event_type="new"), "stored")
 
 
 @pytest.mark.parametrize(

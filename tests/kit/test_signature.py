@@ -29,10 +29,19 @@ def test_signs_as_the_recorded_samples_do() -> None:
         (f"Bearer   {RIGHT.upper()}", "plain, scheme, upper case"),
         (SPACED, "spaced"),
         (f"Token {SPACED}", "spaced, scheme"),
+        (f"signature {RIGHT}", "plain, scheme"),
+        (f"signature: {RIGHT}", "plain, scheme"),
+        (f"signature:{RIGHT}", "plain, scheme"),
+        (f"Signature : {RIGHT.upper()}", "plain, scheme, upper case"),
+        (f"signature={SPACED}", "spaced, scheme"),
+        (f"Signature: MD5 {RIGHT}", "plain, scheme"),
+        (f'signature="{RIGHT}"', "plain, scheme"),
+        (f"'{RIGHT}'", "plain, scheme"),
+        (f"MD5({RIGHT})", "plain, scheme"),
     ],
 )
 def test_accepts_each_spelling_that_proves_the_secret(header: str, form: str) -> None:
-    """Bare, behind a scheme word, in upper case and in the documentation's spaced form; the answer names which."""
+    """Bare, behind words, quoted, in upper case and in the documentation's spaced form; the answer names which."""
     assert form_of(header.encode(), SALT, TOKEN, EVENT) == form
 
 
@@ -51,8 +60,11 @@ def test_accepts_each_spelling_that_proves_the_secret(header: str, form: str) ->
         b"\0" * 32,
         b"\xff" * 32,
         b"\xd0\x9c\xd0\x945 " + RIGHT.encode(),
-        b"two words " + RIGHT.encode(),
-        b"MD5=" + RIGHT.encode(),
+        b"these three words " + RIGHT.encode(),
+        b"signature:: " + RIGHT.encode(),
+        b"signature: " + RIGHT.encode() + b"0",
+        b"signature: " + b"0" * 32 + b" " + RIGHT.encode(),
+        b"signature" + b" " * 9 + RIGHT.encode(),
         b"x" * 10_000,
         sign_channel_test(SALT, TOKEN).encode(),
         sign(SALT, TOKEN, "evt-text-0002").encode(),
