@@ -14,6 +14,7 @@ from relay.store import (
     asking,
     avatars,
     burying,
+    callbacks,
     claiming,
     connecting,
     counting,
@@ -24,6 +25,7 @@ from relay.store import (
 )
 from relay.store.accepting import Arrival, Verdict
 from relay.store.burying import DeadWish, FoundDead
+from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
 from relay.store.connecting import Met
 from relay.store.counting import Counts
@@ -126,6 +128,14 @@ class Store:
     async def count(self, channel: str) -> Counts:
         """Totals and what waits, read in one transaction, so that they add up."""
         return await self._database.run(counting.count, channel)
+
+    async def note_callbacks(self, seen: CallbacksSeen) -> int:
+        """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known."""
+        return await self._database.run(callbacks.note_callbacks, seen)
+
+    async def find_callbacks(self, channel: str) -> Callbacks:
+        """How Kit's callbacks to a channel have fared."""
+        return await self._database.run(callbacks.find_callbacks, channel)
 
     async def survey(self, channel: str) -> Survey:
         """What a person wants to see of a channel, read in one transaction."""

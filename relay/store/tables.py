@@ -229,3 +229,21 @@ tally = Table(
     Column("outcome", String(16), primary_key=True),
     Column("total", BigInteger, nullable=False),
 )
+
+#: Whether Kit gets through. The refused ones are those that look like Kit's and name a client who is known.
+callback_record = Table(
+    "callback_record",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("accepted_at", Float, nullable=True),
+    Column("refused_at", Float, nullable=True, comment="the last one that looked like Kit's"),
+)
+
+#: How many of them, by the minute, for an hour.
+refused_callback = Table(
+    "refused_callback",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("minute", BigInteger, primary_key=True, comment="Unix time / 60"),
+    Column("times", BigInteger, nullable=False),
+)
