@@ -95,7 +95,8 @@ async def test_after_an_odd_close_nothing_is_written_to_kit(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: InnerRelay
 ) -> None:
     """A note would open the conversation again: none, whatever the close holds."""
-    for number, data in enumerate([None, 5, "x", [], {}, {"close_reason": 3}, {"message": {"text": "bye"}}]):
+    odd: list[Any] = [None, 5, "x", [], {}, {"close_reason": 3}, {"message": {"text": "bye"}}]
+    for number, data in enumerate(odd):
         await post(kit, "close_conversation", data, f"close-{number}")
     figures = await relay.settled("to_telegram")
     assert (figures.dead, figures.declined) == (0, 7)
