@@ -131,6 +131,15 @@ def test_pure_modules_touch_no_io(module: Path) -> None:
     assert not {name.split(".")[0] for name in imported(module)} & IMPURE
 
 
+TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", [path for path in TESTS if path.parts[1] != "store"], ids=str)
+def test_only_the_stores_tests_know_its_engine(module: Path) -> None:
+    """Whoever else wants to see what is stored asks `tests/databases.py`, whatever engine it lies in."""
+    assert "sqlite3" not in imported(module)
+
+
 def locked(name: str) -> dict[str, str]:
     """The requirements of a lock file: name and version."""
     pinned = re.compile(r"^([a-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", flags=re.MULTILINE)
