@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
     "accounts": {"mapping", "store", "errors"},
     "presses": {"errors", "metrics"},
+    "backfill": {"store", "model", "errors"},
     "attempt": {"store", "model", "errors"},
     "courier": {"attempt", "mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
