@@ -42,7 +42,9 @@ def older(tmp_path: Path) -> Path:
     config.set_main_option("script_location", str(scripts()))
     config.attributes["path"] = path
     command.upgrade(config, "0003")
-    rows = [(str(number), json.dumps({"client": str(number % 3)})) for number in range(3 * PART)]
+    rows: list[tuple[str, str | None]] = [
+        (str(number), json.dumps({"client": str(number % 3)})) for number in range(3 * PART)
+    ]
     rows += [("odd", "[]"), ("forgotten", None)]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executemany(
