@@ -41,6 +41,7 @@ from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
 from relay.web.admin import Check, Watched
 from relay.web.callback import KitCallback
+from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
 from relay.web.slots import Slots
 
@@ -97,6 +98,7 @@ class OpenChannel:
                     tasks.create_task(courier.run(stop), name=f"courier {direction}")
                 aside = (
                     tasks.create_task(_greet(self.kit), name="greeting"),
+                    tasks.create_task(self.callback.record.run(), name="callback record"),
                     tasks.create_task(self.avatars.run(), name="avatars"),
                 )
                 await stop.wait()
@@ -171,6 +173,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             settings.signing_secrets,
             intake.accept_callback,
             metrics,
+            CallbackRecord(channel.key, store, metrics),
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(

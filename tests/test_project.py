@@ -45,16 +45,19 @@ ARROWS: dict[str, set[str]] = {
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
     "accounts": {"mapping", "store", "errors"},
     "presses": {"errors", "metrics"},
+    "backfill": {"store", "model", "errors"},
     "attempt": {"store", "model", "errors"},
     "courier": {"attempt", "mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
-    "web": {"intake", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},
+    "monitoring": {"store"},
+    "web": {"intake", "monitoring", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},
     # What a person asks for goes through all the rooms that have something to tell or to mend.
-    "control": {"channels", "rereading", "store", "model", "errors", "web.admin"},
+    "control": {"channels", "rereading", "store", "model", "errors", "monitoring", "web.admin"},
     "sandbox": {"kit.models"},
     "setup": {"doctor", "loading", "settings", "environment", "kit", "web"},
     "doctor": {
         "channels", "loading", "settings", "environment", "store", "kit", "telegram", "web", "words", "errors",
+        "monitoring",
         "setup.stand_in",
     },
 }  # fmt: skip

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn, TypeGuard
 from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
@@ -23,6 +23,9 @@ from relay.kit.signature import channel_test_form_of, form_of
 
 LOGIN_PATH = "/api/v3/botService/login"
 REFRESH_PATH = "/api/v3/botService/refreshToken"
+
+#: The type of the sample event with which `relay check` tries the callback.
+CHECK_EVENT: Final = "relay_check"
 
 _FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -149,6 +152,11 @@ def read_answer(
     raise Unavailable(f"this answer is not Kit's: look at what stands between the relay and Kit ({said})")
 
 
+def is_event_id(value: object) -> TypeGuard[str]:
+    """Whether it can be an event's id: what else would be hashed could extend somebody's signature."""
+    return isinstance(value, str) and _EVENT_ID.fullmatch(value) is not None
+
+
 def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: str) -> Callback:
     """What Kit calls about, once it has proven to be Kit. `authorization` is the header's raw bytes.
 
@@ -169,7 +177,7 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
         if test_form and event_type is None:
             return ChannelTest(signed=True)
         raise BadSignature("the body has no event id, and it is no signed channel test")
-    if not isinstance(event_id, str) or not _EVENT_ID.fullmatch(event_id):
+    if not is_event_id(event_id):
         raise BadEvent("the event id is not 1 to 128 characters of A-Z a-z 0-9 _ . : -")
     form = form_of(authorization, salt, token, event_id)
     if form is None:
