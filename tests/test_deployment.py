@@ -16,6 +16,7 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from jsonschema import Draft7Validator
+from packaging.version import Version
 from pydantic_core import PydanticUndefined
 
 from relay.loading import SettingsError, load_settings
@@ -261,22 +262,54 @@ def test_what_compose_mentions_is_there() -> None:
 def test_every_service_is_bounded_and_unprivileged(name: str) -> None:
     """Whatever runs beside the relay is pinned, cannot gain rights, has bounds, and comes back."""
     each = compose()["services"][name]
+    assert each["cap_drop"] == ["ALL"]
+    assert set(each.get("cap_add", ())) <= {"NET_BIND_SERVICE"}
+    assert each.get("read_only") or name == "grafana"  # which unpacks its plug-ins where it pleases
     assert each["security_opt"] == ["no-new-privileges:true"]
     assert each["restart"] == "unless-stopped"
     assert {"max-size", "max-file"} <= set(each["logging"]["options"])
     assert each["mem_limit"]
     assert each["pids_limit"]
     assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & set(each)
-    assert name == "relay" or re.fullmatch(r"[a-z/-]+:v?[0-9]+(\.[0-9]+)*(-alpine)?", each["image"])
+    assert name == "relay" or re.fullmatch(
+        r"[a-z/-]+:v?[0-9]+(\.[0-9]+)+(-alpine)?(@sha256:[0-9a-f]{64})?", each["image"]
+    )
 
 
-def test_the_proxy_bounds_what_strangers_may_send() -> None:
+def test_images_are_pinned_by_digest_where_one_is_known() -> None:
+    """What runs is what was meant, byte for byte; for the Bot API server nobody publishes one that others confirm."""
+    by_tag = {name for name, each in compose()["services"].items() if "@sha256:" not in each["image"]}
+    assert by_tag == {"relay", "bot-api"}
+
+
+def test_the_local_server_never_was_root() -> None:
+    """It begins as its own user, whose the files are, with the flags that its image's script would give it."""
+    server, directory = compose()["services"]["bot-api"], Settings.model_fields["telegram_local_files"].default
+    assert server["user"] == f"{service()['group_add'][0]}:{service()['group_add'][0]}"
+    assert server["entrypoint"] == ["telegram-bot-api"]
+    assert server["command"] == ["--local", f"--dir={directory}", f"--temp-dir={directory}"]
+
+
+@pytest.mark.parametrize("sample", ["Caddyfile", "Caddyfile.debian"])
+def test_the_proxy_bounds_what_strangers_may_send(sample: str) -> None:
     """Caddy ends slow headers and bodies, which aiohttp would wait for, and large ones, and passes on whole bodies."""
-    caddyfile = config_of("caddyfile")
-    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB", "request_buffers 2MB"):
+    caddyfile = (ROOT / "deploy" / sample).read_text()
+    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB"):
         assert bound in caddyfile
-    assert "reverse_proxy relay:8080" in caddyfile
+    assert re.search(r"request_buffers 2MB|buffer_requests\n\s+max_buffer_size 2MB", caddyfile)
+    assert re.search(r"reverse_proxy (relay|127\.0\.0\.1):8080", caddyfile)
     assert ":8081" not in caddyfile
+
+
+def test_the_proxy_waits_as_long_as_a_restart_takes() -> None:
+    """Longer than the relay may take to stop, with some seconds to start; a test plays it."""
+    patience = re.findall(r"lb_try_duration (\d+)s", config_of("caddyfile"))
+    assert [int(seconds) for seconds in patience] == [int(service()["stop_grace_period"].removesuffix("s"))]
+    needed = re.search(r"Needs Caddy ([0-9.]+) or newer", config_of("caddyfile"))
+    pinned = re.match(r"caddy:([0-9.]+)-alpine", compose()["services"]["caddy"]["image"])
+    assert needed
+    assert pinned
+    assert Version(pinned[1]) >= Version(needed[1])
 
 
 def test_prometheus_asks_the_relay() -> None:
@@ -334,7 +367,7 @@ def test_compose_holds_no_secret() -> None:
     assert [file["path"] for file in service()["env_file"]] == [".env"]
     for each in compose()["services"].values():
         for value in each.get("environment", {}).values():
-            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|[01]|false|0\.0\.0\.0|/[a-z/.]+", value), value
+            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|false|0\.0\.0\.0|/[a-z/.]+", value), value
 
 
 EXAMPLE = (ROOT / ".env.example").read_text()
