@@ -16,7 +16,7 @@ from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
-from relay.intake.rereading import reader_of
+from relay.intake.reading import reader_of
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available

@@ -13,7 +13,8 @@ from dataclasses import replace
 import structlog
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
-from relay.delivery.policy import POISON_AFTER, Gate, judge
+from relay.delivery.gate import Gate
+from relay.delivery.policy import POISON_AFTER, judge
 from relay.errors import RelayError, Throttled, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
