@@ -24,7 +24,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from relay.errors import Unavailable
+from relay.errors import StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -35,6 +35,8 @@ Verb = Callable[[Connection, float, Sequence[Item]], Sequence[Result]]
 
 #: Items that one transaction takes at most, so that nobody waits long behind a flood.
 _BATCH = 1000
+#: Seconds for which a failure to commit stands; who must commit tries again sooner.
+_STANDS = 60.0
 
 
 class StoreLockedError(Exception):
@@ -55,6 +57,13 @@ class _Job:
     def fail(self, error: BaseException) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    reason: str
+    verb: Verb[Any, Any]
+    at: float  #: On the monotonic clock.
 
 
 class _Thread(aiosqlite.Connection):
@@ -83,12 +92,13 @@ class Database:
         self._waiting: list[_Job] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._failure: _Failure | None = None
 
     async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False) -> Result:
         """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
 
         A `late` verb comes after the others of its transaction, so that it sees what was asked for before it.
-        Raises Unavailable when the database cannot commit; then nothing of `item` has happened.
+        Raises StoreUnavailable when the database cannot commit; then nothing of `item` has happened.
         """
         job = _Job(verb, item, late)
         self._waiting.append(job)
@@ -110,6 +120,15 @@ class Database:
                     return
                 self._wake.set()
 
+    @property
+    def failure(self) -> str | None:
+        """Why it cannot commit, in the engine's words; None if it can, as far as is known.
+
+        A failure stands for a minute, or until what failed succeeds: on a full disk something small may still fit.
+        """
+        failure = self._failure
+        return failure.reason if failure is not None and time.monotonic() - failure.at < _STANDS else None
+
     def close(self) -> None:
         """Let `commit_forever` end once nothing waits."""
         self._closing = True
@@ -120,7 +139,7 @@ class Database:
             results = await self._transaction(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
             if len(batch) == 1:
-                batch[0].fail(_translated(error))
+                batch[0].fail(self._translated(error, batch[0]))
                 return
             # One bad item must not take its neighbours along: each gets a transaction of its own.
             for job in batch:
@@ -130,7 +149,18 @@ class Database:
             job.resolve(result)
 
     async def _transaction(self, batch: list[_Job]) -> list[object]:
-        return await self._thread.run(_in_transaction, self._connection, self._now(), batch)
+        results = await self._thread.run(_in_transaction, self._connection, self._now(), batch)
+        if self._failure is not None and any(job.verb == self._failure.verb for job in batch):
+            self._failure = None
+        return results
+
+    def _translated(self, error: Exception, job: _Job) -> Exception:
+        if not isinstance(error, DBAPIError):
+            return error
+        reason = str(error.orig)[:200]
+        self._failure = _Failure(reason, job.verb, time.monotonic())
+        log.error("store.failed", error=reason)
+        return StoreUnavailable(f"the database cannot commit now: {reason}")
 
 
 def _in_transaction(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
@@ -149,13 +179,6 @@ def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[ob
         for index, answer in zip(indexes, answers, strict=True):
             results[index] = answer
     return results
-
-
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError):
-        log.error("store.failed", error=str(error.orig)[:200])
-        return Unavailable("the database cannot commit now")
-    return error
 
 
 @asynccontextmanager
