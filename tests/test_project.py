@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "loading": {"settings", "environment", "words"},
     "log": {"redaction"},
     "words": {"model", "errors"},
-    "mapping": {"kit.models", "model", "steps", "words"},
+    "mapping": {"kit.models", "kit.events", "kit.values", "model", "steps", "words"},
     "kit": {"model", "errors"},
     "children": set(),
     "confinement": set(),
@@ -73,7 +73,8 @@ PURE = [
         for path in MODULES
         if path.as_posix().removeprefix("relay/")
         in {
-            "policy.py", "kit/protocol.py", "kit/signature.py", "kit/models.py",
+            "policy.py", "kit/protocol.py", "kit/signature.py", "kit/models.py", "kit/events.py", "kit/reading.py",
+            "kit/payload.py", "kit/values.py",
             "model.py", "errors.py", "steps.py", "shapes.py", "redaction.py",
         }
     ),
