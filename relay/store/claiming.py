@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Float, Integer, Select, bindparam, false, fun
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
-from relay.store.remembering import read_address
-from relay.store.tables import client_link, lane, outbox, waits
+from relay.store.engine.tables import client_link, lane, outbox, waits
+from relay.store.memory import read_address
 
 _MANY = 2**31 - 1
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
