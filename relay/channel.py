@@ -190,7 +190,7 @@ def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
     courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
-    kit_courier = courier("to_kit", carry=to_kit.to_kit(kit), limit=_LANES["to_kit"])
+    kit_courier = courier("to_kit", carry=to_kit.to_kit(kit), limit=_LANES["to_kit"], check_login=kit.check_login)
     telegram_courier = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
