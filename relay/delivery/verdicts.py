@@ -25,6 +25,7 @@ class Verdicts:
     direction: Direction
     gate: Gate
     check_login: CheckLogin | None = None  #: Of a side whose refusals must be proven: Kit's. Telegram's are its word.
+    now: Callable[[], float] = time.monotonic
 
     async def on(self, error: RelayError, delivery: Delivery, set_out: float) -> Result:
         """The result of an attempt that set out then and failed so."""
@@ -39,10 +40,10 @@ class Verdicts:
         return result
 
     async def _judged(self, error: RelayError, delivery: Delivery, set_out: float) -> Retry | Bury:
-        now, dice = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret
+        now, dice = self.now(), random.random()  # noqa: S311 - jitter is no secret
         if isinstance(error, NotAccepted) and self.check_login is not None:
             refusal = self.gate.refused(error, delivery.lane_id, now)
-            unproven = 0 if await self._is_proven(refusal, self.check_login) else refusal.times
+            unproven = 0 if await self._is_proven(refusal, delivery) else refusal.times
             return judge(error, delivery, dice, paced=self.gate.down, unproven_refusals=unproven)
         blamed = self.gate.failed(error, delivery.lane_id, set_out=set_out, now=now, dice=dice)
         if isinstance(error, Throttled) and self.direction == "to_kit":
@@ -50,13 +51,13 @@ class Verdicts:
             self.gate.hold(error.retry_after, now)
         return judge(error, delivery, dice, free=blamed, paced=self.gate.down)
 
-    async def _is_proven(self, refusal: Refusal, check_login: CheckLogin) -> bool:
+    async def _is_proven(self, refusal: Refusal, delivery: Delivery) -> bool:
         """Whether it is the delivery that is refused."""
-        if not refusal.alone:
+        if not refusal.alone or self.check_login is None:
             return refusal.final
         try:
-            await check_login()
+            await self.check_login()
         except RelayError as error:
-            log.warning("delivery.refused_with_login", direction=self.direction, reason=str(error))
+            log.warning("refusal.unproven", direction=self.direction, delivery=delivery.id, reason=str(error))
             return False
         return True

@@ -75,9 +75,11 @@ def test_a_refused_connection_closes_it_at_once_and_an_answer_opens_it() -> None
     """Even a refusal is an answer: somebody is there."""
     gate = Gate()
     fails(gate, Down("no connection"))
-    assert (gate.down, gate.last_error) == (True, "no connection")
+    assert gate.down
+    assert gate.last_error == "no connection"
     fails(gate, NotAccepted("bad"))
-    assert (gate.down, gate.last_error) == (False, None)
+    assert not gate.down
+    assert gate.last_error is None
     fails(gate, Down("no connection"))
     gate.refused(REFUSED, 1, 1.0)
     assert (gate.down, gate.last_error) == (False, str(REFUSED))

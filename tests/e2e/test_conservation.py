@@ -25,6 +25,7 @@ async def test_every_letter_is_accounted_for_at_every_moment(
         watching = asyncio.create_task(_watch(relay, looks))
         await _make_noise(telegram, kit)
         await kit.callbacks_done(20)
+        await kit.wait_for(lambda: not kit.faults.next_answers)
         telegram.faults.clear()
         kit.faults.clear()
         to_kit, to_telegram = await relay.settled("to_kit"), await relay.settled("to_telegram")
@@ -64,7 +65,7 @@ async def _make_noise(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
         customer.writes("hello")
     await kit.wait_for(lambda: len(kit.clients) == CHATS)
     refusal = {"success": False, "result": {"error": "no", "code": 400}}
-    kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id)
+    kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id, times=2)
     kit.faults.answer_next(503, body=b"later", on="event", of=customers[1].id)
     kit.faults.lose_next(on="event", of=customers[2].id)
     telegram.next_answer(400, "Bad Request: chat is odd", on="sendMessage", of=customers[3].id)
