@@ -33,7 +33,7 @@ async def test_a_refused_message_is_found_and_delivered(
         await refused_for_good(telegram, kit, anna, "my secret is 4711")
         await relay.shows("relay_dead_letters", 1, direction="to_kit")
         anna.writes("in between")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["in between"], 20)
+        await kit.wait_for(lambda: kit.texts(anna.id)[1:] == ["in between"], 20)
         [letter] = await listed(relay)
         assert (letter["client"], letter["direction"], letter["attempts"]) == (str(anna.id), "to_kit", 1)
         code, said, _ = await command(relay, "dead", "list")
@@ -46,9 +46,9 @@ async def test_a_refused_message_is_found_and_delivered(
         assert "4711" in said
         code, said, _ = await command(relay, "dead", "retry", str(letter["id"]))
         assert (code, said) == (0, "1 on the way again\n")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["in between", "my secret is 4711"], 5)
+        await kit.wait_for(lambda: kit.texts(anna.id)[1:] == ["in between", "my secret is 4711"], 5)
         figures = await relay.settled("to_kit")
-        assert (figures.dead, figures.revived, figures.delivered, figures.unaccounted) == (1, 1, 3, 0)
+        assert (figures.dead, figures.revived, figures.delivered, figures.unaccounted) == (1, 1, 4, 0)
         assert await relay.metric("relay_dead_letters") == 0
         assert await listed(relay) == []
         assert (await command(relay, "dead", "retry", str(letter["id"])))[0] == 1
@@ -64,12 +64,13 @@ async def test_without_a_relay_they_wait_for_the_next_start(
         await relay.start()
         await refused_for_good(telegram, kit, anna, "hello")
         await relay.shows("relay_dead_letters", 1, direction="to_kit")
+        await relay.settled("to_kit")
         assert await relay.stop() == 0
         code, said, _ = await command(relay, "dead", "retry", "--all")
         assert (code, said) == (0, "1 wait for a relay to run\n")
-        assert kit.texts(anna.id) == []
+        assert "hello" not in kit.texts(anna.id)
         await relay.start()
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["hello"], 20)
+        await kit.wait_for(lambda: kit.texts(anna.id)[-1] == "hello", 20)
 
 
 async def test_an_update_that_nobody_could_read_is_mapped_by_the_code_that_can(
@@ -81,13 +82,14 @@ async def test_an_update_that_nobody_could_read_is_mapped_by_the_code_that_can(
         await relay.start()
         await refused_for_good(telegram, kit, anna, "hello")
         await relay.shows("relay_dead_letters", 1, direction="to_kit")
+        await relay.settled("to_kit")
         assert await relay.stop() == 0
         forget_what_it_meant(tmp_path)
         _, said, _ = await command(relay, "dead", "list")
         assert "a bug of yesterday" in said
         await relay.start()
         assert (await command(relay, "dead", "retry", "--reason", "of yesterday"))[0] == 0
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["hello"], 20)
+        await kit.wait_for(lambda: kit.texts(anna.id)[-1] == "hello", 20)
         await kit.agent_says(anna.id, "hello Anna")
         await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["hello Anna"], 20)
         for figures in (await relay.all_figures()).values():
@@ -98,7 +100,7 @@ def forget_what_it_meant(home: Path) -> None:
     """Leave the dead letter as if its update could not have been read."""
     change(
         home,
-        "UPDATE outbox SET body = NULL, lane_id = NULL, reason = 'a bug of yesterday'",
+        "UPDATE outbox SET body = NULL, lane_id = NULL, reason = 'a bug of yesterday' WHERE status = 'dead'",
         "DELETE FROM client_link",
     )
 
@@ -145,8 +147,8 @@ async def test_dropping_asks_first_and_means_what_was_chosen(
         code, said, _ = await command(relay, "dead", "drop", "--client", "42", "--yes")
         assert (code, said) == (0, "1 dropped\n")
         assert [letter["client"] for letter in await listed(relay)] == [str(anna.id)]
-        figures = await relay.figures("to_kit")
-        assert (figures.received, figures.dead, figures.unaccounted) == (4, 2, 0)
+        figures = await relay.settled("to_kit")
+        assert (figures.received, figures.dead, figures.unaccounted) == (6, 2, 0)
         assert await relay.metric("relay_dropped_total", direction="to_kit") == 1
         assert await relay.metric("relay_dead_letters", direction="to_kit") == 1
 
@@ -186,7 +188,7 @@ async def test_channels_are_told_apart(tmp_path: Path) -> None:
         code, _, complained = await command(both.relay, "dead", "retry", "--channel", "marketing")
         assert (code, "there are: support, sales" in complained) == (1, True)
         assert (await command(both.relay, "dead", "retry", "--channel", "sales"))[0] == 0
-        await both.sales.kit.wait_for(lambda: both.sales.kit.texts(42) == ["sales"], 20)
+        await both.sales.kit.wait_for(lambda: both.sales.kit.texts(42)[-1] == "sales", 20)
         assert [letter["channel"] for letter in await listed(both.relay)] == ["support"]
 
 
