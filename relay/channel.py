@@ -27,7 +27,6 @@ from relay.intake.button_presses import Presses
 from relay.intake.reading import contexts_of
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.lost import note_of_loss
 from relay.media.conversion.converter import Converter
 from relay.model import Direction
 from relay.monitoring.health import Check, Watched
@@ -202,7 +201,7 @@ def _couriers(
         carry=to_kit.to_kit(kit),
         limit=_LANES["to_kit"],
         check_login=kit.check_login,
-        make_note=lambda delivery, _: note_of_loss(context, delivery),
+        make_note=to_kit.note_maker(context),
         on_note=wake_both,
     )
     couriers["to_telegram"] = courier(
