@@ -196,6 +196,7 @@ def _client(row: Row[Any]) -> Client:
         profile=orjson.loads(row.profile),
         first_touch=orjson.loads(row.first_touch),
         avatar=row.avatar,
+        loss_told=row.loss_told,
     )
 
 
@@ -213,6 +214,7 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
         "language": client.language,
         "profile": orjson.dumps(client.profile).decode(),
         "first_touch": orjson.dumps(client.first_touch).decode(),
+        "loss_told": client.loss_told,
         "created_at": now,
     }
 
@@ -252,6 +254,7 @@ _WRITE_CLIENTS = _clients.on_conflict_do_update(
             "language",
             "profile",
             "first_touch",
+            "loss_told",
         )
     },
 )

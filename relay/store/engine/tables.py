@@ -163,6 +163,13 @@ client_link = Table(
     Column("first_touch", Text, nullable=False, server_default="{}", comment="the first utm and page, as JSON"),
     Column("avatar", String(64), nullable=True, comment="of the picture: what follows /media/ in its link"),
     Column("avatar_checked_at", Float, nullable=True),
+    Column(
+        "loss_told",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="they were told in this conversation that something of theirs was lost",
+    ),
     partial_index(
         "ix_client_link_business",
         "channel",
