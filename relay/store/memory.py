@@ -9,11 +9,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Rating, Said, Wants
 from relay.store.business_connections import Connections, clients_of, recall_connections, recall_newest_messages
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
 from relay.store.ratings import recall_ratings
 
