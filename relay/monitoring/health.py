@@ -81,4 +81,4 @@ def oldest_waiting(counts: Counts, now: float) -> Check:
 def _database(failure: str | None) -> Check:
     if failure is None:
         return Check(ok=True, reason="answers")
-    return Check(ok=False, reason=f"cannot commit: {failure}")
+    return Check(ok=False, reason=failure)
