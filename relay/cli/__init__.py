@@ -16,11 +16,12 @@ from relay.cli.linking import link
 from relay.cli.running import demo, migrate, run
 from relay.cli.setting_up import setup
 from relay.cli.status import status
+from relay.cli.tracing import trace
 
 #: The commands as `relay --help` lists them: under a heading, the likeliest first.
 HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (
     ("Run", (run, demo, migrate)),
-    ("Look and mend", (status, dead)),
+    ("Look and mend", (status, trace, dead)),
     ("Win customers", (link,)),
     ("Set up", (setup, check)),
 )

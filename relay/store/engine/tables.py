@@ -116,6 +116,7 @@ outbox = Table(
     partial_index("ix_outbox_delivered", "settled_at", where=Column("status") == "delivered"),
     partial_index("ix_outbox_dead", "channel", "id", where=Column("status") == "dead"),
     Index("ix_outbox_letter_id", "letter_id"),
+    partial_index("ix_outbox_letterless", "lane_id", "id", where=Column("letter_id").is_(None)),
     partial_index("ix_outbox_album", "lane_id", "album", where=Column("album").is_not(None)),
 )
 
