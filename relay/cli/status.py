@@ -22,6 +22,10 @@ _NOT_RUNNING = 3
 _LOOK = 2.0  #: Seconds between two looks.
 _WIDTH = 100  #: Columns that sentences take.
 _COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
+_UNKNOWN = (
+    "Nothing reaches them until they write to the bot; the agents were told. After a restored backup or with a new "
+    "database that is to be expected. Else look whether this bot belongs to another channel of Kit's."
+)
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
 
@@ -70,6 +74,7 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield click.style(f"channel {channel['name']}", bold=True)
         yield from (f"  {line}" for line in _sides(channel))
+        yield from (f"  {line}" for line in _unknown(channel["unknown_clients"]))
         yield from (f"  {line}" for line in _figures(channel["directions"]))
         yield from (f"  {line}" for line in _ratings(channel["ratings"]))
         yield from (f"  {line}" for line in _dead(channel))
@@ -106,6 +111,15 @@ def _callbacks(callbacks: Mapping[str, Any]) -> Iterator[str]:
     yield _line("callbacks", callbacks)
     if callbacks["remedy"]:
         yield from wrap(callbacks["remedy"], _WIDTH, initial_indent="  → ", subsequent_indent="    ")
+
+
+def _unknown(unknown: Mapping[str, Any]) -> Iterator[str]:
+    if not unknown["clients"]:
+        return
+    messages, clients = unknown["messages"], unknown["clients"]
+    newest = age(unknown["newest"])
+    yield f"! agents wrote to customers who are not known here: {messages} to {clients}, the newest {newest} ago"
+    yield from wrap(_UNKNOWN, _WIDTH, initial_indent="  → ", subsequent_indent="    ")
 
 
 def _line(name: str, check: Mapping[str, Any]) -> str:

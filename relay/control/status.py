@@ -42,6 +42,7 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
         "token_age": ages.get("token"),
         "directions": {direction: _direction(direction, survey) for direction in ("to_kit", "to_telegram")},
         "callbacks": _callbacks(survey),
+        "unknown_clients": _unknown(survey),
         "ratings": {
             "asked": survey.counts.asked_for_rating,
             "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},
@@ -68,6 +69,13 @@ def _callbacks(survey: Survey) -> dict[str, Any]:
         "last_refused": health.refused_age,
         "last_accepted": health.accepted_age,
     }
+
+
+def _unknown(survey: Survey) -> dict[str, Any]:
+    """Agents' messages that reach nobody: no customer of that client id has written to this bot."""
+    unknown = survey.unknown
+    age = None if unknown.newest is None else max(0.0, survey.at - unknown.newest)
+    return {"clients": unknown.clients, "messages": unknown.messages, "newest": age}
 
 
 def _direction(direction: str, survey: Survey) -> dict[str, Any]:

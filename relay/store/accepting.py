@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
+from relay.store.unknown_clients import write_unknown
 
 log = structlog.get_logger()
 
@@ -98,6 +99,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     write_ratings(tx, now, memory.new_ratings)
+    write_unknown(tx, now, _messages_to_nobody(fresh))
     deliveries.write(tx)
     write_media(tx, now, fresh)
     add_to_tally(tx, deliveries.totals)
@@ -135,15 +137,21 @@ def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
 
 def _map(row: Row, memory: Memory) -> None:
     """Decide what becomes of a letter, with what is known now, and remember what it changes."""
-    row.outcome = decide(row.letter, row.reading, memory.known(row.letter.channel, row.reading.wants))
-    row.verdict = "unknown_client" if row.outcome is _UNKNOWN_CLIENT else _VERDICTS[type(row.outcome)]
+    wants = row.reading.wants
+    known = memory.known(row.letter.channel, wants)
+    row.outcome = decide(row.letter, row.reading, known)
+    row.verdict = _VERDICTS[type(row.outcome)]
+    if _is_for_nobody(row.letter, row.reading, known):
+        row.verdict = "unknown_client"
+        memory.told_unknown.update(_messages_to_nobody([row]))
     memory.note(row.letter.channel, row.outcome)
 
 
 def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
     """What becomes of a letter, with what is known now."""
-    if letter.source == "kit" and reading.wants.client_id is not None and known.client is None:
-        return _UNKNOWN_CLIENT
+    if _is_for_nobody(letter, reading, known):
+        note = None if known.told_unknown else reading.tell_unknown
+        return Declined(_UNKNOWN_CLIENT, more=() if note is None else (note(),))
     try:
         return reading.decide(known)
     except Exception as error:  # noqa: BLE001 - one letter that cannot be mapped must not stop its neighbours
@@ -154,7 +162,11 @@ def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
         return Unreadable(f"it cannot be mapped: {where}")
 
 
-_UNKNOWN_CLIENT = Declined("unknown client: nobody with this client id has written to the bot")
+def _is_for_nobody(letter: Letter, reading: Reading, known: Known) -> bool:
+    return letter.source == "kit" and reading.wants.client_id is not None and known.client is None
+
+
+_UNKNOWN_CLIENT = "unknown client: nobody with this client id has written to the bot"
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 
@@ -164,6 +176,14 @@ def _write_reasons(tx: Connection, rows: list[Row]) -> None:
     ]
     if declined:
         tx.execute(_DECLINE, declined)
+
+
+def _messages_to_nobody(rows: list[Row]) -> Iterator[tuple[str, str]]:
+    """Channel and client id of each agent's message to a client who is not known."""
+    for row in rows:
+        wants = row.reading.wants
+        if row.verdict == "unknown_client" and wants.told_unknown and wants.client_id is not None:
+            yield row.letter.channel, wants.client_id
 
 
 class Deliveries:

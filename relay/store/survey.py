@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Integer, bindparam, case, func, literal_colum
 from relay.store.callbacks import Callbacks, find_callbacks
 from relay.store.engine.tables import inbox, outbox, waits
 from relay.store.totals import Counts, count
+from relay.store.unknown_clients import UnknownClients, find_unknown
 
 #: Seconds: how long ago is "now" in figures a minute.
 _MINUTE = 60.0
@@ -40,6 +41,7 @@ class Survey:
     ages: dict[str, list[int]] = field(default_factory=dict)  #: What waits, by direction, in the steps of AGES.
     dead: list[DeadReason] = field(default_factory=list)  #: The newest first.
     callbacks: Callbacks = field(default_factory=Callbacks)
+    unknown: UnknownClients = field(default_factory=UnknownClients)
 
 
 def survey(tx: Connection, now: float, channels: Sequence[str]) -> list[Survey]:
@@ -61,7 +63,7 @@ def _survey_one(tx: Connection, now: float, channel: str, counts: Counts) -> Sur
         ages.setdefault(direction, [0] * (len(AGES) + 1))[step] = number
     dead = [DeadReason(*row) for row in tx.execute(_DEAD, {**of_channel, "reasons": _REASONS})]
     [callbacks] = find_callbacks(tx, now, [channel])
-    return Survey(now, counts, received, delivered, ages, dead, callbacks)
+    return Survey(now, counts, received, delivered, ages, dead, callbacks, find_unknown(tx, channel))
 
 
 # A letter of the last minute has its body still; said aloud, so that SQLite may use the index.
