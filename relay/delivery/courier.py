@@ -5,7 +5,6 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +13,9 @@ import structlog
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
 from relay.delivery.gate import Gate
-from relay.delivery.policy import POISON_AFTER, judge
-from relay.errors import RelayError, Throttled, Unavailable, place_of
+from relay.delivery.policy import POISON_AFTER
+from relay.delivery.verdicts import CheckLogin, Verdicts
+from relay.errors import RelayError, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.store import Store
@@ -52,12 +52,14 @@ class Courier:
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,
+        check_login: CheckLogin | None = None,
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
     ) -> None:
         self.channel = channel
         self.direction = direction
         self.gate = Gate()
+        self._verdicts = Verdicts(direction, self.gate, check_login)
         self._store = store
         self._carry = carry
         self._metrics = metrics.of_courier(direction)
@@ -199,34 +201,25 @@ class Courier:
         return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))
 
     async def _outcome(self, attempt: Attempt) -> Result:
+        set_out = time.monotonic()
         try:
             done = await self._carry(attempt)
         except RelayError as error:
-            return self._judge(error, attempt.delivery)
+            return await self._verdicts.on(error, attempt.delivery, set_out)
         except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
             where = place_of(error)
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
                 "delivery.bug", direction=self.direction, delivery=attempt.delivery.id, error=where
             )
+            self.gate.gave_up(attempt.delivery.lane_id)
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
             return Retry(done.seconds, _PACED, free=True, paced=True)
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
-        self.gate.passed(attempt.delivery.lane_id)
+        self.gate.passed(attempt.delivery.lane_id, set_out)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
-
-    def _judge(self, error: RelayError, delivery: Delivery) -> Result:
-        now, dice = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret
-        was_down = self.gate.down
-        blamed = self.gate.failed(error, delivery.lane_id, now, dice)
-        if self.gate.down and not was_down:
-            log.warning("side.down", direction=self.direction, reason=str(error))
-        if isinstance(error, Throttled) and self.direction == "to_kit":
-            # Telegram's limits are a chat's; Kit has one account, and does not say whom it means.
-            self.gate.hold(error.retry_after, now)
-        return judge(error, delivery, dice, free=blamed, paced=self.gate.down)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
         while True:
