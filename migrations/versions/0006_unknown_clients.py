@@ -14,9 +14,7 @@ def upgrade() -> None:
         "unknown_client",
         sa.Column("channel", sa.String(length=32), nullable=False),
         sa.Column("client_id", sa.String(length=128), nullable=False),
-        sa.Column("messages", sa.BigInteger(), nullable=False),
-        sa.Column("told_at", sa.Float(), nullable=False, comment="when the agent was told; once"),
-        sa.Column("last_at", sa.Float(), nullable=False),
+        sa.Column("told_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "client_id", name=op.f("pk_unknown_client")),
     )
     op.create_index("ix_unknown_client_told_at", "unknown_client", ["told_at"], unique=False)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
-from relay.store.unknown_clients import write_unknown
+from relay.store.unknown_clients import write_told
 
 log = structlog.get_logger()
 
@@ -98,7 +98,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     write_ratings(tx, now, memory.new_ratings)
-    write_unknown(tx, now, _messages_to_nobody(fresh))
+    write_told(tx, now, memory.new_told_unknown)
     deliveries.write(tx)
     write_media(tx, now, fresh)
     add_to_tally(tx, deliveries.totals)
@@ -142,7 +142,7 @@ def _map(row: Row, memory: Memory) -> None:
     row.verdict = _VERDICTS[type(row.outcome)]
     if _is_for_nobody(row.letter, row.reading, known):
         row.verdict = "unknown_client"
-        memory.told_unknown.update(_messages_to_nobody([row]))
+        memory.note_told(row.letter.channel, wants)
     memory.note(row.letter.channel, row.outcome)
 
 
@@ -177,14 +177,6 @@ def _write_reasons(tx: Connection, rows: list[Row]) -> None:
         tx.execute(_DECLINE, declined)
 
 
-def _messages_to_nobody(rows: list[Row]) -> Iterator[tuple[str, str]]:
-    """Channel and client id of each agent's message to a client who is not known."""
-    for row in rows:
-        wants = row.reading.wants
-        if row.verdict == "unknown_client" and wants.told_unknown and wants.client_id is not None:
-            yield row.letter.channel, wants.client_id
-
-
 class Deliveries:
     """The deliveries of one transaction: collected first, then written with a statement for each kind of change."""
 
@@ -202,6 +194,8 @@ class Deliveries:
             self.add_draft(row, draft)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
+            if row.verdict == "unknown_client":
+                self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
             self._count(row, "received", "dead")
             dead = {"status": "dead", "reason": row.outcome.reason, "settled_at": self._now}

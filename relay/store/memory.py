@@ -44,6 +44,7 @@ class Memory:
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
     new_ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
+    new_told_unknown: set[tuple[str, str]] = field(default_factory=set)
 
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
@@ -75,6 +76,12 @@ class Memory:
             if of_channel == channel and client.open and client.address.business_connection_id in ours
         )
         return Known(connection=self.connections.by_owner.get((channel, owner)), open_clients=tuple(talking))
+
+    def note_told(self, channel: str, wants: Wants) -> None:
+        """Take note that an agent is told, if not before, that this client has never written."""
+        if wants.told_unknown and wants.client_id is not None and (channel, wants.client_id) not in self.told_unknown:
+            self.told_unknown.add((channel, wants.client_id))
+            self.new_told_unknown.add((channel, wants.client_id))
 
     def note(self, channel: str, outcome: Outcome) -> None:
         """Take note of what mapping a letter changed."""

@@ -59,23 +59,6 @@ async def test_a_relay_that_runs_and_one_that_is_stopped(
         assert said.startswith("No relay runs.")
 
 
-async def test_answers_to_nobody_are_told(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
-    """A relay with a new database: how many messages went to customers whom it does not know, and what helps."""
-    anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        assert [await kit.agent_says(anna.id, "still there?") for _ in range(3)] == [200] * 3
-        await relay.ready()
-        code, said, _ = await command(relay, "status")
-        assert code == 0
-        assert "agents wrote to customers who are not known here: 3 to 1, the newest " in said
-        assert "Nothing reaches them until they write to the bot" in said
-        _, said, _ = await command(relay, "status", "--json")
-        [channel] = json.loads(said)["channels"]
-        assert (channel["unknown_clients"]["clients"], channel["unknown_clients"]["messages"]) == (1, 3)
-        assert await relay.metric("relay_callbacks_total", verdict="unknown_client") == 3
-
-
 async def test_what_waits_and_what_died_is_told(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
     """Kit is down, and refused a message before: exit 1, what waits by its age, the reason of the dead letter."""
     anna = telegram.customer()

@@ -1,9 +1,8 @@
-"""Agents' messages to clients who have never written: counted, and told to the agent once until the retention time."""
+"""Of agents' messages to clients who have never written the agent is told, once until the retention time."""
 
 from relay.model import Draft, Letter, Reading, Unreadable, Wants
 from relay.store.accepting import Arrival
 from relay.store.store import Store
-from relay.store.unknown_clients import UnknownClients
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, close, together, update
 
@@ -38,20 +37,10 @@ async def test_the_agent_is_told_once_for_each_client(store: Store) -> None:
     assert (totals["to_telegram", "declined"], totals["to_kit", "received"]) == (4, 2)
 
 
-async def test_they_are_counted_with_the_time_of_the_last_one(store: Store, clock: Clock) -> None:
-    """As the operator sees it."""
-    assert (await store.survey(CHANNEL)).unknown == UnknownClients()
-    await store.accept(together(says("1"), says("2"), says("3", "667")))
-    clock.advance(60)
-    await store.accept(says("4"))
-    assert (await store.survey(CHANNEL)).unknown == UnknownClients(2, 4, clock.time)
-
-
 async def test_a_close_for_nobody_says_nothing(store: Store) -> None:
     """No message was lost with it."""
     assert await store.accept(close("c1", "666")) == ["unknown_client"]
     assert await notes(store) == []
-    assert (await store.survey(CHANNEL)).unknown == UnknownClients()
 
 
 async def test_it_is_told_again_after_the_retention_time(store: Store, clock: Clock) -> None:
@@ -62,7 +51,6 @@ async def test_it_is_told_again_after_the_retention_time(store: Store, clock: Cl
     assert await notes(store) == ["note 1"]
     while await store.forget(clock.time - 7 * DAY):
         pass
-    assert (await store.survey(CHANNEL)).unknown == UnknownClients()
     await store.accept(together(says("3"), says("4")))
     assert (await store.count(CHANNEL)).totals["to_kit", "received"] == 2, "the first note, and the third message's"
 

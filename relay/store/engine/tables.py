@@ -217,15 +217,14 @@ deep_link = Table(
     Column("created_at", Float, nullable=False),
 )
 
-#: Client ids for which Kit sent agents' messages though nobody of that id has written; until the retention time.
+#: Clients to whom agents wrote though they have never written to the bot, and whose agents were told so; until the
+#: retention time.
 unknown_client = Table(
     "unknown_client",
     metadata,
     Column("channel", String(32), primary_key=True),
     Column("client_id", String(128), primary_key=True),
-    Column("messages", BigInteger, nullable=False),
-    Column("told_at", Float, nullable=False, comment="when the agent was told; once"),
-    Column("last_at", Float, nullable=False),
+    Column("told_at", Float, nullable=False),
     Index("ix_unknown_client_told_at", "told_at"),
 )
 
