@@ -24,6 +24,7 @@ from relay.open_channel import OpenChannel, Shared, open_channel
 from relay.settings import Settings
 from relay.store.migrating import PATIENCE
 from relay.store.store import Store, open_store
+from relay.suspects import Suspects
 from relay.telegram.download import FileFetcher
 from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz
@@ -71,8 +72,6 @@ class Relay:
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
-                await each.carry_suspects(stop)
-            for each in self.channels:
                 tasks.create_task(each.run(stop), name=f"channel {each.channel.label}")
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
@@ -106,7 +105,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         forms = available()
         log.info("media.converted", types=sorted(forms))
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
-        shared = Shared(store, session, fetcher, now, new_converter)
+        shared = Shared(store, session, fetcher, now, new_converter, Suspects())
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:

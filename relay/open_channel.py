@@ -33,6 +33,7 @@ from relay.presses import Presses
 from relay.rereading import contexts_of
 from relay.settings import Settings
 from relay.store.store import Store
+from relay.suspects import Suspects
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
@@ -61,6 +62,7 @@ class Shared:
     fetcher: FileFetcher
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
+    suspects: Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,6 @@ class OpenChannel:
     def log_fields(self) -> dict[str, str]:
         """What sets its lines in the log apart; nothing where there is but one channel."""
         return {"channel": self.channel.name} if self.channel.name else {}
-
-    async def carry_suspects(self, stop: asyncio.Event) -> None:
-        """See `Courier.carry_suspects`. To be called before any channel runs."""
-        with bound_contextvars(**self.log_fields):
-            for courier in self.couriers.values():
-                await courier.carry_suspects(stop)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop`, then finish what is in hand. Raises an ExceptionGroup for a bug, and nothing else."""
@@ -186,7 +182,9 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
 def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
-    courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
+    courier = partial(
+        Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now, suspects=shared.suspects
+    )
     to_kit = courier("to_kit", carry=carrying.to_kit(kit), limit=_LANES["to_kit"])
     to_telegram = courier(
         "to_telegram",

@@ -24,6 +24,10 @@ MAX_BACK_OFF = 600.0
 MAX_PROBE_PAUSE = 15.0
 #: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
 POISON_AFTER = SUSPECT_AFTER + 3
+#: Seconds after which no process dies of a call any more: whoever kills does it at once.
+INNOCENT_AFTER = 3.0
+#: Seconds after which a call that is not answered takes no place and no turn from others.
+SLOW_AFTER = 5.0
 #: So many failures in a row, of more than one lane, mean that the side is down.
 DOWN_AFTER = 5
 
@@ -96,8 +100,10 @@ class Gate:
     _passes: int = 0
     _failed_at: dict[int, int] = field(default_factory=dict)  #: By lane: how many had passed when it last failed.
 
-    def failed(self, error: RelayError, lane_id: int, now: float, dice: float) -> bool:
+    def failed(self, error: RelayError, lane_id: int, now: float, dice: float, *, overtaken: bool = False) -> bool:
         """Take note of a failed attempt. Returns whether the other side, and not the delivery, is to blame.
+
+        `overtaken`: somebody else got through since it set out. So the side is not down, however many chats hang.
 
         It is if it is down, and also if nothing else got through since the same lane failed before: of a chat that
         writes alone nobody can tell whether its message is bad.
@@ -110,6 +116,8 @@ class Gate:
             return False  # says nothing about the side itself
         alone = self._failed_at.get(lane_id) == self._passes
         self._failed_at[lane_id] = self._passes
+        if overtaken and not self.down and not isinstance(error, Down):
+            return False
         self.last_error = str(error)
         self._failures += 1
         self._lanes.add(lane_id)

@@ -137,6 +137,13 @@ class TestGate:
         assert not gate.down
         assert gate.room(256, 10, 0.0) == 256
 
+    def test_chats_that_hang_while_others_get_through_do_not_close_it(self) -> None:
+        """Many give up waiting at the same moment: they are to blame, since others passed after they had set out."""
+        gate = Gate()
+        blamed = [gate.failed(Unavailable("no answer"), lane, 0.0, 0.5, overtaken=True) for lane in range(200)]
+        assert not gate.down
+        assert blamed == [False] * 200
+
     def test_many_lanes_that_fail_close_it(self) -> None:
         """Failures in a row on several lanes mean that the side is down; then one probe at a time may go."""
         gate = Gate()

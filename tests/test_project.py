@@ -45,8 +45,10 @@ ARROWS: dict[str, set[str]] = {
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
     "accounts": {"mapping", "store", "errors"},
     "presses": {"errors", "metrics"},
-    "attempt": {"store", "model", "errors"},
-    "courier": {"attempt", "mapping", "store", "model", "errors", "policy", "metrics"},
+    "calls": {"model", "policy"},
+    "suspects": set(),
+    "attempt": {"calls", "store", "model", "errors"},
+    "courier": {"attempt", "calls", "suspects", "mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
     "web": {"intake", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},
     # What a person asks for goes through all the rooms that have something to tell or to mend.

@@ -23,6 +23,8 @@ from sqlalchemy import (
     literal_column,
 )
 
+from relay.model import SUSPECT_AFTER
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,7 +57,7 @@ inbox = Table(
 
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
 #: A claim is a lease: `lease` counts up, so that what was claimed before can no longer be settled. It ends with the
-#: process that holds the database: the next start ends all leases, and counts a crash for each.
+#: process that holds the database: the next start ends all leases, and charges the death to those that `blame` names.
 lane = Table(
     "lane",
     metadata,
@@ -67,7 +69,8 @@ lane = Table(
     Column("since", Float, nullable=False, server_default="0", comment="when its row of deliveries began to wait"),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
-    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
+    Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
     UniqueConstraint("channel", "direction", "client_id"),
     Index(
         "ix_lane_due",
@@ -76,6 +79,7 @@ lane = Table(
         "due_at",
         sqlite_where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
+    Index("ix_lane_suspect", "channel", "direction", "crashes", sqlite_where=Column("crashes") >= SUSPECT_AFTER),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
