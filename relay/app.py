@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from relay.backfill import keep_filling
 from relay.channels import Channel
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
@@ -17,10 +18,12 @@ from relay.control.server import serve_control
 from relay.conversion.cache import Cache
 from relay.conversion.converter import Converter
 from relay.conversion.forms import available
+from relay.courier import GRACE
 from relay.errors import Unavailable
 from relay.metrics import Metrics
-from relay.model import Direction
+from relay.model import Direction, Letter, Reading
 from relay.open_channel import OpenChannel, Shared, open_channel
+from relay.rereading import reader_of
 from relay.settings import Settings
 from relay.store.migrating import PATIENCE
 from relay.store.store import Store, open_store
@@ -59,8 +62,10 @@ class Relay:
     admin: web.Application
     office: Office
 
-    async def run(self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None) -> None:
-        """Relay until `stop`, then finish what is in hand.
+    async def run(
+        self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None, *, grace: float = GRACE
+    ) -> None:
+        """Relay until `stop`, then finish what is in hand within `grace` seconds, and let go of the rest.
 
         Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
         """
@@ -72,17 +77,24 @@ class Relay:
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
-                tasks.create_task(each.run(stop), name=f"channel {each.channel.label}")
+                tasks.create_task(each.run(stop, grace=grace), name=f"channel {each.channel.label}")
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
             on_ready(Ports(public, admin))
             await stop.wait()
             log.info("relay.stopping")
             forgetting.cancel()
+            filling.cancel()
         log.info("relay.stopped")
+
+    async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
+        """What tells what stored letters say, by channel."""
+        channels = [each.channel for each in self.channels]
+        return {each.key: reader_of(each, await self.store.all_owners(each.key)) for each in channels}
 
 
 @asynccontextmanager
@@ -115,7 +127,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
         watched = [each.watched() for each in opened]
-        Admin(watched, store.count, metrics).add_to(admin)
+        Admin(watched, store.count, store.find_callbacks, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
         yield Relay(settings, store, cache, tuple(opened), public, admin, office)
 

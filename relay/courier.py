@@ -33,8 +33,8 @@ _LONGEST = 1.0
 #: Seconds after which a courier looks at the store even if nobody woke it.
 _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops; and then to write down how the others stand.
-_GRACE = 18.0
-_LAST = 3.0
+GRACE = 18.0
+LAST = 3.0
 #: Seconds since its acceptance for which somebody is taken to wait for a delivery.
 _FRESH = 10.0
 #: Every so many places for a lane one goes to who has waited longest, however many fresh ones come.
@@ -94,7 +94,7 @@ class Courier:
         """Something may be due."""
         self._wake.set()
 
-    async def run(self, stop: asyncio.Event, *, grace: float = _GRACE) -> None:
+    async def run(self, stop: asyncio.Event, *, grace: float = GRACE) -> None:
         """Carry what is due until `stop`; then let what is in flight end, up to `grace` seconds; let go of the rest.
 
         To be called once. Only a bug of its own makes it raise (an ExceptionGroup): then the process ends, and nothing
@@ -119,7 +119,7 @@ class Courier:
         if self._tasks:
             self._time_is_up = True
             self._calls.cut()
-            await asyncio.wait(self._tasks, timeout=_LAST)
+            await asyncio.wait(self._tasks, timeout=LAST)
 
     async def _set_out(self) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
@@ -276,7 +276,7 @@ class Courier:
             )
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
-            return Retry(done.seconds, _PACED, free=True, tried=False)
+            return Retry(done.seconds, _PACED, free=True, paced=True)
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
@@ -327,7 +327,7 @@ class Courier:
         outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
         fields: dict[str, object] = {}
         if isinstance(result, Retry):
-            if result.reason == _PACED:
+            if result.paced:
                 return  # once for each message of a long row: it says nothing
             fields = {"after": round(result.after, 1), "reason": result.reason}
         elif isinstance(result, Bury):

@@ -39,8 +39,9 @@ def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
 
 def _readable(body: bytes) -> str:
     try:
-        checks = json.loads(body)["checks"].items()
-        return "\n".join(f"{'✓' if check['ok'] else '✗'} {name}: {check['reason']}" for name, check in checks)
+        said = json.loads(body)
+        lines = [f"{'✓' if check['ok'] else '✗'} {name}: {check['reason']}" for name, check in said["checks"].items()]
+        return "\n".join([*lines, *(f"! {name}: {reason}" for name, reason in said["warnings"].items())])
     except (ValueError, KeyError, TypeError, AttributeError):
         return "the answer is not the relay's. Is another program on this port?"
 

@@ -105,6 +105,10 @@ class ChannelMetrics:
         """Note a request to Kit's callback."""
         self._all.callbacks.labels(self._channel, verdict).inc()
 
+    def refused_from_kit(self, times: int) -> None:
+        """Note callbacks that were refused although they look like Kit's."""
+        self._all.refused_from_kit.labels(self._channel).inc(times)
+
     @property
     def media_streams(self) -> Gauge:
         """Files that are streamed now."""
@@ -135,6 +139,12 @@ class Metrics:
         )
         self.callbacks = Counter(
             "relay_callbacks", "Requests to Kit's callback.", ("channel", "verdict"), registry=registry
+        )
+        self.refused_from_kit = Counter(
+            "relay_callbacks_refused_from_kit",
+            "Callbacks that were refused although they look like Kit's: its salt or API token is another.",
+            ("channel",),
+            registry=registry,
         )
         self.updates = Counter("relay_updates", "Updates from Telegram.", ("channel", "verdict"), registry=registry)
         self.read_in_part = Counter(

@@ -246,6 +246,7 @@ class Retry:
     after: float  #: Seconds.
     reason: str
     free: bool = False  #: The attempt does not count.
+    paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
     tried: bool = True  #: It was out and came back, so no process dies of it.
 

@@ -42,6 +42,7 @@ from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
 from relay.web.admin import Check, Watched
 from relay.web.callback import KitCallback
+from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
 from relay.web.slots import Slots
 
@@ -83,16 +84,20 @@ class OpenChannel:
         """What sets its lines in the log apart; nothing where there is but one channel."""
         return {"channel": self.channel.name} if self.channel.name else {}
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop`, then finish what is in hand. Raises an ExceptionGroup for a bug, and nothing else."""
+    async def run(self, stop: asyncio.Event, *, grace: float) -> None:
+        """Relay until `stop`, then finish what is in hand within `grace` seconds.
+
+        Raises an ExceptionGroup for a bug, and nothing else.
+        """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.poller.run(stop), name="poller")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
-                    tasks.create_task(courier.run(stop), name=f"courier {direction}")
+                    tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
                 aside = (
                     tasks.create_task(_greet(self.kit), name="greeting"),
+                    tasks.create_task(self.callback.record.run(), name="callback record"),
                     tasks.create_task(self.avatars.run(), name="avatars"),
                 )
                 await stop.wait()
@@ -167,6 +172,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             settings.signing_secrets,
             intake.accept_callback,
             metrics,
+            CallbackRecord(channel.key, store, metrics),
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(

@@ -5,13 +5,27 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 
-#: For `pytest --hypothesis-profile long`: minutes where the suite takes seconds.
-settings.register_profile("long", max_examples=10_000, deadline=None)
+#: What every run of the suite tries: the same examples each time, however slow the machine is.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+#: Other examples each time, and many: `python -m tests.campaigns.fuzz`.
+settings.register_profile(
+    "long",
+    settings.get_profile("suite"),
+    derandomize=False,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "10000")),
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)

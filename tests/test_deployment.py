@@ -8,17 +8,21 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path, PurePosixPath
+from time import time
 from typing import Any
 
 import pytest
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
+from jsonschema import Draft7Validator
+from packaging.version import Version
 from pydantic_core import PydanticUndefined
 
 from relay.loading import SettingsError, load_settings
 from relay.metrics import Metrics
 from relay.settings import Settings
+from relay.store.callbacks import Callbacks
 from relay.store.counting import Counts
 from relay.web.admin import Admin, Check, Watched
 
@@ -45,6 +49,11 @@ def shipped() -> dict[str, list[str]]:
 def compose() -> dict[str, Any]:
     """The compose file."""
     return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+
+
+def config_of(name: str) -> str:
+    """What the compose file gives a service to read."""
+    return (ROOT / str(compose()["configs"][name]["file"])).read_text()
 
 
 def service() -> dict[str, Any]:
@@ -159,13 +168,17 @@ async def test_the_health_check_shows_readiness_to_people(*, ready: bool) -> Non
     async def count(_channel: str) -> Counts:
         return Counts()
 
+    async def find_callbacks(_channel: str) -> Callbacks:
+        return Callbacks(refused_at=time(), refused=3)
+
     app = web.Application()
-    Admin([Watched("1", "1", sides)], count, Metrics()).add_to(app)
+    Admin([Watched("1", "1", sides)], count, find_callbacks, Metrics()).add_to(app)
     async with TestServer(app) as server:
         code, said = await healthcheck(server.port, "--ready")
     assert code == (0 if ready else 1)
     assert said.splitlines()[0] == f"{'✓' if ready else '✗'} kit: token is 5 s old"
     assert "✓ database: answers" in said
+    assert "! callbacks: 3 of Kit's were refused" in said
 
 
 @pytest.mark.parametrize(("port", "words"), [("abc", "RELAY_ADMIN_PORT"), ("99999", "RELAY_ADMIN_PORT")])
@@ -175,6 +188,50 @@ async def test_the_health_check_refuses_in_words(port: str, words: str) -> None:
     assert code == 1
     assert words in said
     assert len(said.splitlines()) == 1
+
+
+def faults_of(file: object) -> list[str]:
+    """What compose would refuse in a compose file: what the specification's schema says, and a pair that it knows not.
+
+    A config or secret that is not a file is copied into the container, which compose refuses where the root is
+    read-only (https://github.com/docker/compose/pull/12531).
+    """
+    schema = json.loads((ROOT / "tests" / "samples" / "compose" / "compose-spec.json").read_text())
+    faults = [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(file)]
+    if faults or not isinstance(file, dict):
+        return faults
+    for name, each in file["services"].items():
+        for kind in ("configs", "secrets"):
+            for used in each.get(kind, ()):
+                source = used if isinstance(used, str) else used["source"]
+                if each.get("read_only") and "file" not in file.get(kind, {}).get(source, {}):
+                    faults.append(f"{name}: read_only, and {source} of {kind} is no file")
+    return faults
+
+
+def test_compose_takes_the_compose_file() -> None:
+    """It keeps to the Compose Specification, and what read-only services read are files that are there."""
+    assert faults_of(compose()) == []
+    files = [ROOT / each["file"] for each in compose()["configs"].values()]
+    assert {file.parent.name for file in files} == {"deploy"}
+    assert all(file.is_file() for file in files)
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "read_only, and a of configs is no file": {"configs": ["a"]},
+    "read_only, and a of secrets is no file": {"secrets": [{"source": "a", "target": "/a"}]},
+    "'memlimit' does not match any of the regexes: '^x-'": {"memlimit": "1g"},
+    "[1] is not of type 'number', 'string'": {"pids_limit": [1]},
+}
+
+
+@pytest.mark.parametrize(("fault", "change"), WRONG.items(), ids=WRONG)
+def test_what_compose_would_refuse_is_noticed(fault: str, change: dict[str, Any]) -> None:
+    """The check sees each kind of fault."""
+    inline = {"a": {"content": "inline"}}
+    each = {"image": "any:1", "read_only": True} | change
+    file = {"services": {"one": each}, "configs": inline, "secrets": {"a": {"environment": "A"}}}
+    assert [fault in found for found in faults_of(file)] == [True]
 
 
 def test_compose_starts_the_relay_alone_unless_asked() -> None:
@@ -205,34 +262,66 @@ def test_what_compose_mentions_is_there() -> None:
 def test_every_service_is_bounded_and_unprivileged(name: str) -> None:
     """Whatever runs beside the relay is pinned, cannot gain rights, has bounds, and comes back."""
     each = compose()["services"][name]
+    assert each["cap_drop"] == ["ALL"]
+    assert set(each.get("cap_add", ())) <= {"NET_BIND_SERVICE"}
+    assert each.get("read_only") or name == "grafana"  # which unpacks its plug-ins where it pleases
     assert each["security_opt"] == ["no-new-privileges:true"]
     assert each["restart"] == "unless-stopped"
     assert {"max-size", "max-file"} <= set(each["logging"]["options"])
     assert each["mem_limit"]
     assert each["pids_limit"]
     assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & set(each)
-    assert name == "relay" or re.fullmatch(r"[a-z/-]+:v?[0-9]+(\.[0-9]+)*(-alpine)?", each["image"])
+    assert name == "relay" or re.fullmatch(
+        r"[a-z/-]+:v?[0-9]+(\.[0-9]+)+(-alpine)?(@sha256:[0-9a-f]{64})?", each["image"]
+    )
 
 
-def test_the_proxy_bounds_what_strangers_may_send() -> None:
+def test_images_are_pinned_by_digest_where_one_is_known() -> None:
+    """What runs is what was meant, byte for byte; for the Bot API server nobody publishes one that others confirm."""
+    by_tag = {name for name, each in compose()["services"].items() if "@sha256:" not in each["image"]}
+    assert by_tag == {"relay", "bot-api"}
+
+
+def test_the_local_server_never_was_root() -> None:
+    """It begins as its own user, whose the files are, with the flags that its image's script would give it."""
+    server, directory = compose()["services"]["bot-api"], Settings.model_fields["telegram_local_files"].default
+    assert server["user"] == f"{service()['group_add'][0]}:{service()['group_add'][0]}"
+    assert server["entrypoint"] == ["telegram-bot-api"]
+    assert server["command"] == ["--local", f"--dir={directory}", f"--temp-dir={directory}"]
+
+
+@pytest.mark.parametrize("sample", ["Caddyfile", "Caddyfile.debian"])
+def test_the_proxy_bounds_what_strangers_may_send(sample: str) -> None:
     """Caddy ends slow headers and bodies, which aiohttp would wait for, and large ones, and passes on whole bodies."""
-    caddyfile = compose()["configs"]["caddyfile"]["content"]
-    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB", "request_buffers 2MB"):
+    caddyfile = (ROOT / "deploy" / sample).read_text()
+    for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB"):
         assert bound in caddyfile
-    assert "reverse_proxy relay:8080" in caddyfile
+    assert re.search(r"request_buffers 2MB|buffer_requests\n\s+max_buffer_size 2MB", caddyfile)
+    assert re.search(r"reverse_proxy (relay|127\.0\.0\.1):8080", caddyfile)
     assert ":8081" not in caddyfile
+
+
+def test_the_proxy_waits_as_long_as_a_restart_takes() -> None:
+    """Longer than the relay may take to stop, with some seconds to start; a test plays it."""
+    patience = re.findall(r"lb_try_duration (\d+)s", config_of("caddyfile"))
+    assert [int(seconds) for seconds in patience] == [int(service()["stop_grace_period"].removesuffix("s"))]
+    needed = re.search(r"Needs Caddy ([0-9.]+) or newer", config_of("caddyfile"))
+    pinned = re.match(r"caddy:([0-9.]+)-alpine", compose()["services"]["caddy"]["image"])
+    assert needed
+    assert pinned
+    assert Version(pinned[1]) >= Version(needed[1])
 
 
 def test_prometheus_asks_the_relay() -> None:
     """The scrape goes to the admin port, which the compose file publishes nowhere."""
-    config = yaml.safe_load(compose()["configs"]["prometheus"]["content"])
+    config = yaml.safe_load(config_of("prometheus"))
     assert config["scrape_configs"][0]["static_configs"] == [{"targets": ["relay:8081"]}]
     assert not [port for each in compose()["services"].values() for port in each.get("ports", ()) if "8081" in port]
 
 
 def test_the_dashboard_shows_figures_that_exist() -> None:
     """Each panel of the dashboard asks for metrics that the relay has."""
-    dashboard = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text())
+    dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
     exposed = Metrics().render({"1": Counts()}, 0.0).decode()
     families = set(re.findall(r"^# TYPE (\S+)", exposed, flags=re.MULTILINE))
     for panel in dashboard["panels"]:
@@ -278,7 +367,7 @@ def test_compose_holds_no_secret() -> None:
     assert [file["path"] for file in service()["env_file"]] == [".env"]
     for each in compose()["services"].values():
         for value in each.get("environment", {}).values():
-            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|[01]|false|0\.0\.0\.0|/[a-z/.]+", value), value
+            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|false|0\.0\.0\.0|/[a-z/.]+", value), value
 
 
 EXAMPLE = (ROOT / ".env.example").read_text()

@@ -3,10 +3,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.turns import Turns
+from tests.examples import portions
 from tests.virtual_time import run
 
 
@@ -100,7 +101,6 @@ WISHES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(WISHES, st.floats(0.5, 50), st.integers(1, 5))
 def test_however_they_come_the_rate_holds_and_all_get_one(wishes: list[Wish], rate: float, burst: int) -> None:
     """Nobody who stays is forgotten, nobody gets two, and no T seconds hold more than burst + rate * T turns."""
@@ -114,7 +114,7 @@ def test_however_they_come_the_rate_holds_and_all_get_one(wishes: list[Wish], ra
             assert last - first + 1 <= burst + rate * (times[last] - start) + 1e-6
 
 
-@settings(deadline=None, max_examples=25)
+@portions(1 / 4)
 @given(st.integers(1, 12), st.floats(0.1, 0.24))
 def test_nobody_starves(others: int, gap: float) -> None:
     """However many urgent ones come, and however fast, the others get each fourth turn."""

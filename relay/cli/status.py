@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _NOT_RUNNING = 3
 _LOOK = 2.0  #: Seconds between two looks.
+_WIDTH = 100  #: Columns that sentences take.
 _COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
@@ -50,7 +52,12 @@ def exit_code(found: Mapping[str, Any]) -> int:
     """0 all is well, 1 something is not, 3 no relay runs."""
     if not found["running"]:
         return _NOT_RUNNING
-    return 0 if all(side["ok"] for channel in found["channels"] for side in channel["sides"].values()) else 1
+    return 0 if all(_is_well(channel) for channel in found["channels"]) else 1
+
+
+def _is_well(channel: Mapping[str, Any]) -> bool:
+    sides = channel["sides"].values()
+    return all(side["ok"] for side in sides) and channel["callbacks"]["ok"]
 
 
 def report(found: Mapping[str, Any]) -> Iterator[str]:
@@ -89,10 +96,21 @@ def _watch(channels: "tuple[Channel, ...]") -> None:
 
 def _sides(channel: Mapping[str, Any]) -> Iterator[str]:
     for name, side in channel["sides"].items():
-        mark = click.style("✓", fg="green") if side["ok"] else click.style("✗", fg="red")
-        yield f"{mark} {name:<9} {visible(side['reason'])}"
+        yield _line(name, side)
+    yield from _callbacks(channel["callbacks"])
     if channel["sides"]:
         yield f"  last poll {age(channel['poll_age'])} ago, Kit's token {age(channel['token_age'])} old"
+
+
+def _callbacks(callbacks: Mapping[str, Any]) -> Iterator[str]:
+    yield _line("callbacks", callbacks)
+    if callbacks["remedy"]:
+        yield from wrap(callbacks["remedy"], _WIDTH, initial_indent="  → ", subsequent_indent="    ")
+
+
+def _line(name: str, check: Mapping[str, Any]) -> str:
+    mark = click.style("✓", fg="green") if check["ok"] else click.style("✗", fg="red")
+    return f"{mark} {name:<9} {visible(check['reason'])}"
 
 
 def _figures(directions: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from relay import __version__
 from relay.channels import Channel
 from relay.control.office import Office
+from relay.monitoring.callbacks import REMEDY, health_of
 from relay.store.surveying import AGES, Survey
 from relay.web.admin import Watched
 
@@ -40,6 +41,7 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
         "poll_age": ages.get("poll"),
         "token_age": ages.get("token"),
         "directions": {direction: _direction(direction, survey) for direction in ("to_kit", "to_telegram")},
+        "callbacks": _callbacks(survey),
         "ratings": {
             "asked": survey.counts.asked_for_rating,
             "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},
@@ -53,6 +55,18 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
             }
             for dead in survey.dead
         ],
+    }
+
+
+def _callbacks(survey: Survey) -> dict[str, Any]:
+    health = health_of(survey.callbacks, survey.at)
+    return {
+        "ok": health.ok,
+        "reason": health.reason,
+        "remedy": None if health.ok else REMEDY,
+        "refused_last_hour": health.refused,
+        "last_refused": health.refused_age,
+        "last_accepted": health.accepted_age,
     }
 
 

@@ -28,7 +28,7 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
         if subjects:
             findings.append(await _clock(subjects[0], session))
             lacks = subjects[0].lacks("relay_admin_host", "relay_admin_port")
-            findings.append(skipped("relay", lacks) if lacks else await check_running(subjects[0].settings, session))
+            findings += [skipped("relay", lacks)] if lacks else await check_running(subjects[0].settings, session)
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             findings += [replace(each, channel=subject.channel.name) for each in found]

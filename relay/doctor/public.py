@@ -13,6 +13,7 @@ import aiohttp
 
 from relay.channels import Channel
 from relay.doctor.finding import Finding, skipped, well, wrong
+from relay.kit.protocol import CHECK_EVENT
 from relay.kit.signature import sign
 from relay.settings import Settings
 from relay.setup.stand_in import StandIn, standing_in
@@ -99,7 +100,7 @@ async def _signature(channel: Channel, session: aiohttp.ClientSession) -> Findin
     settings, event_id = channel.settings, f"relay-check-{secrets.token_hex(8)}"
     salt, token = settings.kit_security_salt.get_secret_value(), settings.kit_api_token.get_secret_value()
     url = settings.relay_public_url + channel.callback_path
-    body = {"client_data": {"client_id": "relay-check"}, "event_id": event_id, "event_type": "relay_check"}
+    body = {"client_data": {"client_id": "relay-check"}, "event_id": event_id, "event_type": CHECK_EVENT}
     headers = {"Authorization": sign(salt, token, event_id)}
     try:
         async with session.post(url, json=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False) as response:

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from relay.mapping.content import Content
 from relay.mapping.events import KitContext, Origin, make_event
+from relay.mapping.said import said_in_chat
 from relay.mapping.text import clean
-from relay.model import Address, Reading, Said, Wants, is_id
+from relay.model import Address, Reading, Wants, is_id
 
 _MESSAGE: Final = frozenset({"message_id", "from", "chat", "date", "text"})
 _CHAT: Final = frozenset({"id", "type", "first_name", "last_name", "username"})
@@ -43,7 +44,7 @@ def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | No
     if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
         return None
     origin, content = Origin(update_id, message_id, person, str(person.id), Address(chat["id"])), Content(text)
-    said = (Said(message_id, "customer", text),) if is_id(message_id) else ()
+    said = said_in_chat(message_id, content, "customer")
     return Reading(lambda known: make_event(context, origin, content, known, said=said), Wants(origin.client_id))
 
 

@@ -6,12 +6,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from relay.store.copies import CopyError, copy_database, fault_of
 from relay.store.database import hold_lock
 
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0003"
+HEAD = "0005"
+#: The exit status of the process that migrates when its last line says what to do.
+_REFUSED = 3
 
 
 class SchemaError(Exception):
@@ -60,12 +63,22 @@ def migrate(path: Path) -> None:
 
 
 def _back_up(path: Path) -> None:
-    """Leave a copy from before the upgrade beside the database: downgrades are not supported, restoring is."""
+    """Leave a good copy from before the upgrade beside the database: downgrades are not supported, restoring is."""
     copy = path.with_name(f"{path.name}.before-{HEAD}")
-    if copy.exists():
-        return  # from an upgrade that did not get to its end: that one is the copy from before
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("VACUUM INTO ?", (str(copy),))
+    if _is_of_an_unfinished_upgrade(copy, path):
+        return
+    try:
+        copy_database(path, copy)
+    except CopyError as error:
+        raise SchemaError(f"the database {path} was not migrated, because the copy from before {error}") from None
+
+
+def _is_of_an_unfinished_upgrade(copy: Path, path: Path) -> bool:
+    """Whether `copy` is good and older than the database: then some migrations are done, and it is from before them."""
+    if not copy.exists() or fault_of(copy) is not None:
+        return False
+    before, now = version_of(copy), version_of(path)
+    return before is not None and now is not None and before < now
 
 
 def scripts() -> Path:
@@ -88,6 +101,8 @@ def bring_up_to_date(path: Path) -> None:
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "relay.store.migrating", str(path)], check=False, capture_output=True, text=True
         )
+    if done.returncode == _REFUSED:
+        raise SchemaError(done.stderr.splitlines()[-1])
     if done.returncode:
         raise SchemaError(f"the database {path} could not be migrated: {_reason(done.stderr)}")
 
@@ -99,4 +114,8 @@ def _reason(output: str) -> str:
 
 
 if __name__ == "__main__":
-    migrate(Path(sys.argv[1]))
+    try:
+        migrate(Path(sys.argv[1]))
+    except SchemaError as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        sys.exit(_REFUSED)

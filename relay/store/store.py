@@ -13,7 +13,9 @@ from relay.store import (
     accepting,
     asking,
     avatars,
+    backfill,
     burying,
+    callbacks,
     charging,
     claiming,
     connecting,
@@ -24,7 +26,9 @@ from relay.store import (
     surveying,
 )
 from relay.store.accepting import Arrival, Verdict
+from relay.store.backfill import Filled, Unfilled
 from relay.store.burying import DeadWish, FoundDead
+from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
 from relay.store.connecting import Met
 from relay.store.counting import Counts
@@ -134,6 +138,14 @@ class Store:
         """Totals and what waits, read in one transaction, so that they add up."""
         return await self._database.run(counting.count, channel)
 
+    async def note_callbacks(self, seen: CallbacksSeen) -> int:
+        """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known."""
+        return await self._database.run(callbacks.note_callbacks, seen)
+
+    async def find_callbacks(self, channel: str) -> Callbacks:
+        """How Kit's callbacks to a channel have fared."""
+        return await self._database.run(callbacks.find_callbacks, channel)
+
     async def survey(self, channel: str) -> Survey:
         """What a person wants to see of a channel, read in one transaction."""
         return await self._database.run(surveying.survey, channel)
@@ -156,6 +168,14 @@ class Store:
         Returns how many rows changed; call again until that is 0. In parts, since everybody else waits meanwhile.
         """
         return await self._database.run(asking.forget, before)
+
+    async def next_unfilled(self) -> Unfilled | None:
+        """Some old letters of which it is not noted whose they are; None when there are no more."""
+        return await self._database.run(backfill.next_unfilled, None)
+
+    async def fill(self, part: Filled) -> None:
+        """Note whose the letters of a part are."""
+        await self._database.run(backfill.fill, part)
 
     async def release_all(self) -> int:
         """End the leases of couriers that died, and charge their deaths. Only for who holds the database alone.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Integer, bindparam, case, func, literal_column, select
 
+from relay.store.callbacks import Callbacks, find_callbacks
 from relay.store.counting import Counts, count
 from relay.store.tables import inbox, outbox, waits
 
@@ -38,6 +39,7 @@ class Survey:
     delivered: dict[str, int] = field(default_factory=dict)  #: The same of deliveries.
     ages: dict[str, list[int]] = field(default_factory=dict)  #: What waits, by direction, in the steps of AGES.
     dead: list[DeadReason] = field(default_factory=list)  #: The newest first.
+    callbacks: Callbacks = field(default_factory=Callbacks)
 
 
 def survey(tx: Connection, now: float, channels: Sequence[str]) -> list[Survey]:
@@ -58,7 +60,8 @@ def _survey_one(tx: Connection, now: float, channel: str, counts: Counts) -> Sur
     for direction, step, number in tx.execute(_AGES, of_channel):
         ages.setdefault(direction, [0] * (len(AGES) + 1))[step] = number
     dead = [DeadReason(*row) for row in tx.execute(_DEAD, {**of_channel, "reasons": _REASONS})]
-    return Survey(now, counts, received, delivered, ages, dead)
+    [callbacks] = find_callbacks(tx, now, [channel])
+    return Survey(now, counts, received, delivered, ages, dead, callbacks)
 
 
 # A letter of the last minute has its body still; said aloud, so that SQLite may use the index.

@@ -14,9 +14,19 @@ from structlog.contextvars import bound_contextvars
 
 from relay.errors import Unavailable
 from relay.intake import AcceptCallback
-from relay.kit.protocol import BadEvent, BadSignature, Callback, ChannelTest, SignedEvent, UnfitEvent, read_event
+from relay.kit.protocol import (
+    CHECK_EVENT,
+    BadEvent,
+    BadSignature,
+    Callback,
+    ChannelTest,
+    SignedEvent,
+    UnfitEvent,
+    read_event,
+)
 from relay.kit.signature import is_shaped
 from relay.metrics import ChannelMetrics
+from relay.web.callback_record import CallbackRecord
 from relay.web.readers import Readers
 from relay.web.serving import however_slashed
 
@@ -35,6 +45,7 @@ class KitCallback:
     secrets: Sequence[tuple[str, str]]  #: Each salt and API token with which Kit may sign.
     accept: AcceptCallback
     metrics: ChannelMetrics
+    record: CallbackRecord
     log_fields: Mapping[str, str] = field(default_factory=dict)
     readers: Readers = field(default_factory=Readers)
 
@@ -54,10 +65,12 @@ class KitCallback:
             return await self._answer(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
+        authorization, body = _authorization(request), b""
         try:
-            authorization, body = await self._read(request)
+            body = await self._read(request, authorization)
             callback = self._read_event(authorization, body)
         except BadSignature:
+            self.record.refuse(authorization, body)
             return self._refuse(401, "the signature does not match")
         except BadEvent as error:
             return self._refuse(400, str(error))
@@ -76,13 +89,12 @@ class KitCallback:
                 return read_event(authorization, body, salt=salt, token=token)
         return read_event(authorization, body, salt=last[0], token=last[1])
 
-    async def _read(self, request: web.Request) -> tuple[bytes | None, bytes]:
-        """The signature and the body. Raises BadSignature or web.HTTPException."""
-        authorization = _authorization(request)
+    async def _read(self, request: web.Request, authorization: bytes | None) -> bytes:
+        """The body. Raises BadSignature or web.HTTPException."""
         if request.can_read_body and not is_shaped(authorization):
             # Whoever has no signature need not be read: a body takes memory, and Kit's test has none.
             raise BadSignature("there is no signature")
-        return authorization, await self._read_body(request)
+        return await self._read_body(request)
 
     async def _read_body(self, request: web.Request) -> bytes:
         """The body as it came. Raises web.HTTPException: compressed, too large, or too slow."""
@@ -108,6 +120,8 @@ class KitCallback:
             fields |= {"event_id": callback.event_id, "reason": callback.reason}
         else:
             fields |= {"event_id": callback.event.event_id, "event_type": callback.event.event_type}
+        if not _is_sample(callback):
+            self.record.accept()
         level = log.warning if verdict in {"tampered", "unknown_client", "dead"} else log.info
         level("callback.received", **fields)
         return web.Response(text="OK")
@@ -116,6 +130,11 @@ class KitCallback:
         self.metrics.called_back("refused")
         log.warning("callback.refused", status=status, reason=reason)
         return web.Response(status=status, text=reason)
+
+
+def _is_sample(callback: SignedEvent | UnfitEvent) -> bool:
+    """Whether it is `relay check` and not Kit: its samples prove nothing about Kit's salt."""
+    return isinstance(callback, SignedEvent) and callback.event.event_type == CHECK_EVENT
 
 
 def _authorization(request: web.Request) -> bytes | None:

@@ -101,12 +101,32 @@ async def bad_day(telegram: TelegramLookAlike, kit: KitLookAlike, home: Path) ->
     return {"status": status, "check": check}
 
 
+async def wrong_salt(telegram: TelegramLookAlike, kit: KitLookAlike, home: Path) -> dict[str, str]:
+    """`status` where each side is well and Kit signs with another salt."""
+    async with relay_between(telegram, kit, home) as relay:
+        await relay.start()
+        await relay.ready()
+        telegram.customer(107804195).writes("hello")
+        await kit.wait_for(lambda: kit.events)
+        kit.callbacks.salt = "another"
+        for _ in range(3):
+            await kit.agent_says("107804195", "Good morning! How can I help?")
+        await relay.shows("relay_callbacks_refused_from_kit_total", 3)
+        return {"refused": await typed(home, relay.environment, "status")}
+
+
+#: By what is seen in the pictures.
+DAYS: Final = (bad_day, wrong_salt)
+
+
 async def main() -> None:
     """Make them all."""
-    with tempfile.TemporaryDirectory() as home:
-        async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
-            said = await bad_day(telegram, kit, Path(home))
-    tidied = {name: text.replace(home, "/srv/relay") for name, text in said.items()}
+    tidied: dict[str, str] = {}
+    for day in DAYS:
+        with tempfile.TemporaryDirectory() as home:
+            async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
+                said = await day(telegram, kit, Path(home))
+            tidied |= {name: text.replace(home, "/srv/relay") for name, text in said.items()}
     await photograph({name: drawn(text) for name, text in tidied.items()})
 
 

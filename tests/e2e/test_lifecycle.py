@@ -6,8 +6,6 @@ import random
 import re
 import signal
 import socket
-import sqlite3
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from relay import courier
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.web import serving
-from tests.e2e.inside import relay_inside
+from tests.databases import change, held
+from tests.e2e.inside import relay_inside, relay_with_grace
 from tests.e2e.process import COMMAND, RelayProcess, relay_between, run_to_its_end
 from tests.waiting import eventually
 
@@ -82,13 +81,12 @@ async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLo
 
 
 async def test_it_stops_in_time_though_both_sides_hang(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:
-    """Requests that are never answered hold it for the grace time (20 s, here less) and no longer; nothing is lost."""
-    assert courier._GRACE + serving._GRACE < 25
-    monkeypatch.setattr(courier, "_GRACE", 0.5)
+    """Requests that are never answered hold it for the grace time (18 s, here less) and no longer; nothing is lost."""
+    assert courier.GRACE + courier.LAST + serving._GRACE < 25
     anna = telegram.customer()
-    async with relay_inside(telegram, kit, tmp_path):
+    async with relay_with_grace(telegram, kit, tmp_path, 0.5):
         anna.writes("hello")
         await kit.wait_for(lambda: kit.events)
         kit.faults.hold = telegram.faults.hold = asyncio.Event()
@@ -196,9 +194,7 @@ async def test_a_database_that_cannot_be_used_is_left_alone(
         database = tmp_path / "relay.db"
         match harm:
             case "newer":
-                with closing(sqlite3.connect(database)) as connection:
-                    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-                    connection.commit()
+                change(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
             case "no database":
                 database.write_bytes(b"These are my holiday photos. " * 500)
             case _:
@@ -253,8 +249,7 @@ async def test_a_database_that_another_program_holds_is_said_in_words(
 ) -> None:
     """Exit 1 and one line that names the file, not a traceback."""
     async with relay_between(telegram, kit, tmp_path) as relay:
-        with closing(sqlite3.connect(tmp_path / "relay.db")) as holder:
-            holder.execute(hold)
+        with held(tmp_path, hold):
             code, _, lines = await run_to_its_end(relay)
     [line] = [line for line in lines if not line.startswith("{")]
     assert code == 1

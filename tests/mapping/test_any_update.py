@@ -1,6 +1,6 @@
 """Any update that the Bot API's types allow is an event that Kit takes, or is refused for a reason: never an exception.
 
-`pytest --hypothesis-profile long --timeout 3600 tests/mapping/test_any_update.py` tries a hundred times as many.
+`python -m tests.campaigns.fuzz tests/mapping/test_any_update.py` tries a hundred times as many.
 """
 
 import json
@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageOrigin, ReactionType, Update
 
@@ -27,6 +27,7 @@ from relay.presses import Presses
 from relay.sandbox.kit_events import check_event
 from relay.store.store import open_store
 from tests.databases import new_database
+from tests.examples import portions
 from tests.mapping.bot_api import ANY_UPDATE, IDS, customers, fields_of, kinds_of, updates
 from tests.mapping.mapped import event_of
 from tests.mapping.raw_updates import TEXT
@@ -50,10 +51,9 @@ KNOWN = st.builds(
 )
 #: Messages, new and edited, of a customer in a private chat.
 MESSAGES = updates({"message", "edited_message", "business_message", "edited_business_message"}).map(customers)
-MANY = settings(max_examples=3 * settings().max_examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@MANY
+@portions(3)
 @given(raw=ANY_UPDATE, known=KNOWN)
 def test_it_is_an_event_or_refused_for_a_reason(raw: dict[str, Any], known: Known) -> None:
     """Whatever it holds and whatever is remembered: one message that Kit takes, or a reason; if PTB parses it."""
@@ -69,7 +69,7 @@ def test_it_is_an_event_or_refused_for_a_reason(raw: dict[str, Any], known: Know
         _check(outcome)
 
 
-@MANY
+@portions(3)
 @given(raw=MESSAGES, text=WORDS, known=KNOWN, dice=st.randoms(use_true_random=False))
 def test_words_in_a_private_chat_are_never_a_dead_letter(
     raw: dict[str, Any], text: str, known: Known, dice: Random
@@ -120,7 +120,7 @@ def _check(outcome: Accepted) -> None:
         assert f"{media.file_id}{media.name}{media.mime_type}".encode()
 
 
-@settings(max_examples=settings().max_examples // 5, deadline=None, suppress_health_check=list(HealthCheck))
+@portions(1 / 5)
 @given(raws=st.lists(ANY_UPDATE, min_size=1, max_size=12))
 async def test_the_store_takes_them_all_and_the_sums_add_up(
     tmp_path_factory: pytest.TempPathFactory, raws: list[dict[str, Any]]

@@ -10,6 +10,7 @@ from telegram import Update
 from relay.mapping.events import STRANGER, KitContext
 from relay.mapping.plain import read_plain_text
 from relay.mapping.to_kit import map_update, wants_of
+from relay.model import Accepted
 from relay.words.catalogue import languages
 from tests.mapping.raw_updates import INTEGERS, ODD, TEXT, UPDATES
 
@@ -60,6 +61,18 @@ def test_a_plain_text_takes_the_short_way() -> None:
     short = read_plain_text(PLAIN, CONTEXT)
     assert short is not None
     assert short.decide(STRANGER) == map_update(Update.de_json(PLAIN, None), CONTEXT)
+
+
+@pytest.mark.parametrize("message_id", [0, 1, -1, 2**63 - 1, 2**63, -(2**63), 10**40])
+def test_both_ways_remember_the_same(message_id: int) -> None:
+    """Whatever id a plain text has: one rule says whether later messages can refer to it, and 0 is nobody's."""
+    raw = {**PLAIN, "message": {**PLAIN["message"], "message_id": message_id}}
+    short = read_plain_text(raw, CONTEXT)
+    assert short is not None
+    outcome = short.decide(STRANGER)
+    assert outcome == map_update(Update.de_json(raw, None), CONTEXT)
+    assert isinstance(outcome, Accepted)
+    assert bool(outcome.said) == (0 < abs(message_id) < 2**63)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Message, Update
 from telegram.constants import MessageAttachmentType, MessageType
@@ -19,6 +19,7 @@ from relay.model import Accepted, Address, Client, Declined, Known, Media, Wants
 from relay.sandbox.kit_events import check_event
 from relay.steps import load_steps
 from relay.telegram.polling import ALLOWED_UPDATES
+from tests.examples import portions
 from tests.mapping.mapped import ANNA, CONNECTION, IN_ACCOUNT, OWNERS, event_of, mapped, private, raw_sample
 from tests.mapping.raw_updates import UPDATES
 
@@ -315,7 +316,7 @@ def test_an_update_that_does_not_say_whose_it_is_is_declined(update: dict[str, A
     assert mapped(raw) == Declined(missing)
 
 
-@settings(max_examples=400)
+@portions(4)
 @given(raw=UPDATES, known=st.sampled_from([STRANGER, Known(ANNA), Known(IN_ACCOUNT), TALKING]))
 def test_any_update_is_an_event_or_declined(raw: dict[str, Any], known: Known) -> None:
     """Whatever PTB parses, however odd its values, becomes valid events, a farewell, or a written reason."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import (
@@ -28,6 +28,7 @@ from relay.store.accepting import Arrival
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.store import Store, open_store
 from tests.databases import new_database
+from tests.examples import portions
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, together, update
 
@@ -223,7 +224,7 @@ ACTIONS = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@portions(0.3)
 @given(actions=st.lists(ACTIONS, min_size=40, max_size=80))
 async def test_whatever_happens_each_item_leaves_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, str, str]]

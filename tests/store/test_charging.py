@@ -85,7 +85,7 @@ async def test_what_was_not_tried_keeps_its_account_and_what_was_closes_it(
     await after_deaths(path, clock, deaths, "7")
     async with open_store(path, now=clock) as store:
         [delivery] = await claim(store, suspects=suspects)
-        await store.settle(delivery, Retry(0.0, "not its turn", free=True, tried=False))
+        await store.settle(delivery, Retry(0.0, "not its turn", free=True, paced=True))
     async with open_store(path, now=clock) as store:
         [delivery] = await claim(store, suspects=suspects)
         assert delivery.crashes == deaths

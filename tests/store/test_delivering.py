@@ -2,7 +2,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Address, Bury, Client, Delivered, Delivery, Draft, Known, Lost, Result, Retry, Said, Wants
@@ -10,6 +10,7 @@ from relay.store.burying import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
 from tests.databases import new_database
+from tests.examples import portions
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, update
 
@@ -231,7 +232,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@portions(0.3)
 @given(actions=ACTIONS, clients=st.lists(st.integers(1, 3), min_size=60, max_size=60))
 async def test_whatever_happens_order_holds_and_the_sums_add_up(
     tmp_path_factory: pytest.TempPathFactory, actions: list[str], clients: list[int]

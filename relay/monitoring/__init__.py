@@ -1,0 +1,1 @@
+"""How the relay does, for those who look after it."""

@@ -1,0 +1,152 @@
+"""A migration has a good copy of the database from before it, or it does not begin."""
+
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from relay.store.copies import UNFINISHED, copy_database, fault_of
+from relay.store.migrating import HEAD, SchemaError, bring_up_to_date, migrate, version_of
+from tests.databases import older_database
+
+#: What a process that copies asks of the kernel, as strace names it: each call is a moment at which it may be killed.
+MOMENTS = ("pwrite64", "fsync", "rename", "unlink")
+COPY = "import sys, pathlib, relay.store.copies as copies; copies.copy_database(*map(pathlib.Path, sys.argv[1:]))"
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing: apt-get install strace")
+
+
+def letters(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
+
+
+def run(arguments: Sequence[object], *, inject: str = "", largest_file: int = resource.RLIM_INFINITY) -> str | None:
+    """Run Python, struck at a call as strace's `inject` says, on a disk that takes no larger file.
+
+    Returns what it said last; None when it went well.
+    """
+    strace = (
+        "strace",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={inject.split(':', maxsplit=1)[0]}",
+        "-e",
+        f"inject={inject}",
+    )
+    done = subprocess.run(
+        [*(strace if inject else ()), sys.executable, "-B", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY)),
+    )
+    if done.returncode == 0:
+        return None
+    return (done.stderr.splitlines() or ["killed"])[-1]
+
+
+def unfinished(directory: Path) -> list[str]:
+    return [left.name for left in directory.iterdir() if left.name.endswith(UNFINISHED)]
+
+
+@needs_strace
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_copy_that_is_killed_is_not_there(tmp_path: Path, moment: str) -> None:
+    """Killed at each write, sync, rename and removal in turn: under the copy's name lies a good copy or nothing."""
+    path = older_database(tmp_path, letters=20)
+    copy = tmp_path / "copy.db"
+    struck = 0
+    while run(["-c", COPY, path, copy], inject=f"{moment}:signal=KILL:when={struck + 1}") is not None:
+        struck += 1
+        assert not copy.exists() or (fault_of(copy), letters(copy)) == (None, 20)
+        copy.unlink(missing_ok=True)
+    assert struck >= 1
+    assert (fault_of(copy), letters(copy)) == (None, 20)
+    assert unfinished(tmp_path) == []
+
+
+@needs_strace
+@pytest.mark.parametrize("moment", ["pwrite64:error=ENOSPC", "fsync:error=EIO", "rename:error=ENOSPC"])
+def test_a_copy_that_a_bad_disk_refuses_leaves_the_one_from_before(tmp_path: Path, moment: str) -> None:
+    """Each write, sync and rename that fails in turn: the older copy is still there, nothing half-made beside it."""
+    path = older_database(tmp_path, letters=20)
+    copy = tmp_path / "copy.db"
+    copy_database(path, copy)
+    before = copy.read_bytes()
+    refused = 0
+    while (said := run(["-c", COPY, path, copy], inject=f"{moment}:when={refused + 1}")) is not None:
+        refused += 1
+        assert "CopyError" in said
+        assert copy.read_bytes() == before
+        assert unfinished(tmp_path) == []
+    assert refused >= 1
+
+
+@pytest.mark.parametrize("kilobytes", [40, 200, 440])
+def test_without_a_copy_there_is_no_migration(tmp_path: Path, kilobytes: int) -> None:
+    """A disk that is full before the copy is complete: the database stays as it was, and the line says what to do."""
+    path = older_database(tmp_path)
+    said = run(["-m", "relay.store.migrating", path], largest_file=kilobytes * 1024)
+    assert said is not None
+    assert "was not migrated" in said
+    assert "Make room" in said
+    assert (version_of(path), letters(path)) == ("0001", 200)
+    assert [left.name for left in tmp_path.iterdir() if "before" in left.name] == []
+    bring_up_to_date(path)
+    assert (version_of(path), letters(path)) == (HEAD, 200)
+    assert version_of(tmp_path / f"relay.db.before-{HEAD}") == "0001"
+
+
+def test_the_reason_reaches_who_starts_the_relay(tmp_path: Path) -> None:
+    """What the process that migrates says last is what `relay run` and `relay migrate` say."""
+    path = older_database(tmp_path)
+    (tmp_path / f"relay.db.before-{HEAD}").mkdir()
+    with pytest.raises(SchemaError, match=r"was not migrated, because the copy from before .* could not be written"):
+        bring_up_to_date(path)
+    assert version_of(path) == "0001"
+
+
+@needs_strace
+@pytest.mark.parametrize(("moment", "every"), [("pwrite64", 20), ("fsync", 2), ("rename", 1), ("unlink", 3)])
+def test_an_upgrade_that_is_killed_has_its_copy_first(tmp_path: Path, moment: str, every: int) -> None:
+    """Killed at any call: an old database, or a good copy of it; and the next start ends what was begun."""
+    path = older_database(tmp_path, letters=3)
+    copy = tmp_path / f"relay.db.before-{HEAD}"
+    at = 1
+    while run(["-m", "relay.store.migrating", path], inject=f"{moment}:signal=KILL:when={at}") is not None:
+        at += every
+        assert version_of(path) == "0001" or (fault_of(copy), version_of(copy), letters(copy)) == (None, "0001", 3)
+    assert at > 1
+    assert (version_of(path), letters(path)) == (HEAD, 3)
+    assert (fault_of(copy), version_of(copy), letters(copy)) == (None, "0001", 3)
+    assert unfinished(tmp_path) == []
+
+
+@pytest.mark.parametrize("left", [b"", b"half a database" * 300], ids=["empty", "damaged"])
+def test_a_copy_that_is_no_good_is_made_anew(tmp_path: Path, left: bytes) -> None:
+    """What an interrupted upgrade of an earlier version left under the copy's name is not taken for a copy."""
+    path = older_database(tmp_path)
+    copy = tmp_path / f"relay.db.before-{HEAD}"
+    copy.write_bytes(left)
+    migrate(path)
+    assert (fault_of(copy), version_of(copy), letters(copy)) == (None, "0001", 200)
+
+
+def test_a_copy_from_an_earlier_upgrade_is_not_taken_for_todays(tmp_path: Path) -> None:
+    """Upgraded, put back, used, upgraded again: the copy is of the second time."""
+    path = older_database(tmp_path, letters=5)
+    copy = tmp_path / f"relay.db.before-{HEAD}"
+    copy_database(path, copy)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM inbox WHERE source_id = '0'")
+    migrate(path)
+    assert letters(copy) == letters(path) == 4
