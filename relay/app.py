@@ -10,22 +10,22 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from relay.backfill import keep_filling
-from relay.channels import Channel
+from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
-from relay.conversion.cache import Cache
-from relay.conversion.converter import Converter
-from relay.conversion.forms import available
-from relay.courier import GRACE
+from relay.delivery.courier import GRACE
 from relay.errors import Unavailable
-from relay.metrics import Metrics
+from relay.intake.backfill import keep_filling
+from relay.intake.rereading import reader_of
+from relay.media.conversion.cache import Cache
+from relay.media.conversion.converter import Converter
+from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
-from relay.open_channel import OpenChannel, Shared, open_channel
-from relay.rereading import reader_of
-from relay.settings import Settings
-from relay.store.migrating import PATIENCE
+from relay.monitoring.metrics import Metrics
+from relay.settings.channels import Channel
+from relay.settings.schema import Settings
+from relay.store.engine.migrating import PATIENCE
 from relay.store.store import Store, open_store
 from relay.suspects import Suspects
 from relay.telegram.download import FileFetcher

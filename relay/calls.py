@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relay.delivery.policy import INNOCENT_AFTER, SLOW_AFTER
 from relay.model import Delivery
-from relay.policy import INNOCENT_AFTER, SLOW_AFTER
 
 #: Of calls that take no place from others there are so many at most.
 SLOW_PLACES: Final = 512

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from relay.attempt import Attempt, Carry
-from relay.courier import Courier
+from relay.delivery.attempt import Attempt, Carry
+from relay.delivery.courier import Courier
 from relay.errors import Uncertain
-from relay.metrics import Metrics
 from relay.model import Direction
+from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
 from relay.suspects import Suspects
 from tests.databases import new_database

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, exists, null, select, update
 
 from relay.model import Delivery
-from relay.store.tables import lane
+from relay.store.engine.tables import lane
 
 #: What `lane.blame` says. Null: not to blame.
 SHARED: Final = "shared"

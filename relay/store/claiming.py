@@ -30,8 +30,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge
-from relay.store.remembering import read_address
-from relay.store.tables import client_link, lane, outbox, waits
+from relay.store.engine.tables import client_link, lane, outbox, waits
+from relay.store.memory import read_address
 
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, bindparam, case, exists, false, null, select,
 
 from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
 from relay.store.charging import SHARED
-from relay.store.counting import add_to_tally
+from relay.store.engine.tables import client_link, lane, outbox, waits
+from relay.store.failure_notes import write_lost, write_notes
 from relay.store.failures import write_failures
-from relay.store.noting import write_lost, write_notes
-from relay.store.remembering import remember
-from relay.store.tables import client_link, lane, outbox, waits
+from relay.store.memory import remember
+from relay.store.totals import add_to_tally
 
 
 @dataclass(frozen=True, slots=True)

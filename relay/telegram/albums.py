@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from relay.media.kinds import Native
 from relay.steps import SendAlbum, SendFile
-from relay.telegram.kinds import Native
 
 #: What the files of an album have in common; of other kinds, each goes alone.
 _COMPANY: Final[dict[Native, str]] = {

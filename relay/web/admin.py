@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from relay.errors import Unavailable
-from relay.metrics import Metrics
 from relay.monitoring.callbacks import health_of
+from relay.monitoring.metrics import Metrics
 from relay.store.callbacks import Callbacks
-from relay.store.counting import Counts
+from relay.store.totals import Counts
 
 #: Seconds that the oldest delivery may wait before somebody should look.
 OLD = 300.0

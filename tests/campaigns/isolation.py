@@ -14,9 +14,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_files import HostedFile
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.files import HostedFile
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
 from tests.e2e.process import relay_between
 from tests.waiting import eventually

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_callbacks import Posted
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.callbacks import Posted
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, free_port, relay_between
 from tests.waiting import eventually
 

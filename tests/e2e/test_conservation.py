@@ -5,8 +5,8 @@ import contextlib
 from pathlib import Path
 
 from relay.model import Direction
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.doors import Figures
 from tests.e2e.inside import InnerRelay, relay_inside
 

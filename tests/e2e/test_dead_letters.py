@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import change
 from tests.e2e.process import RelayProcess, command, relay_between
 from tests.e2e.several import several_channels

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from yarl import URL
 
-from relay.sandbox.content import Content, png
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import Content, png
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests import media
 from tests.e2e.process import RelayProcess, relay_between
 from tests.e2e.test_memory import watched

@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_customers import Customer
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.customers import Customer
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
 from tests.e2e.inside import relay_inside
 from tests.waiting import eventually

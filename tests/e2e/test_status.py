@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.store.database import hold_lock
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.commit import hold_lock
 from tests.e2e.process import COMMAND, RelayProcess, command, relay_between
 from tests.e2e.several import several_channels
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.kit.models import SendEvent
-from relay.mapping.events import KitContext
-from relay.mapping.text import clean
-from relay.mapping.undelivered import instead_of, note_of
+from relay.mapping.event.events import KitContext
+from relay.mapping.failure.undelivered import instead_of, note_of
+from relay.mapping.text.text import clean
 from relay.model import Address, Client
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from tests.words.catalogues import LANGUAGES, messages

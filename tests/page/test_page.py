@@ -10,13 +10,13 @@ import psutil
 import pytest
 from playwright.async_api import Browser, expect
 
-from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.gauges import Reading
 from relay.sandbox.page.process import RelayProcess
 from relay.sandbox.page.samples import FOLDER
 from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import Watch
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.page.demo import Visit, needs_chromium, visiting
 from tests.page.measuring import click_to_bubble
 

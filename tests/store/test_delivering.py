@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Address, Bury, Client, Delivered, Delivery, Draft, Known, Lost, Result, Retry, Said, Wants
-from relay.store.burying import DeadWish
+from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
 from tests.databases import new_database

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from relay.model import Bury, Client, Delivered, Delivery, Direction, Draft, Lost, Retry
-from relay.store.burying import DeadWish
+from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store
 from tests.store.letters import CHANNEL, close, event, update

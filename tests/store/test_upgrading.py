@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.store.copies import UNFINISHED, copy_database, fault_of
-from relay.store.migrating import HEAD, SchemaError, bring_up_to_date, migrate, version_of
+from relay.store.engine.copies import UNFINISHED, copy_database, fault_of
+from relay.store.engine.migrating import HEAD, SchemaError, bring_up_to_date, migrate, version_of
 from tests.databases import older_database
 
 #: What a process that copies asks of the kernel, as strace names it: each call is a moment at which it may be killed.
@@ -95,7 +95,7 @@ def test_a_copy_that_a_bad_disk_refuses_leaves_the_one_from_before(tmp_path: Pat
 def test_without_a_copy_there_is_no_migration(tmp_path: Path, kilobytes: int) -> None:
     """A disk that is full before the copy is complete: the database stays as it was, and the line says what to do."""
     path = older_database(tmp_path)
-    said = run(["-m", "relay.store.migrating", path], largest_file=kilobytes * 1024)
+    said = run(["-m", "relay.store.engine.migrating", path], largest_file=kilobytes * 1024)
     assert said is not None
     assert "was not migrated" in said
     assert "Make room" in said
@@ -122,7 +122,7 @@ def test_an_upgrade_that_is_killed_has_its_copy_first(tmp_path: Path, moment: st
     path = older_database(tmp_path, letters=3)
     copy = tmp_path / f"relay.db.before-{HEAD}"
     at = 1
-    while run(["-m", "relay.store.migrating", path], inject=f"{moment}:signal=KILL:when={at}") is not None:
+    while run(["-m", "relay.store.engine.migrating", path], inject=f"{moment}:signal=KILL:when={at}") is not None:
         at += every
         assert version_of(path) == "0001" or (fault_of(copy), version_of(copy), letters(copy)) == (None, "0001", 3)
     assert at > 1
