@@ -15,6 +15,7 @@ from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
 from relay.delivery.courier import GRACE
+from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
 from relay.intake.rereading import reader_of
@@ -27,7 +28,6 @@ from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.engine.migrating import PATIENCE
 from relay.store.store import Store, open_store
-from relay.suspects import Suspects
 from relay.telegram.download import FileFetcher
 from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz

@@ -19,6 +19,7 @@ from telegram import Bot
 from relay.delivery import to_telegram as carrying
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
+from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
@@ -33,7 +34,6 @@ from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.store import Store
-from relay.suspects import Suspects
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles

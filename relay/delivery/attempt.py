@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from relay.calls import Calls
+from relay.delivery.calls import Calls
 from relay.errors import Unavailable, place_of
 from relay.model import Address, Bury, Delivery, Lost, Note, Said
 from relay.store.store import Store

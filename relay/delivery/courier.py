@@ -14,15 +14,15 @@ from dataclasses import replace
 
 import structlog
 
-from relay.calls import Calls
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
+from relay.delivery.calls import Calls
 from relay.delivery.policy import POISON_AFTER, Gate, judge
+from relay.delivery.suspects import Suspects
 from relay.errors import RelayError, Throttled, Unavailable, Uncertain, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
 from relay.store.store import Store
-from relay.suspects import Suspects
 
 log = structlog.get_logger()
 

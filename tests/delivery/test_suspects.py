@@ -10,11 +10,11 @@ import pytest
 
 from relay.delivery.attempt import Attempt, Carry
 from relay.delivery.courier import Courier
+from relay.delivery.suspects import Suspects
 from relay.errors import Uncertain
 from relay.model import Direction
 from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
-from relay.suspects import Suspects
 from tests.databases import new_database
 from tests.store.letters import CHANNEL, event, update
 from tests.waiting import eventually

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from relay.calls import Calls
+from relay.delivery.calls import Calls
 from relay.model import Delivery
 from tests.virtual_time import run
 
