@@ -18,7 +18,7 @@ from relay.delivery.courier import GRACE
 from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
-from relay.intake.rereading import reader_of
+from relay.intake.reading import reader_of
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available

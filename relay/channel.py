@@ -16,7 +16,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
-from relay.delivery import to_telegram as carrying
+from relay.delivery import to_kit, to_telegram
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
 from relay.delivery.suspects import Suspects
@@ -25,11 +25,12 @@ from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
 from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
-from relay.intake.rereading import contexts_of
+from relay.intake.reading import contexts_of
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.media.conversion.converter import Converter
 from relay.model import Direction
+from relay.monitoring.health import Check, Watched
 from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
@@ -40,7 +41,6 @@ from relay.telegram.files import TelegramFiles
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
-from relay.web.admin import Check, Watched
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
@@ -191,10 +191,10 @@ def _couriers(
     courier = partial(
         Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now, suspects=shared.suspects
     )
-    to_kit = courier("to_kit", carry=carrying.to_kit(kit), limit=_LANES["to_kit"])
-    to_telegram = courier(
+    kit_courier = courier("to_kit", carry=to_kit.to_kit(kit), limit=_LANES["to_kit"])
+    telegram_courier = courier(
         "to_telegram",
-        carry=carrying.to_telegram(
+        carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
             partial(call, bot, "getMe", {}),
             context,
@@ -202,10 +202,10 @@ def _couriers(
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
-        make_note=carrying.note_maker(context),
-        on_note=to_kit.wake,
+        make_note=to_telegram.note_maker(context),
+        on_note=kit_courier.wake,
     )
-    return {"to_kit": to_kit, "to_telegram": to_telegram}
+    return {"to_kit": kit_courier, "to_telegram": telegram_courier}
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:

@@ -19,12 +19,13 @@ from jsonschema import Draft7Validator
 from packaging.version import Version
 from pydantic_core import PydanticUndefined
 
+from relay.monitoring.health import Check, Watched
 from relay.monitoring.metrics import Metrics
 from relay.settings.loading import SettingsError, load_settings
 from relay.settings.schema import Settings
 from relay.store.callbacks import Callbacks
 from relay.store.totals import Counts
-from relay.web.admin import Admin, Check, Watched
+from relay.web.admin import Admin
 
 ROOT = Path(__file__).parent.parent
 NAMES = {field.upper() for field in Settings.model_fields}

@@ -20,9 +20,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_lane_suspect",
+        "ix_lane_account",
         "lane",
         ["channel", "direction", "crashes"],
         unique=False,
-        sqlite_where=sa.text("crashes >= 3"),
+        sqlite_where=sa.text("crashes > 0"),
     )

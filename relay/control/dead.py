@@ -9,7 +9,7 @@ import structlog
 from relay.control.describing import holds
 from relay.control.office import Office, RefusedError
 from relay.errors import place_of
-from relay.intake.rereading import reader_of
+from relay.intake.reading import reader_of
 from relay.model import Letter, Reading
 from relay.settings.channels import Channel
 from relay.store.dead_letters import DeadLetter, DeadWish, FoundDead

@@ -8,9 +8,9 @@ from typing import Any
 from relay import __version__
 from relay.control.office import Office
 from relay.monitoring.callbacks import REMEDY, health_of
+from relay.monitoring.health import Watched
 from relay.settings.channels import Channel
 from relay.store.survey import AGES, Survey
-from relay.web.admin import Watched
 
 _TOTALS = ("received", "delivered", "declined", "dead", "revived", "dropped")
 

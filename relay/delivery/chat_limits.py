@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from relay.delivery.policy import Pace
+from relay.delivery.pace import Pace
 
 #: Telegram lets short bursts pass.
 _BURST: Final = 3

@@ -16,7 +16,8 @@ import structlog
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
 from relay.delivery.calls import Calls
-from relay.delivery.policy import POISON_AFTER, Gate, judge
+from relay.delivery.gate import Gate
+from relay.delivery.policy import POISON_AFTER, judge
 from relay.delivery.suspects import Suspects
 from relay.errors import RelayError, Throttled, Unavailable, Uncertain, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry

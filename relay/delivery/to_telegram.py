@@ -1,4 +1,4 @@
-"""How a delivery reaches the other side: what the couriers are given to do."""
+"""How a delivery reaches its chat in Telegram: what the couriers of that direction are given to do."""
 
 import asyncio
 import time
@@ -12,16 +12,15 @@ from pydantic import ValidationError
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote
 from relay.delivery.chat_limits import Chats
-from relay.delivery.policy import Pace, buries_step
+from relay.delivery.pace import Pace
+from relay.delivery.policy import buries_step
 from relay.delivery.turns import Turns
 from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain
-from relay.kit.client import KitClient
 from relay.mapping.content.remembered import said_by_agent
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.undelivered import instead_of, note_of
 from relay.model import Address, Bury, Delivery, Lost, Note
-from relay.steps import MarkRead, SendAlbum, SendFile, Step, dump_steps, load_steps
-from relay.telegram.albums import Instead
+from relay.steps import Instead, MarkRead, SendAlbum, SendFile, Step, dump_steps, load_steps
 from relay.telegram.api import ChatMoved
 
 #: Messages to all chats together that leave at once after a rest.
@@ -40,17 +39,6 @@ _ALL: Final = 0
 DoStep = Callable[[Address, Step, Callable[[], None]], Awaitable[tuple[int, ...] | Instead]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
-
-
-def to_kit(kit: KitClient) -> Carry:
-    """One event, one request. Kit knows a repeated event by its id."""
-
-    async def carry(attempt: Attempt) -> bool:
-        with attempt.calling():
-            await kit.send(attempt.delivery.body)
-        return True
-
-    return carry
 
 
 def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: float, chat_rate: float) -> Carry:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from relay.delivery.policy import SLOW_AFTER, Pace
+from relay.delivery.pace import Pace
+from relay.delivery.policy import SLOW_AFTER
 
 _ALL: Final = 0
 #: Every so many turns one goes to who has waited longest, urgent or not: nobody waits for ever.

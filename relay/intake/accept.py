@@ -1,30 +1,21 @@
-"""Everything that comes in is read here, mapped and committed with what follows from it, and only then acknowledged.
-
-Reading parses; mapping happens inside the accepting transaction, since it needs what the store remembers.
-"""
+"""Everything that comes in is read, mapped and committed with what follows from it, and only then acknowledged."""
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
-from telegram import Update
 
-from relay.errors import place_of
 from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
-from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
+from relay.intake.reading import event_id_of, read_event, read_update
+from relay.kit.protocol import SignedEvent, UnfitEvent
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.unusable import tell_skipped, tell_unfit
-from relay.mapping.to_kit.partial import read_in_part
-from relay.mapping.to_kit.plain import read_plain_text
-from relay.mapping.to_kit.updates import read as read_parsed
-from relay.mapping.to_telegram.events import TelegramContext, map_event, skipped_in
-from relay.mapping.to_telegram.events import wants_of as wants_of_event
-from relay.model import Direction, Letter, Reading, Unreadable, Wants
+from relay.mapping.to_telegram.events import TelegramContext, skipped_in
+from relay.model import Direction, Letter
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.accepting import Arrival, Verdict
 from relay.store.store import Store
@@ -95,48 +86,6 @@ class Intake:
             for kind in skipped_in(callback.event):
                 self.metrics.skipped_payload()
                 log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
-
-
-def reread(letter: Letter, context: KitContext, telegram: TelegramContext) -> Reading:
-    """A letter that was stored, as it is understood today."""
-    if letter.source == "telegram":
-        return read_update(json.loads(letter.body), context)
-    return read_event(reread_event(letter.body.encode("utf-8", "replace"), letter.source_id), context, telegram)
-
-
-def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
-    """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
-    try:
-        return read_plain_text(raw, context) or read_parsed(Update.de_json(raw, None), context)
-    except Exception as error:  # noqa: BLE001 - python-telegram-bot raises whatever its constructors do
-        where = place_of(error)
-    reading = read_in_part(raw, context)
-    given: dict[str, Any] = {"kind": "update", "source_id": str(raw["update_id"]), "error": where}
-    if reading is not None:
-        log.warning("letter.unreadable", read="in part", **given)
-        return replace(reading, in_part=True)
-    log.error("letter.unreadable", **given)
-    outcome = Unreadable(f"the update cannot be read: {where}")
-    return Reading(lambda _: outcome)
-
-
-def read_event(callback: SignedEvent | UnfitEvent, context: KitContext, telegram: TelegramContext) -> Reading:
-    """What an event is about."""
-    if isinstance(callback, UnfitEvent):
-        unfit = Unreadable(callback.reason)
-        return Reading(
-            lambda known: tell_unfit(unfit, callback.event_id, callback.said, context, known),
-            Wants(callback.client_id),
-        )
-    event = callback.event
-    return Reading(
-        lambda known: tell_skipped(map_event(event, known, telegram), event, context, known), wants_of_event(event)
-    )
-
-
-def event_id_of(callback: SignedEvent | UnfitEvent) -> str:
-    """The event's id, whether it fits otherwise or not."""
-    return callback.event_id if isinstance(callback, UnfitEvent) else callback.event.event_id
 
 
 #: What the callback route needs of an intake.

@@ -5,7 +5,6 @@ moving from still WebP, an MP4 from its cousins. Sizes are bytes, sides are pixe
 """
 
 import struct
-from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from relay.steps import FileKind
@@ -90,7 +89,7 @@ def format_of(head: bytes, content_type: str = "", name: str = "") -> Format:
         media_type = _media_type(content_type)
         found = _BY_TYPE.get(media_type)
         if found is None and media_type in _NO_TYPE:
-            found = _BY_SUFFIX.get(PurePosixPath(name.lower()).suffix)
+            found = _BY_SUFFIX.get(f".{name.lower().rpartition('.')[2]}")
     return found or "other"
 
 

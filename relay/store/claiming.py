@@ -11,12 +11,12 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Float,
     Integer,
     Row,
     Select,
+    and_,
     bindparam,
     false,
     func,
@@ -181,9 +181,10 @@ _FRESH_ONES = (
     lane.c.since >= _EARLIEST,
     lane.c.due_at >= _EARLIEST,
 )  # no lane is due before it waits; the index knows due_at
-# Said with a literal: SQLite uses a partial index only where it can see the value.
-_SUSPECT: ColumnElement[bool] = lane.c.crashes >= literal_column(str(SUSPECT_AFTER))
-_OTHERS: ColumnElement[bool] = lane.c.crashes < literal_column(str(SUSPECT_AFTER))
+# Said with the index's own words and a literal: SQLite uses a partial index only where it can see that it may.
+_HAS_ACCOUNT = lane.c.crashes > literal_column("0")
+_SUSPECT = and_(_HAS_ACCOUNT, lane.c.crashes >= SUSPECT_AFTER)
+_OTHERS = lane.c.crashes < SUSPECT_AFTER
 
 
 def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:

@@ -20,6 +20,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     queries,
+    retention,
     reviving,
     settling,
     survey,
@@ -167,7 +168,7 @@ class Store:
 
         Returns how many rows changed; call again until that is 0. In parts, since everybody else waits meanwhile.
         """
-        return await self._database.run(queries.forget, before)
+        return await self._database.run(retention.forget, before)
 
     async def next_unfilled(self) -> Unfilled | None:
         """Some old letters of which it is not noted whose they are; None when there are no more."""

@@ -4,7 +4,6 @@ https://core.telegram.org/bots/api#sendmediagroup
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -18,13 +17,6 @@ _COMPANY: Final[dict[Native, str]] = {
     "audio": "audio",
     "document": "documents",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Instead:
-    """Nothing was sent: these steps are to be done in the step's place."""
-
-    steps: tuple[SendFile | SendAlbum, ...]
 
 
 def regroup(items: Sequence[SendFile], kinds: Sequence[Native]) -> tuple[SendFile | SendAlbum, ...]:

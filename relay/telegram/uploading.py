@@ -15,8 +15,8 @@ from relay.media.inspection.facts import Facts, facts_of
 from relay.media.kinds import HEAD, Native, format_of, native_kind
 from relay.media.names import upload_name
 from relay.model import Address
-from relay.steps import SendFile
-from relay.telegram.albums import Instead, regroup
+from relay.steps import Instead, SendFile
+from relay.telegram.albums import regroup
 from relay.telegram.api import BadContent, call
 from relay.telegram.download import FetchedFile, FileFetcher
 

@@ -11,10 +11,9 @@ from relay.errors import NotAccepted
 from relay.mapping.event.events import KitContext
 from relay.model import Accepted, Address, Draft, Letter
 from relay.monitoring.metrics import Metrics
-from relay.steps import SendFile, SendText, Step, dump_steps
+from relay.steps import Instead, SendFile, SendText, Step, dump_steps
 from relay.store.accepting import Arrival
 from relay.store.store import Store, open_store
-from relay.telegram.albums import Instead
 from tests.databases import new_database
 from tests.store.letters import CHANNEL, read_as, update
 from tests.waiting import eventually

@@ -4,17 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.delivery.policy import (
-    DOWN_AFTER,
-    MAX_ATTEMPTS,
-    MAX_BACK_OFF,
-    MAX_PROBE_PAUSE,
-    MAX_SOURCE_ATTEMPTS,
-    Gate,
-    Pace,
-    back_off,
-    judge,
-)
+from relay.delivery.gate import DOWN_AFTER, MAX_PROBE_PAUSE, Gate
+from relay.delivery.pace import Pace
+from relay.delivery.policy import MAX_ATTEMPTS, MAX_BACK_OFF, MAX_SOURCE_ATTEMPTS, back_off, judge
 from relay.errors import (
     Down,
     NotAccepted,

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from telegram import MessageOrigin, ReactionType, Update
 
 from relay.errors import NotAccepted
-from relay.intake.accept import Intake, read_update
+from relay.intake.accept import Intake
 from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
+from relay.intake.reading import read_update
 from relay.mapping.event.events import KitContext
 from relay.mapping.text.text import clean
 from relay.mapping.to_telegram.events import TelegramContext

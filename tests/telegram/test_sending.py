@@ -19,8 +19,7 @@ from relay.media.names import MAX_NAME, fit_name, upload_name
 from relay.model import Address
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from relay.steps import FileKind, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
-from relay.telegram.albums import Instead
+from relay.steps import FileKind, Instead, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from relay.telegram.api import ChatMoved, call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.sending import Manner, send_step

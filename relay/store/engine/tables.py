@@ -23,8 +23,6 @@ from sqlalchemy import (
     literal_column,
 )
 
-from relay.model import SUSPECT_AFTER
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -89,7 +87,7 @@ lane = Table(
         "due_at",
         sqlite_where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
-    Index("ix_lane_suspect", "channel", "direction", "crashes", sqlite_where=Column("crashes") >= SUSPECT_AFTER),
+    Index("ix_lane_account", "channel", "direction", "crashes", sqlite_where=Column("crashes") > 0),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
