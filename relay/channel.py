@@ -191,8 +191,21 @@ def _couriers(
     courier = partial(
         Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now, suspects=shared.suspects
     )
-    kit_courier = courier("to_kit", carry=to_kit.to_kit(kit), limit=_LANES["to_kit"])
-    telegram_courier = courier(
+    couriers: dict[Direction, Courier] = {}
+
+    def wake_both() -> None:
+        for each in couriers.values():
+            each.wake()
+
+    couriers["to_kit"] = courier(
+        "to_kit",
+        carry=to_kit.to_kit(kit),
+        limit=_LANES["to_kit"],
+        check_login=kit.check_login,
+        make_note=to_kit.note_maker(context),
+        on_note=wake_both,
+    )
+    couriers["to_telegram"] = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
@@ -203,9 +216,9 @@ def _couriers(
         ),
         limit=_LANES["to_telegram"],
         make_note=to_telegram.note_maker(context),
-        on_note=kit_courier.wake,
+        on_note=wake_both,
     )
-    return {"to_kit": kit_courier, "to_telegram": telegram_courier}
+    return couriers
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:

@@ -1,6 +1,7 @@
 """One attempt at a delivery: what its carrier knows of it and may do to it. Each step is on disk before the next."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ class Attempt:
         self.fresh = fresh  #: Somebody waits for it: it was accepted a moment ago.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
-        self.set_out_at = asyncio.get_running_loop().time()  #: The last call.
+        self.set_out_at = time.monotonic()  #: The last call.
         self.on_its_way = False  #: The other side may have the last call, and has not answered it.
         self._acquitted = False  #: The last call was out for so long that it is written down as innocent.
         self._store = store
@@ -38,7 +39,7 @@ class Attempt:
         Whoever leaves by an error leaves the attempt as it was then.
         """
         with self._calls.out(self.delivery) as call:
-            self.set_out_at, self.on_its_way = call.since, on_its_way
+            self.set_out_at, self.on_its_way = time.monotonic(), on_its_way
             try:
                 yield
             finally:

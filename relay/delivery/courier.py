@@ -5,8 +5,6 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 """
 
 import asyncio
-import math
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,9 +15,10 @@ import structlog
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
 from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
-from relay.delivery.policy import POISON_AFTER, judge
+from relay.delivery.policy import POISON_AFTER
 from relay.delivery.suspects import Suspects
-from relay.errors import RelayError, Throttled, Unavailable, Uncertain, place_of
+from relay.delivery.verdicts import CheckLogin, Verdicts, cut_short
+from relay.errors import RelayError, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
@@ -58,6 +57,7 @@ class Courier:
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,
+        check_login: CheckLogin | None = None,
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
         suspects: Suspects | None = None,
@@ -65,6 +65,7 @@ class Courier:
         self.channel = channel
         self.direction = direction
         self.gate = Gate()
+        self._verdicts = Verdicts(direction, self.gate, check_login)
         self._store = store
         self._carry = carry
         self._metrics = metrics.of_courier(direction)
@@ -81,7 +82,6 @@ class Courier:
         self._group = asyncio.TaskGroup()
         self._aside: set[asyncio.Task[None]] = set()
         self._calls = Calls(self._acquit_soon, self.wake)
-        self._passed_at = -math.inf  #: When the other side last took something, on the loop's clock.
         self._suspects = suspects or Suspects()
         self._suspect_out: int | None = None  #: Its lane.
         self._ask_suspects_at = 0.0  #: On the monotonic clock.
@@ -265,46 +265,25 @@ class Courier:
         try:
             done = await self._carry(attempt)
         except RelayError as error:
-            return self._judge(error, attempt)
+            return await self._verdicts.on(error, attempt.delivery, attempt.set_out_at)
         except asyncio.CancelledError:
             if not self._time_is_up:
                 raise
-            return self._cut(attempt)
+            return cut_short(attempt.delivery, on_its_way=attempt.on_its_way)
         except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
             where = place_of(error)
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
                 "delivery.bug", direction=self.direction, delivery=attempt.delivery.id, error=where
             )
+            self.gate.gave_up(attempt.delivery.lane_id)
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
             return Retry(done.seconds, _PACED, free=True, paced=True)
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
-        self.gate.passed(attempt.delivery.lane_id)
-        self._passed_at = asyncio.get_running_loop().time()
+        self.gate.passed(attempt.delivery.lane_id, attempt.set_out_at)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
-
-    def _cut(self, attempt: Attempt) -> Result:
-        """How a call stands whose answer the relay did not wait for. It is nobody's fault, and nobody's merit."""
-        reason = "the relay stopped before the answer came"
-        if self.direction == "to_telegram" and attempt.on_its_way:
-            result = judge(Uncertain(reason), attempt.delivery, 0.0, free=True)
-            return replace(result, after=0.0, tried=False) if isinstance(result, Retry) else result
-        return Retry(0.0, reason, free=True, tried=False)
-
-    def _judge(self, error: RelayError, attempt: Attempt) -> Result:
-        delivery = attempt.delivery
-        now, dice = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret
-        was_down = self.gate.down
-        overtaken = self._passed_at > attempt.set_out_at
-        blamed = self.gate.failed(error, delivery.lane_id, now, dice, overtaken=overtaken)
-        if self.gate.down and not was_down:
-            log.warning("side.down", direction=self.direction, reason=str(error))
-        if isinstance(error, Throttled) and self.direction == "to_kit":
-            # Telegram's limits are a chat's; Kit has one account, and does not say whom it means.
-            self.gate.hold(error.retry_after, now)
-        return judge(error, delivery, dice, free=blamed, paced=self.gate.down)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
         while True:

@@ -12,7 +12,7 @@ from typing import Final
 from relay.doctor.advisories import FLOORS, is_older
 from relay.doctor.finding import Finding, well, wrong
 from relay.settings.schema import Settings
-from relay.store.engine.commit import StoreLockedError, hold_lock
+from relay.store.engine.lock import StoreLockedError, hold_lock
 from relay.store.engine.migrating import SchemaError, is_current, version_of
 
 _GIGABYTE: Final = 2**30

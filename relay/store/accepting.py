@@ -9,7 +9,6 @@ from typing import Any, Literal
 import orjson
 import structlog
 from sqlalchemy import Connection, bindparam, case, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.errors import place_of
 from relay.model import (
@@ -28,7 +27,7 @@ from relay.model import (
 )
 from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings

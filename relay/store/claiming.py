@@ -30,6 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge
+from relay.store.engine.sql import leasable
 from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.memory import read_address
 
@@ -190,7 +191,7 @@ _OTHERS = lane.c.crashes < SUSPECT_AFTER
 def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
     return (
         update(lane)
-        .where(lane.c.id.in_(lanes))
+        .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
         .values(lease=lane.c.lease + 1, leased=true(), blame=blame)
         .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
     )

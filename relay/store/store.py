@@ -33,7 +33,8 @@ from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
-from relay.store.engine.commit import Database, open_database
+from relay.store.engine.commit import Database
+from relay.store.engine.sqlite import open_sqlite
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.survey import Survey
@@ -192,7 +193,7 @@ async def open_store(path: Path, *, now: Callable[[], float] = time, patience: f
 
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_database(path, now=now, patience=patience) as database:
+    async with open_sqlite(path, now=now, patience=patience) as database:
         store = Store(database)
         await store.release_all()
         yield store

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
 
+from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox, tally, waits
 
 

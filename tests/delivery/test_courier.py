@@ -18,7 +18,7 @@ from relay.errors import (
     Uncertain,
     Unreachable,
 )
-from relay.model import Bury, Client, Delivery, Direction, Draft, Note, Retry, Said
+from relay.model import Accepted, Bury, Client, Delivery, Direction, Draft, Note, Retry, Said
 from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
 from tests.databases import new_database
@@ -404,7 +404,7 @@ async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock:
     """The dead letter is one all the same, and what comes behind it is carried."""
 
     def broken(_: Delivery, __: Bury) -> Note:
-        def note(_: Client) -> Draft:
+        def note(_: Client) -> Accepted:
             raise ZeroDivisionError
 
         return note
@@ -421,8 +421,8 @@ async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock:
 
 
 def noting(delivery: Delivery, bury: Bury) -> Note:
-    def note(client: Client) -> Draft:
-        return Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}")
+    def note(client: Client) -> Accepted:
+        return Accepted(Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}"))
 
     return note
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from relay.store.engine.commit import hold_lock
+from relay.store.engine.lock import hold_lock
 from relay.web.serving import serve
 from tests.databases import new_database
 from tests.doctor.examined import examined, run

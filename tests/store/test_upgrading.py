@@ -18,7 +18,9 @@ from tests.databases import older_database
 
 #: What a process that copies asks of the kernel, as strace names it: each call is a moment at which it may be killed.
 MOMENTS = ("pwrite64", "fsync", "rename", "unlink")
-COPY = "import sys, pathlib, relay.store.copies as copies; copies.copy_database(*map(pathlib.Path, sys.argv[1:]))"
+COPY = (
+    "import sys, pathlib, relay.store.engine.copies as copies; copies.copy_database(*map(pathlib.Path, sys.argv[1:]))"
+)
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing: apt-get install strace")
 
 

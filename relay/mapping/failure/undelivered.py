@@ -12,7 +12,7 @@ from relay.mapping.content.remembered import words_of
 from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
 from relay.mapping.text.language import heading, say, speaking, to_customer
 from relay.mapping.text.text import clean, shorten, split
-from relay.model import Client, Draft, Note
+from relay.model import Accepted, Client, Draft, Note
 from relay.steps import SendAlbum, SendFile, SendText, Step
 
 _MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
@@ -32,17 +32,20 @@ _NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
     """The note that these steps did not get through. `mark` sets it apart from all others of the channel.
 
-    It names the message by its first words or its file's name, and says why in the agents' language.
+    It names the message by its first words or its file's name, and says why in the agents' language. While no
+    conversation is open there is none: it would begin one, and wake somebody for it.
     """
 
-    def note(client: Client) -> Draft:
+    def note(client: Client) -> Accepted | None:
+        if not client.open:
+            return None
         with speaking(context.language):
             words = next((words for step in steps for words in words_of(step)), "")
             if why == "other":
                 said = say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
             else:
                 said = say(f"reason.{why}")
-            return draft_note(context, client, mark, words, said)
+            return Accepted(draft_note(context, client, mark, words, said))
 
     return note
 
