@@ -127,7 +127,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
         watched = [each.watched() for each in opened]
-        Admin(watched, store.count, store.find_callbacks, metrics).add_to(admin)
+        Admin(watched, store, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
         yield Relay(settings, store, cache, tuple(opened), public, admin, office)
 

@@ -38,6 +38,7 @@ from relay.store.store import Store
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
+from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
@@ -78,6 +79,7 @@ class OpenChannel:
     media: ChannelMedia
     avatars: Avatars
     presses: Presses
+    identity: Identity
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -98,6 +100,7 @@ class OpenChannel:
                 aside = (
                     tasks.create_task(_greet(self.kit), name="greeting"),
                     tasks.create_task(self.callback.record.run(), name="callback record"),
+                    tasks.create_task(self.identity.run(), name="identity"),
                     tasks.create_task(self.avatars.run(), name="avatars"),
                 )
                 await stop.wait()
@@ -109,7 +112,12 @@ class OpenChannel:
         sides = {"telegram": self._check_telegram, "kit": self._check_kit}
         prefix = f"{self.channel.name}/" if self.channel.name else ""
         ages = {"poll": self._poll_age, "token": self.kit.token_age}
-        return Watched(self.channel.key, self.channel.label, sides, prefix, ages)
+        speeds: dict[str, Callable[[], float | None]] = {
+            direction: courier.attempt_seconds for direction, courier in self.couriers.items()
+        }
+        return Watched(
+            self.channel.key, self.channel.label, sides, prefix, ages, lambda: self.identity.username, speeds
+        )
 
     def wake(self, direction: Direction) -> None:
         """Something may be due."""
@@ -136,6 +144,8 @@ class OpenChannel:
         age, gate = self.kit.token_age(), self.couriers["to_kit"].gate
         if gate.last_error is not None:
             return Check(ok=False, reason=gate.last_error)
+        if (wait := gate.held_for(time.monotonic())) > 0:
+            return Check(ok=True, reason=f"asks to wait for {wait:.0f} s more")
         if age is None:
             return Check(ok=False, reason=self.kit.last_error or "not logged in yet")
         return Check(ok=True, reason=f"token is {age:.0f} s old")
@@ -182,6 +192,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         ),
         avatars,
         presses,
+        Identity(bot),
     )
 
 

@@ -6,6 +6,7 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,7 @@ from relay.delivery.gate import Gate
 from relay.delivery.policy import POISON_AFTER
 from relay.delivery.suspects import Suspects
 from relay.delivery.verdicts import CheckLogin, Verdicts, cut_short
-from relay.errors import RelayError, Unavailable, place_of
+from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
@@ -41,6 +42,9 @@ _FRESH = 10.0
 _OLD = 4
 #: Seconds after which places that are kept free are offered again.
 _MOMENT = 0.1
+#: Attempts of which it is remembered how long they took, and for how many seconds that is of interest.
+_REMEMBERED = 1000
+_MINUTE = 60.0
 _PACED = "it is not its turn yet"
 
 
@@ -75,6 +79,7 @@ class Courier:
         self._on_note = on_note
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._took: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  #: Attempts: when they ended, seconds.
         self._time_is_up = False
         self._lanes = 0  #: In flight.
         self._set_off = 0  #: Lanes, ever.
@@ -94,6 +99,12 @@ class Courier:
     def wake(self) -> None:
         """Something may be due."""
         self._wake.set()
+
+    def attempt_seconds(self) -> float | None:
+        """The seconds that 95 of 100 attempts of the last minute stayed under; None: there were none."""
+        since = time.monotonic() - _MINUTE
+        took = sorted(seconds for ended, seconds in self._took if ended > since)
+        return took[int(0.95 * (len(took) - 1))] if took else None
 
     async def run(self, stop: asyncio.Event, *, grace: float = GRACE) -> None:
         """Carry what is due until `stop`; then let what is in flight end, up to `grace` seconds; let go of the rest.
@@ -264,6 +275,8 @@ class Courier:
     async def _outcome(self, attempt: Attempt) -> Result:
         try:
             done = await self._carry(attempt)
+        except StoreUnavailable as error:
+            return Retry(1.0, str(error), free=True)
         except RelayError as error:
             return await self._verdicts.on(error, attempt.delivery, attempt.set_out_at)
         except asyncio.CancelledError:
@@ -315,6 +328,7 @@ class Courier:
             self._metrics.buried(result.why)
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
+        self._took.append((time.monotonic(), took))
         self._metrics.attempted(outcome, took, down=self.gate.down)
         level = log.warning if isinstance(result, Bury) else log.info
         level(

@@ -116,6 +116,10 @@ class Gate:
         self.held = True
         self.opens_at = max(self.opens_at, now + seconds)
 
+    def held_for(self, now: float) -> float:
+        """Seconds for which nothing may pass, since the other side asked for it."""
+        return max(0.0, self.opens_at - now) if self.held else 0.0
+
     def passed(self, lane_id: int, set_out: float) -> None:
         """Take note of an answer to an attempt that set out then."""
         self._proof = max(self._proof, set_out)

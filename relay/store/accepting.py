@@ -182,6 +182,8 @@ class Deliveries:
             self.add_draft(row, draft)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
+            if row.verdict == "unknown_client":
+                self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
             self._count(row, "received", "dead")
             dead = {"status": "dead", "reason": row.outcome.reason, "settled_at": self._now}

@@ -1,6 +1,6 @@
 """The relay's memory, as verbs. Each verb is one transaction, shared with whoever calls at the same moment.
 
-Every verb raises relay.errors.Unavailable when the database cannot commit; then nothing of the call has happened.
+Every verb raises relay.errors.StoreUnavailable when the database cannot commit; then nothing of the call has happened.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -178,6 +178,11 @@ class Store:
     async def fill(self, part: Filled) -> None:
         """Note whose the letters of a part are."""
         await self._database.run(backfill.fill, part)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the database cannot commit, in its own words; None if it can, as far as is known."""
+        return self._database.failure
 
     async def release_all(self) -> int:
         """End the leases of couriers that died, and charge their deaths. Only for who holds the database alone.
