@@ -175,6 +175,12 @@ def test_the_arrows_lead_one_way() -> None:
     order.prepare()
 
 
+def test_no_module_imports_itself_through_others() -> None:
+    """Nor in a circle within a room, not even for the type checker's eyes only."""
+    order = graphlib.TopologicalSorter({name: ours(module) - {name} for name, module in OURS.items()})
+    order.prepare()
+
+
 def test_the_first_floor_can_be_seen_at_a_glance() -> None:
     """So many folders and files at the first level, and not more."""
     assert len({module.parts[1] for module in MODULES} - {"__init__.py"}) <= 24
