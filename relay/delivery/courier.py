@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
 import structlog
 
@@ -293,6 +294,8 @@ def _bare(result: Result) -> Result:
             return replace(result, reason=_plain(result.reason), note=None)
         case Retry():
             return replace(result, reason=_plain(result.reason))
+        case _:
+            assert_never(result)
 
 
 def _plain(reason: str) -> str:
