@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
 
-#: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
+#: After so many deaths of the process with its delivery in flight a lane is a suspect: these are carried one at a time.
 SUSPECT_AFTER = 3
 
 #: Bytes. A larger file is handed out as it came.
@@ -221,11 +221,16 @@ class Delivery:
     body: str
     lane_id: int
     lease: int  #: Proof that the claim is ours; settling with an older one changes nothing.
-    crashes: int  #: How often a process died with this lane's oldest delivery in flight.
+    crashes: int  #: How many deaths of a process are on the lane's account.
     attempts: int  #: This one included.
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether so many processes died with it in flight that it is carried as the only one of its sort."""
+        return self.crashes >= SUSPECT_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +249,7 @@ class Retry:
     free: bool = False  #: The attempt does not count.
     paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
+    tried: bool = True  #: It was out and came back, so no process dies of it.
 
 
 #: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside

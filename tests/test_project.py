@@ -78,8 +78,8 @@ ARROWS: dict[str, set[str]] = {
         "store", "telegram", "web",
     },
     "app": {
-        "channel", "control", "errors", "intake", "media.conversion", "model", "monitoring", "settings", "store",
-        "store.engine", "telegram", "web", "words",
+        "channel", "control", "delivery", "errors", "intake", "media.conversion", "model", "monitoring", "settings",
+        "store", "store.engine", "telegram", "web", "words",
     },
     "cli": {
         "app", "control", "doctor", "errors", "mapping.content", "monitoring", "sandbox.demo", "settings", "setup",

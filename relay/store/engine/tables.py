@@ -67,7 +67,7 @@ backfill = Table(
 
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
 #: A claim is a lease: `lease` counts up, so that what was claimed before can no longer be settled. It ends with the
-#: process that holds the database: the next start ends all leases, and counts a crash for each.
+#: process that holds the database: the next start ends all leases, and charges the death to those that `blame` names.
 lane = Table(
     "lane",
     metadata,
@@ -79,7 +79,8 @@ lane = Table(
     Column("since", Float, nullable=False, server_default="0", comment="when its row of deliveries began to wait"),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
-    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
+    Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
     UniqueConstraint("channel", "direction", "client_id"),
     partial_index(
         "ix_lane_due",
@@ -88,6 +89,7 @@ lane = Table(
         "due_at",
         where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
+    Index("ix_lane_account", "channel", "direction", "crashes", sqlite_where=Column("crashes") > 0),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
