@@ -94,17 +94,22 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
         _map(row, memory)
         deliveries.add(row)
     _write_reasons(tx, fresh)
+    write_effects(tx, now, fresh, memory, deliveries)
+    _raise_offsets(tx, arrivals)
+    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
+    return [[row.verdict for row in group] for group in rows]
+
+
+def write_effects(tx: Connection, now: float, mapped: list[Row], memory: Memory, deliveries: "Deliveries") -> None:
+    """Everything that follows from letters that were mapped, now or anew: whatever else comes of one is added here."""
     write_clients(tx, now, memory)
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     write_ratings(tx, now, memory.new_ratings)
     write_told(tx, now, memory.new_told_unknown)
     deliveries.write(tx)
-    write_media(tx, now, fresh)
+    _write_media(tx, now, mapped)
     add_to_tally(tx, deliveries.totals)
-    _raise_offsets(tx, arrivals)
-    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
-    return [[row.verdict for row in group] for group in rows]
 
 
 def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
@@ -295,7 +300,7 @@ def dump_address(address: Address | None) -> str | None:
     return None if address is None else orjson.dumps(address).decode()
 
 
-def write_media(tx: Connection, now: float, rows: list[Row]) -> None:
+def _write_media(tx: Connection, now: float, rows: list[Row]) -> None:
     """Write the capabilities that letters brought."""
     values = [
         _media_values(item, row.letter.channel, row.outcome.draft.client_id, now)
