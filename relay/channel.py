@@ -19,6 +19,7 @@ from telegram import Bot
 from relay.delivery import to_kit, to_telegram
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
+from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
@@ -63,6 +64,7 @@ class Shared:
     fetcher: FileFetcher
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
+    suspects: Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +86,17 @@ class OpenChannel:
         """What sets its lines in the log apart; nothing where there is but one channel."""
         return {"channel": self.channel.name} if self.channel.name else {}
 
-    async def carry_suspects(self, stop: asyncio.Event) -> None:
-        """See `Courier.carry_suspects`. To be called before any channel runs."""
-        with bound_contextvars(**self.log_fields):
-            for courier in self.couriers.values():
-                await courier.carry_suspects(stop)
+    async def run(self, stop: asyncio.Event, *, grace: float) -> None:
+        """Relay until `stop`, then finish what is in hand within `grace` seconds.
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop`, then finish what is in hand. Raises an ExceptionGroup for a bug, and nothing else."""
+        Raises an ExceptionGroup for a bug, and nothing else.
+        """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.poller.run(stop), name="poller")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
-                    tasks.create_task(courier.run(stop), name=f"courier {direction}")
+                    tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
                 aside = (
                     tasks.create_task(_greet(self.kit), name="greeting"),
                     tasks.create_task(self.callback.record.run(), name="callback record"),
@@ -200,7 +199,9 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
 def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
-    courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
+    courier = partial(
+        Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now, suspects=shared.suspects
+    )
     couriers: dict[Direction, Courier] = {}
 
     def wake_both() -> None:
