@@ -1,8 +1,11 @@
 """`relay trace`: what became of a message, step by step."""
 
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -12,6 +15,8 @@ from relay.cli.printing import age, print_json, visible
 from relay.cli.starting import load, settings_options
 
 _LETTERS = 50
+_INDENT = 36  #: Columns of a moment and of what happened.
+_NARROWEST = 40
 _SIDES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 _SOURCES = {"telegram": "update {id} from Telegram", "kit": "event {id} from Kit", "relay": "note {id} of the relay"}
 
@@ -46,9 +51,14 @@ def trace(*, as_json: bool, env_file: Path | None, config: Path | None, **asked:
 def _lines(step: Mapping[str, Any]) -> Iterator[str]:
     colour = {"died": "red", "failed": "yellow", "left": "green"}.get(step["what"])
     what = click.style(f"{step['what']:<8}", fg=colour)
-    yield f"{_moment(step['at'])}  {what}  {visible(_told(step))}"
+    beginning = f"{_moment(step['at'])}  {what}  "
+    told = visible(_told(step))
+    if sys.stdout.isatty():
+        room = max(_NARROWEST, shutil.get_terminal_size().columns - _INDENT)
+        told = f"\n{' ' * _INDENT}".join(wrap(told, room, break_long_words=False, break_on_hyphens=False))
+    yield f"{beginning}{told}"
     if step.get("words"):
-        yield f"  {visible(step['words'])}"
+        yield f"{' ' * _INDENT}{visible(step['words'])}"
 
 
 def _told(step: Mapping[str, Any]) -> str:
@@ -58,7 +68,7 @@ def _told(step: Mapping[str, Any]) -> str:
         case "declined":
             return f"{_letter(step)}: {step['reason']}"
         case "failed":
-            again = f", {step['times']} times until {_moment(step['until'])}" if step["times"] > 1 else ""
+            again = f", {step['times']} times in {age(step['until'] - step['at'])}" if step["times"] > 1 else ""
             return f"{_delivery(step)}: {step['reason']}{again}"
         case _:
             return _ended(step)

@@ -5,28 +5,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from relay.control.describing import holds, kinds_in
+from relay.intake.numbers import as_object, message_id_of, told_in
 from relay.store.tracing import Trace, TracedDelivery, TracedLetter
 
-#: Of two steps of one moment, which one is told first.
+#: Of two steps of one moment, the one of the older letter is told first; of one letter's, in this order.
 _ORDER: Final = {"came": 0, "declined": 1, "failed": 2, "left": 3, "died": 3, "waits": 4}
+_LAST: Final = 2**63
 
 
 def steps_of(trace: Trace, *, words: bool) -> list[dict[str, Any]]:
     """The steps, the oldest first. Times are Unix times. Of words only numbers and kinds, unless they are asked for."""
-    steps = [step for letter in trace.letters for step in _of_letter(letter, words=words)]
-    steps += [step for delivery in trace.deliveries for step in _of_delivery(delivery, words=words)]
-    return sorted(steps, key=lambda step: (step["at"], _ORDER[step["what"]]))
+    steps = [(letter.id, step) for letter in trace.letters for step in _of_letter(letter, words=words)]
+    steps += [
+        (delivery.letter_id or _LAST, step)
+        for delivery in trace.deliveries
+        for step in _of_delivery(delivery, words=words)
+    ]
+    steps.sort(key=lambda of: (of[1]["at"], of[0], _ORDER[of[1]["what"]]))
+    return [step for _, step in steps]
 
 
 def concerns(trace: Trace, name: str) -> Trace:
-    """What of the trace is about a message of this number, or an event of this id."""
+    """What of the trace is about a message of this number, or an event of this id; with all that an album became."""
     letters = {letter.id for letter in trace.letters if name in _names(letter)}
+    albums = {_album_of(letter) for letter in trace.letters if letter.id in letters} - {None}
     for delivery in trace.deliveries:
         if delivery.letter_id is not None and name in _names_of(delivery):
             letters.add(delivery.letter_id)
     return Trace(
         tuple(letter for letter in trace.letters if letter.id in letters),
-        tuple(each for each in trace.deliveries if each.letter_id in letters or name in _names_of(each)),
+        tuple(
+            each
+            for each in trace.deliveries
+            if each.letter_id in letters or each.album in albums or name in _names_of(each)
+        ),
     )
 
 
@@ -41,6 +53,10 @@ def _names_of(delivery: TracedDelivery) -> set[str]:
         event = _event_in(delivery)
         names |= {str(event[name]) for name in ("event_id", "message_id") if event[name] is not None}
     return names
+
+
+def _album_of(letter: TracedLetter) -> object:
+    return told_in(_json(letter.body)).get("media_group_id")
 
 
 def _of_letter(letter: TracedLetter, *, words: bool) -> Iterator[dict[str, Any]]:
@@ -63,15 +79,18 @@ def _of_letter(letter: TracedLetter, *, words: bool) -> Iterator[dict[str, Any]]
 def _of_delivery(delivery: TracedDelivery, *, words: bool) -> Iterator[dict[str, Any]]:
     told = {"delivery": delivery.id, "direction": delivery.direction}
     for failed in delivery.failures:
+        if delivery.status == "dead" and (failed.reason, failed.times) == (delivery.reason, 1):
+            continue  # the end itself
         again = {"times": failed.times, "until": failed.last_at, "reason": failed.reason}
         yield {"at": failed.first_at, "what": "failed", **told, **again}
     what = {"delivered": "left", "dead": "died", "waiting": "waits"}[delivery.status]
     event = _event_in(delivery) if delivery.direction == "to_kit" else {"event_id": None, "message_id": None}
+    tried_at = max((failed.last_at for failed in delivery.failures), default=delivery.accepted_at)
     step: dict[str, Any] = {
-        "at": delivery.accepted_at if delivery.settled_at is None else delivery.settled_at,
+        "at": tried_at if delivery.settled_at is None else delivery.settled_at,
         "what": what,
         **told,
-        "attempts": delivery.attempts,
+        "attempts": _attempts(delivery),
         "event_id": event["event_id"],
         "message_ids": [str(number) for number in delivery.message_ids] or _listed(event["message_id"]),
         "reason": delivery.reason if what != "left" else None,
@@ -81,6 +100,12 @@ def _of_delivery(delivery: TracedDelivery, *, words: bool) -> Iterator[dict[str,
     yield {**step, "words": delivery.body} if words else step
 
 
+def _attempts(delivery: TracedDelivery) -> int:
+    """How often it was tried. The store's own number begins anew with each step, and counts no attempt in an outage."""
+    failed = sum(failed.times for failed in delivery.failures)
+    return max(delivery.attempts, failed + (delivery.status == "delivered"))
+
+
 def _listed(value: object) -> list[str]:
     return [] if value is None else [str(value)]
 
@@ -88,35 +113,22 @@ def _listed(value: object) -> list[str]:
 def _event_in(delivery: TracedDelivery) -> Mapping[str, Any]:
     """The ids under which Kit knows what goes to it."""
     document = _json(delivery.body)
-    message = _object(_object(document.get("event_data")).get("message"))
+    message = as_object(as_object(document.get("event_data")).get("message"))
     return {"event_id": document.get("event_id"), "message_id": message.get("message_id")}
 
 
 def _message_of(letter: TracedLetter) -> object:
-    """The number under which its own side knows the message that the letter is about."""
-    document = _json(letter.body)
-    if letter.source == "kit":
-        return _object(_object(document.get("event_data")).get("message")).get("message_id")
-    told = _told_in(document)
-    return told.get("message_id", _object(told.get("message")).get("message_id"))
+    return message_id_of(letter.source, _json(letter.body))
 
 
-def _date_in(document: Mapping[str, Any]) -> object:
-    told = _told_in(document)
-    return told.get("edit_date") or told.get("date")
-
-
-def _told_in(update: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an update tells of: its one field beside the id."""
-    return next((value for name, value in update.items() if name != "update_id" and isinstance(value, dict)), {})
+def _date_in(document: Mapping[str, Any]) -> float | None:
+    told = told_in(document)
+    date = told.get("edit_date") or told.get("date")
+    return float(date) if isinstance(date, int | float) else None
 
 
 def _json(body: str | None) -> Mapping[str, Any]:
     try:
-        return _object(json.loads(body or "{}"))
+        return as_object(json.loads(body or "{}"))
     except (ValueError, RecursionError):
         return {}
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

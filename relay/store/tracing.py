@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, null, select
+from sqlalchemy import Connection, Integer, bindparam, null, select
 
 from relay.model import Direction, Source
 from relay.store.engine.tables import failed_attempt, inbox, lane, message, outbox
@@ -62,6 +62,7 @@ class TracedDelivery:
     settled_at: float | None
     due_at: float | None  #: When its lane may go on.
     body: str | None
+    album: str | None  #: What its siblings have in common.
     failures: tuple[FailedAttempts, ...] = ()
     message_ids: tuple[int, ...] = ()  #: Telegram's, of what it has said.
 
@@ -80,8 +81,8 @@ def trace(tx: Connection, _now: float, wishes: Sequence[TraceWish]) -> list[Trac
 
 
 def _trace_one(tx: Connection, wish: TraceWish) -> Trace:
-    letters = tuple(TracedLetter(*row) for row in _letters(tx, wish))
-    rows = list(tx.execute(_OF_LETTERS, {"ids": [letter.id for letter in letters]}))
+    letters = tuple(TracedLetter(*cells) for cells in map(tuple, _letters(tx, wish)))
+    rows: list[Any] = [*tx.execute(_OF_LETTERS, {"ids": [letter.id for letter in letters]})]
     if wish.source_id is None:
         # The last page has those too that are older than any letter whose client is noted.
         since = letters[-1].received_at if len(letters) == wish.limit else 0.0
@@ -91,7 +92,7 @@ def _trace_one(tx: Connection, wish: TraceWish) -> Trace:
     return Trace(letters, _deliveries(tx, wish.channel, rows))
 
 
-def _letters(tx: Connection, wish: TraceWish) -> Iterable[Row[Any]]:
+def _letters(tx: Connection, wish: TraceWish) -> Iterable[Any]:
     if wish.source_id is not None:
         return tx.execute(_ONE_LETTER, {"of_channel": wish.channel, "of_source": wish.source_id})
     before = wish.before.id if wish.before is not None else 2**62
@@ -101,7 +102,7 @@ def _letters(tx: Connection, wish: TraceWish) -> Iterable[Row[Any]]:
     )
 
 
-def _deliveries(tx: Connection, channel: str, rows: list[Row[Any]]) -> tuple[TracedDelivery, ...]:
+def _deliveries(tx: Connection, channel: str, rows: list[Any]) -> tuple[TracedDelivery, ...]:
     ids = [row.id for row in rows]
     failures: dict[int, list[FailedAttempts]] = {}
     for delivery_id, *failed in tx.execute(_FAILURES, {"ids": ids}):
@@ -110,7 +111,8 @@ def _deliveries(tx: Connection, channel: str, rows: list[Row[Any]]) -> tuple[Tra
     clients = list({row.client_id for row in rows if row.client_id is not None})
     for delivery_id, message_id in tx.execute(_SAID, {"of_channel": channel, "clients": clients, "ids": ids}):
         messages.setdefault(delivery_id, []).append(message_id)
-    return tuple(TracedDelivery(*row, tuple(failures.get(row.id, ())), tuple(messages.get(row.id, ()))) for row in rows)
+    met = {row.id: (tuple(failures.get(row.id, ())), tuple(messages.get(row.id, ()))) for row in rows}
+    return tuple(TracedDelivery(*cells) for cells in ((*row, *met[row.id]) for row in rows))
 
 
 _letter = select(
@@ -149,6 +151,7 @@ _delivery = select(
     outbox.c.settled_at,
     lane.c.due_at,
     outbox.c.body,
+    outbox.c.album,
 ).select_from(outbox.outerjoin(lane, lane.c.id == outbox.c.lane_id))
 _OF_LETTERS = _delivery.where(outbox.c.letter_id.in_(bindparam("ids", expanding=True))).order_by(outbox.c.id)
 _OF_NO_LETTER = _delivery.where(

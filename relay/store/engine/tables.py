@@ -89,7 +89,7 @@ lane = Table(
         "due_at",
         where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
-    Index("ix_lane_account", "channel", "direction", "crashes", sqlite_where=Column("crashes") > 0),
+    partial_index("ix_lane_account", "channel", "direction", "crashes", where=Column("crashes") > 0),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
