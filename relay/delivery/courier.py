@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import assert_never
 
 import structlog
 
@@ -357,6 +358,8 @@ def _bare(result: Result) -> Result:
             return replace(result, reason=_plain(result.reason), note=None)
         case Retry():
             return replace(result, reason=_plain(result.reason))
+        case _:
+            assert_never(result)
 
 
 def _plain(reason: str) -> str:
