@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from relay.backfill import keep_filling
 from relay.channels import Channel
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
@@ -19,8 +20,9 @@ from relay.conversion.converter import Converter
 from relay.conversion.forms import available
 from relay.errors import Unavailable
 from relay.metrics import Metrics
-from relay.model import Direction
+from relay.model import Direction, Letter, Reading
 from relay.open_channel import OpenChannel, Shared, open_channel
+from relay.rereading import reader_of
 from relay.settings import Settings
 from relay.store.migrating import PATIENCE
 from relay.store.store import Store, open_store
@@ -77,13 +79,20 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
             on_ready(Ports(public, admin))
             await stop.wait()
             log.info("relay.stopping")
             forgetting.cancel()
+            filling.cancel()
         log.info("relay.stopped")
+
+    async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
+        """What tells what stored letters say, by channel."""
+        channels = [each.channel for each in self.channels]
+        return {each.key: reader_of(each, await self.store.all_owners(each.key)) for each in channels}
 
 
 @asynccontextmanager

@@ -209,7 +209,7 @@ class Courier:
             )
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
-            return Retry(done.seconds, _PACED, free=True)
+            return Retry(done.seconds, _PACED, free=True, paced=True)
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
@@ -249,7 +249,7 @@ class Courier:
         outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
         fields: dict[str, object] = {}
         if isinstance(result, Retry):
-            if result.reason == _PACED:
+            if result.paced:
                 return  # once for each message of a long row: it says nothing
             fields = {"after": round(result.after, 1), "reason": result.reason}
         elif isinstance(result, Bury):

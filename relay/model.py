@@ -241,6 +241,7 @@ class Retry:
     after: float  #: Seconds.
     reason: str
     free: bool = False  #: The attempt does not count.
+    paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
 
 

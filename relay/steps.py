@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
 
-FileKind = Literal["photo", "video", "audio", "document"]
+#: `any`: nobody said what it is. Its bytes decide alone.
+FileKind = Literal["photo", "video", "audio", "document", "any"]
 
 
 @dataclass(frozen=True, slots=True)

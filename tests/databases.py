@@ -1,13 +1,15 @@
-"""New databases for tests: migrated once a run, then copied."""
+"""Databases of relays, for tests: new ones, migrated once a run and then copied; and a look into them from outside."""
 
 import functools
-import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from relay.store.migrating import migrate, scripts
 
@@ -35,11 +37,37 @@ def older_database(directory: Path, letters: int = 200) -> Path:
     config.set_main_option("script_location", str(scripts()))
     config.attributes["path"] = path
     command.upgrade(config, "0001")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executemany(
-            "INSERT INTO inbox (channel, source, source_id, body, body_sha256, received_at) "
-            "VALUES ('1', 'telegram', ?, ?, '', 0)",
-            [(str(number), "x" * 2000) for number in range(letters)],
-        )
+    insert = text(
+        "INSERT INTO inbox (channel, source, source_id, body, body_sha256, received_at) "
+        "VALUES ('1', 'telegram', :source_id, :body, '', 0)"
+    )
+    with _engine(directory).begin() as connection:
+        connection.execute(text("PRAGMA journal_mode=WAL"))
+        connection.execute(insert, [{"source_id": str(number), "body": "x" * 2000} for number in range(letters)])
     return path
+
+
+def rows(home: Path, select: str, **values: object) -> list[tuple[Any, ...]]:
+    """What a SELECT finds in the database of the relay that lives in `home`, whether it runs or not."""
+    with _engine(home).connect() as connection:
+        return [tuple(row) for row in connection.execute(text(select), values)]
+
+
+def change(home: Path, *statements: str) -> None:
+    """Change the database of the relay that lives in `home`, as a bug or a person might have, in one transaction."""
+    with _engine(home).begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+@contextmanager
+def held(home: Path, begin: str) -> Iterator[None]:
+    """While the block runs, another program is in a transaction that it began with this statement."""
+    with _engine(home).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text(begin))
+        yield
+        connection.execute(text("ROLLBACK"))
+
+
+def _engine(home: Path) -> Engine:
+    return create_engine(f"sqlite:///{home / 'relay.db'}", poolclass=NullPool)

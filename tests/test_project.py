@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "loading": {"settings", "environment", "words"},
     "log": {"redaction"},
     "words": {"model", "errors"},
-    "mapping": {"kit.models", "model", "steps", "words"},
+    "mapping": {"kit.models", "kit.events", "kit.values", "model", "steps", "words"},
     "kit": {"model", "errors"},
     "children": set(),
     "confinement": set(),
@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
     "accounts": {"mapping", "store", "errors"},
     "presses": {"errors", "metrics"},
+    "backfill": {"store", "model", "errors"},
     "attempt": {"store", "model", "errors"},
     "courier": {"attempt", "mapping", "store", "model", "errors", "policy", "metrics"},
     "avatars": {"store", "model", "errors"},
@@ -72,7 +73,8 @@ PURE = [
         for path in MODULES
         if path.as_posix().removeprefix("relay/")
         in {
-            "policy.py", "kit/protocol.py", "kit/signature.py", "kit/models.py",
+            "policy.py", "kit/protocol.py", "kit/signature.py", "kit/models.py", "kit/events.py", "kit/reading.py",
+            "kit/payload.py", "kit/values.py",
             "model.py", "errors.py", "steps.py", "shapes.py", "redaction.py",
         }
     ),
@@ -131,6 +133,15 @@ def test_only_the_demo_knows_the_look_alikes(module: Path) -> None:
 def test_pure_modules_touch_no_io(module: Path) -> None:
     """Mapping, policy and protocol import nothing that can wait, fail or differ by the hour."""
     assert not {name.split(".")[0] for name in imported(module)} & IMPURE
+
+
+TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", [path for path in TESTS if path.parts[1] != "store"], ids=str)
+def test_only_the_stores_tests_know_its_engine(module: Path) -> None:
+    """Whoever else wants to see what is stored asks `tests/databases.py`, whatever engine it lies in."""
+    assert "sqlite3" not in imported(module)
 
 
 def locked(name: str) -> dict[str, str]:

@@ -8,17 +8,15 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, NoReturn, TypeGuard
 from urllib.parse import quote, urlencode
 
-from pydantic import ValidationError
-
 from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
-from relay.kit.models import MAX_TEXT, CloseConversationEvent, Event, IncomingClient, OtherEvent, SendMessageEvent
+from relay.kit.events import Event
+from relay.kit.reading import Misfit, client_in, read_fields, words_in
 from relay.kit.signature import channel_test_form_of, form_of
 
 LOGIN_PATH = "/api/v3/botService/login"
@@ -182,11 +180,7 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
     form = form_of(authorization, salt, token, event_id)
     if form is None:
         raise BadSignature("the signature is missing or wrong")
-    try:
-        return SignedEvent(_read_model(raw, event_type), form)
-    except ValidationError as error:
-        # Kit said it, so it must not be lost: it was acknowledged once it is kept.
-        return _unfit(raw, event_id, error, form)
+    return _read_signed(raw, event_id, form)
 
 
 def reread_event(body: bytes, event_id: str) -> SignedEvent | UnfitEvent:
@@ -194,20 +188,15 @@ def reread_event(body: bytes, event_id: str) -> SignedEvent | UnfitEvent:
     raw = _read_strict_json(body)
     if not isinstance(raw, dict):
         raise BadEvent("the body is not a JSON object")
+    return _read_signed(raw, event_id, "stored")
+
+
+def _read_signed(raw: dict[str, Any], event_id: str, form: str) -> SignedEvent | UnfitEvent:
+    """What Kit said, which must not be lost, whatever it is: it was acknowledged once it is kept."""
     try:
-        return SignedEvent(_read_model(raw, raw.get("event_type")), "stored")
-    except ValidationError as error:
-        return _unfit(raw, event_id, error, "stored")
-
-
-def _unfit(raw: dict[str, Any], event_id: str, error: ValidationError, form: str) -> UnfitEvent:
-    """What fits all the same of one that does not: whom it is about, and its words."""
-    client_id, said = None, ""
-    with suppress(ValidationError):
-        client_id = IncomingClient.model_validate(raw.get("client_data")).client_id
-    with suppress(AttributeError):  # one of them is no object
-        said = raw.get("event_data", {}).get("message", {}).get("text")
-    return UnfitEvent(event_id, _misfit(error), form, client_id, said[:MAX_TEXT] if isinstance(said, str) else "")
+        return SignedEvent(read_fields(raw, event_id), form)
+    except Misfit as misfit:
+        return UnfitEvent(event_id, str(misfit), form, client_in(raw), words_in(raw))
 
 
 def _form(**fields: str) -> bytes:
@@ -290,15 +279,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
-
-
-def _read_model(raw: dict[str, Any], event_type: object) -> Event:
-    models: dict[object, type[Event]] = {"send_message": SendMessageEvent, "close_conversation": CloseConversationEvent}
-    model = models.get(event_type, OtherEvent) if isinstance(event_type, str) else OtherEvent
-    return model.model_validate(raw)
-
-
-def _misfit(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"the event's {place or 'body'} does not fit: {first['type']}"

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from relay.kit.models import ContactItem, LocationItem
+from relay.kit.events import CardItem, PlaceItem
 from relay.mapping.places import describe_point
 from relay.mapping.text import clean, split, units
 from relay.steps import SendContact, SendLocation, SendVenue
@@ -21,7 +21,7 @@ _KINDS_BETWEEN: Final = frozenset({"Zs", "Pd", "Cf"})
 _NUMBER: Final = re.compile(r"\+?[0-9]{3,15}")  #: E.164 ends at 15 digits; company-wide short numbers begin at three.
 
 
-def place(item: LocationItem) -> SendLocation | SendVenue | None:
+def place(item: PlaceItem) -> SendLocation | SendVenue | None:
     """The point, with its address as a venue; None for a point that is not on Earth."""
     if not (-90 <= item.latitude <= 90 and -180 <= item.longitude <= 180):
         return None
@@ -32,12 +32,12 @@ def place(item: LocationItem) -> SendLocation | SendVenue | None:
     return SendVenue(item.latitude, item.longitude, split(title, MAX_TITLE)[0], address)
 
 
-def place_in_words(item: LocationItem) -> str:
+def place_in_words(item: PlaceItem) -> str:
     """Address, coordinates and a link to a map."""
     return "\n".join(filter(None, (clean(item.address), describe_point(item.latitude, item.longitude))))
 
 
-def person(item: ContactItem) -> SendContact | None:
+def person(item: CardItem) -> SendContact | None:
     """The card; None when its number is none that can be dialled as it stands, or its name does not fit."""
     number = phone_number(clean(item.number))
     first, _, last = " ".join(clean(item.name).split()).partition(" ")
@@ -46,7 +46,7 @@ def person(item: ContactItem) -> SendContact | None:
     return SendContact(number, first or number, last or None)
 
 
-def person_in_words(item: ContactItem) -> str:
+def person_in_words(item: CardItem) -> str:
     """Name and number, as Kit gave them."""
     return "\n".join(filter(None, (clean(item.name), clean(item.number))))
 

@@ -10,7 +10,7 @@ from uuid import uuid5
 
 from telegram import CallbackQuery
 
-from relay.kit.models import CloseConversationEvent
+from relay.kit.events import CloseConversationEvent
 from relay.mapping.events import RELAY_NAMESPACE
 from relay.mapping.words import to_customer
 from relay.model import Accepted, Client, Declined, Draft, Known, Outcome, Rating
@@ -38,8 +38,7 @@ def map_closing(event: CloseConversationEvent, known: Known, channel: str, *, sa
         return Declined("conversation closed: nothing to send", closed)
     steps: list[Step] = []
     if says_so:
-        reason = event.event_data.close_reason if event.event_data is not None else None
-        steps.append(SendText(to_customer(client.language, _TEXTS.get(reason or "", "customer.closed_unknown"))))
+        steps.append(SendText(to_customer(client.language, _TEXTS.get(event.reason, "customer.closed_unknown"))))
     rating = Rating(uuid5(RELAY_NAMESPACE, f"{channel}:rating:{event.event_id}").hex) if asks else None
     if rating is not None:
         steps.append(_question(client, rating))

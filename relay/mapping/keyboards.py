@@ -1,18 +1,18 @@
-"""Keyboards that Kit hands over, as Telegram takes them. Pure.
+"""Keyboards that Kit's functions attach, as Telegram takes them. Pure.
 
-What Kit's functions attach is Telegram's own JSON, somewhere in the payload item; where exactly is not documented, so
-that every plausible place is looked at. What Telegram would refuse is left out, button by button, and named.
+What Telegram would refuse is left out, button by button, and named.
 
 https://core.telegram.org/bots/api#inlinekeyboardmarkup, https://core.telegram.org/bots/api#replykeyboardmarkup
 """
 
-import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from relay.kit.models import KeyboardItem
+from relay.kit.events import IncomingItem, KeyboardItem
+from relay.kit.values import as_flag, as_link, as_object, as_words
 from relay.mapping.text import clean, shorten
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 
@@ -23,32 +23,55 @@ MAX_LABEL: Final = 64  #: Characters as people see them.
 MAX_DATA: Final = 64  #: Bytes.
 MAX_HINT: Final = 64  #: Characters, of what stands in the empty text field.
 MAX_COPIED: Final = 256  #: Characters.
+MAX_LINK: Final = 2048  #: Characters.
 
-#: Where Kit may have put the keyboard, and where in it the rows may be.
-_WRAPPERS: Final = ("data", "markup", "reply_markup", "keyboard", "inline_keyboard")
-_ROWS: Final = ("inline_keyboard", "keyboard", "buttons", "rows")
 _FLAGS: Final = ("is_persistent", "resize_keyboard", "one_time_keyboard", "selective")
 _SCHEMES: Final = frozenset({"http", "https", "tg"})
+#: A host and what follows, without a scheme.
+_BARE: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#]\S*)?")
+#: Fields of a button that say nothing of what it does.
+_LOOKS: Final = frozenset({"text", "icon_custom_emoji_id", "style"})
+#: What pressing a key under the text field may give away.
+_ASKS: Final = frozenset({"request_contact", "request_location"})
+
+_Button = Mapping[str, Any]
+
+
+def keyboard_in(items: Sequence[IncomingItem]) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """The first keyboard, since a message can have but one; and what was left out, for the log."""
+    markup: dict[str, Any] | None = None
+    left_out: list[str] = []
+    for item in items:
+        if not isinstance(item, KeyboardItem):
+            continue
+        found, dropped = keyboard(item)
+        left_out += dropped
+        if found is not None and markup is not None:
+            left_out.append(f"{item.type}: another keyboard")
+        markup = markup or found
+    return markup, tuple(left_out)
 
 
 def keyboard(item: KeyboardItem) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
     """Telegram's `reply_markup`, None if nothing is left of it; and what was left out, for the log."""
-    fields = _opened(item.fields)
-    if item.type == "telegram_reply_keyboard_remove":
-        return {"remove_keyboard": True}, ()
-    inline = item.type == "telegram_inline_keyboard_markup"
     dropped: list[str] = []
-    rows = list(_rows(fields, _inline_button if inline else _key, MAX_INLINE_ROW if inline else MAX_ROW, dropped))
-    left_out = tuple(f"{item.type}: {what}" for what in dict.fromkeys(dropped))
-    if not rows:
-        return None, left_out or (f"{item.type}: no buttons",)
-    if inline:
-        return {"inline_keyboard": rows}, left_out
-    flags = {name: fields[name] for name in _FLAGS if isinstance(fields.get(name), bool)}
-    hint = clean(fields.get("input_field_placeholder")).strip()[:MAX_HINT]
-    return {"keyboard": rows, "resize_keyboard": True, **flags} | (
-        {"input_field_placeholder": hint} if hint else {}
-    ), left_out
+    match item.type:
+        case "telegram_inline_keyboard_markup":
+            rows = list(_rows(item, _inline_button, MAX_INLINE_ROW, dropped))
+            markup: dict[str, Any] = {"inline_keyboard": rows}
+        case "telegram_reply_keyboard_markup":
+            rows = list(_rows(item, _key, MAX_ROW, dropped))
+            markup = {"keyboard": rows, **_ways(item.params)}
+        case "telegram_reply_keyboard_remove":
+            return {"remove_keyboard": True} | _flags(item.params, ("selective",)), ()
+    if not rows and not dropped:
+        dropped.append("no buttons")
+    return markup if rows else None, tuple(f"{item.type}: {what}" for what in dict.fromkeys(dropped))
+
+
+def labels_of(item: KeyboardItem) -> tuple[str, ...]:
+    """What stands on its buttons."""
+    return tuple(label for row in item.rows for button in row if (label := _label(button)))
 
 
 def put_under(steps: Sequence[Step], markup: dict[str, Any]) -> list[Step]:
@@ -71,38 +94,23 @@ def put_under(steps: Sequence[Step], markup: dict[str, Any]) -> list[Step]:
     return [*put[:-1], rest, replace(last.items[-1], reply_markup=markup)]
 
 
-def _opened(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The keyboard's own fields, out of whatever they are wrapped in."""
-    found = {name: _decoded(value) for name, value in fields.items()}
-    for name in _WRAPPERS:
-        inner = found.get(name)
-        if isinstance(inner, dict):
-            return {**found, **{key: _decoded(value) for key, value in inner.items()}}
-    if isinstance(found.get("data"), list):
-        found["rows"] = found["data"]
-    return found
+def _ways(params: Mapping[str, Any]) -> dict[str, Any]:
+    """How a keyboard under the text field behaves; without a word about its size it is small."""
+    hint = clean(as_words(params.get("input_field_placeholder"))).strip()[:MAX_HINT]
+    ways = {"resize_keyboard": True, **_flags(params, _FLAGS)}
+    return ways | ({"input_field_placeholder": hint} if hint else {})
 
 
-def _decoded(value: object) -> object:
-    """JSON within JSON is opened."""
-    if isinstance(value, str) and value[:1] in {"{", "["}:
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
+def _flags(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: flag for name in names if (flag := as_flag(params.get(name))) is not None}
 
 
 def _rows(
-    fields: Mapping[str, Any],
-    read: Callable[[object, list[str]], dict[str, Any] | None],
-    longest: int,
-    dropped: list[str],
+    item: KeyboardItem, read: Callable[[_Button, list[str]], dict[str, Any] | None], longest: int, dropped: list[str]
 ) -> Iterator[list[dict[str, Any]]]:
-    raw: list[object] = next((fields[name] for name in _ROWS if isinstance(fields.get(name), list)), [])
     left = MAX_BUTTONS
-    for row in raw:
-        buttons = [made for each in (row if isinstance(row, list) else [row]) if (made := read(each, dropped))]
+    for row in item.rows:
+        buttons = [made for each in row if (made := read(each, dropped))]
         fitting = buttons[: min(longest, left)]
         if len(fitting) < len(buttons):
             dropped.append("too many buttons")
@@ -111,57 +119,61 @@ def _rows(
             yield fitting
 
 
-def _label(button: object) -> str:
-    text = button.get("text") if isinstance(button, dict) else button
-    return shorten(clean(text), MAX_LABEL).strip()
+def _label(button: _Button) -> str:
+    return shorten(clean(as_words(button.get("text"))), MAX_LABEL).strip()
 
 
-def _inline_button(button: object, dropped: list[str]) -> dict[str, Any] | None:
+def _inline_button(button: _Button, dropped: list[str]) -> dict[str, Any] | None:
     label = _label(button)
     if not label:
         dropped.append("a button without a text")
         return None
-    fields = button if isinstance(button, dict) else {}
-    if action := _action(fields):
+    if action := _action(button):
         return {"text": label, **action}
-    if others := fields.keys() - {"text", "icon_custom_emoji_id", "style"}:
-        dropped.append(f"a button with {clean(min(others, key=str))[:32]}")
+    if other := _other_field(button, _LOOKS):
+        dropped.append(f"a button with {other}")
         return None
     # A button with a text alone says that text.
     return {"text": label, "callback_data": label.encode()[:MAX_DATA].decode(errors="ignore")}
 
 
-def _action(fields: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The first thing that the button does, of those that a relay can let it do."""
-    data = fields.get("callback_data", fields.get("data"))
-    if isinstance(data, str | int) and 1 <= len(clean(str(data)).encode()) <= MAX_DATA:
-        return {"callback_data": clean(str(data))}
-    if isinstance(url := fields.get("url"), str) and _is_link(url):
-        return {"url": url}
-    copied = fields.get("copy_text")
-    if isinstance(copied, dict) and 1 <= len(clean(copied.get("text"))) <= MAX_COPIED:
-        return {"copy_text": {"text": clean(copied["text"])}}
-    return None
+def _action(button: _Button) -> dict[str, Any] | None:
+    """The first thing that the button does, in Telegram's own order, of those that a relay can let it do."""
+    if (url := as_link(button.get("url"))) and (link := _link(url)):
+        return {"url": link}
+    data = clean(as_words(button.get("callback_data")))
+    if 1 <= len(data.encode()) <= MAX_DATA:
+        return {"callback_data": data}
+    copied = clean(as_words(as_object(button.get("copy_text")).get("text")))
+    return {"copy_text": {"text": copied}} if 1 <= len(copied) <= MAX_COPIED else None
 
 
-def _is_link(url: str) -> bool:
+def _other_field(button: _Button, known: frozenset[str]) -> str | None:
+    """A field, set, that is none of the known ones."""
+    others = [name for name, value in button.items() if name not in known and value not in (None, False, "")]
+    return clean(min(others))[:32] if others else None
+
+
+def _link(url: str) -> str | None:
+    """The link as Telegram takes it; without a scheme it is one of the web."""
+    if _BARE.fullmatch(url):
+        url = f"https://{url}"
     try:
         parts = urlsplit(url)
     except ValueError:
-        return False
-    return parts.scheme in _SCHEMES and bool(parts.netloc) and len(url) <= 2048 and clean(url) == url.strip()
+        return None
+    is_host = parts.scheme == "tg" or "." in (parts.hostname or "")
+    return url if parts.scheme in _SCHEMES and is_host and len(url) <= MAX_LINK and clean(url) == url else None
 
 
-def _key(button: object, dropped: list[str]) -> dict[str, Any] | None:
+def _key(button: _Button, dropped: list[str]) -> dict[str, Any] | None:
     """A key under the text field: pressing it sends its text, or what it asks for."""
     label = _label(button)
     if not label:
         dropped.append("a button without a text")
         return None
-    fields = button if isinstance(button, dict) else {}
-    known = {"request_contact", "request_location"}
-    if others := fields.keys() - known - {"text", "icon_custom_emoji_id", "style"}:
-        dropped.append(f"a button with {clean(min(others, key=str))[:32]}")
+    if other := _other_field(button, _LOOKS | _ASKS):
+        dropped.append(f"a button with {other}")
         return None
-    asks = next((name for name in sorted(known) if fields.get(name) is True), None)
+    asks = next((name for name in sorted(_ASKS) if as_flag(button.get(name))), None)
     return {"text": label} | ({asks: True} if asks else {})

@@ -42,8 +42,10 @@ def words_of(step: Step) -> Iterator[str]:
     match step:
         case SendText(text) | EditText(_, text):
             yield text
+        case SendFile(kind="document" | "any"):
+            yield step.caption or heading("document", step.name)
         case SendFile():
-            yield step.caption or heading(step.kind, step.name if step.kind == "document" else "")
+            yield step.caption or heading(step.kind)
         case SendAlbum(items):
             for item in items:
                 yield from words_of(item)

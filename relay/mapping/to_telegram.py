@@ -3,28 +3,25 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from relay.kit.models import (
-    AddressItem,
+from relay.kit.events import (
+    CardItem,
     CloseConversationEvent,
-    ContactItem,
     Event,
+    FileItem,
     IncomingItem,
-    IncomingMessage,
-    Item,
     KeyboardItem,
-    LocationItem,
-    MediaItem,
     OtherEvent,
-    OtherItem,
-    SenderData,
+    PlaceItem,
     SendMessageEvent,
+    UnusableItem,
+    WordsItem,
 )
 from relay.mapping.card_steps import person, person_in_words, place, place_in_words
 from relay.mapping.closings import map_closing
-from relay.mapping.keyboards import keyboard, put_under
+from relay.mapping.keyboards import keyboard_in, put_under
 from relay.mapping.names import file_name
 from relay.mapping.text import clean, shorten, split, units
 from relay.mapping.words import to_customer
@@ -51,16 +48,15 @@ def wants_of(event: Event) -> Wants:
     """What mapping the event needs to know of the client."""
     if isinstance(event, OtherEvent):
         return Wants()
-    return Wants(event.client_data.client_id, newest=isinstance(event, SendMessageEvent))
+    return Wants(event.client_id, newest=isinstance(event, SendMessageEvent))
 
 
 def skipped_in(event: Event) -> tuple[str, ...]:
     """Types of payload items that cannot be carried, for the log."""
-    if not isinstance(event, SendMessageEvent) or event.event_data.message is None:
+    if not isinstance(event, SendMessageEvent):
         return ()
-    payload = event.event_data.message.payload or []
-    unknown = tuple(clean(item.type) for item in payload if isinstance(item, OtherItem))
-    return unknown + _keyboard_in(payload)[1]
+    unknown = tuple(clean(item.type) for item in event.items if isinstance(item, UnusableItem))
+    return unknown + keyboard_in(event.items)[1]
 
 
 def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
@@ -73,44 +69,21 @@ def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
 
 
 def _map_message(event: SendMessageEvent, known: Known, context: TelegramContext) -> Outcome:
-    client_id, message = event.client_data.client_id, event.event_data.message or IncomingMessage()
-    payload = message.payload or []
-    items = [item for item in payload if not isinstance(item, OtherItem | KeyboardItem)]
-    name = _name_of_agent(event.event_data.sender_data) if context.show_agent_name else ""
+    name = shorten(clean(event.agent_name), MAX_AGENT_NAME).strip() if context.show_agent_name else ""
     language = known.client.language if known.client is not None else ""
-    frame = _under(name, language) if name else _as_it_is
-    steps = _steps(clean(message.text), items, frame)
-    markup, _ = _keyboard_in(payload)
-    if steps and markup is not None:
-        steps = put_under(steps, markup)
+    steps = _steps(clean(event.text), event.items, _under(name, language) if name else _as_it_is)
     if not steps:
-        return Declined("nothing in it that Telegram could show" if payload else "empty message")
-    return Accepted(Draft("to_telegram", client_id, dump_steps([*_read_mark(known), *steps])))
+        return Declined("nothing in it that Telegram could show" if event.items else "empty message")
+    markup, _ = keyboard_in(event.items)
+    if markup is not None:
+        steps = put_under(steps, markup)
+    return Accepted(Draft("to_telegram", event.client_id, dump_steps([*_read_mark(known), *steps])))
 
 
 def _read_mark(known: Known) -> list[Step]:
     """In a Business account's chat, who answers has read what was asked."""
     may_read = known.connection is not None and known.connection.may_read
     return [MarkRead(known.newest)] if may_read and known.newest is not None else []
-
-
-def _keyboard_in(payload: Sequence[IncomingItem]) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """The first keyboard, since a message can have but one; and what was left out, for the log."""
-    markup: dict[str, Any] | None = None
-    left_out: list[str] = []
-    for item in payload:
-        if isinstance(item, KeyboardItem):
-            found, dropped = keyboard(item)
-            left_out += dropped
-            if found is not None and markup is not None:
-                left_out.append(f"{item.type}: another keyboard")
-            markup = markup or found
-    return markup, tuple(left_out)
-
-
-def _name_of_agent(sender: SenderData | None) -> str:
-    """What Kit calls, to customers, whoever wrote; "" if nothing. User names are for colleagues."""
-    return "" if sender is None else shorten(clean(sender.sender_display_name), MAX_AGENT_NAME).strip()
 
 
 def _under(name: str, language: str) -> Callable[[str], str]:
@@ -121,29 +94,31 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def _steps(text: str, items: Sequence[Item | AddressItem], frame: Callable[[str], str]) -> list[Step]:
+def _steps(text: str, items: Sequence[IncomingItem], frame: Callable[[str], str]) -> list[Step]:
     """The text first, in front of the items or as the caption of the first one; then the items in their order.
 
     `frame` puts the agent's name to the text.
     """
-    caption = None
-    if text.strip() and items and isinstance(items[0], MediaItem) and units(frame(text)) <= MAX_CAPTION:
-        caption = frame(text)
-    steps = [] if caption else _texts(text, frame)
-    for item in items:
-        match item:
-            case MediaItem():
-                steps.append(SendFile(item.type, item.file_url, _name_of(item), caption))
-                caption = None
-            case AddressItem():
-                steps += _texts(clean(item.address))
-            case LocationItem():
-                point = place(item)
-                steps += [point] if point else _texts(place_in_words(item))
-            case ContactItem():
-                card = person(item)
-                steps += [card] if card else _texts(person_in_words(item))
+    shown = [item for item in items if not isinstance(item, UnusableItem | KeyboardItem)]
+    captioned = bool(text.strip() and shown and isinstance(shown[0], FileItem)) and units(frame(text)) <= MAX_CAPTION
+    steps = [] if captioned else _texts(text, frame)
+    for item in shown:
+        steps += _steps_of(item, frame(text) if captioned and item is shown[0] else None)
     return list(_in_albums(steps))
+
+
+def _steps_of(item: FileItem | PlaceItem | CardItem | WordsItem, caption: str | None) -> list[Step]:
+    match item:
+        case FileItem():
+            return [SendFile(item.kind, item.url, _name_of(item), caption)]
+        case WordsItem():
+            return _texts(clean(item.text))
+        case PlaceItem():
+            point = place(item)
+            return [point] if point else _texts(place_in_words(item))
+        case CardItem():
+            card = person(item)
+            return [card] if card else _texts(person_in_words(item))
 
 
 def _in_albums(steps: Sequence[Step]) -> Iterator[Step]:
@@ -170,10 +145,11 @@ def _texts(text: str, frame: Callable[[str], str] = _as_it_is) -> list[Step]:
     return [SendText(part) for part in (frame(first), *others)] if first else []
 
 
-def _name_of(item: MediaItem) -> str:
+def _name_of(item: FileItem) -> str:
     """The name that Kit gave, else the last part of the URL's path, else the kind."""
     try:
-        path = urlsplit(item.file_url).path
+        path = urlsplit(item.url).path
     except ValueError:
         path = ""
-    return file_name(item.file_name, file_name(unquote(path.rpartition("/")[2]), item.type))
+    kind = "file" if item.kind == "any" else item.kind
+    return file_name(item.name, file_name(unquote(path.rpartition("/")[2]), kind))

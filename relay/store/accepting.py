@@ -118,6 +118,7 @@ def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
             "body": row.letter.body,
             "body_sha256": _sha256(row.letter.body),
             "received_at": now,
+            "client_id": row.reading.wants.client_id,
         }
         for row in rows
     ]

@@ -160,14 +160,16 @@ def write_said(tx: Connection, now: float, memory: Memory) -> None:
 def remember(tx: Connection, now: float, said: Iterable[tuple[Delivery, Iterable[Said]]]) -> None:
     """Write what deliveries have said to their clients."""
     values = [
-        said_values(delivery.channel, delivery.client_id, each, now) for delivery, group in said for each in group
+        said_values(delivery.channel, delivery.client_id, each, now, delivery.id)
+        for delivery, group in said
+        for each in group
     ]
     if values:
         tx.execute(_WRITE_SAID, values)
 
 
-def said_values(channel: str, client_id: str, said: Said, now: float) -> dict[str, Any]:
-    """A row of the message table."""
+def said_values(channel: str, client_id: str, said: Said, now: float, delivery_id: int | None = None) -> dict[str, Any]:
+    """A row of the message table. `delivery_id`: of an agent's words, what said them."""
     return {
         "channel": channel,
         "client_id": client_id,
@@ -176,6 +178,7 @@ def said_values(channel: str, client_id: str, said: Said, now: float) -> dict[st
         "text": said.text,
         "mark": said.mark,
         "said_at": now,
+        "delivery_id": delivery_id,
     }
 
 

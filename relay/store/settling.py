@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, exists, false, null, select,
 
 from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
 from relay.store.counting import add_to_tally
+from relay.store.failures import write_failures
 from relay.store.noting import write_lost, write_notes
 from relay.store.remembering import remember
 from relay.store.tables import client_link, lane, outbox, waits
@@ -100,6 +101,7 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
         remember(tx, now, [(each.delivery, each.result.said) for each in valid if isinstance(each.result, Delivered)])
     if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
         tx.execute(_SETTLE, others)
+    write_failures(tx, now, ((each.delivery, each.result) for each in valid))
     buried = [(each.delivery, each.result) for each in valid if isinstance(each.result, Bury)]
     if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
         tx.execute(_LOSE, out_of_reach)

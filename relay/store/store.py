@@ -13,6 +13,7 @@ from relay.store import (
     accepting,
     asking,
     avatars,
+    backfill,
     burying,
     callbacks,
     claiming,
@@ -24,6 +25,7 @@ from relay.store import (
     surveying,
 )
 from relay.store.accepting import Arrival, Verdict
+from relay.store.backfill import Filled, Unfilled
 from relay.store.burying import DeadWish, FoundDead
 from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
@@ -159,6 +161,14 @@ class Store:
         Returns how many rows changed; call again until that is 0. In parts, since everybody else waits meanwhile.
         """
         return await self._database.run(asking.forget, before)
+
+    async def next_unfilled(self) -> Unfilled | None:
+        """Some old letters of which it is not noted whose they are; None when there are no more."""
+        return await self._database.run(backfill.next_unfilled, None)
+
+    async def fill(self, part: Filled) -> None:
+        """Note whose the letters of a part are."""
+        await self._database.run(backfill.fill, part)
 
     async def release_all(self) -> int:
         """End the leases of couriers that died. Only for who holds the database alone. Returns how many there were."""

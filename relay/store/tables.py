@@ -49,8 +49,18 @@ inbox = Table(
     Column("body_sha256", String(64), nullable=False),
     Column("received_at", Float, nullable=False),
     Column("declined", Text, nullable=True, comment="why nothing is delivered for this letter"),
+    Column("client_id", String(128), nullable=True, comment="null: nobody's"),
     UniqueConstraint("channel", "source", "source_id"),
     Index("ix_inbox_bodies", "received_at", sqlite_where=Column("body").is_not(None)),
+    Index("ix_inbox_client", "channel", "client_id", "id", sqlite_where=Column("client_id").is_not(None)),
+)
+
+#: Columns that are filled in after a migration, a part at a time. A row here goes when that is done.
+backfill = Table(
+    "backfill",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("next_id", BigInteger, nullable=False, comment="this row and those before it are to be filled"),
 )
 
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
@@ -107,6 +117,18 @@ outbox = Table(
     Index("ix_outbox_album", "lane_id", "album", sqlite_where=Column("album").is_not(None)),
 )
 
+#: Attempts that failed, of deliveries that are still here: those for the same reason are one row.
+failed_attempt = Table(
+    "failed_attempt",
+    metadata,
+    Column("delivery_id", _Id, ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("reason", String(500), primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 
 def waits(deliveries: FromClause) -> ColumnElement[bool]:
     """Whether a delivery waits. Said with a literal: SQLite uses a partial index only where it can see the value."""
@@ -127,6 +149,13 @@ client_link = Table(
     Column("message_thread_id", BigInteger, nullable=True),
     Column("direct_messages_topic_id", BigInteger, nullable=True),
     Column("unreachable", Text, nullable=True, comment="why nothing can be delivered until the customer writes"),
+    Column(
+        "unreachable_told",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="the agent of the open conversation knows it",
+    ),
     Column("language", String(64), nullable=False, server_default=""),
     Column("profile", Text, nullable=False, server_default="{}", comment="Kit's client_data but for the id, as JSON"),
     Column("first_touch", Text, nullable=False, server_default="{}", comment="the first utm and page, as JSON"),
@@ -151,6 +180,7 @@ message = Table(
     Column("text", Text, nullable=False),
     Column("mark", Text, nullable=False, comment="what sets equal words apart: the files beside them"),
     Column("said_at", Float, nullable=False),
+    Column("delivery_id", BigInteger, nullable=True, comment="an agent's: what said it"),
     Index("ix_message_said_at", "said_at"),
     sqlite_with_rowid=False,  # one tree less to write for every message
 )

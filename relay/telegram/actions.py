@@ -25,6 +25,7 @@ _ACTIONS: Final[dict[FileKind, str]] = {
     "video": "upload_video",
     "audio": "upload_voice",
     "document": "upload_document",
+    "any": "upload_document",
 }
 
 

@@ -5,17 +5,17 @@ looked at between two notes, and a note is at most one transaction a second.
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from collections import Counter
 from contextlib import suppress
 from typing import Final
 
 import orjson
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from relay.errors import Unavailable
-from relay.kit.models import IncomingClient
 from relay.kit.protocol import is_event_id
+from relay.kit.reading import client_in
 from relay.kit.signature import is_shaped
 from relay.metrics import ChannelMetrics
 from relay.store.callbacks import CallbacksSeen
@@ -28,15 +28,6 @@ _PAUSE: Final = 1.0  #: Seconds between two notes.
 _LOOKED_AT: Final = 100
 #: Bytes. What Kit sends of an agent's longest message, each character escaped, is smaller.
 _BODY: Final = 2**16
-
-
-class _Refused(BaseModel):
-    """What an event of Kit's has, whatever else it may be."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    event_id: str
-    client_data: IncomingClient
 
 
 class CallbackRecord:
@@ -100,7 +91,7 @@ def _client_of(body: bytes) -> str | None:
     if len(body) > _BODY:
         return None
     try:
-        refused = _Refused.model_validate(orjson.loads(body))
-    except (ValidationError, orjson.JSONDecodeError):
+        raw = orjson.loads(body.removeprefix(BOM_UTF8))
+    except orjson.JSONDecodeError:
         return None
-    return refused.client_data.client_id if is_event_id(refused.event_id) else None
+    return client_in(raw) if isinstance(raw, dict) and is_event_id(raw.get("event_id")) else None

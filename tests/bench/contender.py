@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ import aiohttp
 import psutil
 
 from tests.bench.sandbox import Sandbox
+from tests.databases import rows
 
 Name = Literal["ours", "naive"]
 NAMES: Final[tuple[Name, ...]] = ("ours", "naive")
@@ -86,12 +86,8 @@ async def _answer(process: asyncio.subprocess.Process, port: int, home: Path) ->
 
 def committed(home: Path) -> tuple[int, int]:
     """Letters in the database of a relay of ours that has stopped, and deliveries that it holds to be delivered."""
-    database = sqlite3.connect(f"file:{home}/relay.db?mode=ro", uri=True)
-    try:
-        [(letters,)] = database.execute("SELECT count(*) FROM inbox")
-        [(delivered,)] = database.execute("SELECT count(*) FROM outbox WHERE status = 'delivered'")
-    finally:
-        database.close()
+    [(letters,)] = rows(home, "SELECT count(*) FROM inbox")
+    [(delivered,)] = rows(home, "SELECT count(*) FROM outbox WHERE status = 'delivered'")
     return letters, delivered
 
 

@@ -7,18 +7,17 @@ one round in the ordinary suite.
 
 import argparse
 import asyncio
-import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.kit_files import HostedFile
 from relay.sandbox.telegram import TelegramLookAlike
+from tests.databases import rows
 from tests.e2e.process import relay_between
 from tests.waiting import eventually
 
@@ -73,9 +72,8 @@ async def isolation(home: Path, *, rounds: int, seconds: float, retry_after: int
             await relay.stop()
         result.too_early = telegram.limits.broken
         result.order = all(telegram.chat(chat).texts == texts for chat, texts in sent.items())
-    with closing(sqlite3.connect(home / "relay.db")) as database:
-        rows = database.execute("SELECT DISTINCT attempts FROM outbox WHERE direction = 'to_telegram'")
-        result.attempts = {attempts for (attempts,) in rows}
+    attempts = rows(home, "SELECT DISTINCT attempts FROM outbox WHERE direction = 'to_telegram'")
+    result.attempts = {number for (number,) in attempts}
     return result
 
 

@@ -328,7 +328,7 @@ UNFIT: dict[str, bytes] = {
     "a text that is an object": GOOD.replace('"ill"', '{"a": 1}').encode(),
     "an event type that is a list": json.dumps(_event("ill") | {"event_type": []}).encode(),
     "a text without end": GOOD.replace("ill", "i" * 200_000).encode(),
-    "an id that is a number beyond all": GOOD.replace('"1"', "9" * 400).encode(),
+    "an event type that is missing": json.dumps({**_event("ill"), "event_type": None}).encode(),
 }
 
 

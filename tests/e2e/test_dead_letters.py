@@ -2,14 +2,13 @@
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
+from tests.databases import change
 from tests.e2e.process import RelayProcess, command, relay_between
 from tests.e2e.several import several_channels
 
@@ -93,7 +92,7 @@ async def test_an_update_that_nobody_could_read_is_mapped_by_the_code_that_can(
         anna.writes("hello")
         await relay.shows("relay_dead_letters", 1, direction="to_kit")
         assert await relay.stop() == 0
-        forget_what_it_meant(tmp_path / "relay.db")
+        forget_what_it_meant(tmp_path)
         _, said, _ = await command(relay, "dead", "list")
         assert "a bug of yesterday" in said
         await relay.start()
@@ -105,12 +104,13 @@ async def test_an_update_that_nobody_could_read_is_mapped_by_the_code_that_can(
             assert figures.unaccounted == 0
 
 
-def forget_what_it_meant(database: Path) -> None:
+def forget_what_it_meant(home: Path) -> None:
     """Leave the dead letter as if its update could not have been read."""
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("UPDATE outbox SET body = NULL, lane_id = NULL, reason = 'a bug of yesterday'")
-        connection.execute("DELETE FROM client_link")
-        connection.commit()
+    change(
+        home,
+        "UPDATE outbox SET body = NULL, lane_id = NULL, reason = 'a bug of yesterday'",
+        "DELETE FROM client_link",
+    )
 
 
 async def test_a_long_answer_that_died_half_way_goes_on_there(

@@ -6,8 +6,6 @@ import random
 import re
 import signal
 import socket
-import sqlite3
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from relay import courier
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.web import serving
+from tests.databases import change, held
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import COMMAND, RelayProcess, relay_between, run_to_its_end
 from tests.waiting import eventually
@@ -196,9 +195,7 @@ async def test_a_database_that_cannot_be_used_is_left_alone(
         database = tmp_path / "relay.db"
         match harm:
             case "newer":
-                with closing(sqlite3.connect(database)) as connection:
-                    connection.execute("UPDATE alembic_version SET version_num = '9999'")
-                    connection.commit()
+                change(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
             case "no database":
                 database.write_bytes(b"These are my holiday photos. " * 500)
             case _:
@@ -253,8 +250,7 @@ async def test_a_database_that_another_program_holds_is_said_in_words(
 ) -> None:
     """Exit 1 and one line that names the file, not a traceback."""
     async with relay_between(telegram, kit, tmp_path) as relay:
-        with closing(sqlite3.connect(tmp_path / "relay.db")) as holder:
-            holder.execute(hold)
+        with held(tmp_path, hold):
             code, _, lines = await run_to_its_end(relay)
     [line] = [line for line in lines if not line.startswith("{")]
     assert code == 1

@@ -1,12 +1,11 @@
 """Telegram's limits: obeyed before it has to say so, and to the letter when it says so."""
 
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
+from tests.databases import rows
 from tests.e2e.inside import relay_inside
 
 
@@ -34,10 +33,7 @@ async def test_one_chat_is_told_to_wait_and_the_others_talk_on(
     for customer in (slow, *others):
         assert telegram.chat(customer.id).texts == [str(number) for number in range(10)]
     assert (figures.delivered, figures.dead) == (60, 0)
-    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
-        assert connection.execute(
-            "SELECT DISTINCT attempts FROM outbox WHERE direction = 'to_telegram'"
-        ).fetchall() == [(1,)]
+    assert rows(tmp_path, "SELECT DISTINCT attempts FROM outbox WHERE direction = 'to_telegram'") == [(1,)]
 
 
 async def test_the_default_rates_never_meet_a_429(kit: KitLookAlike, tmp_path: Path) -> None:

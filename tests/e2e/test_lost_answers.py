@@ -1,23 +1,13 @@
 """The request arrived and its answer was lost: nobody can know, so somebody has to decide."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
+from tests.databases import rows
 from tests.e2e.inside import relay_inside
 
 ANNA = "107804195"
-
-
-def _outbox(database: Path, direction: str) -> list[dict[str, Any]]:
-    """The deliveries as they lie in the database of a relay that has ended."""
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        rows = connection.execute("SELECT * FROM outbox WHERE direction = ? ORDER BY id", (direction,)).fetchall()
-    return [dict(row) for row in rows]
 
 
 async def test_kits_lost_answer_repeats_the_same_event(
@@ -51,7 +41,8 @@ async def test_telegrams_lost_answer_repeats_once_and_is_remembered(
         await telegram.wait_for(lambda: "two" in telegram.chat(anna.id).texts)
         figures = await relay.settled("to_telegram")
     assert telegram.chat(anna.id).texts == ["one", "one", "two"]
-    assert [row["uncertain"] for row in _outbox(tmp_path / "relay.db", "to_telegram")] == [1, 0]
+    uncertain = rows(tmp_path, "SELECT uncertain FROM outbox WHERE direction = 'to_telegram' ORDER BY id")
+    assert uncertain == [(1,), (0,)]
     assert (figures.delivered, figures.dead) == (2, 0)
 
 
@@ -70,9 +61,9 @@ async def test_a_message_without_an_answer_twice_is_a_dead_letter(
         figures = await relay.settled("to_telegram")
     assert telegram.chat(anna.id).texts == ["one", "one", "two"]
     assert (figures.delivered, figures.dead) == (1, 1)
-    dead, delivered = _outbox(tmp_path / "relay.db", "to_telegram")
-    assert (dead["status"], delivered["status"]) == ("dead", "delivered")
-    assert "may have arrived" in dead["reason"]
+    dead, delivered = rows(tmp_path, "SELECT status, reason FROM outbox WHERE direction = 'to_telegram' ORDER BY id")
+    assert (dead[0], delivered[0]) == ("dead", "delivered")
+    assert "may have arrived" in dead[1]
 
 
 async def test_a_lost_answer_to_a_later_part_does_not_repeat_the_earlier_ones(

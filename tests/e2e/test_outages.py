@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +12,7 @@ import pytest
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.sandbox.telegram_customers import Customer
+from tests.databases import rows
 from tests.e2e.inside import relay_inside
 from tests.waiting import eventually
 
@@ -144,8 +144,7 @@ async def test_a_single_chat_outlives_an_outage_too(
             assert "Kit" in await relay.unready("kit", within=SECONDS)
         await kit.wait_for(lambda: kit.texts(customers[0].id) == ["0", "1"], RECOVERY)
         await relay.settled("to_kit")
-    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
-        assert connection.execute("SELECT attempts FROM outbox").fetchall() == [(1,), (1,)]
+    assert rows(tmp_path, "SELECT attempts FROM outbox") == [(1,), (1,)]
 
 
 async def test_both_sides_are_away_at_the_start(

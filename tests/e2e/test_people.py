@@ -5,8 +5,7 @@ import io
 import json
 import os
 import pty
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.sandbox.telegram_business import BusinessAccount
 from relay.words.catalogue import words_for
+from tests.databases import change, rows
 from tests.e2e.process import COMMAND, RelayProcess, command, relay_between
 from tests.waiting import eventually
 
@@ -34,9 +34,8 @@ async def looked_up(relay: RelayProcess) -> None:
     """Return once every customer's picture has been looked up."""
 
     async def done() -> bool:
-        with closing(sqlite3.connect(relay.home / "relay.db")) as database:
-            rows = database.execute("SELECT count(*), count(avatar_checked_at) FROM client_link").fetchone()
-        return bool(rows[0] == rows[1] > 0)
+        [(known, checked)] = rows(relay.home, "SELECT count(*), count(avatar_checked_at) FROM client_link")
+        return bool(known == checked > 0)
 
     await eventually(done)
 
@@ -73,8 +72,7 @@ async def test_a_customers_picture_comes_with_the_second_message(
         assert told(kit)[2]["client_avatar"] == link
 
         assert await relay.stop() == 0
-        with closing(sqlite3.connect(tmp_path / "relay.db")) as database, database:
-            database.execute("UPDATE client_link SET avatar_checked_at = avatar_checked_at - 86400")
+        change(tmp_path, "UPDATE client_link SET avatar_checked_at = avatar_checked_at - 86400")
         await relay.start()
         anna.writes("four")
         await telegram.wait_for(lambda: len(telegram.lookups) == 2)
@@ -256,8 +254,7 @@ async def test_links_tell_kit_where_a_customer_came_from(
         "▶ started the bot by the link осенняя распродажа обуви 2026, newsletter, email, top, Schuhe für alle\n"
         "(came first by the link spring-sale, instagram)"
     )
-    with closing(sqlite3.connect(tmp_path / "relay.db")) as database:
-        [(kept,)] = database.execute("SELECT first_touch FROM client_link").fetchall()
+    [(kept,)] = rows(tmp_path, "SELECT first_touch FROM client_link")
     assert json.loads(kept) == {"utm": first["utm"]}
 
 

@@ -1,7 +1,5 @@
 """Updates that nobody understands: their neighbours arrive, they themselves are kept with a reason, polling goes on."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import pytest
 
 from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.telegram import TelegramLookAlike
+from tests.databases import rows
 from tests.e2e.inside import relay_inside
 
 USER = {"id": 7_000_000, "is_bot": False, "first_name": "Poison"}
@@ -67,7 +66,7 @@ async def test_a_poison_update_harms_nobody(
         await telegram.wait_for(lambda: telegram.updates.pending_count == 0)
         figures = await relay.settled("to_kit")
     assert (figures.received, figures.dead, figures.declined, figures.unaccounted) == (3, dead, declined, 0)
-    kept = _kept(tmp_path / "relay.db")
+    kept = _kept(tmp_path)
     assert len(kept) == dead + declined
     for reason, body in kept:
         assert reason
@@ -87,19 +86,19 @@ async def test_what_can_be_read_of_it_reaches_the_agent(
         figures = await relay.settled("to_kit")
         assert await relay.metric("relay_updates_read_in_part_total") == 1
     assert (figures.received, figures.delivered, figures.dead, figures.unaccounted) == (1, 1, 0, 0)
-    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
-        [(body,)] = connection.execute("SELECT body FROM inbox").fetchall()
+    [(body,)] = rows(tmp_path, "SELECT body FROM inbox")
     assert '"Poison"' in body
 
 
-def _kept(database: Path) -> list[tuple[str, str]]:
+def _kept(home: Path) -> list[tuple[str, str]]:
     """Reason and raw body of every letter that is not delivered."""
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(
-            "SELECT coalesce(inbox.declined, outbox.reason), inbox.body FROM inbox"
-            " LEFT JOIN outbox ON outbox.letter_id = inbox.id"
-            " WHERE inbox.declined IS NOT NULL OR outbox.status = 'dead'"
-        ).fetchall()
+    kept = rows(
+        home,
+        "SELECT coalesce(inbox.declined, outbox.reason), inbox.body FROM inbox"
+        " LEFT JOIN outbox ON outbox.letter_id = inbox.id"
+        " WHERE inbox.declined IS NOT NULL OR outbox.status = 'dead'",
+    )
+    return [(reason, body) for reason, body in kept]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,7 @@
 import hashlib
 import json
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from relay.sandbox.kit import KitLookAlike
 from relay.sandbox.kit_callbacks import php_json
 from relay.sandbox.telegram import TelegramLookAlike
 from relay.sandbox.telegram_ledger import Call
+from tests.databases import rows
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import free_port, relay_between
 from tests.formats import JPEG, MP3, MP4, OGG, PDF, PNG
@@ -176,9 +175,8 @@ async def test_a_file_that_cannot_be_reached_waits_and_harms_nobody(
         assert await relay.metric("relay_side_down", direction="to_telegram") == 0
         figures = await relay.figures("to_telegram")
     assert (figures.waiting, figures.dead) == (len(WITH_FILES), 0)
-    with closing(sqlite3.connect(tmp_path / "relay.db")) as connection:
-        rows = connection.execute("SELECT reason FROM outbox WHERE status = 'waiting' ORDER BY id").fetchall()
-    assert rows == [("127.0.0.1 could not be reached",), *[(None,)] * (len(WITH_FILES) - 1)]
+    reasons = rows(tmp_path, "SELECT reason FROM outbox WHERE status = 'waiting' ORDER BY id")
+    assert reasons == [("127.0.0.1 could not be reached",), *[(None,)] * (len(WITH_FILES) - 1)]
 
 
 async def _first_contact(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:

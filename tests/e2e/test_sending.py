@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -192,7 +191,7 @@ async def test_what_the_operator_wants_customers_to_see(
 
 KEYBOARD: dict[str, Any] = {
     "type": "telegram_inline_keyboard_markup",
-    "inline_keyboard": [
+    "inline_keyboard_markup": [
         [{"text": "Да, пожалуйста", "callback_data": "yes"}, {"text": "Site", "url": "https://a.example"}]
     ],
 }
@@ -205,12 +204,16 @@ async def test_keyboards_arrive_and_a_press_comes_back_as_words(
     anna = telegram.customer(int(ANNA))
     assert await kit.agent_says(ANNA, "Shall we?", [KEYBOARD, {"type": "cmd"}]) == 200
     question = await telegram.wait_for(lambda: telegram.chat(anna.id).messages[-1:])
-    assert question[0]["reply_markup"] == {"inline_keyboard": KEYBOARD["inline_keyboard"]}
+    assert question[0]["reply_markup"] == {"inline_keyboard": KEYBOARD["inline_keyboard_markup"]}
     anna.presses(question[0], "yes")
     await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
     assert "Да, пожалуйста" in (kit.messages(ANNA)[-1].text or "")
     await telegram.wait_for(lambda: not telegram.administration.open_queries)
-    keys = {"type": "telegram_reply_keyboard_markup", "data": json.dumps({"keyboard": [["Tea"], ["Coffee"]]})}
+    keys = {
+        "type": "telegram_reply_keyboard_markup",
+        "reply_keyboard_params": {},
+        "reply_keyboard_markup": [[{"text": "Tea"}], [{"text": "Coffee"}]],
+    }
     assert await kit.agent_says(ANNA, "Or?", [keys]) == 200
     await telegram.wait_for(lambda: telegram.chat(anna.id).keyboard)
     anna.presses_key("Coffee")

@@ -71,6 +71,11 @@ async def test_no_note_wakes_a_closed_conversation(
 
 
 UNUSABLE = "Kit sent it in a form that cannot be used"
+ALONE = "buttons need a text above them: put it into the same message"
+BUTTONS: dict[str, Any] = {
+    "type": "telegram_inline_keyboard_markup",
+    "inline_keyboard_markup": [[{"text": "Yes", "callback_data": "1"}, {"text": "No", "callback_data": "2"}]],
+}
 
 
 @pytest.mark.parametrize(
@@ -80,8 +85,16 @@ UNUSABLE = "Kit sent it in a form that cannot be used"
         (("hi", ["a bare word"]), ["hi"], "[document]"),
         (("hi", [{"type": "photo", "file_url": ""}, {"type": "audio"}]), ["hi"], "[photo] [audio]"),
         ((None, [{"type": "photo", "file_url": ""}]), [], "[photo]"),
-        ((None, [{"type": "cmd"}]), [], "[message]"),
+        (("hi", [{"type": "sticker", "id": "7"}]), ["hi"], "[sticker]"),
+        ((None, [{"type": "cmd"}, {"type": "properties", "message_type": "text"}]), [], None),
         (("hi", [{"type": "cmd"}]), ["hi"], None),
+        ((None, [{"type": "properties"}, BUTTONS]), [], "[buttons] Yes, No"),
+        ((" ", [BUTTONS]), [], "[buttons] Yes, No"),
+        (
+            ("hi", [{"type": BUTTONS["type"], "inline_keyboard_markup": [[{"text": "Pay", "pay": True}]]}]),
+            ["hi"],
+            "[buttons] Pay",
+        ),
         (("hi", [{"type": "location", "address": "Rua A 5"}]), ["hi", "Rua A 5"], None),
         ((None, []), [], None),
     ],
@@ -105,7 +118,8 @@ async def test_what_nothing_can_be_made_of_is_told_once(
         await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [*arrived, "next"])
         for direction in ("to_telegram", "to_kit"):
             assert (await relay.settled(direction)).unaccounted == 0
-    assert notes(kit) == ([] if note is None else [f"⚠️ Not delivered: ❝{note}❞ — {UNUSABLE}"])
+    reason = ALONE if note == "[buttons] Yes, No" else UNUSABLE
+    assert notes(kit) == ([] if note is None else [f"⚠️ Not delivered: ❝{note}❞ — {reason}"])
 
 
 async def test_an_unfit_event_is_told_once_and_only_while_the_conversation_is_open(
@@ -119,7 +133,7 @@ async def test_an_unfit_event_is_told_once_and_only_while_the_conversation_is_op
             "client_data": {"client_id": ANNA},
             "event_id": event_id,
             "event_type": "send_message",
-            "event_data": {"message": {"text": "lost words"}, "sender_data": {"sender_id": 2**63}},
+            "event_data": {"message": {"text": "lost words", "payload": [{"type": "x"}] * 101}},
         }
         answer = await kit.post_callback(json.dumps(event).encode(), kit.sign(event_id))
         assert answer.status == 200

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from telegram import CallbackQuery, Update
 
-from relay.kit.models import CloseConversationEvent
+from relay.kit.events import CloseConversationEvent
 from relay.mapping.closings import MOST_STARS, STAR, map_rating, rating_in
 from relay.mapping.to_telegram import TelegramContext, map_event
 from relay.model import Accepted, Address, Client, Declined, Known, Outcome, Rating
@@ -18,9 +18,7 @@ BOTH = TelegramContext("1", closing_texts=True, ask_rating=True)
 
 
 def closed(context: TelegramContext, client: Client | None = ANNA, reason: str | None = None) -> Outcome:
-    data = {"close_reason": reason} if reason else []
-    raw = {"client_data": {"client_id": "7"}, "event_id": "e", "event_data": data}
-    return map_event(CloseConversationEvent.model_validate(raw), Known(client), context)
+    return map_event(CloseConversationEvent("e", "7", reason or ""), Known(client), context)
 
 
 def steps_of(outcome: Outcome) -> list[Step]:

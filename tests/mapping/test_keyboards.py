@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.kit.models import KeyboardItem
+from relay.kit.events import KeyboardItem
+from relay.kit.payload import read_items
 from relay.mapping.keyboards import MAX_BUTTONS, keyboard
 from relay.mapping.to_telegram import skipped_in
 from relay.model import Declined
@@ -25,28 +26,39 @@ SHOWN = {"inline_keyboard": [[YES]]}
 
 
 def inline(*rows: Any) -> dict[str, Any]:
-    return {"type": INLINE, "inline_keyboard": list(rows)}
+    """As `setTelegramInlineKeyboard` of Kit's functions SDK writes it."""
+    return {"type": INLINE, "inline_keyboard_markup": list(rows)}
+
+
+def keys(*rows: Any, **params: Any) -> dict[str, Any]:
+    """As `setTelegramReplyKeyboard` writes it."""
+    return {"type": KEYS, "reply_keyboard_params": params, "reply_keyboard_markup": list(rows)}
 
 
 @pytest.mark.parametrize(
-    "item",
+    "rows",
     [
-        {"inline_keyboard": [[YES]]},
-        {"keyboard": [[YES]]},
-        {"keyboard": {"inline_keyboard": [[YES]]}},
-        {"inline_keyboard": {"inline_keyboard": [[YES]]}},
-        {"data": {"inline_keyboard": [[YES]]}},
-        {"data": json.dumps({"inline_keyboard": [[YES]]})},
-        {"data": [[YES]]},
-        {"reply_markup": {"inline_keyboard": [[YES]]}},
-        {"markup": {"inline_keyboard": json.dumps([[YES]])}},
-        {"inline_keyboard": [YES]},
-        {"buttons": [[{"text": "Yes", "data": "y"}]]},
+        [[YES]],
+        [YES],
+        json.dumps([[YES]]),
+        [json.dumps([YES])],
+        {"0": [YES]},
+        {"1": {"1": YES}},
+        [[YES], None, []],
     ],
+    ids=str,
 )
-def test_an_inline_keyboard_is_found_wherever_it_may_be(item: dict[str, Any]) -> None:
-    """Telegram's own shape, bare or wrapped, as an object or as JSON in a string."""
-    assert steps_of(said("Sure?", {"type": INLINE, **item})) == [SendText("Sure?", SHOWN)]
+def test_an_inline_keyboard_may_be_written_in_other_ways(rows: object) -> None:
+    """As JSON in a string, as objects instead of lists, without rows."""
+    assert steps_of(said("Sure?", {"type": INLINE, "inline_keyboard_markup": rows})) == [SendText("Sure?", SHOWN)]
+
+
+@pytest.mark.parametrize("elsewhere", ["inline_keyboard", "keyboard", "data", "markup", "buttons"])
+def test_a_keyboard_in_a_field_that_nobody_publishes_is_named(elsewhere: str) -> None:
+    """Nothing is guessed: the words arrive, and the log says that buttons did not."""
+    item = {"type": INLINE, elsewhere: [[YES]]}
+    assert steps_of(said("x", item)) == [SendText("x")]
+    assert skipped_in(spoken("x", item)) == (f"{INLINE}: no buttons",)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +70,13 @@ def test_an_inline_keyboard_is_found_wherever_it_may_be(item: dict[str, Any]) ->
         ({"text": "7", "callback_data": 7}, {"text": "7", "callback_data": "7"}),
         ({"text": "Да, пожалуйста"}, {"text": "Да, пожалуйста", "callback_data": "Да, пожалуйста"}),
         ("Plain", {"text": "Plain", "callback_data": "Plain"}),
+        ({"text": 5, "callback_data": 7.0, "url": ""}, {"text": "5", "callback_data": "7"}),
+        (
+            {"text": "Both", "url": "https://example.com", "callback_data": "1"},
+            {"text": "Both", "url": "https://example.com"},
+        ),
+        ({"text": "Both", "url": "url", "callback_data": "1"}, {"text": "Both", "callback_data": "1"}),
+        ({"text": "Web", "url": " www.example.com/a "}, {"text": "Web", "url": "https://www.example.com/a"}),
         ({"text": "ы" * 60}, {"text": "ы" * 60, "callback_data": "ы" * 32}),
     ],
 )
@@ -89,25 +108,48 @@ def test_what_telegram_would_refuse_is_left_out_aloud(button: object, reason: st
 
 def test_keys_under_the_text_field() -> None:
     """With what they ask for and the keyboard's own ways; without a word about its size it is small."""
-    item = {
-        "type": KEYS,
-        "keyboard": [["Yes", {"text": "No"}], [{"text": "Call me", "request_contact": True}]],
-        "one_time_keyboard": True,
-        "resize_keyboard": "perhaps",
-        "input_field_placeholder": "Well?",
-    }
-    keys = [[{"text": "Yes"}, {"text": "No"}], [{"text": "Call me", "request_contact": True}]]
+    rows = [["Yes", {"text": "No"}], [{"text": "Call me", "request_contact": True, "request_location": False}]]
+    item = keys(*rows, one_time_keyboard=True, resize_keyboard="perhaps", input_field_placeholder="Well?")
     markup = {
-        "keyboard": keys,
+        "keyboard": [[{"text": "Yes"}, {"text": "No"}], [{"text": "Call me", "request_contact": True}]],
         "resize_keyboard": True,
         "one_time_keyboard": True,
         "input_field_placeholder": "Well?",
     }
     assert steps_of(said("Sure?", item)) == [SendText("Sure?", markup)]
-    assert steps_of(said("Bye", {"type": REMOVE})) == [SendText("Bye", {"remove_keyboard": True})]
-    assert skipped_in(spoken("x", {"type": KEYS, "keyboard": [[{"text": "a", "request_poll": {}}]]})) == (
+    assert steps_of(said("Sure?", keys(["Yes"]))) == [
+        SendText("Sure?", {"keyboard": [[{"text": "Yes"}]], "resize_keyboard": True})
+    ]
+    assert skipped_in(spoken("x", keys([{"text": "a", "request_poll": {"type": "quiz"}}]))) == (
         f"{KEYS}: a button with request_poll",
     )
+
+
+@pytest.mark.parametrize("yes", [True, 1, "1", "true", "True"])
+@pytest.mark.parametrize("no", [False, 0, "0", "false"])
+def test_flags_may_be_spelt_in_other_ways(yes: object, no: object) -> None:
+    """As numbers and as strings."""
+    item = keys([{"text": "Me", "request_contact": yes}], resize_keyboard=no, is_persistent=yes, selective=no)
+    markup = {
+        "keyboard": [[{"text": "Me", "request_contact": True}]],
+        "resize_keyboard": False,
+        "is_persistent": True,
+        "selective": False,
+    }
+    assert steps_of(said("x", item)) == [SendText("x", markup)]
+
+
+@pytest.mark.parametrize("params", [None, [], {}, "", {"remove_keyboard": True}, {"remove_keyboard": 1, "odd": 2}])
+def test_a_keyboard_is_taken_away(params: object) -> None:
+    """As `setTelegramReplyKeyboardRemove` writes it, with or without its parameters."""
+    item = {"type": REMOVE, "reply_keyboard_remove_params": params}
+    assert steps_of(said("Bye", item)) == [SendText("Bye", {"remove_keyboard": True})]
+
+
+def test_a_keyboard_is_taken_away_from_those_who_are_meant() -> None:
+    """Its own flag is kept."""
+    item = {"type": REMOVE, "reply_keyboard_remove_params": {"remove_keyboard": True, "selective": True}}
+    assert steps_of(said("Bye", item)) == [SendText("Bye", {"remove_keyboard": True, "selective": True})]
 
 
 def test_a_keyboard_goes_under_the_last_message_that_can_have_one() -> None:
@@ -136,24 +178,24 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=70),
     lambda inner: (
         st.lists(inner, max_size=12)
-        | st.dictionaries(
-            st.sampled_from(
-                ["inline_keyboard", "keyboard", "data", "text", "callback_data", "url", "copy_text", "pay"]
-            ),
-            inner,
-            max_size=5,
-        )
+        | st.dictionaries(st.sampled_from(["text", "callback_data", "url", "copy_text", "pay"]), inner, max_size=5)
     ),
     max_leaves=60,
 )
+FIELDS = (
+    "inline_keyboard_markup", "reply_keyboard_markup", "reply_keyboard_params", "reply_keyboard_remove_params",
+)  # fmt: skip
 
 
 @given(
-    kind=st.sampled_from([INLINE, KEYS, REMOVE]), fields=st.dictionaries(st.text(max_size=5) | st.just("data"), JSON)
+    kind=st.sampled_from([INLINE, KEYS, REMOVE]),
+    fields=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=2),
 )
 def test_any_keyboard_is_one_that_telegram_takes_or_none(kind: str, fields: dict[str, Any]) -> None:
     """Whatever a function attached: within the limits, with at least one button, or left out for a reason."""
-    markup, dropped = keyboard(KeyboardItem.model_validate({"type": kind, "fields": fields}))
+    [item] = read_items([{"type": kind, **fields}])
+    assert isinstance(item, KeyboardItem)
+    markup, dropped = keyboard(item)
     if markup is None:
         assert dropped
         return
@@ -169,7 +211,9 @@ def test_any_keyboard_is_one_that_telegram_takes_or_none(kind: str, fields: dict
 
 def test_a_huge_keyboard_is_cut() -> None:
     """A hundred buttons, eight in a row; the rest is named."""
-    markup, dropped = keyboard(KeyboardItem(type=INLINE, fields={"keyboard": [["x"] * 9] * 20}))
+    [item] = read_items([inline(*[["x"] * 9] * 20)])
+    assert isinstance(item, KeyboardItem)
+    markup, dropped = keyboard(item)
     assert markup is not None
     assert [len(row) for row in markup["inline_keyboard"]] == [8] * 12 + [4]
     assert dropped == (f"{INLINE}: too many buttons",)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.kit.models import CloseConversationEvent, OtherEvent, SendMessageEvent
+from relay.kit.events import CloseConversationEvent, OtherEvent, SendMessageEvent
 from relay.kit.protocol import SignedEvent, read_event
+from relay.kit.reading import read_fields
 from relay.kit.signature import sign
 from relay.mapping.text import units
 from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
@@ -40,9 +41,10 @@ def steps_of(mapped: Outcome) -> list[Step]:
 
 
 def spoken(text: str | None = None, *payload: dict[str, Any], sender: object = None) -> SendMessageEvent:
-    data = {"message": {"text": text, "payload": payload}, "sender_data": sender}
-    raw = {"client_data": {"client_id": "7"}, "event_id": "e", "event_data": data}
-    return SendMessageEvent.model_validate(raw)
+    data = {"message": {"text": text, "payload": list(payload)}, "sender_data": sender}
+    event = read_fields({"client_data": {"client_id": "7"}, "event_type": "send_message", "event_data": data}, "e")
+    assert isinstance(event, SendMessageEvent)
+    return event
 
 
 def said(text: str | None = None, *payload: dict[str, Any]) -> Outcome:
@@ -294,11 +296,7 @@ def test_a_file_has_a_name_that_is_safe(name: str | None, url: str, shown: str) 
 def test_an_empty_message_is_declined(text: str | None) -> None:
     """A message without words and files is declined aloud."""
     assert said(text) == Declined("empty message")
-    assert map_event(
-        SendMessageEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e", "event_data": {}}),
-        ANNA,
-        PLAIN,
-    ) == Declined("empty message")
+    assert map_event(SendMessageEvent("e", "7"), ANNA, PLAIN) == Declined("empty message")
 
 
 def test_what_telegram_cannot_show_is_skipped_aloud() -> None:
@@ -307,6 +305,15 @@ def test_what_telegram_cannot_show_is_skipped_aloud() -> None:
     assert skipped_in(event) == ("cmd", "properties")
     assert len(steps_of(map_event(event, ANNA, PLAIN))) == 1
     assert said(None, {"type": "cmd"}) == Declined("nothing in it that Telegram could show")
+
+
+def test_a_file_of_an_unlisted_type_is_what_its_bytes_are() -> None:
+    """It carries the words like any file, and is called by its link if nothing else names it."""
+    item = {"type": "image", "url": "https://f.example/x/scan.png"}
+    assert steps_of(said("Look:", item)) == [SendFile("any", "https://f.example/x/scan.png", "scan.png", "Look:")]
+    assert steps_of(said(None, {"type": "voice", "url": "https://f.example"})) == [
+        SendFile("any", "https://f.example", "file")
+    ]
 
 
 def test_an_address_without_a_point_is_said() -> None:
@@ -322,8 +329,9 @@ def test_unknown_events_are_declined_aloud() -> None:
 
 def test_a_close_without_a_reason_still_closes() -> None:
     """The client is what matters in a close."""
-    event = CloseConversationEvent.model_validate({"client_data": {"client_id": "7"}, "event_id": "e"})
-    assert map_event(event, ANNA, PLAIN) == Declined("conversation closed: nothing to send", CLOSED)
+    assert map_event(CloseConversationEvent("e", "7"), ANNA, PLAIN) == Declined(
+        "conversation closed: nothing to send", CLOSED
+    )
 
 
 ITEMS = st.one_of(

@@ -114,7 +114,12 @@ def _items(payload: Any) -> Json:  # noqa: ANN401 - whatever stood in a callback
                 shown["place"] = {name: item[name] for name in ("latitude", "longitude", "address") if name in item}
             case "contact":
                 shown["contact"] = {"name": item.get("name", ""), "phone": item.get("number", "")}
-            case "telegram_inline_keyboard_markup" | "telegram_reply_keyboard_markup":
-                rows = item.get("inline_keyboard") or item.get("keyboard") or []
-                shown["buttons"] += [[{"text": str(one.get("text", ""))} for one in row] for row in rows]
+            case "telegram_inline_keyboard_markup":
+                shown["buttons"] += _labels(item["inline_keyboard_markup"])
+            case "telegram_reply_keyboard_markup":
+                shown["buttons"] += _labels(item["reply_keyboard_markup"])
     return shown
+
+
+def _labels(rows: list[list[Json]]) -> list[list[Json]]:
+    return [[{"text": button["text"]} for button in row] for row in rows]

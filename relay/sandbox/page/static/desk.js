@@ -18,8 +18,8 @@ const ITEMS = [
   ["photo", "Label", null],
   ["place", "Place", { type: "location", latitude: 52.5163, longitude: 13.3777, address: "Pariser Platz, Berlin" }],
   ["contact", "Contact", { type: "contact", name: "Parcel service", number: "+498001234567" }],
-  ["buttons", "Buttons", { type: "telegram_inline_keyboard_markup", inline_keyboard: [[{ text: "Yes, please", callback_data: "yes" }, { text: "No, thanks", callback_data: "no" }]] }],
-  ["phone", "Ask number", { type: "telegram_reply_keyboard_markup", keyboard: [[{ text: "Share my number", request_contact: true }, { text: "Rather not" }]] }],
+  ["buttons", "Buttons", { type: "telegram_inline_keyboard_markup", inline_keyboard_markup: [[{ text: "Yes, please", callback_data: "yes" }, { text: "No, thanks", callback_data: "no" }]] }],
+  ["phone", "Ask number", { type: "telegram_reply_keyboard_markup", reply_keyboard_params: { one_time_keyboard: true }, reply_keyboard_markup: [[{ text: "Share my number", request_contact: true }, { text: "Rather not" }]] }],
 ];
 const WORDS = { buttons: "Shall we send a new one?", phone: "May we call you?" };
 const FIELDS = [["language", "Language"], ["phone", "Phone"], ["email", "E-mail"]];

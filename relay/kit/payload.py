@@ -1,0 +1,125 @@
+"""One payload item of Kit's, as what it was meant to be. Pure, and never raises.
+
+What is wrong with an item costs neither the words nor the other items. The types are those of
+https://voximplant.com/kit/docs/channels/custom and https://github.com/voximplant/kit-functions-sdk.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from relay.kit.events import (
+    FOR_OTHERS,
+    UNTYPED,
+    CardItem,
+    FileItem,
+    FileKind,
+    IncomingItem,
+    KeyboardItem,
+    KeyboardKind,
+    PlaceItem,
+    UnusableItem,
+    WordsItem,
+)
+from relay.kit.models import mend
+from relay.kit.values import as_degrees, as_line, as_link, as_list, as_object, as_words, is_empty
+
+_Fields = Mapping[str, Any]
+
+_LONGEST_TYPE: Final = 64  #: Characters.
+#: Where a link stands: in the channel's documentation, and in what Kit's functions write.
+_LINKS: Final = ("file_url", "url")
+
+
+def read_items(payload: object) -> tuple[IncomingItem, ...]:
+    """The items of a message's payload, in their order; what is empty is none."""
+    return tuple(_read_item(each) for each in as_list(payload) if not is_empty(each))
+
+
+def _read_item(raw: object) -> IncomingItem:
+    fields = as_object(raw) or {"url": raw}
+    kind = _kind_of(fields)
+    read = _READERS.get(kind, _unlisted)
+    return read(fields) or UnusableItem(kind)
+
+
+def _kind_of(fields: _Fields) -> str:
+    named = fields.get("type")
+    if not isinstance(named, str) or not named.strip():
+        return UNTYPED
+    return mend(named).strip().lower()[:_LONGEST_TYPE]
+
+
+def _file(kind: FileKind, fields: _Fields) -> FileItem | None:
+    links = [link for name in _LINKS if (link := as_link(fields.get(name)))]
+    if not links:
+        return None
+    best = next(filter(_is_fetchable, links), links[0])
+    return FileItem(kind, best, as_line(fields.get("file_name")))
+
+
+def _place(fields: _Fields) -> PlaceItem | WordsItem | None:
+    address = as_line(fields.get("address"))
+    latitude, longitude = as_degrees(fields.get("latitude")), as_degrees(fields.get("longitude"))
+    if latitude is not None and longitude is not None:
+        return PlaceItem(latitude, longitude, address)
+    return None if address is None else WordsItem(address)
+
+
+def _card(fields: _Fields) -> CardItem | None:
+    name, number = as_line(fields.get("name")), as_line(fields.get("number"))
+    return CardItem(name, number) if name or number else None
+
+
+def _words(fields: _Fields) -> WordsItem | None:
+    words = as_words(fields.get("text"))
+    return WordsItem(words) if words else None
+
+
+def _keyboard(kind: KeyboardKind, rows_in: str | None, params_in: str | None, fields: _Fields) -> KeyboardItem:
+    rows = as_list(fields.get(rows_in)) if rows_in else []
+    params = as_object(fields.get(params_in)) if params_in else {}
+    return KeyboardItem(kind, tuple(_row(each) for each in rows), params)
+
+
+def _row(raw: object) -> tuple[Mapping[str, Any], ...]:
+    """The buttons of a row; a button that stands where a row should is a row of its own."""
+    return tuple(as_object(each) or {"text": each} for each in as_list(raw))
+
+
+def _unlisted(fields: _Fields) -> FileItem | PlaceItem | None:
+    """What an item of an unknown type brings: a file, if there is one to fetch; or a point."""
+    file = _file("any", fields)
+    if file is not None and _is_fetchable(file.url):
+        return file
+    place = _place(fields)
+    return place if isinstance(place, PlaceItem) else None
+
+
+def _for_others(_: _Fields) -> None:
+    return None
+
+
+def _is_fetchable(link: str) -> bool:
+    return link.lower().startswith(("https://", "http://"))
+
+
+_READERS: Final[Mapping[str, Callable[[_Fields], IncomingItem | None]]] = {
+    "photo": partial(_file, "photo"),
+    "video": partial(_file, "video"),
+    "audio": partial(_file, "audio"),
+    "document": partial(_file, "document"),
+    "location": _place,
+    "contact": _card,
+    "text": _words,
+    "telegram_inline_keyboard_markup": partial(
+        _keyboard, "telegram_inline_keyboard_markup", "inline_keyboard_markup", None
+    ),
+    "telegram_reply_keyboard_markup": partial(
+        _keyboard, "telegram_reply_keyboard_markup", "reply_keyboard_markup", "reply_keyboard_params"
+    ),
+    "telegram_reply_keyboard_remove": partial(
+        _keyboard, "telegram_reply_keyboard_remove", None, "reply_keyboard_remove_params"
+    ),
+    **dict.fromkeys(FOR_OTHERS, _for_others),
+}

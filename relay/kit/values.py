@@ -1,0 +1,122 @@
+"""Single values out of others' JSON, read as what they were meant to be. Pure, and never raises.
+
+Who writes JSON for us is not known: Go writes null for an empty list, PHP writes [] for an empty object and an object
+for a list with gaps, JavaScript writes any number as a float, and functions put JSON into strings.
+"""
+
+import json
+import math
+import re
+from typing import Any, Final
+
+from relay.kit.models import MAX_LINE, MAX_URL, mend
+
+_MAX_ID: Final = 256  #: Characters.
+_EXACT: Final = 2**53  #: Up to here a float holds an integer exactly.
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:[.,][0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+_YES: Final = frozenset({"true", "1", "yes", "on"})
+_NO: Final = frozenset({"false", "0", "no", "off"})
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field that holds it says nothing: null, false, and empty of any kind."""
+    return value is None or value is False or value in ("", [], {}) or (isinstance(value, str) and not value.strip())
+
+
+def opened(value: object) -> object:
+    """JSON within a string, opened; anything else as it is."""
+    if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """An object's fields; none for what is no object."""
+    value = opened(value)
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """A list's elements, also of one that is written as an object of objects; what is no list is one element."""
+    value = opened(value)
+    if is_empty(value) or isinstance(value, int | float):
+        return []
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and _is_list(value):
+        return list(value.values())
+    return [value]
+
+
+def _is_list(fields: dict[str, Any]) -> bool:
+    # PHP numbers what has gaps; and an object of objects is no object with fields of its own.
+    if all(name.isdecimal() for name in fields):
+        return True
+    return all(isinstance(value, dict | list) for value in fields.values())
+
+
+def as_words(value: object) -> str | None:
+    """What a person reads; "" where nothing is said; None for what cannot be words."""
+    if isinstance(value, str):
+        return mend(value)
+    if value is True or is_empty(value):
+        return ""
+    number = _number_in_words(value)
+    return number or None
+
+
+def as_line(value: object) -> str | None:
+    """A name, number or address; None for what is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return mend(value)[:MAX_LINE] if isinstance(value, str) and value else None
+
+
+def as_id(value: object) -> str | None:
+    """An identifier, which programs that know only digits write as a number; None for what is none."""
+    if not isinstance(value, str):
+        value = _number_in_words(value)
+        if not value.removeprefix("-").isdecimal():
+            return None
+    return mend(value) if 0 < len(value) <= _MAX_ID else None
+
+
+def as_degrees(value: object) -> float | None:
+    """Degrees, also those in a string; None for what are none."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value.strip().replace(",", "."))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -360 <= value <= 360:
+        return None
+    return float(value)
+
+
+def as_link(value: object) -> str | None:
+    """A link without what stands around it; None for what is none."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, str):
+        return None
+    link = mend(value).strip()
+    link = f"https:{link}" if link.startswith("//") else link
+    return link if 0 < len(link) <= MAX_URL else None
+
+
+def as_flag(value: object) -> bool | None:
+    """Yes or no, in any spelling; None for what is neither."""
+    spelt = str(value).strip().lower() if isinstance(value, bool | int | str) else ""
+    if spelt in _YES:
+        return True
+    return False if spelt in _NO else None
+
+
+def _number_in_words(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    return str(value)
