@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time
 
+import structlog
+
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
@@ -20,6 +22,7 @@ from relay.store import (
     connecting,
     counting,
     linking,
+    parking,
     reviving,
     settling,
     surveying,
@@ -33,9 +36,12 @@ from relay.store.connecting import Met
 from relay.store.counting import Counts
 from relay.store.database import Database, open_database
 from relay.store.linking import Link
+from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.surveying import Survey
+
+log = structlog.get_logger()
 
 
 class Store:
@@ -170,6 +176,10 @@ class Store:
         """Note whose the letters of a part are."""
         await self._database.run(backfill.fill, part)
 
+    async def park_copy(self) -> Parked | None:
+        """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
+        return await self._database.run(parking.park, None)
+
     async def release_all(self) -> int:
         """End the leases of couriers that died. Only for who holds the database alone. Returns how many there were."""
         return await self._database.run(claiming.release_all, None)
@@ -183,5 +193,7 @@ async def open_store(path: Path, *, now: Callable[[], float] = time, patience: f
     """
     async with open_database(path, now=now, patience=patience) as database:
         store = Store(database)
+        if (parked := await store.park_copy()) is not None:
+            log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store
