@@ -34,6 +34,6 @@ VOLUME /app/data
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "relay.healthcheck"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "relay.monitoring.healthcheck"]
 ENTRYPOINT ["relay"]
 CMD ["run"]

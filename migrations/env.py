@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
 
-from relay.store.tables import metadata
+from relay.store.engine.tables import metadata
 
 engine = create_engine(
     f"sqlite:///{context.config.attributes['path']}", poolclass=NullPool, connect_args={"isolation_level": None}

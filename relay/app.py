@@ -10,21 +10,21 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from relay.backfill import keep_filling
-from relay.channels import Channel
+from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
-from relay.conversion.cache import Cache
-from relay.conversion.converter import Converter
-from relay.conversion.forms import available
 from relay.errors import Unavailable
-from relay.metrics import Metrics
+from relay.intake.backfill import keep_filling
+from relay.intake.reading import reader_of
+from relay.media.conversion.cache import Cache
+from relay.media.conversion.converter import Converter
+from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
-from relay.open_channel import OpenChannel, Shared, open_channel
-from relay.rereading import reader_of
-from relay.settings import Settings
-from relay.store.migrating import PATIENCE
+from relay.monitoring.metrics import Metrics
+from relay.settings.channels import Channel
+from relay.settings.schema import Settings
+from relay.store.engine.migrating import PATIENCE
 from relay.store.store import Store, open_store
 from relay.telegram.download import FileFetcher
 from relay.telegram.request import open_session
@@ -99,7 +99,7 @@ class Relay:
 async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
     """Put a relay together over a database that has the current schema. Nothing outside is asked yet.
 
-    Raises relay.store.database.StoreLockedError when another relay holds the database.
+    Raises relay.store.engine.lock.StoreLockedError when another relay holds the database.
     """
     settings, metrics = channels[0].settings, Metrics()
     async with AsyncExitStack() as stack:

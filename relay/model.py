@@ -62,6 +62,7 @@ class Client:
     profile: Mapping[str, Any] = field(default_factory=dict)  #: Kit's `client_data`, but for the id.
     first_touch: Mapping[str, Any] = field(default_factory=dict)  #: The `utm` and `page` that brought them first.
     avatar: str | None = None  #: Of their picture: what follows /media/ in its link.
+    loss_told: bool = False  #: They were told, in this conversation, that something of theirs was lost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +246,9 @@ class Retry:
     uncertain: bool = False  #: The attempt may have had its effect.
 
 
-#: Makes the note to the agent of a customer as they are now. Called inside a transaction, and pure.
-Note = Callable[[Client], Draft]
+#: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside
+#: the transaction that buries it, and pure.
+Note = Callable[[Client], Accepted | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ class Bury:
     reason: str
     why: str = "gave_up"  #: The reason in the catalogue, for the agent and for the figures.
     unreachable: bool = False  #: Nothing reaches this customer until they write again.
-    note: Note | None = None  #: For the agent, if a conversation is open.
+    note: Note | None = None  #: What is told of it.
 
 
 @dataclass(frozen=True, slots=True)

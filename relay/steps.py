@@ -117,3 +117,10 @@ def dump_steps(steps: Sequence[Step]) -> str:
 def load_steps(body: str) -> list[Step]:
     """Read what `dump_steps` wrote, today or in an older version. Raises pydantic.ValidationError for anything else."""
     return _STEPS.validate_json(body)
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """Nothing was sent: these steps are to be done in the step's place."""
+
+    steps: tuple[SendFile | SendAlbum, ...]

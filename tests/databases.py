@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, NullPool, create_engine, text
 
-from relay.store.migrating import migrate, scripts
+from relay.store.engine.migrating import migrate, scripts
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import struct
 from typing import Final
 
-from relay.sandbox.content import png
+from relay.sandbox.shared.content import png
 
 
 def jpeg(width: int = 8, height: int = 8, *, profile: int = 0) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relay.demo.running import can_show_a_browser
+from relay.sandbox.demo.running import can_show_a_browser
 from tests.waiting import eventually
 
 PLAYED = [

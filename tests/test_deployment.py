@@ -19,12 +19,13 @@ from jsonschema import Draft7Validator
 from packaging.version import Version
 from pydantic_core import PydanticUndefined
 
-from relay.loading import SettingsError, load_settings
-from relay.metrics import Metrics
-from relay.settings import Settings
+from relay.monitoring.health import Check, Watched
+from relay.monitoring.metrics import Metrics
+from relay.settings.loading import SettingsError, load_settings
+from relay.settings.schema import Settings
 from relay.store.callbacks import Callbacks
-from relay.store.counting import Counts
-from relay.web.admin import Admin, Check, Watched
+from relay.store.totals import Counts
+from relay.web.admin import Admin
 
 ROOT = Path(__file__).parent.parent
 NAMES = {field.upper() for field in Settings.model_fields}
@@ -127,13 +128,13 @@ def test_the_image_listens_where_its_port_is() -> None:
 def test_the_health_check_needs_no_shell() -> None:
     """The image's health check is an exec form of a module that is there."""
     command = json.loads(shipped()["HEALTHCHECK"][0].partition("CMD")[2])
-    assert command == ["python", "-m", "relay.healthcheck"]
+    assert command == ["python", "-m", "relay.monitoring.healthcheck"]
 
 
 async def healthcheck(port: object, *arguments: str) -> tuple[int | None, str]:
     """Run the health check as the container does: exit status and output."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "relay.healthcheck", *arguments),
+        *(sys.executable, "-m", "relay.monitoring.healthcheck", *arguments),
         env=os.environ | {"RELAY_ADMIN_PORT": str(port), "LC_ALL": "C"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

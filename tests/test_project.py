@@ -1,6 +1,8 @@
 """What holds for the code as a whole: who may import whom, which versions are safe, and what no file may contain."""
 
 import ast
+import functools
+import graphlib
 import importlib.metadata
 import re
 import subprocess
@@ -18,121 +20,205 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "relay").rglob("*.py"))
 
-#: Which rooms of the relay a room may import, beside itself. A room not named here is free, but for COMPOSITION.
+#: Every room, and which others it may import. A room is a file or folder of `relay/`; the large ones are listed by
+#: their own rooms. Which one a module lives in: the longest name here that it begins with.
 ARROWS: dict[str, set[str]] = {
+    # The vocabulary.
     "model": set(),
     "errors": set(),
     "steps": set(),
-    "shapes": set(),
-    "environment": set(),
-    "redaction": set(),
-    "healthcheck": set(),
-    "settings": {"environment", "shapes", "words"},
-    "loading": {"settings", "environment", "words"},
-    "log": {"redaction"},
-    "words": {"model", "errors"},
-    "mapping": {"kit.models", "kit.events", "kit.values", "model", "steps", "words"},
-    "kit": {"model", "errors"},
-    "children": set(),
-    "confinement": set(),
-    "inspection": {"children", "confinement"},
-    "telegram": {"inspection", "model", "errors", "steps", "words"},
-    "store": {"model", "errors"},
-    "conversion": {"children", "confinement", "model"},  # the files come in as streams, whoever sends them
-    "policy": {"model", "errors"},
-    "turns": {"policy"},
-    "chats": {"policy"},
-    "intake": {"mapping", "store", "model", "errors", "kit", "metrics", "words", "accounts", "presses"},
-    "accounts": {"mapping", "store", "errors"},
-    "presses": {"errors", "metrics"},
-    "backfill": {"store", "model", "errors"},
-    "attempt": {"store", "model", "errors"},
-    "courier": {"attempt", "mapping", "store", "model", "errors", "policy", "metrics"},
-    "avatars": {"store", "model", "errors"},
-    "monitoring": {"store"},
-    "web": {"intake", "monitoring", "store", "telegram", "conversion", "model", "errors", "kit", "metrics", "words"},
-    # What a person asks for goes through all the rooms that have something to tell or to mend.
-    "control": {"channels", "rereading", "store", "model", "errors", "monitoring", "web.admin"},
-    "sandbox": {"kit.models"},
-    "setup": {"doctor", "loading", "settings", "environment", "kit", "web"},
-    "doctor": {
-        "channels", "loading", "settings", "environment", "store", "kit", "telegram", "web", "words", "errors",
-        "monitoring",
-        "setup.stand_in",
+    "words": set(),
+    "settings": {"words"},
+    # The mapping: each room imports only what stands above it.
+    "mapping": set(),
+    "mapping.text": {"words"},
+    "mapping.content": {"kit.models", "mapping.text", "model", "steps"},
+    "mapping.event": {"kit.models", "mapping.content", "mapping.text", "model", "words"},
+    "mapping.to_telegram": {"kit.events", "kit.values", "mapping.event", "mapping.text", "model", "steps"},
+    "mapping.failure": {
+        "kit.events", "mapping.content", "mapping.event", "mapping.text", "mapping.to_telegram", "model", "steps",
     },
+    "mapping.to_kit": {"mapping.content", "mapping.event", "mapping.text", "mapping.to_telegram", "model", "steps"},
+    # The store: verbs stand on the engine.
+    "store.engine": {"errors"},
+    "store": {"errors", "model", "store.engine"},
+    # The two sides, and files.
+    "kit": {"errors"},
+    "media": {"errors", "steps"},
+    "media.inspection": {"media"},
+    "media.conversion": {"media", "model"},
+    "telegram": {"errors", "media", "media.inspection", "model", "steps"},
+    # What comes in, what goes out; they meet only in the store.
+    "monitoring": {"model", "store"},
+    "intake": {
+        "errors", "kit", "mapping.event", "mapping.failure", "mapping.text", "mapping.to_kit", "mapping.to_telegram",
+        "media.conversion", "model", "monitoring", "settings", "store",
+    },
+    "delivery": {
+        "errors", "kit", "mapping.content", "mapping.event", "mapping.failure", "model", "monitoring", "steps", "store",
+        "telegram",
+    },
+    "web": {
+        "errors", "intake", "kit", "media", "media.conversion", "model", "monitoring", "store", "telegram",
+    },
+    # What people ask for.
+    "control": {"errors", "intake", "model", "monitoring", "settings", "store", "store.engine"},
+    "doctor": {"errors", "kit", "monitoring", "settings", "store.engine", "telegram", "web", "words"},
+    "setup": {"doctor", "kit", "settings", "web"},
+    # The look-alikes: the other end of the demo and of the tests. They know nothing of the relay but Kit's models.
+    "sandbox.shared": set(),
+    "sandbox.kit": {"sandbox.shared"},
+    "sandbox.telegram": {"sandbox.shared"},
+    "sandbox": {"sandbox.kit", "sandbox.telegram"},
+    "sandbox.page": {"sandbox.kit", "sandbox.shared", "sandbox.telegram"},
+    "sandbox.demo": {"sandbox.kit", "sandbox.page", "sandbox.shared", "sandbox.telegram"},
+    # Put together.
+    "channel": {
+        "delivery", "errors", "intake", "kit", "mapping.event", "media.conversion", "model", "monitoring", "settings",
+        "store", "telegram", "web",
+    },
+    "app": {
+        "channel", "control", "errors", "intake", "media.conversion", "model", "monitoring", "settings", "store",
+        "store.engine", "telegram", "web", "words",
+    },
+    "cli": {
+        "app", "control", "doctor", "errors", "mapping.content", "monitoring", "sandbox.demo", "settings", "setup",
+        "store.engine", "telegram", "web",
+    },
+    "__main__": {"cli"},
 }  # fmt: skip
-#: Where it is put together: nothing else imports these.
-COMPOSITION = {"app", "cli", "demo", "__main__", "sandbox"}
-#: And who may import the look-alikes.
-SANDBOX_USERS = {"cli", "demo", "sandbox"}
 
-PURE = [
-    *(path for path in MODULES if path.parts[:2] == ("relay", "mapping")),
-    *(
-        path
-        for path in MODULES
-        if path.as_posix().removeprefix("relay/")
-        in {
-            "policy.py", "kit/protocol.py", "kit/signature.py", "kit/models.py", "kit/events.py", "kit/reading.py",
-            "kit/payload.py", "kit/values.py",
-            "model.py", "errors.py", "steps.py", "shapes.py", "redaction.py",
-        }
-    ),
-]  # fmt: skip
+#: What asks no clock, rolls no dice, opens nothing, and imports nothing of ours that does.
+PURE = {
+    "model", "errors", "steps", "mapping", "delivery.policy", "delivery.gate", "delivery.pace", "kit.protocol",
+    "kit.signature", "kit.models", "kit.events", "kit.reading", "kit.payload", "kit.values", "monitoring.redaction",
+    "media.kinds", "media.ranges",
+}  # fmt: skip
 IMPURE = {
-    "aiohttp", "aiosqlite", "asyncio", "httpx", "os", "random", "secrets", "socket", "sqlalchemy", "subprocess",
-    "threading", "time", "uvloop",
+    "aiohttp", "aiosqlite", "asyncio", "httpx", "io", "os", "pathlib", "random", "secrets", "shutil", "socket",
+    "sqlalchemy", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib.request", "uvloop",
 }  # fmt: skip
+#: Loaded once at the start, by whoever puts the relay together: afterwards only read.
+LOADED_AT_THE_START = {"words"}
+#: Calls that read or write without any import.
+FILE_METHODS = {"read_text", "read_bytes", "write_text", "write_bytes"}
+IMPURE_CALLS = {"open", "input", "print", "breakpoint", "__import__"} | FILE_METHODS
 
 
+def dotted(module: Path) -> str:
+    """`relay/kit/client.py` is `kit.client`, and a package is called by its folder."""
+    return ".".join(module.with_suffix("").parts[1:]).removesuffix("__init__").removesuffix(".")
+
+
+OURS = {dotted(module): module for module in MODULES}
+
+
+def room(name: str) -> str:
+    """Which of the rooms a module lives in; its own name if it lives in none."""
+    parts = name.split(".")
+    beginnings = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((each for each in beginnings if each in ARROWS), name)
+
+
+@functools.cache
 def imported(module: Path) -> set[str]:
-    """The dotted names of everything that a module imports, in whatever corner of it."""
+    """The dotted names of everything that a module imports, in whatever corner of it; of ours without `relay.`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative imports hide the arrows"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {_named(str(node.module), alias.name) for alias in node.names}
     return names
 
 
-def room(dotted: str) -> str:
-    """relay.kit.client.KitClient lives in kit."""
-    return dotted.split(".")[1]
+def _named(module: str, name: str) -> str:
+    """The module that `from module import name` needs, which may be `name` itself."""
+    inside = f"{module}.{name}"
+    return inside if inside.removeprefix("relay.") in OURS else module
 
 
-def arrows(module: Path) -> set[str]:
-    """What a module imports of the relay's other rooms, without the leading `relay.`."""
-    here = room(".".join(module.with_suffix("").parts))
-    ours = {name for name in imported(module) if name.startswith("relay.") and "__version__" not in name}
-    return {name.removeprefix("relay.") for name in ours if room(name) != here}
+def ours(module: Path) -> set[str]:
+    """What a module imports of the relay's modules, without the leading `relay.`."""
+    return {name.removeprefix("relay.") for name in imported(module) if name.startswith("relay.")}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
+def allowed(name: str, permission: str) -> bool:
+    """Whether a permission, for a room or for one module of a room, covers the import of a module."""
+    return (
+        room(name) == permission
+        or name == permission
+        or (name.startswith(f"{permission}.") and permission not in ARROWS)
+    )
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if dotted(module)], ids=str)
 def test_the_arrows_hold(module: Path) -> None:
-    """A room imports only the rooms that the plan gives it; adapters never meet."""
-    here = room(".".join(module.with_suffix("").parts))
-    if here in COMPOSITION - {"sandbox"} or here == "__init__":
-        return
-    found = arrows(module)
-    if here in ARROWS:
-        allowed = ARROWS[here]
-        assert not {name for name in found if not any(f"{name}.".startswith(f"{each}.") for each in allowed)}
-    assert not {name for name in found if name.split(".")[0] in COMPOSITION}
+    """Every room is listed, and imports only the rooms that the plan gives it; adapters never meet."""
+    here = room(dotted(module))
+    assert here in ARROWS, f"{module} is in no room of the plan"
+    found = {name for name in ours(module) if room(name) != here}
+    assert not {name for name in found if not any(allowed(name, each) for each in ARROWS[here])}
+
+
+@pytest.mark.parametrize("here", ARROWS)
+def test_no_permission_is_unused(here: str) -> None:
+    """The plan shows the arrows that there are, and no others."""
+    found = {name for module in MODULES if room(dotted(module)) == here for name in ours(module)}
+    assert not {each for each in ARROWS[here] if not any(allowed(name, each) for name in found)}
+
+
+def test_the_arrows_lead_one_way() -> None:
+    """No room imports, through others, itself."""
+    order = graphlib.TopologicalSorter({here: {room(name) for name in names} for here, names in ARROWS.items()})
+    order.prepare()
+
+
+def test_the_first_floor_can_be_seen_at_a_glance() -> None:
+    """So many folders and files at the first level, and not more."""
+    assert len({module.parts[1] for module in MODULES} - {"__init__.py"}) <= 24
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_only_the_demo_knows_the_look_alikes(module: Path) -> None:
-    """Production never loads the sandbox."""
-    if room(".".join(module.with_suffix("").parts)) not in SANDBOX_USERS:
-        assert not {name for name in imported(module) if name.startswith("relay.sandbox")}
+    """Production never loads the sandbox; only the command `relay demo` does."""
+    if room(dotted(module)).split(".")[0] not in {"sandbox", "cli"}:
+        assert not {name for name in ours(module) if name.startswith("sandbox")}
 
 
-@pytest.mark.parametrize("module", PURE, ids=str)
+def is_pure(name: str) -> bool:
+    return any(f"{name}.".startswith(f"{each}.") for each in PURE)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if is_pure(dotted(module))], ids=str)
 def test_pure_modules_touch_no_io(module: Path) -> None:
-    """Mapping, policy and protocol import nothing that can wait, fail or differ by the hour."""
-    assert not {name.split(".")[0] for name in imported(module)} & IMPURE
+    """Mapping, policy and protocol use nothing that can wait, fail or differ by the hour, nor does what they import."""
+    for name in through(module):
+        foreign = {each for each in imported(OURS[name]) if not each.startswith("relay.")}
+        assert not {each for each in foreign if {each, each.split(".")[0]} & IMPURE}, name
+        assert not called(OURS[name]) & IMPURE_CALLS, name
+
+
+@functools.cache
+def called(module: Path) -> set[str]:
+    """The plain names that a module calls, and the methods: `open`, `path.read_text` as `read_text`."""
+    calls = [node.func for node in ast.walk(ast.parse((ROOT / module).read_text())) if isinstance(node, ast.Call)]
+    plain = {function.id for function in calls if isinstance(function, ast.Name)}
+    return plain | {function.attr for function in calls if isinstance(function, ast.Attribute)} & FILE_METHODS
+
+
+def through(module: Path) -> set[str]:
+    """A module, and what it imports of ours, and what those import, but for what is loaded at the start."""
+    found: set[str] = set()
+    ahead = [dotted(module)]
+    while ahead:
+        name = ahead.pop()
+        if name in found or name.split(".")[0] in LOADED_AT_THE_START or name not in OURS:
+            continue
+        found.add(name)
+        ahead += ours(OURS[name])
+    return found
 
 
 TESTS = sorted(path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py"))

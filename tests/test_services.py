@@ -1,7 +1,6 @@
 """deploy/: what systemd and cron run is well-formed, allowed little, and typed as the relay understands it."""
 
 import os
-import shutil
 import subprocess
 import sys
 from configparser import RawConfigParser
@@ -9,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from relay.settings import Settings
-from relay.store.copies import fault_of
+from relay.settings.schema import Settings
+from relay.store.engine.copies import fault_of
+from tests.components import needs
 from tests.databases import new_database
-from tests.test_settings import NEEDED
+from tests.settings.test_settings import NEEDED
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 UNITS = sorted(path.name for path in DEPLOY.iterdir() if path.suffix in {".service", ".timer"})
 RELAY = Path(sys.executable).with_name("relay")
-needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd is missing: apt-get install systemd"
-)
 
 
 class Unit(RawConfigParser):
@@ -77,7 +74,7 @@ def backups(home: Path) -> list[Path]:
     return sorted((home / "state" / "backups").iterdir())
 
 
-@needs_systemd
+@needs("systemd-analyze")
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_has_nothing_to_say(name: str, home: Path) -> None:
     """Each unit is one, with all that it names."""
@@ -87,7 +84,7 @@ def test_systemd_has_nothing_to_say(name: str, home: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@needs_systemd
+@needs("systemd-analyze")
 def test_the_service_may_do_little() -> None:
     """Its exposure, by systemd's own measure, which goes up to 10, is below 2."""
     unit = DEPLOY / "telegram-kit-relay.service"

@@ -7,9 +7,9 @@ from relay.cli.starting import fail
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from relay.channels import Channel
     from relay.control.client import Answer
     from relay.control.office import Operation
+    from relay.settings.channels import Channel
 
 
 def ask_relay(channels: "Sequence[Channel]", operation: str, **parameters: Any) -> "Answer":  # noqa: ANN401 - JSON

@@ -35,7 +35,7 @@ def backup(*, file: Path, keep: int | None, env_file: Path | None, config: Path 
     With --keep the time is put into the name (relay.db becomes relay-20261129T094200Z.db), and older backups of that
     name are deleted, but for the newest N. What waits in a copy does not go on by itself: see relay restore.
     """
-    from relay.store.copies import CopyError, copy_database  # noqa: PLC0415 - help copies nothing
+    from relay.store.engine.copies import CopyError, copy_database  # noqa: PLC0415 - help copies nothing
 
     database = load(env_file, config)[0].settings.database_path
     began, now = time.monotonic(), time.time()
@@ -63,8 +63,8 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
     What waited in the copy may have arrived since it was made. So it does not go on by itself: the next start makes
     dead letters of it, which you can look at, retry and drop. Only for a move to another machine: --continue.
     """
-    from relay.store.database import StoreLockedError  # noqa: PLC0415 - help restores nothing
-    from relay.store.restoring import RestoreError, restore  # noqa: PLC0415
+    from relay.store.engine.lock import StoreLockedError  # noqa: PLC0415 - help restores nothing
+    from relay.store.engine.restoring import RestoreError, restore  # noqa: PLC0415
 
     database = load(env_file, config)[0].settings.database_path
     try:

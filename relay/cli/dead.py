@@ -14,7 +14,7 @@ from relay.cli.printing import age, print_json, print_table, visible
 from relay.cli.starting import load, settings_options
 
 if TYPE_CHECKING:
-    from relay.channels import Channel
+    from relay.settings.channels import Channel
 
 Command = TypeVar("Command", bound=Callable[..., object])
 

@@ -15,8 +15,8 @@ from relay.cli.starting import fail, load, settings_options
 if TYPE_CHECKING:
     from segno import QRCode
 
-    from relay.channels import Channel
-    from relay.mapping.touches import Touch
+    from relay.mapping.content.campaigns import Touch
+    from relay.settings.channels import Channel
 
 _PICTURE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -49,7 +49,7 @@ def link(
     A short campaign travels inside of the link, a long one is kept in the database under a code. The same values give
     the same link. On a terminal its QR code stands below it; in a pipe there is the link alone.
     """
-    from relay.mapping.touches import code, is_code, pack  # noqa: PLC0415 - help needs none of this
+    from relay.mapping.content.campaigns import code, is_code, pack  # noqa: PLC0415 - help needs none of this
 
     touch = _touch(values)
     channels = load(env_file, config)
@@ -74,7 +74,7 @@ def link(
 
 def _touch(values: Mapping[str, str | None]) -> "Touch":
     """What the options say. Exit 2 with a line for what no link can carry."""
-    from relay.mapping.touches import FIELDS, make_touch  # noqa: PLC0415 - help needs none of this
+    from relay.mapping.content.campaigns import FIELDS, make_touch  # noqa: PLC0415 - help needs none of this
 
     names = {(part, name): name if part == "utm" else f"{part}_{name}" for part, name in FIELDS}
     try:

@@ -16,8 +16,8 @@ from relay.cli.starting import check_writable, fail, keep_to_ourselves, load, se
 
 if TYPE_CHECKING:
     from relay.app import Ports
-    from relay.channels import Channel
-    from relay.settings import Settings
+    from relay.settings.channels import Channel
+    from relay.settings.schema import Settings
 
 
 @click.command(short_help="Run the relay.")
@@ -48,8 +48,8 @@ def migrate(env_file: Path | None, config: Path | None) -> None:
 def demo(*, once: bool, directory: Path | None, browser: bool, port: int | None) -> None:
     """Run the real relay between a Telegram and a Kit look-alike, on a page in your browser. Needs no account."""
     keep_to_ourselves()
-    from relay.demo.running import PageAddressError, Wishes, run_demo  # noqa: PLC0415 - only the demo needs all this
-    from relay.settings import LogLevel  # noqa: PLC0415
+    from relay.sandbox.demo.running import PageAddressError, Wishes, run_demo  # noqa: PLC0415 - only the demo needs all this
+    from relay.settings.schema import LogLevel  # noqa: PLC0415
 
     level = (os.environ.get("RELAY_LOG_LEVEL") or "WARNING").upper()
     if level not in get_args(LogLevel):
@@ -89,8 +89,8 @@ def _leave_rich_out() -> None:
 
 
 def _migrate(settings: "Settings") -> None:
-    from relay.store.database import StoreLockedError  # noqa: PLC0415 - help needs no database
-    from relay.store.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415
+    from relay.store.engine.lock import StoreLockedError  # noqa: PLC0415 - help needs no database
+    from relay.store.engine.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415
 
     path = settings.database_path
     beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
@@ -109,8 +109,8 @@ async def _relay(channels: "tuple[Channel, ...]") -> None:
     from relay.app import open_relay  # noqa: PLC0415 - a wrong setting should not wait for these imports
     from relay.control.place import NoPlaceError  # noqa: PLC0415
     from relay.errors import Unavailable  # noqa: PLC0415
-    from relay.loading import summary  # noqa: PLC0415
-    from relay.store.database import StoreLockedError  # noqa: PLC0415
+    from relay.settings.loading import summary  # noqa: PLC0415
+    from relay.store.engine.lock import StoreLockedError  # noqa: PLC0415
     from relay.web.serving import CannotListenError  # noqa: PLC0415
 
     def ready(_: "Ports") -> None:
@@ -148,7 +148,7 @@ def _stop_on_signals() -> asyncio.Event:
 def _run(main_task: Coroutine[Any, Any, None]) -> None:
     import uvloop  # noqa: PLC0415 - help needs no event loop
 
-    from relay.log import loop_exception_handler  # noqa: PLC0415
+    from relay.monitoring.log import loop_exception_handler  # noqa: PLC0415
 
     async def guarded() -> None:
         asyncio.get_running_loop().set_exception_handler(loop_exception_handler)

@@ -60,8 +60,8 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
 
 def _values(env_file: Path | None, environment: Mapping[str, str]) -> Mapping[str, str]:
     """What the file and the environment say, as far as it can be read."""
-    from relay.environment import Unreadable, read_values  # noqa: PLC0415
-    from relay.settings import Settings  # noqa: PLC0415
+    from relay.settings.schema import Settings  # noqa: PLC0415
+    from relay.settings.sources import Unreadable, read_values  # noqa: PLC0415
 
     try:
         values = read_values(Settings, env_file, environment)

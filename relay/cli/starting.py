@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from relay.channels import Channel
+    from relay.settings.channels import Channel
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -39,11 +39,11 @@ def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> "
     The log has only warnings unless the command is to `talk`.
     """
     keep_to_ourselves()
-    from relay.channels import load_channels  # noqa: PLC0415 - help needs no settings
-    from relay.environment import unknown_names  # noqa: PLC0415
-    from relay.loading import SettingsError  # noqa: PLC0415
-    from relay.log import configure  # noqa: PLC0415
-    from relay.settings import Settings  # noqa: PLC0415
+    from relay.monitoring.log import configure  # noqa: PLC0415
+    from relay.settings.channels import load_channels  # noqa: PLC0415 - help needs no settings
+    from relay.settings.loading import SettingsError  # noqa: PLC0415
+    from relay.settings.schema import Settings  # noqa: PLC0415
+    from relay.settings.sources import unknown_names  # noqa: PLC0415
 
     path = env_file or Path(".env")
     if unknown := unknown_names(Settings, path):

@@ -16,7 +16,7 @@ from relay.cli.starting import load as load_settings
 from relay.cli.starting import settings_options
 
 if TYPE_CHECKING:
-    from relay.channels import Channel
+    from relay.settings.channels import Channel
 
 _NOT_RUNNING = 3
 _LOOK = 2.0  #: Seconds between two looks.

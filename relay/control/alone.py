@@ -5,11 +5,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.channels import Channel
 from relay.control.office import Office, Operation, UnansweredError
 from relay.errors import Unavailable
-from relay.store.database import StoreLockedError, hold_lock
-from relay.store.migrating import SchemaError, is_current
+from relay.settings.channels import Channel
+from relay.store.engine.lock import StoreLockedError, hold_lock
+from relay.store.engine.migrating import SchemaError, is_current
 from relay.store.store import open_store
 
 

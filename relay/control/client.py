@@ -12,9 +12,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from relay.channels import Channel
 from relay.control.office import Operation, RefusedError, UnansweredError
 from relay.control.place import connect
+from relay.settings.channels import Channel
 
 _TIMEOUT: Final = 30.0  #: Seconds for an answer.
 #: Seconds for a relay that is just starting or stopping, or for another command.

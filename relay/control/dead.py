@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import structlog
 
-from relay.channels import Channel
 from relay.control.describing import holds
 from relay.control.office import Office, RefusedError
 from relay.errors import place_of
+from relay.intake.reading import reader_of
 from relay.model import Letter, Reading
-from relay.rereading import reader_of
-from relay.store.burying import DeadLetter, DeadWish, FoundDead
+from relay.settings.channels import Channel
+from relay.store.dead_letters import DeadLetter, DeadWish, FoundDead
 from relay.store.reviving import Revival, Revived
 
 log = structlog.get_logger()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.control.office import Office
-from relay.store.linking import Link
+from relay.store.deep_links import Link
 
 
 async def keep_link(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:

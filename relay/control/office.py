@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from relay.model import Direction
 
 if TYPE_CHECKING:  # a command that asks a running relay needs none of them
-    from relay.channels import Channel
+    from relay.monitoring.health import Watched
+    from relay.settings.channels import Channel
     from relay.store.store import Store
-    from relay.web.admin import Watched
 
 
 class RefusedError(Exception):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay import __version__
-from relay.channels import Channel
 from relay.control.office import Office
 from relay.monitoring.callbacks import REMEDY, health_of
-from relay.store.surveying import AGES, Survey
-from relay.web.admin import Watched
+from relay.monitoring.health import Watched
+from relay.settings.channels import Channel
+from relay.store.survey import AGES, Survey
 
 _TOTALS = ("received", "delivered", "declined", "dead", "revived", "dropped")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import aiohttp
 
+from relay.doctor.channels_to_check import Subject, find_subjects
 from relay.doctor.finding import Finding, skipped
 from relay.doctor.kit import check_kit
-from relay.doctor.letters import send_both_ways
 from relay.doctor.machine import check_database, check_disk, check_versions
 from relay.doctor.public import check_certificate, check_clock, check_public
 from relay.doctor.running import check_running
-from relay.doctor.subjects import Subject, find_subjects
 from relay.doctor.telegram import check_bot
+from relay.doctor.test_messages import send_both_ways
 
 _KIT = ("kit_api_url", "kit_region", "kit_domain", "kit_api_token", "kit_channel_uuid")
 _CALLBACK = ("relay_public_url", "relay_host", "relay_port", "kit_api_token", "kit_security_salt")

@@ -10,7 +10,7 @@ from relay.doctor.finding import Finding, well, wrong
 from relay.errors import RelayError, Throttled
 from relay.kit.client import read_body
 from relay.kit.protocol import Request, Tokens, login_request, read_tokens, refresh_request
-from relay.settings import Settings
+from relay.settings.schema import Settings
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
 _LOGIN: Final = "Kit login"

@@ -11,9 +11,9 @@ from typing import Final
 
 from relay.doctor.advisories import FLOORS, is_older
 from relay.doctor.finding import Finding, well, wrong
-from relay.settings import Settings
-from relay.store.database import StoreLockedError, hold_lock
-from relay.store.migrating import SchemaError, is_current, version_of
+from relay.settings.schema import Settings
+from relay.store.engine.lock import StoreLockedError, hold_lock
+from relay.store.engine.migrating import SchemaError, is_current, version_of
 
 _GIGABYTE: Final = 2**30
 #: Bytes that should be free: the database grows, agents' files pass through, and a migration makes a copy.

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from relay.channels import Channel
 from relay.doctor.finding import Finding, skipped, well, wrong
+from relay.doctor.stand_in import StandIn, standing_in
 from relay.kit.protocol import CHECK_EVENT
 from relay.kit.signature import sign
-from relay.settings import Settings
-from relay.setup.stand_in import StandIn, standing_in
+from relay.settings.channels import Channel
+from relay.settings.schema import Settings
 from relay.web.inert import SAFETY
 from relay.web.serving import CannotListenError
 

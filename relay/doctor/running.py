@@ -6,7 +6,7 @@ import aiohttp
 
 from relay.doctor.finding import Finding, skipped, well, wrong
 from relay.monitoring.callbacks import REMEDY
-from relay.settings import Settings
+from relay.settings.schema import Settings
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 

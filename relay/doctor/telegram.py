@@ -6,7 +6,7 @@ import aiohttp
 
 from relay.doctor.finding import Finding, well, wrong
 from relay.errors import RelayError, Unavailable
-from relay.settings import Settings
+from relay.settings.schema import Settings
 from relay.telegram.api import TokenRefused, call, open_bot
 
 _PATIENCE: Final = 15.0

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 
 def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

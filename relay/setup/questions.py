@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from relay.loading import SettingsError, check_value
-from relay.settings import KitRegion
+from relay.settings.loading import SettingsError, check_value
+from relay.settings.schema import KitRegion
 
 REGIONS: Final = get_args(KitRegion)
 

@@ -17,14 +17,15 @@ from typing import Final
 import aiohttp
 import click
 
+from relay.doctor.channels_to_check import PENDING, with_stand_ins
 from relay.doctor.finding import MARKS, Finding, skipped, well, wrong
 from relay.doctor.kit import check_kit
 from relay.doctor.public import leads_here
-from relay.doctor.subjects import PENDING, with_stand_ins
+from relay.doctor.stand_in import StandIn, standing_in_beside
 from relay.doctor.telegram import check_bot
 from relay.kit.signature import channel_test_form_of
-from relay.loading import SettingsError
-from relay.settings import Settings
+from relay.settings.loading import SettingsError
+from relay.settings.schema import Settings
 from relay.setup.env_file import write_env
 from relay.setup.questions import (
     ADDRESS,
@@ -38,7 +39,6 @@ from relay.setup.questions import (
     Question,
     read_answer,
 )
-from relay.setup.stand_in import StandIn, standing_in_beside
 from relay.web.serving import CannotListenError
 
 CALLBACK: Final = "/kit/callback"

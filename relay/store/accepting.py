@@ -9,7 +9,6 @@ from typing import Any, Literal
 import orjson
 import structlog
 from sqlalchemy import Connection, bindparam, case, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.errors import place_of
 from relay.model import (
@@ -26,13 +25,13 @@ from relay.model import (
     Reading,
     Unreadable,
 )
+from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
-from relay.store.connecting import write_connections
-from relay.store.counting import add_to_tally
-from relay.store.listing import keys, listed
-from relay.store.rating import write_ratings
-from relay.store.remembering import Memory, OpenAlbum, recall, write_clients, write_said
-from relay.store.tables import inbox, lane, media, outbox, polling_offset
+from relay.store.engine.sql import insert, keys, listed
+from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
+from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
+from relay.store.ratings import write_ratings
+from relay.store.totals import add_to_tally
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from relay.model import Media
-from relay.store.tables import client_link, media
+from relay.store.engine.tables import client_link, media
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from relay.model import Letter
-from relay.store.tables import backfill, inbox
+from relay.store.engine.tables import backfill, inbox
 
 #: Rows that one part spans: everybody else waits meanwhile.
 PART = 200

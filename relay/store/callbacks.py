@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
-from relay.store.listing import keys, listed
-from relay.store.tables import callback_record, client_link, refused_callback
+from relay.store.engine.sql import insert, keys, listed
+from relay.store.engine.tables import callback_record, client_link, refused_callback
 
 _MINUTE = 60
 _MINUTES_KEPT = 60

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Float, Integer, Select, bindparam, false, fun
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
-from relay.store.remembering import read_address
-from relay.store.tables import client_link, lane, outbox, waits
+from relay.store.engine.sql import leasable
+from relay.store.engine.tables import client_link, lane, outbox, waits
+from relay.store.memory import read_address
 
 _MANY = 2**31 - 1
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
@@ -169,7 +170,7 @@ _FRESH_ONES = (
 def _lease(lanes: Select[Any]) -> ReturningUpdate[Any]:
     return (
         update(lane)
-        .where(lane.c.id.in_(lanes))
+        .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
         .values(lease=lane.c.lease + 1, leased=true())
         .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
     )

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Bury, Delivered, Delivery, Result, Retry
-from relay.store.tables import failed_attempt
+from relay.store.engine.sql import insert
+from relay.store.engine.tables import failed_attempt
 
 _LONGEST = 500  #: Characters of a reason.
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, false, func, literal_column, null, select, update
 
-from relay.store.copies import moment
-from relay.store.counting import add_to_tally
-from relay.store.tables import lane, outbox, waits
+from relay.store.engine.copies import moment, take_note
+from relay.store.engine.tables import lane, outbox, waits
+from relay.store.totals import add_to_tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,14 @@ class Parked:
 
 def park(tx: Connection, now: float, items: Sequence[None]) -> list[Parked | None]:
     """Make dead letters of what waits, if this database is a copy with which no relay has gone on yet; else None."""
-    minutes = tx.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if not minutes:
+    copied_at = take_note(tx)
+    if copied_at is None:
         return [None] * len(items)
-    made_at = moment(minutes * 60.0)
+    made_at = moment(copied_at)
     counted = tx.execute(_COUNT).all()
     tx.execute(_PARK, {"why": REASON.format(made_at), "at": now})
     tx.execute(_RELEASE)
     add_to_tally(tx, Counter({(channel, direction, "dead"): number for channel, direction, number in counted}))
-    tx.exec_driver_sql("PRAGMA user_version=0")
     return [Parked(made_at, sum(number for _, _, number in counted))] * len(items)
 
 

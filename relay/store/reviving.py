@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Row, bindparam, delete, null, select, update
 from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unreadable
 from relay.store import accepting
 from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_media
-from relay.store.burying import DEAD
-from relay.store.connecting import write_connections
-from relay.store.counting import add_to_tally
-from relay.store.rating import write_ratings
-from relay.store.remembering import Memory, recall, write_clients, write_said
-from relay.store.tables import client_link, inbox, lane, outbox
+from relay.store.business_connections import write_connections
+from relay.store.dead_letters import DEAD
+from relay.store.engine.tables import client_link, inbox, lane, outbox
+from relay.store.memory import Memory, recall, write_clients, write_said
+from relay.store.ratings import write_ratings
+from relay.store.totals import add_to_tally
 
 #: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
 #: still cannot be read. `gone`: there is no such dead letter (any more).

@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
-from relay.store.counting import add_to_tally
+from relay.store.engine.sql import locked
+from relay.store.engine.tables import client_link, lane, outbox, waits
+from relay.store.failure_notes import write_lost, write_notes
 from relay.store.failures import write_failures
-from relay.store.noting import write_lost, write_notes
-from relay.store.remembering import remember
-from relay.store.tables import client_link, lane, outbox, waits
+from relay.store.memory import remember
+from relay.store.totals import add_to_tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
 
 # Statements are made once: to make one costs more than to run it.
 _THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
-_HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True))
+_HELD = locked(select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)), lane)
 _NOTE_PROGRESS = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))

@@ -13,33 +13,35 @@ import structlog
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
-    asking,
     avatars,
     backfill,
-    burying,
+    business_connections,
     callbacks,
     claiming,
-    connecting,
-    counting,
-    linking,
+    dead_letters,
+    deep_links,
     parking,
+    queries,
+    retention,
     reviving,
     settling,
-    surveying,
+    survey,
+    totals,
 )
 from relay.store.accepting import Arrival, Verdict
 from relay.store.backfill import Filled, Unfilled
-from relay.store.burying import DeadWish, FoundDead
+from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
-from relay.store.connecting import Met
-from relay.store.counting import Counts
-from relay.store.database import Database, open_database
-from relay.store.linking import Link
+from relay.store.dead_letters import DeadWish, FoundDead
+from relay.store.deep_links import Link
+from relay.store.engine.commit import Database
+from relay.store.engine.sqlite import open_sqlite
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
-from relay.store.surveying import Survey
+from relay.store.survey import Survey
+from relay.store.totals import Counts
 
 log = structlog.get_logger()
 
@@ -103,7 +105,7 @@ class Store:
 
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
-        return await self._database.run(asking.find_media, media_id)
+        return await self._database.run(queries.find_media, media_id)
 
     async def whose_avatar(self, channel: str, client_id: str, since: float) -> int | None:
         """The Telegram user whose picture is to be looked up; None if it was since that time, or cannot be."""
@@ -115,27 +117,27 @@ class Store:
 
     async def keep_link(self, link: Link) -> None:
         """Keep a deep link for ever: it may be printed anywhere."""
-        await self._database.run(linking.keep_link, link)
+        await self._database.run(deep_links.keep_link, link)
 
     async def find_owner(self, channel: str, connection_id: str) -> int | None:
         """The user id of the owner of a Business connection; None for one that nobody told of."""
-        return await self._database.run(connecting.find_owners, (channel, connection_id))
+        return await self._database.run(business_connections.find_owners, (channel, connection_id))
 
     async def all_owners(self, channel: str) -> dict[str, int]:
         """The user ids of the owners of Business accounts, by the ids of their connections."""
-        return await self._database.run(connecting.all_owners, channel)
+        return await self._database.run(business_connections.all_owners, channel)
 
     async def meet_connection(self, met: Met) -> None:
         """Remember a Business connection of which no update told."""
-        await self._database.run(connecting.meet_connection, met)
+        await self._database.run(business_connections.meet_connection, met)
 
     async def next_update_id(self, channel: str) -> int:
         """The polling offset; 0 when there is none yet."""
-        return await self._database.run(asking.next_update_id, channel)
+        return await self._database.run(queries.next_update_id, channel)
 
     async def count(self, channel: str) -> Counts:
         """Totals and what waits, read in one transaction, so that they add up."""
-        return await self._database.run(counting.count, channel)
+        return await self._database.run(totals.count, channel)
 
     async def note_callbacks(self, seen: CallbacksSeen) -> int:
         """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known."""
@@ -147,11 +149,11 @@ class Store:
 
     async def survey(self, channel: str) -> Survey:
         """What a person wants to see of a channel, read in one transaction."""
-        return await self._database.run(surveying.survey, channel)
+        return await self._database.run(survey.survey, channel)
 
     async def find_dead(self, wish: DeadWish) -> FoundDead:
         """Dead letters, the oldest first, and how many there are in all."""
-        return await self._database.run(burying.find_dead, wish)
+        return await self._database.run(dead_letters.find_dead, wish)
 
     async def revive(self, wish: Revival) -> Revived:
         """Map a dead letter anew and let it wait again, in its old place in its lane."""
@@ -159,14 +161,14 @@ class Store:
 
     async def drop(self, delivery_id: int) -> bool:
         """Throw a dead letter away for good. False: there is none of this id."""
-        return await self._database.run(burying.drop, delivery_id)
+        return await self._database.run(dead_letters.drop, delivery_id)
 
     async def forget(self, before: float) -> int:
         """Delete a part of what was delivered, and of the words of letters, from before a Unix time.
 
         Returns how many rows changed; call again until that is 0. In parts, since everybody else waits meanwhile.
         """
-        return await self._database.run(asking.forget, before)
+        return await self._database.run(retention.forget, before)
 
     async def next_unfilled(self) -> Unfilled | None:
         """Some old letters of which it is not noted whose they are; None when there are no more."""
@@ -191,7 +193,7 @@ async def open_store(path: Path, *, now: Callable[[], float] = time, patience: f
 
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_database(path, now=now, patience=patience) as database:
+    async with open_sqlite(path, now=now, patience=patience) as database:
         store = Store(database)
         if (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)

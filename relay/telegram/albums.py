@@ -4,12 +4,11 @@ https://core.telegram.org/bots/api#sendmediagroup
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from relay.media.kinds import Native
 from relay.steps import SendAlbum, SendFile
-from relay.telegram.kinds import Native
 
 #: What the files of an album have in common; of other kinds, each goes alone.
 _COMPANY: Final[dict[Native, str]] = {
@@ -18,13 +17,6 @@ _COMPANY: Final[dict[Native, str]] = {
     "audio": "audio",
     "document": "documents",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Instead:
-    """Nothing was sent: these steps are to be done in the step's place."""
-
-    steps: tuple[SendFile | SendAlbum, ...]
 
 
 def regroup(items: Sequence[SendFile], kinds: Sequence[Native]) -> tuple[SendFile | SendAlbum, ...]:

@@ -19,10 +19,10 @@ from telegram import Bot
 from yarl import URL
 
 from relay.errors import NotAccepted, Throttled, Unavailable
+from relay.media.ranges import Span
+from relay.media.streams import OpenFile, from_disk, from_server
 from relay.telegram.api import TokenRefused, call
-from relay.telegram.ranges import Span
 from relay.telegram.shared import opened
-from relay.telegram.streams import OpenFile, from_disk, from_server
 
 #: Seconds. A local server in local mode answers getFile only once it has the whole file, of up to 2000 MB.
 LOCAL_PATIENCE: Final = 15 * 60.0

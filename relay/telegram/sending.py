@@ -11,6 +11,7 @@ from telegram import Bot
 from relay.model import Address, is_id
 from relay.steps import (
     EditText,
+    Instead,
     LeaveChat,
     MarkRead,
     SendAlbum,
@@ -22,7 +23,6 @@ from relay.steps import (
     Step,
 )
 from relay.telegram.actions import showing
-from relay.telegram.albums import Instead
 from relay.telegram.api import BadContent, ThreadGone, call
 from relay.telegram.chats import leave_chat, mark_read
 from relay.telegram.download import FileFetcher

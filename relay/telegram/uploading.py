@@ -11,14 +11,14 @@ import structlog
 from telegram import Bot, InputFile, InputMediaAudio, InputMediaDocument, InputMediaPhoto, InputMediaVideo
 
 from relay.errors import NotAccepted
-from relay.inspection.facts import Facts, facts_of
+from relay.media.inspection.facts import Facts, facts_of
+from relay.media.kinds import HEAD, Native, format_of, native_kind
+from relay.media.names import upload_name
 from relay.model import Address
-from relay.steps import SendFile
-from relay.telegram.albums import Instead, regroup
+from relay.steps import Instead, SendFile
+from relay.telegram.albums import regroup
 from relay.telegram.api import BadContent, call
 from relay.telegram.download import FetchedFile, FileFetcher
-from relay.telegram.kinds import HEAD, Native, format_of, native_kind
-from relay.telegram.names import upload_name
 
 #: Seconds that an upload may take whatever its size, and bytes a second that it must make beyond that.
 UPLOAD_TIMEOUT: Final = 60.0

@@ -2,38 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from relay.errors import Unavailable
-from relay.metrics import Metrics
 from relay.monitoring.callbacks import health_of
+from relay.monitoring.health import Check, Watched
+from relay.monitoring.metrics import Metrics
 from relay.store.callbacks import Callbacks
-from relay.store.counting import Counts
+from relay.store.totals import Counts
 
 #: Seconds that the oldest delivery may wait before somebody should look.
 OLD = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of `/readyz`."""
-
-    ok: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A channel as the internal port sees it. `sides` are asked at each request what they think of the other side."""
-
-    key: str  #: As the store calls it.
-    label: str  #: As people call it.
-    sides: Mapping[str, Callable[[], Check]]
-    prefix: str = ""  #: Sets its checks apart from those of other channels.
-    ages: Mapping[str, Callable[[], float | None]] = field(default_factory=dict)  #: Seconds; None: never yet.
 
 
 @dataclass(frozen=True, slots=True)

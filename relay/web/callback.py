@@ -13,7 +13,7 @@ from aiohttp import web
 from structlog.contextvars import bound_contextvars
 
 from relay.errors import Unavailable
-from relay.intake import AcceptCallback
+from relay.intake.accept import AcceptCallback
 from relay.kit.protocol import (
     CHECK_EVENT,
     BadEvent,
@@ -25,7 +25,7 @@ from relay.kit.protocol import (
     read_event,
 )
 from relay.kit.signature import is_shaped
-from relay.metrics import ChannelMetrics
+from relay.monitoring.metrics import ChannelMetrics
 from relay.web.callback_record import CallbackRecord
 from relay.web.readers import Readers
 from relay.web.serving import however_slashed

@@ -17,7 +17,7 @@ from relay.errors import Unavailable
 from relay.kit.protocol import is_event_id
 from relay.kit.reading import client_in
 from relay.kit.signature import is_shaped
-from relay.metrics import ChannelMetrics
+from relay.monitoring.metrics import ChannelMetrics
 from relay.store.callbacks import CallbacksSeen
 from relay.store.store import Store
 

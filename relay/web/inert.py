@@ -7,8 +7,8 @@ application/octet-stream, to be saved. `nosniff` keeps browsers from guessing it
 from typing import Final
 from urllib.parse import quote
 
+from relay.media.names import fit_name
 from relay.model import Media
-from relay.telegram.names import fit_name
 
 #: Shown or played in the page.
 _INLINE: Final = frozenset(

@@ -19,13 +19,13 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from relay.conversion.converter import Converter
-from relay.conversion.forms import original_name
 from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
+from relay.media.conversion.converter import Converter
+from relay.media.conversion.forms import original_name
+from relay.media.ranges import Span, UnsatisfiableError, asked_span
+from relay.media.streams import OpenFile, from_disk
 from relay.model import Media
 from relay.telegram.files import TelegramFiles
-from relay.telegram.ranges import Span, UnsatisfiableError, asked_span
-from relay.telegram.streams import OpenFile, from_disk
 from relay.web.inert import SAFETY, content_headers
 from relay.web.slots import Slots
 

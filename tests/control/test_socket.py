@@ -10,17 +10,17 @@ from typing import Any, Final
 
 import pytest
 
-from relay.channels import Channel
 from relay.control import place
 from relay.control.client import Answer, ask
 from relay.control.office import Office, Operation, RefusedError, UnansweredError
 from relay.control.place import LONGEST, NAME, NoPlaceError, connect, listen
 from relay.control.server import serve_control
-from relay.settings import Settings
-from relay.store.database import hold_lock
+from relay.settings.channels import Channel
+from relay.settings.schema import Settings
+from relay.store.engine.lock import hold_lock
 from relay.store.store import open_store
 from tests.databases import new_database
-from tests.test_settings import NEEDED
+from tests.settings.test_settings import NEEDED
 
 
 async def say(office: Office, parameters: Mapping[str, Any]) -> object:

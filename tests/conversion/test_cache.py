@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.conversion.cache import Cache
+from relay.media.conversion.cache import Cache
 
 KEYS = st.sampled_from("abcde")
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "open", "restart"]), KEYS, st.integers(1, 40)), max_size=30)

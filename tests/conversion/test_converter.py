@@ -14,11 +14,11 @@ import psutil
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from relay.conversion import converter as converter_module
-from relay.conversion.cache import Cache
-from relay.conversion.converter import Converter
-from relay.conversion.forms import available
 from relay.errors import Unavailable
+from relay.media.conversion import converter as converter_module
+from relay.media.conversion.cache import Cache
+from relay.media.conversion.converter import Converter
+from relay.media.conversion.forms import available
 from relay.model import LARGEST_CONVERTED
 from tests import media
 from tests.waiting import eventually
@@ -228,4 +228,4 @@ async def test_closing_ends_what_is_under_way(desk: Desk) -> None:
 def workers() -> list[psutil.Process]:
     """The processes of conversions that run."""
     children = psutil.Process().children()
-    return [each for each in children if "relay.conversion.worker" in each.cmdline()]
+    return [each for each in children if "relay.media.conversion.worker" in each.cmdline()]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from relay.conversion.layers import TooManyLayersError, check_layers
-from relay.conversion.worker import UnfitError, animated_sticker
+from relay.media.conversion.layers import TooManyLayersError, check_layers
+from relay.media.conversion.worker import UnfitError, animated_sticker
 from tests import media
 
 [DRAWN] = media.lottie()["layers"]

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from relay.conversion.forms import FORMS, available, longest, original_name
-from relay.conversion.worker import CONVERSIONS
+from relay.media.conversion.forms import FORMS, available, longest, original_name
+from relay.media.conversion.worker import CONVERSIONS
 from tests import media
 
 LIMITS = """
 import json, os, resource, signal, sys
-from relay.confinement import confine
-from relay.conversion.worker import LIMITS
+from relay.media.confinement import confine
+from relay.media.conversion.worker import LIMITS
 confine(**LIMITS, seconds=60)
 limits = {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in ("AS", "CPU", "FSIZE", "CORE")}
 try:
@@ -67,7 +67,7 @@ def test_it_does_what_was_asked_or_says_that_it_did_not(tmp_path: Path, source_t
     for kind, content in [*good.items(), ("nonsense", b"nonsense"), ("nothing", b"")]:
         source, target = tmp_path / "source", tmp_path / f"{kind.replace('/', '-')}"
         source.write_bytes(content)
-        command = [sys.executable, "-I", "-m", "relay.conversion.worker", source_type, str(source), str(target)]
+        command = [sys.executable, "-I", "-m", "relay.media.conversion.worker", source_type, str(source), str(target)]
         done = subprocess.run(command, capture_output=True, check=False, env={})
         assert (done.returncode == 0) == (kind == source_type), done.stderr
         if kind == source_type:

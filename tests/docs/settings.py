@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic_core import PydanticUndefined
 
-from relay.channels import PER_CHANNEL
-from relay.settings import Settings
+from relay.settings.channels import PER_CHANNEL
+from relay.settings.schema import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 _TABLE: Final = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.store.migrating import HEAD, version_of
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.migrating import HEAD, version_of
 from tests.databases import new_database, older_database, rows
 from tests.e2e.process import environment, free_port
 from tests.waiting import eventually
@@ -31,7 +31,7 @@ case "$1" in
   up) # --detach [relay]
     if [ -f relay.pid ] && kill "$(<relay.pid)" 2>/dev/null; then tail --pid="$(<relay.pid)" -f /dev/null; fi
     setsid @PYTHON@ -m relay run >>relay.log 2>&1 </dev/null & echo $! >relay.pid
-    until @PYTHON@ -m relay.healthcheck >/dev/null; do kill -0 "$(<relay.pid)"; sleep 0.1; done ;;
+    until @PYTHON@ -m relay.monitoring.healthcheck >/dev/null; do kill -0 "$(<relay.pid)"; sleep 0.1; done ;;
   stop) kill "$(<relay.pid)"; tail --pid="$(<relay.pid)" -f /dev/null ;;
   build) ;;
   exec) shift; [ "$1" = -T ] && shift; [ "$1 $2" = "relay relay" ]; shift 2; kill -0 "$(<relay.pid)"; relay "$@" ;;

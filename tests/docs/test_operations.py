@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.cli import main
-from relay.metrics import Metrics
-from relay.policy import MAX_ATTEMPTS, MAX_SOURCE_ATTEMPTS
-from relay.store.counting import Counts
+from relay.delivery.policy import MAX_ATTEMPTS, MAX_SOURCE_ATTEMPTS
+from relay.monitoring.metrics import Metrics
+from relay.store.totals import Counts
 from relay.web.admin import OLD
 
 ROOT: Final = Path(__file__).parents[2]

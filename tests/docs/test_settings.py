@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.channels import load_channels
-from relay.settings import Settings
+from relay.settings.channels import load_channels
+from relay.settings.schema import Settings
 from tests.docs.settings import PAGES, ROOT, page
 
 

@@ -4,8 +4,8 @@ import warnings
 from pathlib import Path
 from typing import Any, Final
 
-from relay.conversion.forms import FORMS
 from relay.kit.models import ClientData, ContactItem, Item, LocationItem
+from relay.media.conversion.forms import FORMS
 from relay.model import Accepted, Declined
 from relay.steps import LeaveChat, load_steps
 from tests.mapping.mapped import NAMES, event_of, mapped_sample

@@ -11,9 +11,9 @@ from time import time
 import pytest
 from aiohttp import web
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.store.database import hold_lock
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.lock import hold_lock
 from relay.web.serving import serve
 from tests.databases import new_database
 from tests.doctor.examined import examined, run

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.app import Ports, Relay, open_relay
-from relay.channels import Channel
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.settings import Settings
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.settings.channels import Channel
+from relay.settings.schema import Settings
 from tests.databases import new_database
 from tests.e2e.doors import Doors
 from tests.e2e.process import environment, free_port

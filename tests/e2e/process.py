@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import new_database
 from tests.e2e.doors import Doors
 from tests.waiting import eventually

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_ledger import Sent
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_customers import Customer
+from relay.sandbox.kit.ledger import Sent
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.customers import Customer
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from tests.e2e.process import RelayProcess, relay_between
 from tests.waiting import eventually

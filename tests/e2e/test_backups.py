@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.store.copies import fault_of
-from relay.store.migrating import HEAD, version_of
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.copies import fault_of
+from relay.store.engine.migrating import HEAD, version_of
 from tests.databases import older_database, rows
 from tests.e2e.process import RelayProcess, command, relay_between
 

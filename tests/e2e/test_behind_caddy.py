@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_callbacks import Posted
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.callbacks import Posted
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.components import needs
 from tests.e2e.process import RelayProcess, free_port, relay_between
 from tests.waiting import eventually
 
@@ -25,7 +24,6 @@ CHATS = 8
 
 NEWEST = Path(sys.executable).with_name("caddy")
 PACKAGED = Path("/usr/bin/caddy")
-needs_packaged = pytest.mark.skipif(not PACKAGED.exists(), reason="Caddy is missing: apt-get install caddy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ async def test_a_relay_that_is_killed_is_not_noticed_either(
         assert len(arrived) <= len(each) + 1
 
 
-@needs_packaged
+@needs("caddy")
 async def test_the_packaged_caddy_holds_what_comes_while_there_is_no_relay(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.sandbox.content import Content, png
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import Content, png
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import relay_inside
 
 ANNA = "107804195"

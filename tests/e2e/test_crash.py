@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import relay_between
 
 UPDATES, CHATS = 1500, 50

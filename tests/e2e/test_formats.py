@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_ledger import Call
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.ledger import Call
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.formats import GIF, JPEG, M4A, MP3, MP4, OGG, PDF, PNG, WEBP, webp
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from relay.conversion.forms import available
-from relay.mapping.to_kit import wants_of
+from relay.mapping.to_kit.updates import wants_of
+from relay.media.conversion.forms import available
 from relay.model import Accepted, BusinessConnection, Client, Known, Said, Unreadable
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import relay_inside
 from tests.mapping.mapped import NAMES, OWNERS, PTB_WARNS, event_of, mapped, raw_sample
 from tests.mapping.test_samples import DECLINED, LEFT

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import relay_between, run_to_its_end
 from tests.mapping.mapped import raw_sample
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from relay import courier
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.delivery import courier
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.web import serving
 from tests.databases import change, held
 from tests.e2e.inside import relay_inside

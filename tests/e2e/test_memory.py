@@ -13,9 +13,9 @@ import aiohttp
 import psutil
 import pytest
 
-from relay.sandbox.content import Content
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import Content
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, relay_between
 
 MIB: Final = 2**20

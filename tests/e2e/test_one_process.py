@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, command, relay_between, run_to_its_end
 from tests.waiting import eventually
 

@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 import segno
 
-from relay.sandbox.content import png
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_business import BusinessAccount
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import png
+from relay.sandbox.telegram.business import BusinessAccount
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.words.catalogue import words_for
 from tests.databases import change, rows
 from tests.e2e.process import COMMAND, RelayProcess, command, relay_between

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_customers import in_topic
-from relay.sandbox.telegram_places import channel, direct_messages, group
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.customers import in_topic
+from relay.sandbox.telegram.places import channel, direct_messages, group
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, relay_between
 
 ANNA = 107804195

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
 from tests.e2e.inside import relay_inside
 

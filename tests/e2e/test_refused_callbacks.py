@@ -6,8 +6,8 @@ from pathlib import Path
 
 import aiohttp
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.doctor.examined import examined
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import RelayProcess, command, relay_between

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_callbacks import php_json
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_ledger import Call
+from relay.sandbox.kit.callbacks import php_json
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.ledger import Call
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import free_port, relay_between

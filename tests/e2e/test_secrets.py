@@ -7,9 +7,9 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
-from relay.sandbox.content import png
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import png
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, relay_between
 
 ANNA = "107804195"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.content import Content
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_ledger import Call
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import Content
+from relay.sandbox.telegram.ledger import Call
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, relay_between
 from tests.e2e.test_memory import watched
 from tests.formats import PDF

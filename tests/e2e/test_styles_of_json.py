@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from relay.sandbox.content import png
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import png
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.formats import GIF
 from tests.media import voice

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.content import Content, png
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.content import Content, png
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import relay_between
 

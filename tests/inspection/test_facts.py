@@ -13,10 +13,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from relay.children import run_child
-from relay.inspection import child, facts
-from relay.inspection.child import in_child
-from relay.inspection.facts import Facts, facts_of, read_facts
+from relay.media.inspection import facts, worker
+from relay.media.inspection.facts import Facts, facts_of, read_facts
+from relay.media.inspection.worker import in_child
+from relay.media.subprocesses import run_child
 from tests.inspection.made import PERFORMER, TITLE, film, m4a, moving, mp3, opus
 from tests.waiting import eventually
 
@@ -102,7 +102,7 @@ async def test_a_child_that_hangs_is_killed(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     began = time.monotonic()
-    code, printed = await in_child("relay.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=0.5)
+    code, printed = await in_child("relay.media.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=0.5)
     assert (code, printed) == (-9, b"")
     assert time.monotonic() - began < 5
 
@@ -113,7 +113,9 @@ async def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:secret")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    task = asyncio.create_task(in_child("relay.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60))
+    task = asyncio.create_task(
+        in_child("relay.media.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60)
+    )
 
     async def is_there() -> bool:
         return bool(_with_argument(str(pipe)))
@@ -133,7 +135,9 @@ async def test_cancelling_one_that_begins_ends_it(tmp_path: Path, turns: int) ->
     """At whatever moment: its waiter is let go at once, and no process stays."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    task = asyncio.create_task(run_child("relay.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60))
+    task = asyncio.create_task(
+        run_child("relay.media.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60)
+    )
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
@@ -161,7 +165,7 @@ async def test_without_the_extra_files_go_as_they_are(tmp_path: Path, monkeypatc
     """FFmpeg is not needed to run a relay."""
     monkeypatch.setattr(facts, "is_installed", lambda: False)
     assert await found(film(), "mp4", tmp_path) == Facts()
-    assert child.is_installed()
+    assert worker.is_installed()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 from telegram import Update
 
 from relay.kit.models import SendEvent
-from relay.mapping.events import STRANGER, KitContext
-from relay.mapping.to_kit import map_update
+from relay.mapping.event.events import STRANGER, KitContext
+from relay.mapping.to_kit.updates import map_update
 from relay.model import Accepted, Address, BusinessConnection, Client, Known, Outcome, Said
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "telegram"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.mapping.answers import _NO_KEYBOARD
+from relay.mapping.to_kit.answers import _NO_KEYBOARD
 from relay.model import Accepted, Album, Known, Outcome, Said
 from relay.steps import SendText, load_steps
 from relay.words.catalogue import languages, words_for

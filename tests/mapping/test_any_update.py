@@ -15,16 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageOrigin, ReactionType, Update
 
-from relay.accounts import Accounts
 from relay.errors import NotAccepted
-from relay.intake import Intake, read_update
-from relay.mapping.events import KitContext
-from relay.mapping.text import clean
-from relay.mapping.to_telegram import TelegramContext
-from relay.metrics import ChannelMetrics, Metrics
+from relay.intake.accept import Intake
+from relay.intake.business_accounts import Accounts
+from relay.intake.button_presses import Presses
+from relay.intake.reading import read_update
+from relay.mapping.event.events import KitContext
+from relay.mapping.text.text import clean
+from relay.mapping.to_telegram.events import TelegramContext
 from relay.model import Accepted, Address, Album, BusinessConnection, Client, Declined, Known, Said, Unreadable, Wants
-from relay.presses import Presses
-from relay.sandbox.kit_events import check_event
+from relay.monitoring.metrics import ChannelMetrics, Metrics
+from relay.sandbox.kit.events import check_event
 from relay.store.store import open_store
 from tests.databases import new_database
 from tests.examples import portions

@@ -7,8 +7,8 @@ import pytest
 from telegram import CallbackQuery, Update
 
 from relay.kit.events import CloseConversationEvent
-from relay.mapping.closings import MOST_STARS, STAR, map_rating, rating_in
-from relay.mapping.to_telegram import TelegramContext, map_event
+from relay.mapping.to_telegram.closings import MOST_STARS, STAR, map_rating, rating_in
+from relay.mapping.to_telegram.events import TelegramContext, map_event
 from relay.model import Accepted, Address, Client, Declined, Known, Outcome, Rating
 from relay.steps import EditText, SendText, Step, load_steps
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from relay.mapping.deletions import deletion_wants, map_deletion
-from relay.mapping.events import KitContext, Origin
-from relay.mapping.to_kit import wants_of
+from relay.mapping.event.events import KitContext, Origin
+from relay.mapping.to_kit.deletions import deletion_wants, map_deletion
+from relay.mapping.to_kit.updates import wants_of
 from relay.model import Accepted, Address, Declined, Known, Said, Wants
 from tests.mapping.mapped import event_of, mapped, private, raw_sample
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from relay.kit.events import KeyboardItem
 from relay.kit.payload import read_items
-from relay.mapping.keyboards import MAX_BUTTONS, keyboard
-from relay.mapping.to_telegram import skipped_in
+from relay.mapping.to_telegram.events import skipped_in
+from relay.mapping.to_telegram.keyboards import MAX_BUTTONS, keyboard
 from relay.model import Declined
-from relay.sandbox.telegram_sending import check_markup
+from relay.sandbox.telegram.sending import check_markup
 from relay.steps import SendAlbum, SendFile, SendLocation, SendText
 from tests.mapping.test_to_telegram import photo, said, spoken, steps_of
 

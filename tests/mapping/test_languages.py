@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.mapping.words import heading, noun, say, speaking
+from relay.mapping.text.language import heading, noun, say, speaking
 from relay.model import Accepted
 from relay.words.catalogue import languages, overridden
 from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, mapped_sample, raw_sample

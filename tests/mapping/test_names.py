@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.names import MAX_NAME, extension, file_name, mime_type, renamed
+from relay.mapping.text.file_names import MAX_NAME, extension, file_name, mime_type, renamed
 
 #: The flag: a black one, and the letters of its region as tags.
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"

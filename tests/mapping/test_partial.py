@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 from telegram import Update
 
-from relay.intake import read_update
-from relay.mapping.events import STRANGER, KitContext
+from relay.intake.reading import read_update
+from relay.mapping.event.events import STRANGER, KitContext
 from relay.model import Accepted, Declined, Known, Outcome, Unreadable
 from tests.mapping.mapped import ANNA, OWNERS, event_of, private, raw_sample
 

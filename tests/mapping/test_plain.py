@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Update
 
-from relay.mapping.events import STRANGER, KitContext
-from relay.mapping.plain import read_plain_text
-from relay.mapping.to_kit import map_update, wants_of
+from relay.mapping.event.events import STRANGER, KitContext
+from relay.mapping.to_kit.plain import read_plain_text
+from relay.mapping.to_kit.updates import map_update, wants_of
 from relay.model import Accepted
 from relay.words.catalogue import languages
 from tests.mapping.raw_updates import INTEGERS, ODD, TEXT, UPDATES

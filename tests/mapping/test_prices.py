@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.prices import price
-from relay.mapping.words import speaking
+from relay.mapping.content.prices import price
+from relay.mapping.text.language import speaking
 from tests.mapping.mapped import event_of, mapped, private
 from tests.mapping.raw_updates import ODD
 

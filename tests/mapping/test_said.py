@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.mapping.said import said_by_agent
+from relay.mapping.content.remembered import said_by_agent
 from relay.model import Said
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 

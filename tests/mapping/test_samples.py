@@ -7,7 +7,7 @@ import pytest
 from telegram import Update
 
 from relay.kit.models import ContactItem, LocationItem, MediaItem
-from relay.mapping.placeholders import KINDS
+from relay.mapping.content.placeholders import KINDS
 from relay.model import Accepted, Address, Declined
 from relay.steps import LeaveChat, load_steps
 from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped_sample, raw_sample

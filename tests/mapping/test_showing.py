@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from relay.conversion import forms as conversions
 from relay.kit.models import MediaItem
-from relay.mapping.names import renamed
+from relay.mapping.text.file_names import renamed
+from relay.media.conversion import forms as conversions
 from relay.model import LARGEST_CONVERTED, Accepted, Media
 from tests.mapping.mapped import event_of, mapped, private, raw_sample
 

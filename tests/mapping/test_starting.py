@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from telegram import Update
 
-from relay.mapping.to_kit import wants_of
-from relay.mapping.touches import code, make_touch, pack
+from relay.mapping.content.campaigns import code, make_touch, pack
+from relay.mapping.to_kit.updates import wants_of
 from relay.model import Accepted, Client, Known, Outcome
 from tests.mapping.mapped import event_of, mapped, private
 

@@ -1,12 +1,12 @@
 """Counting, rendering and cutting text as Telegram counts it."""
 
 import pytest
-import regex  # type: ignore[import-untyped]  # see relay/mapping/text.py
+import regex  # type: ignore[import-untyped]  # see relay/mapping/text/text.py
 from hypothesis import example, given
 from hypothesis import strategies as st
 from telegram import MessageEntity, User
 
-from relay.mapping.text import clean, join, render, shorten, split, units
+from relay.mapping.text.text import clean, join, render, shorten, split, units
 
 FAMILY = "👨‍👩‍👧‍👦"  #: One grapheme cluster of 11 UTF-16 units.
 

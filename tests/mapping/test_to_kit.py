@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from telegram import Message, Update
 from telegram.constants import MessageAttachmentType, MessageType
 
-from relay.mapping.events import RELAY_NAMESPACE, STRANGER
-from relay.mapping.lines import WORDS
-from relay.mapping.placeholders import CIRCUMSTANCES, KINDS
-from relay.mapping.reading import READERS
-from relay.mapping.to_kit import MAPPERS, wants_of
-from relay.mapping.updates import NEWER, REASONS
+from relay.mapping.content.placeholders import CIRCUMSTANCES, KINDS
+from relay.mapping.content.readers import READERS
+from relay.mapping.content.service_messages import WORDS
+from relay.mapping.event.events import RELAY_NAMESPACE, STRANGER
+from relay.mapping.to_kit.not_carried import NEWER, REASONS
+from relay.mapping.to_kit.updates import MAPPERS, wants_of
 from relay.model import Accepted, Address, Client, Declined, Known, Media, Wants
-from relay.sandbox.kit_events import check_event
+from relay.sandbox.kit.events import check_event
 from relay.steps import load_steps
 from relay.telegram.polling import ALLOWED_UPDATES
 from tests.examples import portions

@@ -12,8 +12,8 @@ from relay.kit.events import CloseConversationEvent, OtherEvent, SendMessageEven
 from relay.kit.protocol import SignedEvent, read_event
 from relay.kit.reading import read_fields
 from relay.kit.signature import sign
-from relay.mapping.text import units
-from relay.mapping.to_telegram import TelegramContext, map_event, skipped_in
+from relay.mapping.text.text import units
+from relay.mapping.to_telegram.events import TelegramContext, map_event, skipped_in
 from relay.model import Accepted, Address, Client, Declined, Known, Outcome
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step, load_steps
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.touches import FIELDS, Touch, code, in_words, is_code, is_payload, make_touch, pack, unpack
+from relay.mapping.content.campaigns import FIELDS, Touch, code, in_words, is_code, is_payload, make_touch, pack, unpack
 
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
 URLS = st.builds(

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.kit.models import SendEvent
-from relay.mapping.events import KitContext
-from relay.mapping.text import clean
-from relay.mapping.undelivered import instead_of, note_of
+from relay.mapping.event.events import KitContext
+from relay.mapping.failure.undelivered import instead_of, note_of
+from relay.mapping.text.text import clean
 from relay.model import Address, Client
 from relay.steps import SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from tests.words.catalogues import LANGUAGES, messages
@@ -25,7 +25,9 @@ def context(language: str = "en") -> KitContext:
 
 
 def note(steps: list[Step], why: str, reason: str = "", mark: str = "1.1", language: str = "en") -> SendEvent:
-    draft = note_of(context(language), mark, steps, why, reason)(ANNA)
+    told = note_of(context(language), mark, steps, why, reason)(ANNA)
+    assert told is not None
+    draft = told.draft
     assert (draft.direction, draft.client_id) == ("to_kit", "7")
     event = SendEvent.model_validate_json(draft.body)
     assert json.loads(event.to_json()) == json.loads(draft.body)

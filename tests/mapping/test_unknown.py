@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.unknown import texts_within
+from relay.mapping.content.unknown import texts_within
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.cast import gather
 from relay.sandbox.page.process import RelayProcess
 from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import Watch
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.page.demo import Visit, chromium, running_demo, visiting
 
 

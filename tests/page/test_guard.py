@@ -8,7 +8,7 @@ import pytest
 
 from relay.sandbox.page.cast import CAST
 from relay.sandbox.page.server import STATIC, Page
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 ANNA = CAST[0].id
 FILES = sorted(STATIC.iterdir())

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.cast import CAST
 from relay.sandbox.page.gauges import Reading
 from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import CHANGED, CONVERSATIONS, Watch
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 ANNA = CAST[0]
 POINT = {"type": "location", "latitude": 52.52, "longitude": 13.405}

@@ -8,9 +8,9 @@ import sys
 import aiohttp
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.order import out_of_order
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.ordering import out_of_order
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 
 async def test_a_customer_can_be_played_with_curl(telegram: TelegramLookAlike, http: aiohttp.ClientSession) -> None:

@@ -7,8 +7,8 @@ import time
 import aiohttp
 import pytest
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 CHAT = 107804195
 

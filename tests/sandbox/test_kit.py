@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_callbacks import php_json
-from relay.sandbox.serving import Server
+from relay.sandbox.kit.callbacks import php_json
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.serving import Server
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "kit"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.sandbox.content import Content
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.shared.content import Content
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 BIG = 20 << 20
 

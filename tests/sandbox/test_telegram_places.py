@@ -5,10 +5,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.sandbox.telegram_business import BusinessAccount
-from relay.sandbox.telegram_customers import in_topic
-from relay.sandbox.telegram_places import channel, direct_messages, group
+from relay.sandbox.telegram.business import BusinessAccount
+from relay.sandbox.telegram.customers import in_topic
+from relay.sandbox.telegram.places import channel, direct_messages, group
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 ANNA = 107804195
 BUSINESS = {"chat_id": ANNA, "business_connection_id": "bc-1"}

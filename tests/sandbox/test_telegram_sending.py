@@ -21,8 +21,8 @@ from telegram import (
 )
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 
-from relay.sandbox.content import png
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.shared.content import png
+from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.formats import webp
 
 CHAT = 107804195

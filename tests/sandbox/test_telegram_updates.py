@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from telegram import Update
 
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from relay.cli.setting_up import setup
-from relay.loading import load_settings
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.settings.loading import load_settings
 from tests.doctor.examined import run
 from tests.e2e.process import free_port
 from tests.waiting import eventually

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from relay.model import Address, Declined, Draft, Letter, Media, Unreadable, Wants
 from relay.store.accepting import Arrival
-from relay.store.linking import Link
+from relay.store.deep_links import Link
 from relay.store.store import Store
 from tests.store.letters import CHANNEL, close, event, known, read_as, together, update
 

@@ -10,12 +10,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from relay.backfill import fill_clients
+from relay.intake.backfill import fill_clients
 from relay.model import Declined, Letter, Reading, Wants
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.store.backfill import PART, Filled
-from relay.store.migrating import migrate, scripts
+from relay.store.engine.migrating import migrate, scripts
 from relay.store.store import Store, open_store
 from tests.e2e.process import relay_between
 from tests.store import letters

@@ -16,7 +16,7 @@ from relay.model import (
     Wants,
 )
 from relay.store.accepting import Arrival
-from relay.store.connecting import Met
+from relay.store.business_connections import Met
 from relay.store.store import Store
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, together

@@ -5,7 +5,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from relay.store.copies import UNFINISHED, copy_database, fault_of, made_at_of, moment
+from relay.store.engine.copies import UNFINISHED, copy_database, fault_of, made_at_of, moment
 
 MORNING = 1_800_000_000.0
 _TABLE = "CREATE TABLE pair (id INTEGER PRIMARY KEY, one INTEGER, other INTEGER, words TEXT)"

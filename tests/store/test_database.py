@@ -13,10 +13,10 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from relay.errors import Unavailable
-from relay.store.database import StoreLockedError
-from relay.store.migrating import HEAD, SchemaError, is_current, migrate, scripts
+from relay.store.engine.lock import StoreLockedError
+from relay.store.engine.migrating import HEAD, SchemaError, is_current, migrate, scripts
+from relay.store.engine.tables import metadata
 from relay.store.store import Store, open_store
-from relay.store.tables import metadata
 from tests.store.letters import CHANNEL, update
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
 def test_migrating_is_a_program_of_its_own(tmp_path: Path) -> None:
     """A relay that starts leaves Alembic's memory to another process."""
     path = tmp_path / "new" / "relay.db"
-    subprocess.run([sys.executable, "-m", "relay.store.migrating", str(path)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "relay.store.engine.migrating", str(path)], check=True, capture_output=True)
     assert is_current(path)
 
 

@@ -5,8 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Address, Bury, Client, Delivered, Delivery, Draft, Known, Lost, Result, Retry, Said, Wants
-from relay.store.burying import DeadWish
+from relay.model import (
+    Accepted,
+    Address,
+    Bury,
+    Client,
+    Delivered,
+    Delivery,
+    Draft,
+    Known,
+    Lost,
+    Result,
+    Retry,
+    Said,
+    Wants,
+)
+from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
 from tests.databases import new_database
@@ -277,8 +291,8 @@ async def _end(store: Store, action: str, delivery: Delivery) -> bool:
     return await store.settle(delivery, results.get(action, Delivered()))
 
 
-def _note(client: Client) -> Draft:
-    return Draft("to_kit", client.client_id, "a note")
+def _note(client: Client) -> Accepted | None:
+    return Accepted(Draft("to_kit", client.client_id, "a note")) if client.open else None
 
 
 async def _mend(store: Store, action: str) -> set[int]:

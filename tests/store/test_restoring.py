@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.store.copies import copy_database
-from relay.store.database import StoreLockedError, hold_lock
-from relay.store.restoring import RestoreError, restore
+from relay.store.engine.copies import copy_database
+from relay.store.engine.lock import StoreLockedError, hold_lock
+from relay.store.engine.restoring import RestoreError, restore
 from relay.store.store import open_store
 from tests.databases import change, new_database, rows
 from tests.store.letters import CHANNEL, update

@@ -23,7 +23,7 @@ from relay.model import (
     Wants,
 )
 from relay.store.accepting import Arrival
-from relay.store.burying import DeadLetter, DeadWish
+from relay.store.dead_letters import DeadLetter, DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store
 from tests.store.conftest import Clock

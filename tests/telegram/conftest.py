@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from telegram import Bot
 
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.telegram.api import open_bot
 from relay.telegram.request import open_session
 

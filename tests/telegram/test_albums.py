@@ -6,9 +6,9 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.media.kinds import Native
 from relay.steps import SendAlbum, SendFile
 from relay.telegram.albums import regroup
-from relay.telegram.kinds import Native
 
 TOGETHER = ({"photo", "video"}, {"audio"}, {"document"})
 

@@ -16,7 +16,7 @@ from telegram.error import (
 )
 
 from relay.errors import NotAccepted, RelayError, Throttled, Unavailable, Uncertain, Unreachable
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.telegram.api import (
     BadContent,
     ChatMoved,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sandbox.content import png
+from relay.media.kinds import HEAD, MAX_PHOTO, MAX_STICKER, Format, Native, format_of, native_kind, sides
+from relay.sandbox.shared.content import png
 from relay.steps import FileKind
-from relay.telegram.kinds import HEAD, MAX_PHOTO, MAX_STICKER, Format, Native, format_of, native_kind, sides
 from tests.formats import GIF, JPEG, M4A, MP3, MP4, OGG, PDF, PNG, WEBP, iso_media, jpeg, mp3, ogg, webp
 
 LABELS: list[FileKind] = ["photo", "video", "audio", "document"]

@@ -9,7 +9,7 @@ from telegram import Bot
 from telegram.constants import UpdateType
 
 from relay.errors import Throttled, Unavailable
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.telegram import polling
 from relay.telegram.api import PolledElsewhere
 from relay.telegram.polling import ALLOWED_UPDATES, NOT_ASKED, Poller

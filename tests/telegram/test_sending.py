@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from telegram import Bot
 
 from relay.errors import NotAccepted, Throttled, Unavailable, Uncertain
+from relay.media.names import MAX_NAME, fit_name, upload_name
 from relay.model import Address
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.telegram import TelegramLookAlike
-from relay.steps import FileKind, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
-from relay.telegram.albums import Instead
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.steps import FileKind, Instead, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
 from relay.telegram.api import ChatMoved, call, open_bot
 from relay.telegram.download import FileFetcher
-from relay.telegram.names import MAX_NAME, fit_name, upload_name
 from relay.telegram.sending import Manner, send_step
 from tests.formats import GIF, M4A, MP3, MP4, OGG, PDF, PNG, WEBP
 from tests.inspection.made import PERFORMER, TITLE, film, m4a, moving, mp3, opus

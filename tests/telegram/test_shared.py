@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import Unavailable
-from relay.telegram.ranges import Span
+from relay.media.ranges import Span
+from relay.media.streams import from_disk
 from relay.telegram.shared import opened
-from relay.telegram.streams import from_disk
 
 TOKEN = "123456789:AAE-abcdefghijklmnopqrstuvwxyz_0123"
 

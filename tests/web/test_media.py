@@ -16,19 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import Gauge
 
-from relay.conversion import converter as converter_module
-from relay.conversion.cache import Cache
-from relay.conversion.converter import Converter
-from relay.conversion.forms import available
 from relay.errors import Unavailable
-from relay.metrics import Metrics
+from relay.media.conversion import converter as converter_module
+from relay.media.conversion.cache import Cache
+from relay.media.conversion.converter import Converter
+from relay.media.conversion.forms import available
+from relay.media.ranges import Span, UnsatisfiableError, asked_span
 from relay.model import Media
-from relay.sandbox.content import Content
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.monitoring.metrics import Metrics
+from relay.sandbox.shared.content import Content
+from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.telegram import files as files_module
 from relay.telegram.api import open_bot
 from relay.telegram.files import TelegramFiles
-from relay.telegram.ranges import Span, UnsatisfiableError, asked_span
 from relay.telegram.request import open_session
 from relay.web import media as media_module
 from relay.web import slots as slots_module

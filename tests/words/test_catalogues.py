@@ -10,8 +10,8 @@ from babel.messages import Message
 from babel.messages.plurals import get_plural
 from hatchling.builders.wheel import WheelBuilder
 
-from relay.mapping.placeholders import KINDS
-from relay.settings import Settings
+from relay.mapping.content.placeholders import KINDS
+from relay.settings.schema import Settings
 from relay.words.catalogue import ENGLISH, languages, shipped_words
 from relay.words.texts import placeholders
 from tests.words.catalogues import LANGUAGES, PAGE, compiled, messages, page, read_catalogue, source, texts

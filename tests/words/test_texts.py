@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.loading import SettingsError, load_settings
+from relay.settings.loading import SettingsError, load_settings
 from relay.words.catalogue import overridden, words_for
 from relay.words.texts import TextsError, read_texts
-from tests.test_settings import NEEDED
+from tests.settings.test_settings import NEEDED
 
 GOOD = """
 [en]

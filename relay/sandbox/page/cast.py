@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relay.sandbox.page.samples import sample
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 
 @dataclass(frozen=True, slots=True)

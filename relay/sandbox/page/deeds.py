@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import BodyPartReader, web
 
-from relay.sandbox.asking import asked_of
 from relay.sandbox.page.cast import person
 from relay.sandbox.page.process import RelayProcess
 from relay.sandbox.page.samples import Sample, sample
 from relay.sandbox.page.switches import Switches
 from relay.sandbox.page.watch import Watch
-from relay.sandbox.telegram_customers import Customer
-from relay.sandbox.telegram_files import Kind
+from relay.sandbox.shared.request_body import asked_of
+from relay.sandbox.telegram.customers import Customer
+from relay.sandbox.telegram.files import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

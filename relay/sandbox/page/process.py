@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from relay.sandbox.changes import Changes
+from relay.sandbox.shared.changes import Changes
 
 State = Literal["starting", "running", "killed", "stopped"]
 Line = dict[str, Any]

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from relay.sandbox.content import serve
-from relay.sandbox.kit import KitLookAlike
+from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.cast import CAST
 from relay.sandbox.page.deeds import FILE_LIMIT, FILES, Deeds
 from relay.sandbox.page.desk_view import desk_entries
@@ -22,8 +21,9 @@ from relay.sandbox.page.relay_view import relay_entries
 from relay.sandbox.page.samples import NAMES, sample
 from relay.sandbox.page.switches import Switches
 from relay.sandbox.page.watch import Watch
-from relay.sandbox.serving import Server
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.shared.content import serve
+from relay.sandbox.shared.serving import Server
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 STATIC: Final = Path(__file__).with_name("static")
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

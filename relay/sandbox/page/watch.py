@@ -10,14 +10,14 @@ from typing import Any, Final, TypeVar
 
 import aiohttp
 
-from relay.sandbox.changes import Changes
-from relay.sandbox.kit import KitLookAlike
-from relay.sandbox.kit_ledger import Sent
+from relay.sandbox.kit.ledger import Sent
+from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.gauges import DIRECTIONS, Reading, look
 from relay.sandbox.page.journeys import Direction, Journey, Journeys
 from relay.sandbox.page.process import Line, RelayProcess
 from relay.sandbox.page.words import chat_of, what_of_event, what_of_update
-from relay.sandbox.telegram import TelegramLookAlike
+from relay.sandbox.shared.changes import Changes
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

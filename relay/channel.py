@@ -1,0 +1,259 @@
+"""One channel at work: its bot and poller, its Kit client and callback, its intake and its two couriers.
+
+Channels share the database, the ports and the process; whatever could hold one up (connections to Kit, places for
+media, paces, gates) each has to itself, so that one's outage, wrong token or flood costs the others nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+import structlog
+from structlog.contextvars import bound_contextvars
+from telegram import Bot
+
+from relay.delivery import to_kit, to_telegram
+from relay.delivery.courier import Courier
+from relay.delivery.policy import back_off
+from relay.errors import Unavailable
+from relay.intake.accept import Intake
+from relay.intake.avatars import Avatars
+from relay.intake.business_accounts import Accounts
+from relay.intake.button_presses import Presses
+from relay.intake.reading import contexts_of
+from relay.kit.client import KitClient
+from relay.mapping.event.events import KitContext
+from relay.media.conversion.converter import Converter
+from relay.model import Direction
+from relay.monitoring.health import Check, Watched
+from relay.monitoring.metrics import ChannelMetrics
+from relay.settings.channels import Channel
+from relay.settings.schema import Settings
+from relay.store.store import Store
+from relay.telegram.api import call, open_bot
+from relay.telegram.download import FileFetcher
+from relay.telegram.files import TelegramFiles
+from relay.telegram.photos import profile_photo
+from relay.telegram.polling import Poller
+from relay.telegram.sending import Manner, send_step
+from relay.web.callback import KitCallback
+from relay.web.callback_record import CallbackRecord
+from relay.web.media import ChannelMedia
+from relay.web.slots import Slots
+
+log = structlog.get_logger()
+
+#: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
+_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 64}
+#: Seconds without an answer after which polling is no long poll any more but deaf.
+_DEAF = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the channels of a relay have in common."""
+
+    store: Store
+    session: aiohttp.ClientSession  #: For everything that goes to Telegram.
+    fetcher: FileFetcher
+    now: Callable[[], float]  #: The store's clock.
+    new_converter: Callable[[], Converter]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChannel:
+    """A channel that is put together. `run` makes it run."""
+
+    channel: Channel
+    kit: KitClient
+    poller: Poller
+    couriers: Mapping[Direction, Courier]
+    callback: KitCallback
+    media: ChannelMedia
+    avatars: Avatars
+    presses: Presses
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What sets its lines in the log apart; nothing where there is but one channel."""
+        return {"channel": self.channel.name} if self.channel.name else {}
+
+    async def carry_suspects(self, stop: asyncio.Event) -> None:
+        """See `Courier.carry_suspects`. To be called before any channel runs."""
+        with bound_contextvars(**self.log_fields):
+            for courier in self.couriers.values():
+                await courier.carry_suspects(stop)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until `stop`, then finish what is in hand. Raises an ExceptionGroup for a bug, and nothing else."""
+        with bound_contextvars(**self.log_fields):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.poller.run(stop), name="poller")
+                tasks.create_task(self.presses.run(stop), name="presses")
+                for direction, courier in self.couriers.items():
+                    tasks.create_task(courier.run(stop), name=f"courier {direction}")
+                aside = (
+                    tasks.create_task(_greet(self.kit), name="greeting"),
+                    tasks.create_task(self.callback.record.run(), name="callback record"),
+                    tasks.create_task(self.avatars.run(), name="avatars"),
+                )
+                await stop.wait()
+                for task in aside:
+                    task.cancel()
+
+    def watched(self) -> Watched:
+        """What the internal port says of it."""
+        sides = {"telegram": self._check_telegram, "kit": self._check_kit}
+        prefix = f"{self.channel.name}/" if self.channel.name else ""
+        ages = {"poll": self._poll_age, "token": self.kit.token_age}
+        return Watched(self.channel.key, self.channel.label, sides, prefix, ages)
+
+    def wake(self, direction: Direction) -> None:
+        """Something may be due."""
+        self.couriers[direction].wake()
+
+    def _poll_age(self) -> float | None:
+        last = self.poller.state().last_success
+        return None if last is None else time.monotonic() - last
+
+    def _check_telegram(self) -> Check:
+        state, gate = self.poller.state(), self.couriers["to_telegram"].gate
+        if state.error is not None:
+            return Check(ok=False, reason=state.error)
+        if state.last_success is None:
+            return Check(ok=False, reason="no answer to the first poll yet")
+        age = time.monotonic() - state.last_success
+        if age > _DEAF:
+            return Check(ok=False, reason=f"no answer to a poll for {age:.0f} s")
+        if gate.last_error is not None:
+            return Check(ok=False, reason=gate.last_error)
+        return Check(ok=True, reason=f"last poll answered {age:.0f} s ago")
+
+    def _check_kit(self) -> Check:
+        age, gate = self.kit.token_age(), self.couriers["to_kit"].gate
+        if gate.last_error is not None:
+            return Check(ok=False, reason=gate.last_error)
+        if age is None:
+            return Check(ok=False, reason=self.kit.last_error or "not logged in yet")
+        return Check(ok=True, reason=f"token is {age:.0f} s old")
+
+
+async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics, stack: AsyncExitStack) -> OpenChannel:
+    """Put a channel together; `stack` closes what it opens. Nothing outside is asked yet."""
+    settings, store = channel.settings, shared.store
+    kit = await _open_kit(channel, stack)
+    converter = shared.new_converter()
+    stack.push_async_callback(converter.close)
+    bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, shared.session)
+    context, telegram = contexts_of(channel)
+    couriers = _couriers(settings, shared, metrics, context, kit, bot)
+    avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
+    presses = Presses(partial(_answer_press, bot), metrics)
+    intake = Intake(
+        channel.key,
+        store,
+        context,
+        telegram,
+        metrics,
+        lambda direction: couriers[direction].wake(),
+        avatars.note,
+        Accounts(channel.key, store, partial(_ask_connection, bot), context.owners),
+        presses,
+    )
+    return OpenChannel(
+        channel,
+        kit,
+        Poller(bot, offset=partial(store.next_update_id, channel.key), accept=intake.accept_updates),
+        couriers,
+        KitCallback(
+            settings.signing_secrets,
+            intake.accept_callback,
+            metrics,
+            CallbackRecord(channel.key, store, metrics),
+            {"channel": channel.name} if channel.name else {},
+        ),
+        ChannelMedia(
+            TelegramFiles(bot, shared.session, settings.telegram_local_files if settings.telegram_local_api else None),
+            Slots(metrics.media_streams),
+            converter,
+        ),
+        avatars,
+        presses,
+    )
+
+
+def _couriers(
+    settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
+) -> dict[Direction, Courier]:
+    courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
+    couriers: dict[Direction, Courier] = {}
+
+    def wake_both() -> None:
+        for each in couriers.values():
+            each.wake()
+
+    couriers["to_kit"] = courier(
+        "to_kit",
+        carry=to_kit.to_kit(kit),
+        limit=_LANES["to_kit"],
+        check_login=kit.check_login,
+        make_note=to_kit.note_maker(context),
+        on_note=wake_both,
+    )
+    couriers["to_telegram"] = courier(
+        "to_telegram",
+        carry=to_telegram.to_telegram(
+            partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
+            partial(call, bot, "getMe", {}),
+            context,
+            rate=settings.telegram_rate_limit,
+            chat_rate=settings.telegram_chat_rate_limit,
+        ),
+        limit=_LANES["to_telegram"],
+        make_note=to_telegram.note_maker(context),
+        on_note=wake_both,
+    )
+    return couriers
+
+
+async def _ask_connection(bot: Bot, connection_id: str) -> object:
+    return await call(bot, "getBusinessConnection", {"business_connection_id": connection_id}, read_timeout=5.0)
+
+
+async def _answer_press(bot: Bot, query_id: str) -> object:
+    return await call(bot, "answerCallbackQuery", {"callback_query_id": query_id}, read_timeout=5.0)
+
+
+async def _open_kit(channel: Channel, stack: AsyncExitStack) -> KitClient:
+    # A session of its own: Kit's token must never travel to another host. The courier bounds what is in flight.
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    await stack.enter_async_context(session)
+    settings = channel.settings
+    return KitClient(
+        session,
+        settings.kit_base_url,
+        settings.kit_domain,
+        settings.kit_api_token.get_secret_value(),
+        settings.kit_channel_uuid,
+    )
+
+
+async def _greet(kit: KitClient) -> None:
+    """Log in before the first message, so that a wrong token shows at the start and not at a customer's cost."""
+    attempts = 0
+    while kit.token_age() is None:
+        try:
+            await kit.login()
+        except Unavailable as error:
+            attempts += 1
+            pause = back_off(attempts, 1.0, longest=60.0)
+            log.warning("kit.login_failed", reason=str(error), pause=pause)
+            await asyncio.sleep(pause)
+        else:
+            log.info("kit.logged_in")

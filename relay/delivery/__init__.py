@@ -1,0 +1,1 @@
+"""What goes out: couriers, what they do with a delivery, and when."""

@@ -1,0 +1,27 @@
+"""How many a second may leave. Pure: the clock comes in as an argument."""
+
+
+class Pace:
+    """How long a call must wait so that `rate` a second, after a burst, is never passed. Unit: seconds.
+
+    The generic cell rate algorithm: one number a key. A rate of 0 means no limit.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._interval = 1.0 / rate if rate else 0.0
+        self._tolerance = self._interval * (burst - 1)
+        self._next: dict[int, float] = {}
+
+    def delay(self, key: int, now: float) -> float:
+        """How long the next free place of `key` is away. Takes nothing."""
+        return max(0.0, self._next.get(key, now) - self._tolerance - now)
+
+    def reserve(self, key: int, now: float) -> float:
+        """Take the next free place of `key` and return how long it is away."""
+        if not self._interval:
+            return 0.0
+        if len(self._next) > 10_000:
+            self._next = {key: at for key, at in self._next.items() if at > now}
+        at = max(self._next.get(key, now), now)
+        self._next[key] = at + self._interval
+        return max(0.0, at - self._tolerance - now)

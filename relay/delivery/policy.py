@@ -1,0 +1,87 @@
+"""Retry or bury, and when: pure arithmetic. Clock and dice come in as arguments."""
+
+from relay.errors import (
+    Down,
+    NotAccepted,
+    RelayError,
+    SourceUnavailable,
+    Throttled,
+    Uncertain,
+    Unreachable,
+)
+from relay.model import SUSPECT_AFTER, Bury, Delivery, Retry
+
+#: After that many attempts (about an hour of back-off) a delivery is buried.
+MAX_ATTEMPTS = 17
+#: The same when it is an agent's file that cannot be had, about four minutes: links expire, and the chat waits.
+MAX_SOURCE_ATTEMPTS = 9
+#: Seconds between attempts at most.
+MAX_BACK_OFF = 600.0
+#: The same of what Kit refuses, as long as nobody knows whether that is the delivery's fault.
+MAX_REFUSED_BACK_OFF = 60.0
+#: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
+POISON_AFTER = SUSPECT_AFTER + 3
+
+
+def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> float:
+    """Seconds to wait after the `attempts`-th failure: doubling, with jitter. `dice` is from [0, 1)."""
+    return min(longest, 2.0 ** min(attempts - 1, 20)) * (0.5 + dice / 2)
+
+
+def judge(  # noqa: PLR0911 - a table: one case, one line
+    error: RelayError,
+    delivery: Delivery,
+    dice: float,
+    *,
+    free: bool = False,
+    paced: bool = False,
+    unproven_refusals: int = 0,
+) -> Retry | Bury:
+    """What becomes of a delivery after a failed attempt.
+
+    `free`: the other side is to blame, so the attempt does not count: an outage of hours must not turn a queue into
+    dead letters. `paced`: the gate says when to try again, so the lane need not wait by itself. `unproven_refusals`:
+    so often, this time included, it was refused while nobody can tell whether everybody would be.
+    Kit recognises a repeated event by its id; Telegram does not, so there an answer may be missed only once.
+    """
+    reason = str(error)
+    after = 0.0 if paced else back_off(delivery.attempts, dice)
+    match error:
+        case NotAccepted() if unproven_refusals:
+            wait = back_off(unproven_refusals + 1, dice, longest=MAX_REFUSED_BACK_OFF)
+            return Retry(0.0 if paced else wait, reason, free=True)
+        case NotAccepted():
+            return Bury(reason, _why(error, delivery), unreachable=isinstance(error, Unreachable))
+        case Throttled(retry_after=seconds):
+            return Retry(max(0.05, seconds), reason, free=True)
+        case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
+            return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
+        case Uncertain() if delivery.direction == "to_telegram":
+            return Retry(back_off(delivery.attempts, dice), reason, free=free, uncertain=True)
+        case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
+            return Bury(f"gave up after {delivery.attempts} attempts: {reason}", error.why)
+        case SourceUnavailable():
+            return Retry(back_off(delivery.attempts, dice), reason)
+        case _ if free or isinstance(error, Down):
+            return Retry(after, reason, free=True)
+        case _ if delivery.attempts >= MAX_ATTEMPTS:
+            return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
+        case _:
+            return Retry(after, reason)
+
+
+def _why(error: NotAccepted, delivery: Delivery) -> str:
+    """The reason for the agent: whose rights are missing depends on the chat, of which Telegram's words say nothing."""
+    in_business = delivery.address is not None and delivery.address.business_connection_id is not None
+    return "no_business_rights" if in_business and error.why == "no_rights" else error.why
+
+
+def buries_step(error: RelayError, delivery: Delivery) -> Bury | None:
+    """The end of the step that failed so, while the delivery's other steps may go on; None if it is not the end.
+
+    Who cannot be reached gets nothing of the rest either, and an outage says nothing about a step.
+    """
+    if isinstance(error, Unreachable) or not isinstance(error, NotAccepted | SourceUnavailable | Uncertain):
+        return None
+    verdict = judge(error, delivery, 0.0)
+    return verdict if isinstance(verdict, Bury) else None

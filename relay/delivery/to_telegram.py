@@ -1,0 +1,179 @@
+"""How a delivery reaches its chat in Telegram: what the couriers of that direction are given to do."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from pydantic import ValidationError
+
+from relay.delivery.attempt import Attempt, Carry, Later, MakeNote
+from relay.delivery.chat_limits import Chats
+from relay.delivery.pace import Pace
+from relay.delivery.policy import buries_step
+from relay.delivery.turns import Turns
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain
+from relay.mapping.content.remembered import said_by_agent
+from relay.mapping.event.events import KitContext
+from relay.mapping.failure.undelivered import instead_of, note_of
+from relay.model import Address, Bury, Delivery, Lost, Note
+from relay.steps import Instead, MarkRead, SendAlbum, SendFile, Step, dump_steps, load_steps
+from relay.telegram.api import ChatMoved
+
+#: Messages to all chats together that leave at once after a rest.
+_BURST: Final = 5
+#: Seconds that a lane waits for its chat with its place among those in flight; for longer waits it gives it away.
+_SOON: Final = 0.05
+#: Steps at a time that fetch files and hold them on disk.
+_FILES: Final = 16
+#: Who finds all of those places taken comes back after half a second, and not more lanes a second than this.
+_AGAIN: Final = 0.5
+_AGAIN_RATE: Final = 40
+_ALL: Final = 0
+
+#: Does one step in a chat; the ids of the messages that came of it, or what is to be done instead. Raises RelayError.
+DoStep = Callable[[Address, Step], Awaitable[tuple[int, ...] | Instead]]
+#: A harmless question that Telegram answers when it is there. Raises RelayError.
+Probe = Callable[[], Awaitable[object]]
+
+
+def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: float, chat_rate: float) -> Carry:
+    """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
+
+    A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
+    is sent in its place.
+    """
+    desk = _Desk(do_step, context, Chats(chat_rate), Turns(rate, _BURST))
+
+    async def carry(attempt: Attempt) -> bool | Later:
+        address = attempt.delivery.address
+        if address is None:
+            raise NotAccepted("the chat of this client is not known any more", why="chat_gone")
+        if attempt.delivery.uncertain:
+            await _make_sure(probe)
+        return await desk.carry(attempt, address)
+
+    return carry
+
+
+def note_maker(context: KitContext) -> MakeNote:
+    """Makes the note about a whole delivery that is to be buried: it speaks of the steps that are not done."""
+
+    def make(delivery: Delivery, bury: Bury) -> Note:
+        try:
+            steps = load_steps(delivery.body)[delivery.steps_done :]
+        except ValidationError:
+            steps = []
+        return note_of(context, f"{delivery.id}.{delivery.lease}", steps, bury.why, bury.reason)
+
+    return make
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where the steps of one channel are done."""
+
+    do_step: DoStep
+    context: KitContext
+    chats: Chats
+    turns: Turns
+    files: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _FILES))
+    again: Pace = field(default_factory=partial(Pace, _AGAIN_RATE, 1))
+
+    async def carry(self, attempt: Attempt, address: Address) -> bool | Later:
+        steps, moved = load_steps(attempt.delivery.body), False
+        while attempt.delivery.steps_done < len(steps):
+            try:
+                sent = await self._do(attempt, address, steps[attempt.delivery.steps_done])
+            except ChatMoved as error:
+                if moved:
+                    raise
+                address, moved = await attempt.move(address, error.new_chat_id), True
+                continue
+            except Throttled as error:
+                self.chats.park(address.chat_id, error.retry_after, time.monotonic())
+                raise
+            except RelayError as error:
+                if not await self._lose(attempt, steps, error):
+                    return False
+                continue
+            if isinstance(sent, Later):
+                return sent
+            if sent is None or not await self._note(attempt, steps, sent):
+                return False
+        return True
+
+    async def _do(self, attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | Later | None:
+        """Do a step when its turn comes. None: the relay is stopping."""
+        if isinstance(step, MarkRead):
+            return await self.do_step(address, step)  # no message, so no pace holds it up
+        of_file = isinstance(step, SendFile | SendAlbum)
+        wait = self.chats.delay(address.chat_id, _messages(step), time.monotonic())
+        if wait > _SOON:
+            return Later(wait)
+        if of_file and self.files.locked():
+            # Slow file servers must take neither all lanes nor the disk, and who waits for them takes nobody's turn.
+            return Later(_AGAIN + self.again.reserve(_ALL, time.monotonic()))
+        async with self.files if of_file else nullcontext():
+            with self.chats.next_in(address.chat_id):
+                if not await attempt.pause(wait):
+                    return None
+                urgent = attempt.fresh and not of_file
+                if not await attempt.comes(
+                    self.turns.take(urgent_since=attempt.delivery.accepted_at if urgent else None)
+                ):
+                    return None
+                self.chats.left(address.chat_id, _messages(step), time.monotonic())
+            try:
+                with nullcontext() if of_file else self.turns.unanswered():
+                    return await self.do_step(address, step)
+            except OSError as error:
+                raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
+
+    async def _note(self, attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead) -> bool:
+        """Remember what came of the step that was due. False: go no further."""
+        done = attempt.delivery.steps_done
+        if isinstance(sent, Instead):
+            steps[done : done + 1] = sent.steps
+            return await attempt.rewrite(dump_steps(steps))
+        attempt.said += said_by_agent(steps[done], sent, self.context.language)
+        if done + 1 == len(steps):
+            attempt.finish()
+            return True
+        return await attempt.confirm(done + 1)
+
+    async def _lose(self, attempt: Attempt, steps: list[Step], error: RelayError) -> bool:
+        """Go on without the step that was due, if that is the end of it and something is left to do; else raise.
+
+        False: go no further.
+        """
+        delivery, done = attempt.delivery, attempt.delivery.steps_done
+        bury = buries_step(error, delivery)
+        if bury is None:
+            raise error
+        if isinstance(step := steps[done], SendAlbum) and isinstance(error, NotAccepted):
+            steps[done : done + 1] = step.items  # one of them is to blame, and is found out
+            return await attempt.rewrite(dump_steps(steps))
+        instead, lost = instead_of(step, bury.why, delivery.language, file_is_public=error.file_is_public)
+        if not instead and len(steps) == 1:
+            raise error
+        mark = f"{delivery.id}.{delivery.lease}.{len(attempt.lost)}"
+        note = note_of(self.context, mark, [step], bury.why, bury.reason)
+        steps[done : done + 1] = instead
+        return await attempt.rewrite(dump_steps(steps), Lost(dump_steps([lost]), bury.reason, bury.why, note))
+
+
+def _messages(step: Step) -> int:
+    """How many messages Telegram makes of it."""
+    return len(step.items) if isinstance(step, SendAlbum) else 1
+
+
+async def _make_sure(probe: Probe) -> None:
+    """Raise Down unless Telegram answers: the one repeat of a call is not to be spent on an outage."""
+    try:
+        await probe()
+    except Uncertain as error:
+        raise Down(str(error)) from None

@@ -1,0 +1,1 @@
+"""What comes in: read, accepted, and what is looked up beside it."""

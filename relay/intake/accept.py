@@ -1,0 +1,101 @@
+"""Everything that comes in is read, mapped and committed with what follows from it, and only then acknowledged."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from relay.intake.business_accounts import Accounts
+from relay.intake.button_presses import Presses
+from relay.intake.reading import event_id_of, read_event, read_update
+from relay.kit.protocol import SignedEvent, UnfitEvent
+from relay.mapping.event.events import KitContext
+from relay.mapping.to_telegram.events import TelegramContext, skipped_in
+from relay.model import Direction, Letter
+from relay.monitoring.metrics import ChannelMetrics
+from relay.store.accepting import Arrival, Verdict
+from relay.store.store import Store
+
+log = structlog.get_logger()
+
+#: So many updates are mapped before others get a turn: parsing one costs about 0.2 ms.
+_TURN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Accepts letters of one channel, from both sides."""
+
+    channel: str
+    store: Store
+    context: KitContext
+    telegram: TelegramContext
+    metrics: ChannelMetrics
+    wake: Callable[[Direction], None]  #: Called after a commit that gave work in this direction.
+    wrote: Callable[[str], None]  #: Called after a commit with the client id of each customer who wrote.
+    accounts: Accounts
+    presses: Presses
+
+    async def accept_updates(self, updates: list[dict[str, Any]]) -> None:
+        """Commit raw updates, what follows from them, and the next polling offset.
+
+        Raises relay.errors.Unavailable when the database cannot commit; then the offset must not be raised.
+        """
+        await self.accounts.learn(updates)
+        letters = []
+        for index, raw in enumerate(updates):
+            letters.append((_letter(self.channel, raw), read_update(raw, self.context)))
+            if index % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+        verdicts = await self.store.accept(
+            Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
+        )
+        self.presses.answer_all(updates)
+        for (letter, reading), verdict in zip(letters, verdicts, strict=True):
+            if verdict == "accepted" and reading.wants.client_id is not None:
+                self.wrote(reading.wants.client_id)
+            self.metrics.updated(verdict)
+            if reading.in_part and verdict == "accepted":
+                self.metrics.read_in_part()
+            level = log.warning if verdict in {"tampered", "dead"} else log.debug
+            level("update.received", update=letter.source_id, verdict=verdict)
+        self.wake("to_kit")
+        self.wake("to_telegram")
+
+    async def accept_callback(self, callback: SignedEvent | UnfitEvent, body: bytes) -> Verdict:
+        """Commit an event from Kit whose signature holds, and what follows from it.
+
+        Raises relay.errors.Unavailable when the database cannot commit; then Kit must not get a 2xx.
+        """
+        letter = Letter(self.channel, "kit", event_id_of(callback), body.decode("utf-8", "replace"))
+        reading = read_event(callback, self.context, self.telegram)
+        [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
+        if verdict in {"accepted", "declined"}:
+            self._report_skipped(callback)
+        if verdict in {"accepted", "declined", "dead"}:
+            self.wake("to_telegram")
+            self.wake("to_kit")  # with a note, perhaps
+        return verdict
+
+    def _report_skipped(self, callback: SignedEvent | UnfitEvent) -> None:
+        if isinstance(callback, SignedEvent):
+            for kind in skipped_in(callback.event):
+                self.metrics.skipped_payload()
+                log.warning("callback.payload_skipped", event_id=callback.event.event_id, payload=kind)
+
+
+#: What the callback route needs of an intake.
+AcceptCallback = Callable[[SignedEvent | UnfitEvent, bytes], Awaitable[Verdict]]
+
+
+def _letter(channel: str, raw: dict[str, Any]) -> Letter:
+    try:
+        body = orjson.dumps(raw).decode()
+    except TypeError:
+        # A lone surrogate or a number beyond 64 bits, neither of which Telegram sends; escaped, both can be stored.
+        body = json.dumps(raw)
+    return Letter(channel, "telegram", str(raw["update_id"]), body)

@@ -1,0 +1,1 @@
+"""Kit's events and clients, as the mapping makes them."""

@@ -1,0 +1,1 @@
+"""What is told of what could not be delivered or read."""

@@ -1,0 +1,107 @@
+"""What an agent and a customer read when something of the agent's does not get through. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import uuid5
+
+from relay.mapping.content.readers import EXCERPT
+from relay.mapping.content.remembered import words_of
+from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
+from relay.mapping.text.language import heading, say, speaking, to_customer
+from relay.mapping.text.text import clean, shorten, split
+from relay.model import Accepted, Client, Draft, Note
+from relay.steps import SendAlbum, SendFile, SendText, Step
+
+_MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
+_LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
+#: Before Telegram's words: that it is Telegram who speaks, and in which mood.
+_SAYS: Final = re.compile(r"^((Telegram|Forbidden|Bad Request|Error):\s*)+", re.IGNORECASE)
+#: Reasons for which the file may still be had where it lies.
+_STILL_THERE: Final = frozenset({"file_too_large", "refused_content", "other"})
+#: Names that mean something inside a network only.
+_INSIDE: Final = re.compile(
+    r"(?:^|\.)(?:internal|local|localhost|localdomain|corp|lan|home|home\.arpa|intranet|private)$"
+)
+#: A last part like this makes the whole host an IPv4 address, however it is spelt: https://url.spec.whatwg.org/#host-parsing
+_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
+
+
+def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
+    """The note that these steps did not get through. `mark` sets it apart from all others of the channel.
+
+    It names the message by its first words or its file's name, and says why in the agents' language. While no
+    conversation is open there is none: it would begin one, and wake somebody for it.
+    """
+
+    def note(client: Client) -> Accepted | None:
+        if not client.open:
+            return None
+        with speaking(context.language):
+            words = next((words for step in steps for words in words_of(step)), "")
+            if why == "other":
+                said = say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
+            else:
+                said = say(f"reason.{why}")
+            return Accepted(draft_note(context, client, mark, words, said))
+
+    return note
+
+
+def draft_note(context: KitContext, client: Client, mark: str, words: str, reason: str) -> Draft:
+    """The note itself, in the language that is spoken."""
+    text = say("note.undelivered", words=shorten(words, EXCERPT) or heading("message"), reason=reason)
+    event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:undelivered:{mark}"))
+    return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
+
+
+def instead_of(step: Step, why: str, language: str, *, file_is_public: bool = False) -> tuple[tuple[Step, ...], Step]:
+    """What the customer gets in the place of a step that cannot be done, and what of the step is lost.
+
+    The words under a file are the agent's answer, and do not die with it. Behind them the customer reads where the file
+    is, if everybody can have it there (`file_is_public`) and the reason is its own, which in an album nobody can tell;
+    or that it could not be passed on. Nothing stands in for words, places and contacts. A step that may have
+    arrived is not followed by its own words.
+    """
+    files = _files(step)
+    if not files or why == "uncertain":
+        return (), step
+    captions = [item.caption for item in files if item.caption]
+    by_link = file_is_public and isinstance(step, SendFile) and why in _STILL_THERE
+    lines = [_line(item, language, by_link=by_link) for item in files]
+    parts = split("\n\n".join([*captions, "\n".join(lines)]), _MAX_TEXT)
+    markup = step.reply_markup if isinstance(step, SendFile) else None
+    texts = [*(SendText(part) for part in parts[:-1]), SendText(parts[-1], markup)]
+    bare = tuple(SendFile(item.kind, item.url, item.name) for item in files)
+    return tuple(texts), SendAlbum(bare) if isinstance(step, SendAlbum) else bare[0]
+
+
+def _files(step: Step) -> tuple[SendFile, ...]:
+    match step:
+        case SendFile():
+            return (step,)
+        case SendAlbum():
+            return step.items
+        case _:
+            return ()
+
+
+def _line(item: SendFile, language: str, *, by_link: bool) -> str:
+    if by_link and _is_for_customers(item.url):
+        return to_customer(language, "customer.file_link", name=item.name, url=item.url)
+    return to_customer(language, "customer.file_failed", name=item.name)
+
+
+def _is_for_customers(url: str) -> bool:
+    """Whether a customer may be given the link: https, to a host with a public name, without credentials."""
+    try:
+        parts = urlsplit(url)
+        # As a browser reads it, which takes full-width letters and ideographic full stops for the plain ones.
+        host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".").lower().rstrip(".")
+    except ValueError:
+        return False
+    if parts.scheme != "https" or parts.username is not None or len(url) > _LONGEST_URL:
+        return False
+    return "." in host and not set(host) & set(":%") and not _INSIDE.search(host) and not _NUMBER.search(host)

@@ -1,0 +1,1 @@
+"""Texts: entities, languages, names."""

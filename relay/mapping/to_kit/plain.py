@@ -1,0 +1,66 @@
+"""The commonest update by far, a plain text in a private chat, read straight from its JSON.
+
+python-telegram-bot spends 0.1 ms on objects that nobody would look at, as much as all the rest of accepting an update.
+Whatever is not exactly of this shape goes the long way, through `to_kit.map_update`; a test with Hypothesis holds that
+both ways say the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from relay.mapping.content.content import Content
+from relay.mapping.content.remembered import said_in_chat
+from relay.mapping.event.events import KitContext, Origin, make_event
+from relay.mapping.text.text import clean
+from relay.model import Address, Reading, Wants, is_id
+
+_MESSAGE: Final = frozenset({"message_id", "from", "chat", "date", "text"})
+_CHAT: Final = frozenset({"id", "type", "first_name", "last_name", "username"})
+_PERSON: Final = frozenset({"id", "is_bot", "first_name", "last_name", "username", "language_code", "is_premium"})
+_WORDS: Final = ("first_name", "last_name", "username", "language_code")
+#: Unix time that every datetime can hold.
+_LAST_DATE: Final = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    id: int
+    first_name: str | None
+    last_name: str | None
+    username: str | None
+    language_code: str | None
+
+
+def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | None:
+    """The reading of a plain text in a private chat; None for everything else."""
+    message, update_id = raw.get("message"), raw.get("update_id")
+    if len(raw) != 2 or type(message) is not dict or message.keys() != _MESSAGE or type(update_id) is not int:
+        return None
+    message_id, chat, text = message["message_id"], message["chat"], clean(message["text"])
+    person = _read_person(message["from"])
+    if person is None or not text.strip() or type(message_id) is not int or not _is_private(chat):
+        return None
+    if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
+        return None
+    origin, content = Origin(update_id, message_id, person, str(person.id), Address(chat["id"])), Content(text)
+    said = said_in_chat(message_id, content, "customer")
+    return Reading(lambda known: make_event(context, origin, content, known, said=said), Wants(origin.client_id))
+
+
+def _is_private(chat: object) -> bool:
+    return type(chat) is dict and chat.keys() <= _CHAT and chat.get("type") == "private" and _has_id(chat)
+
+
+def _read_person(raw: object) -> _Person | None:
+    if type(raw) is not dict or not raw.keys() <= _PERSON or raw.get("is_bot") is not False or not _has_id(raw):
+        return None
+    first, last, user, language = words = [raw.get(name) for name in _WORDS]
+    if first is None or not all(word is None or type(word) is str for word in words):
+        return None
+    return _Person(raw["id"], first, last, user, language)
+
+
+def _has_id(raw: Mapping[str, Any]) -> bool:
+    number = raw.get("id")
+    return type(number) is int and is_id(number)

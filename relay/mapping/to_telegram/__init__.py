@@ -1,0 +1,1 @@
+"""From Kit's events to steps in Telegram."""

@@ -1,0 +1,1 @@
+"""Files: kinds, ranges, streams, and the confined processes that look at them."""

@@ -1,0 +1,1 @@
+"""The Kit look-alike."""

@@ -1,0 +1,1 @@
+"""Group commit, the SQL dialects, the schema: what the verbs stand on."""

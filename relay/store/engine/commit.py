@@ -1,0 +1,129 @@
+"""Group commit: whatever waits is committed together and acknowledged together.
+
+A commit costs about as much for a hundred rows as for one. Which database it is, is the engine's matter: this room asks
+it for a transaction, and for the meaning of its errors.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+#: A verb does one thing to many items within a transaction that it does not end. `now` is Unix time in seconds.
+Verb = Callable[[Connection, float, Sequence[Item]], Sequence[Result]]
+
+#: Items that one transaction takes at most, so that nobody waits long behind a flood.
+_BATCH = 1000
+
+
+class Engine(Protocol):
+    """What a database must do for group commit."""
+
+    async def transaction(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction, off the event loop, and commit it. Raises what the driver raises."""
+
+    def translated(self, error: Exception) -> Exception:
+        """What an error of a transaction means to who asked for it."""
+
+
+@dataclass(slots=True)
+class _Job:
+    verb: Verb[Any, Any]
+    item: object
+    late: bool
+    done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def resolve(self, result: object) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class Database:
+    """Runs verbs in transactions. Use `committing`."""
+
+    def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
+        self._engine = engine
+        self._now = now
+        self._waiting: list[_Job] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False) -> Result:
+        """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
+
+        A `late` verb comes after the others of its transaction, so that it sees what was asked for before it.
+        Raises Unavailable when the database cannot commit; then nothing of `item` has happened.
+        """
+        job = _Job(verb, item, late)
+        self._waiting.append(job)
+        self._wake.set()
+        result: Result = await job.done
+        return result
+
+    async def commit_forever(self) -> None:
+        """Take what waits, commit it, answer; until `close`, and then until nothing waits."""
+        while True:
+            await self._wake.wait()
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            if not self._waiting:
+                self._wake.clear()
+            if batch:
+                await self._commit(batch)
+            if self._closing:
+                if not self._waiting:
+                    return
+                self._wake.set()
+
+    def close(self) -> None:
+        """Let `commit_forever` end once nothing waits."""
+        self._closing = True
+        self._wake.set()
+
+    async def _commit(self, batch: list[_Job]) -> None:
+        try:
+            results = await self._engine.transaction(partial(_run_verbs, now=self._now(), batch=batch))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
+            if len(batch) == 1:
+                batch[0].fail(self._engine.translated(error))
+                return
+            # One bad item must not take its neighbours along: each gets a transaction of its own.
+            for job in batch:
+                await self._commit([job])
+            return
+        for job, result in zip(batch, results, strict=True):
+            job.resolve(result)
+
+
+@asynccontextmanager
+async def committing(engine: Engine, now: Callable[[], float]) -> AsyncIterator[Database]:
+    """Commit on this engine until the end of the block, and then what still waits. `now` is Unix time in seconds."""
+    database = Database(engine, now)
+    task = asyncio.create_task(database.commit_forever(), name="database")
+    try:
+        yield database
+    finally:
+        database.close()
+        await task
+
+
+def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
+    """Call each verb once with all its items, in the order in which the verbs were first asked for; late ones last."""
+    by_verb: dict[Verb[Any, Any], list[int]] = {}
+    for index in sorted(range(len(batch)), key=lambda index: batch[index].late):
+        by_verb.setdefault(batch[index].verb, []).append(index)
+    results: list[object] = [None] * len(batch)
+    for verb, indexes in by_verb.items():
+        answers = verb(connection, now, [batch[index].item for index in indexes])
+        for index, answer in zip(indexes, answers, strict=True):
+            results[index] = answer
+    return results

@@ -1,0 +1,124 @@
+"""The schema's version: whether the database is current, older, or newer than this code."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from relay.store.engine.copies import CopyError, copy_database, fault_of
+from relay.store.engine.lock import hold_lock
+
+#: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
+PATIENCE = 2.0
+#: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
+HEAD = "0005"
+#: The exit status of the process that migrates when its last line says what to do.
+_REFUSED = 3
+
+
+class SchemaError(Exception):
+    """The database cannot be used by this version of the relay. The message says what to do."""
+
+
+def version_of(path: Path) -> str | None:
+    """The version that the database at `path` has; None when it is new. Raises SchemaError when it is no database."""
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise SchemaError(f"the database {path} cannot be opened: {error}") from None
+    except sqlite3.DatabaseError as error:
+        raise SchemaError(f"the file {path} is no healthy SQLite database: {error}. Restore it from a backup") from None
+    return str(row[0]) if row else None
+
+
+def is_current(path: Path) -> bool:
+    """Whether the database at `path` has this code's schema. Raises SchemaError when it is newer than this code."""
+    version = version_of(path)
+    if version is not None and version > HEAD:
+        raise SchemaError(
+            f"the database {path} was written by a newer relay (schema {version}, this one knows {HEAD}): "
+            "start the newer version again, or restore the backup from before the upgrade"
+        )
+    return version == HEAD
+
+
+def migrate(path: Path) -> None:
+    """Bring the database at `path` to this code's schema, creating it if need be, each migration in a transaction."""
+    from alembic import command  # noqa: PLC0415 - see bring_up_to_date
+    from alembic.config import Config  # noqa: PLC0415
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if version_of(path) is not None and not is_current(path):
+        _back_up(path)
+    config = Config(stdout=sys.stderr)
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["path"] = path
+    command.upgrade(config, "head")
+
+
+def _back_up(path: Path) -> None:
+    """Leave a good copy from before the upgrade beside the database: downgrades are not supported, restoring is."""
+    copy = path.with_name(f"{path.name}.before-{HEAD}")
+    if _is_of_an_unfinished_upgrade(copy, path):
+        return
+    try:
+        copy_database(path, copy)
+    except CopyError as error:
+        raise SchemaError(f"the database {path} was not migrated, because the copy from before {error}") from None
+
+
+def _is_of_an_unfinished_upgrade(copy: Path, path: Path) -> bool:
+    """Whether `copy` is good and older than the database: then some migrations are done, and it is from before them."""
+    if not copy.exists() or fault_of(copy) is not None:
+        return False
+    before, now = version_of(copy), version_of(path)
+    return before is not None and now is not None and before < now
+
+
+def scripts() -> Path:
+    """Where the migrations are: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).parents[2]
+    inside = package / "_migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Migrate the database at `path`, if it needs it, in a process of its own and while nobody else holds it.
+
+    Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails, and
+    StoreLockedError when a relay runs.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with hold_lock(path, patience=PATIENCE):
+        if is_current(path):
+            return
+        done = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "relay.store.engine.migrating", str(path)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode == _REFUSED:
+        raise SchemaError(done.stderr.splitlines()[-1])
+    if done.returncode:
+        raise SchemaError(f"the database {path} could not be migrated: {_reason(done.stderr)}")
+
+
+def _reason(output: str) -> str:
+    """The line of a traceback that says what went wrong: the last one with an error's name, not what libraries add."""
+    lines = [line.strip() for line in output.splitlines() if "Error" in line and not line.startswith(" ")]
+    return lines[-1] if lines else "no reason given"
+
+
+if __name__ == "__main__":
+    try:
+        migrate(Path(sys.argv[1]))
+    except SchemaError as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        sys.exit(_REFUSED)

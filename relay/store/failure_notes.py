@@ -1,0 +1,88 @@
+"""What settling leaves behind when something does not get through: dead letters of parts, and what is told of it.
+
+A note is a delivery like any other, accepted in the transaction that buries what it speaks of: so neither a crash nor a
+repetition can lose or double it. Whether there is one, and to whom it goes, the note itself decides.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from relay.model import Delivery, Draft, Lost, Note, Wants
+from relay.store.accepting import open_lanes
+from relay.store.engine.sql import insert
+from relay.store.engine.tables import outbox
+from relay.store.memory import recall, write_clients
+from relay.store.totals import add_to_tally
+
+
+def write_notes(tx: Connection, now: float, notes: Sequence[tuple[Delivery, Note]]) -> None:
+    """Accept the notes about these deliveries, and remember what they change of their clients."""
+    if not notes:
+        return
+    memory = recall(tx, ((delivery.channel, Wants(delivery.client_id)) for delivery, _ in notes))
+    drafts: list[tuple[str, Draft]] = []
+    for delivery, note in notes:
+        client = memory.clients.get((delivery.channel, delivery.client_id))
+        told = None if client is None else note(client)
+        if told is not None:
+            memory.note(delivery.channel, told)
+            drafts.append((delivery.channel, told.draft))
+    write_clients(tx, now, memory)
+    if drafts:
+        _accept(tx, now, drafts)
+
+
+def _accept(tx: Connection, now: float, drafts: Sequence[tuple[str, Draft]]) -> None:
+    keys = [(channel, draft.direction, draft.client_id) for channel, draft in drafts]
+    lanes = open_lanes(
+        tx,
+        [
+            {"channel": channel, "direction": direction, "client_id": client_id, "due_at": now}
+            for channel, direction, client_id in dict.fromkeys(keys)
+        ],
+    )
+    values = [
+        {
+            "channel": channel,
+            "direction": draft.direction,
+            "lane_id": lanes[key],
+            "body": draft.body,
+            "status": "waiting",
+            "accepted_at": now,
+        }
+        for key, (channel, draft) in zip(keys, drafts, strict=True)
+    ]
+    tx.execute(_INSERT, values)
+    add_to_tally(tx, Counter((channel, draft.direction, "received") for channel, draft in drafts))
+
+
+def write_lost(tx: Connection, now: float, losses: Sequence[tuple[Delivery, Lost]]) -> None:
+    """Bury these parts of deliveries. They belong to no letter: to map that anew would make the whole again."""
+    if not losses:
+        return
+    tx.execute(_INSERT, [_dead(delivery, lost, now) for delivery, lost in losses])
+    totals: Counter[tuple[str, str, str]] = Counter()
+    for delivery, _ in losses:
+        totals.update((delivery.channel, delivery.direction, outcome) for outcome in ("received", "dead"))
+    add_to_tally(tx, totals)
+    write_notes(tx, now, [(delivery, lost.note) for delivery, lost in losses if lost.note is not None])
+
+
+def _dead(delivery: Delivery, lost: Lost, now: float) -> dict[str, Any]:
+    return {
+        "channel": delivery.channel,
+        "direction": delivery.direction,
+        "lane_id": delivery.lane_id,
+        "body": lost.body,
+        "status": "dead",
+        "reason": lost.reason,
+        "attempts": delivery.attempts,
+        "accepted_at": delivery.accepted_at,
+        "settled_at": now,
+    }
+
+
+_INSERT = insert(outbox)

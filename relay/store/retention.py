@@ -1,0 +1,74 @@
+"""Retention: what the store forgets, in parts."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
+
+from relay.store.engine.tables import inbox, message, outbox, rating
+
+
+def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
+    """Delete a part of what was delivered, said, rated, and of letters' words, from before a Unix time; how many rows.
+
+    Source ids and hashes stay, so that duplicates are still known; waiting and dead deliveries keep their letters.
+    """
+    bounds = {"before": min(befores), "part": _PART}
+    changed = sum(tx.execute(part, bounds).rowcount for part in _PARTS)
+    return [changed] * len(befores)
+
+
+#: Rows that one transaction forgets at most: everybody else waits meanwhile.
+_PART = 500
+
+
+_DELETE_DELIVERED = delete(outbox).where(
+    outbox.c.id.in_(
+        select(outbox.c.id)
+        .where(outbox.c.status == literal_column("'delivered'"), outbox.c.settled_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
+)
+
+
+_BLANK_LETTERS = (
+    update(inbox)
+    .where(
+        inbox.c.id.in_(
+            select(inbox.c.id)
+            .where(
+                inbox.c.body.is_not(None),
+                inbox.c.received_at < bindparam("before"),
+                ~exists().where(outbox.c.letter_id == inbox.c.id),
+            )
+            .limit(bindparam("part", type_=Integer))
+        )
+    )
+    .values(body=null())
+)
+
+
+_said = message.alias("said")
+
+
+_DELETE_SAID = delete(message).where(
+    tuple_(message.c.channel, message.c.client_id, message.c.message_id).in_(
+        select(_said.c.channel, _said.c.client_id, _said.c.message_id)
+        .where(_said.c.said_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
+)
+
+
+_asked = rating.alias("asked")
+
+
+_DELETE_RATINGS = delete(rating).where(
+    tuple_(rating.c.channel, rating.c.asked_for).in_(
+        select(_asked.c.channel, _asked.c.asked_for)
+        .where(_asked.c.asked_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
+)
+
+
+_PARTS = (_DELETE_DELIVERED, _BLANK_LETTERS, _DELETE_SAID, _DELETE_RATINGS)

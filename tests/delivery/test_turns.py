@@ -1,0 +1,145 @@
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.delivery.turns import Turns
+from tests.examples import portions
+from tests.virtual_time import run
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Who wants a turn, and when, in seconds from the start."""
+
+    name: str
+    at: float = 0.0
+    urgent_since: float | None = None
+    patience: float | None = None  #: Seconds after which it goes away.
+
+
+def given_to(wishes: Sequence[Wish], rate: float, burst: int) -> list[tuple[str, float]]:
+    """Who got a turn, and when, in that order."""
+
+    async def all_of_them() -> list[tuple[str, float]]:
+        loop, turns = asyncio.get_running_loop(), Turns(rate, burst)
+        began, got = loop.time(), list[tuple[str, float]]()
+
+        def note(name: str) -> Callable[[asyncio.Future[None]], None]:
+            return lambda turn: None if turn.cancelled() else got.append((name, loop.time() - began))
+
+        async def one(wish: Wish) -> None:
+            await asyncio.sleep(wish.at)
+            turn = turns.take(urgent_since=wish.urgent_since)
+            turn.add_done_callback(note(wish.name))
+            if wish.patience is not None:
+                loop.call_later(wish.patience, turn.cancel)
+            await asyncio.wait([turn])
+
+        await asyncio.gather(*map(one, wishes))
+        return got
+
+    return run(all_of_them())
+
+
+def names(got: Sequence[tuple[str, float]]) -> str:
+    return "".join(name for name, _ in got)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        pytest.param([Wish("a"), Wish("b"), Wish("c")], "abc", id="in their order"),
+        pytest.param([Wish("a"), Wish("b"), Wish("c"), Wish("X", 0.1, 0.1)], "aXbc", id="who is urgent goes first"),
+        pytest.param(
+            [Wish("a"), Wish("X", 0.1, 5.0), Wish("Y", 0.2, 7.0), Wish("Z", 0.3, 6.0)], "aYZX", id="the newest of them"
+        ),
+        pytest.param(
+            [Wish("a"), Wish("b"), Wish("c"), *(Wish("X", 0.1, 1.0 + n / 10) for n in range(6))],
+            "aXXbXXXcX",
+            id="each fourth turn is for who has waited longest",
+        ),
+        pytest.param(
+            [Wish("a"), Wish("X", 0.1, 1.0), *(Wish("Y", 0.2, 2.0) for _ in range(4))],
+            "aYYXYY",
+            id="also among the urgent",
+        ),
+        pytest.param([Wish("a"), Wish("b", patience=0.5), Wish("c")], "ac", id="who has gone away costs nobody a turn"),
+    ],
+)
+def test_whose_turn_it_is(wishes: list[Wish], expected: str) -> None:
+    """One turn a second, and the first at once: this is the order."""
+    got = given_to(wishes, rate=1, burst=1)
+    assert names(got) == expected
+    assert [at for _, at in got] == pytest.approx([float(number) for number in range(len(expected))])
+
+
+def test_without_a_limit_nobody_waits() -> None:
+    """A rate of 0 gives each turn at once."""
+    assert given_to([Wish(str(number)) for number in range(5)], rate=0, burst=5) == [(str(n), 0.0) for n in range(5)]
+
+
+def test_after_a_rest_a_burst_leaves_at_once() -> None:
+    """Three at once, one each half second from then on; three seconds later three at once again."""
+    got = given_to([*(Wish("a") for _ in range(5)), *(Wish("b", 4.0) for _ in range(4))], rate=2, burst=3)
+    assert [at for _, at in got] == pytest.approx([0, 0, 0, 0.5, 1.0, 4.0, 4.0, 4.0, 4.5])
+
+
+WISHES = st.lists(
+    st.builds(
+        Wish,
+        st.uuids().map(str),
+        st.floats(0, 5),
+        st.none() | st.floats(0, 5),
+        st.none() | st.floats(0, 3),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(WISHES, st.floats(0.5, 50), st.integers(1, 5))
+def test_however_they_come_the_rate_holds_and_all_get_one(wishes: list[Wish], rate: float, burst: int) -> None:
+    """Nobody who stays is forgotten, nobody gets two, and no T seconds hold more than burst + rate * T turns."""
+    got = given_to(wishes, rate, burst)
+    stayed = {wish.name for wish in wishes if wish.patience is None}
+    assert stayed <= {name for name, _ in got}
+    assert len(got) == len({name for name, _ in got})
+    times = [at for _, at in got]
+    for first, start in enumerate(times):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= burst + rate * (times[last] - start) + 1e-6
+
+
+@portions(1 / 4)
+@given(st.integers(1, 12), st.floats(0.1, 0.24))
+def test_nobody_starves(others: int, gap: float) -> None:
+    """However many urgent ones come, and however fast, the others get each fourth turn."""
+    flood = [Wish("X", number * gap, number * gap) for number in range(int(others * 4 / gap))]
+    got = names(given_to([*(Wish("o") for _ in range(others)), *flood], rate=1, burst=1))
+    for number in range(1, others):
+        assert got.count("o", 0, 4 * number + 1) >= number
+
+
+def test_what_is_not_answered_holds_up_what_is_behind_it() -> None:
+    """Of a rate of ten, eight calls may be on their way: the ninth leaves when one of them is answered."""
+
+    async def slow_answers() -> list[float]:
+        loop, turns = asyncio.get_running_loop(), Turns(10, 1)
+        began, left = loop.time(), list[float]()
+
+        async def one() -> None:
+            await turns.take(urgent_since=None)
+            left.append(loop.time() - began)
+            with turns.unanswered():
+                await asyncio.sleep(5)
+
+        await asyncio.gather(*(one() for _ in range(10)))
+        return left
+
+    left = run(slow_answers())
+    assert left[:8] == pytest.approx([number / 10 for number in range(8)])
+    assert left[8:] == pytest.approx([5.0, 5.1])
