@@ -60,6 +60,8 @@ class Gate:
 
         It is if it is down, and also if nothing else got through since the same lane failed before: of a chat that
         writes alone nobody can tell whether its message is bad.
+
+        `overtaken`: somebody else got through since it set out, so the side is not down, however many chats hang.
         """
         if isinstance(error, (NotAccepted, Throttled)):
             if not isinstance(error, SourceRefused):
@@ -69,6 +71,8 @@ class Gate:
             return False  # says nothing about the side itself
         alone = lane_id in self._failed_at and self._proof <= self._failed_at[lane_id]
         self._failed_at[lane_id] = now
+        if self._proof > set_out and not self.down and not isinstance(error, Down):
+            return False  # however many chats hang: who set out after this one got through
         self.last_error = str(error)
         self._failures += 1
         self._lanes.add(lane_id)
@@ -111,6 +115,10 @@ class Gate:
         """Let nothing pass for a while: the other side asked for it, and meant everybody."""
         self.held = True
         self.opens_at = max(self.opens_at, now + seconds)
+
+    def held_for(self, now: float) -> float:
+        """Seconds for which nothing may pass, since the other side asked for it."""
+        return max(0.0, self.opens_at - now) if self.held else 0.0
 
     def passed(self, lane_id: int, set_out: float) -> None:
         """Take note of an answer to an attempt that set out then."""

@@ -3,13 +3,13 @@
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from relay.delivery.gate import Gate, Refusal
 from relay.delivery.policy import judge
-from relay.errors import NotAccepted, RelayError, Throttled
+from relay.errors import NotAccepted, RelayError, Throttled, Uncertain
 from relay.model import Bury, Delivery, Direction, Result, Retry
 
 log = structlog.get_logger()
@@ -61,3 +61,12 @@ class Verdicts:
             log.warning("refusal.unproven", direction=self.direction, delivery=delivery.id, reason=str(error))
             return False
         return True
+
+
+def cut_short(delivery: Delivery, *, on_its_way: bool) -> Retry | Bury:
+    """How a call stands whose answer the relay did not wait for when it stopped: nobody's fault, and nobody's merit."""
+    reason = "the relay stopped before the answer came"
+    if delivery.direction == "to_kit" or not on_its_way:
+        return Retry(0.0, reason, free=True, tried=False)
+    result = judge(Uncertain(reason), delivery, 0.0, free=True)
+    return replace(result, after=0.0, tried=False) if isinstance(result, Retry) else result

@@ -31,6 +31,11 @@ class Counts:
         """How often customers were asked for stars."""
         return self.totals.get(("rating", "asked"), 0)
 
+    @property
+    def unknown_clients(self) -> int:
+        """How many of Kit's events were declined because their client never wrote to this bot."""
+        return self.totals.get(("to_telegram", "unknown_client"), 0)
+
     def dead_letters(self, direction: str) -> int:
         """How many dead letters lie there now: neither revived nor dropped."""
         dead, revived, dropped = (self.totals.get((direction, of), 0) for of in ("dead", "revived", "dropped"))

@@ -5,6 +5,7 @@ it for a transaction, and for the meaning of its errors.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from relay.errors import StoreUnavailable
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 #: A verb does one thing to many items within a transaction that it does not end. `now` is Unix time in seconds.
@@ -20,6 +23,8 @@ Verb = Callable[[Connection, float, Sequence[Item]], Sequence[Result]]
 
 #: Items that one transaction takes at most, so that nobody waits long behind a flood.
 _BATCH = 1000
+#: Seconds for which a failure to commit stands; who must commit tries again sooner.
+_STANDS = 60.0
 
 
 class Engine(Protocol):
@@ -48,6 +53,13 @@ class _Job:
             self.done.set_exception(error)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    reason: str
+    verb: Verb[Any, Any]
+    at: float  #: On the monotonic clock.
+
+
 class Database:
     """Runs verbs in transactions. Use `committing`."""
 
@@ -57,12 +69,13 @@ class Database:
         self._waiting: list[_Job] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._failure: _Failure | None = None
 
     async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False) -> Result:
         """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
 
         A `late` verb comes after the others of its transaction, so that it sees what was asked for before it.
-        Raises Unavailable when the database cannot commit; then nothing of `item` has happened.
+        Raises StoreUnavailable when the database cannot commit; then nothing of `item` has happened.
         """
         job = _Job(verb, item, late)
         self._waiting.append(job)
@@ -84,6 +97,15 @@ class Database:
                     return
                 self._wake.set()
 
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be stored, in the engine's words; None if something can, as far as is known.
+
+        A failure stands for a minute, or until what failed succeeds: on a full disk something small may still fit.
+        """
+        failure = self._failure
+        return failure.reason if failure is not None and time.monotonic() - failure.at < _STANDS else None
+
     def close(self) -> None:
         """Let `commit_forever` end once nothing waits."""
         self._closing = True
@@ -94,7 +116,7 @@ class Database:
             results = await self._engine.transaction(partial(_run_verbs, now=self._now(), batch=batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
             if len(batch) == 1:
-                batch[0].fail(self._engine.translated(error))
+                self._fail(batch[0], self._engine.translated(error))
                 return
             # One bad item must not take its neighbours along: each gets a transaction of its own.
             for job in batch:
@@ -102,6 +124,13 @@ class Database:
             return
         for job, result in zip(batch, results, strict=True):
             job.resolve(result)
+        if self._failure is not None and any(job.verb == self._failure.verb for job in batch):
+            self._failure = None
+
+    def _fail(self, job: _Job, error: Exception) -> None:
+        if isinstance(error, StoreUnavailable):
+            self._failure = _Failure(str(error), job.verb, time.monotonic())
+        job.fail(error)
 
 
 @asynccontextmanager

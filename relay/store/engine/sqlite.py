@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from relay.errors import Unavailable
+from relay.errors import StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.lock import hold_lock
 
@@ -63,8 +63,9 @@ class SQLite:
     def translated(self, error: Exception) -> Exception:
         """An error of the driver means that the database cannot commit now."""
         if isinstance(error, DBAPIError):
-            log.error("store.failed", error=str(error.orig)[:200])
-            return Unavailable("the database cannot commit now")
+            reason = str(error.orig)[:200]
+            log.error("store.failed", error=reason)
+            return StoreUnavailable(f"cannot commit: {reason}")
         return error
 
 

@@ -67,7 +67,7 @@ backfill = Table(
 
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
 #: A claim is a lease: `lease` counts up, so that what was claimed before can no longer be settled. It ends with the
-#: process that holds the database: the next start ends all leases, and counts a crash for each.
+#: process that holds the database: the next start ends all leases, and charges the death to those that `blame` names.
 lane = Table(
     "lane",
     metadata,
@@ -79,7 +79,8 @@ lane = Table(
     Column("since", Float, nullable=False, server_default="0", comment="when its row of deliveries began to wait"),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
-    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
+    Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
     UniqueConstraint("channel", "direction", "client_id"),
     partial_index(
         "ix_lane_due",
@@ -88,6 +89,7 @@ lane = Table(
         "due_at",
         where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
+    Index("ix_lane_account", "channel", "direction", "crashes", sqlite_where=Column("crashes") > 0),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
@@ -215,6 +217,17 @@ deep_link = Table(
     Column("code", String(64), primary_key=True),
     Column("touch", Text, nullable=False, comment="utm and page, as JSON"),
     Column("created_at", Float, nullable=False),
+)
+
+#: Clients to whom agents wrote though they have never written to the bot, and whose agents were told so; until the
+#: retention time.
+unknown_client = Table(
+    "unknown_client",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("told_at", Float, nullable=False),
+    Index("ix_unknown_client_told_at", "told_at"),
 )
 
 #: How customers rated closed conversations: one row for each time that they were asked.
