@@ -20,6 +20,10 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
         "status": Listed("relay.cli.status:status", "See how the relay does."),
         "dead": Listed("relay.cli.dead:dead", "Look at dead letters, retry them, drop them."),
     },
+    "Keep safe": {
+        "backup": Listed("relay.cli.backups:backup", "Copy the database, also while the relay runs."),
+        "restore": Listed("relay.cli.backups:restore", "Put a copy in the place of the database."),
+    },
     "Win customers": {
         "link": Listed("relay.cli.linking:link", "Make a link to the bot that says where a customer came from."),
     },
