@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from relay.cli.asking import ask_relay
+from relay.cli.options import settings_options
 from relay.cli.printing import age, print_json, visible
-from relay.cli.starting import load, settings_options
+from relay.cli.starting import load
 
 _LETTERS = 50
 _INDENT = 36  #: Columns of a moment and of what happened.
@@ -21,7 +22,7 @@ _SIDES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 _SOURCES = {"telegram": "update {id} from Telegram", "kit": "event {id} from Kit", "relay": "note {id} of the relay"}
 
 
-@click.command(short_help="See what became of a message.")
+@click.command
 @click.argument("client", required=False)
 @click.option("--message", help="Only the message of this number: Telegram's, or Kit's.")
 @click.option("--event", help="Only the event of this id: Kit's, or one that went to Kit; or an update's.")
