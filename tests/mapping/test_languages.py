@@ -26,7 +26,7 @@ SAID = [
     ("ru", "giveaway_completed", "[розыгрыш завершён] 2 победителя"),
     ("es", "paid_media", "[contenido de pago] 5 ⭐, ocultos hasta el pago: 1\nLook"),
     ("pt", "reaction_removed", "retirou a reação 👍 a uma mensagem"),
-    ("de", "reply_photo", "❝[Foto]❞\nThat is the wrong colour"),
+    ("de", "reply_photo", "❝[Foto] photo 2025-11-30 08.06 (33).jpg❞\nThat is the wrong colour"),
     ("ru", "unknown_kind", "[hologram]"),
 ]
 
