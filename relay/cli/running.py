@@ -89,7 +89,7 @@ def _leave_rich_out() -> None:
 
 
 def _migrate(settings: "Settings") -> None:
-    from relay.store.engine.commit import StoreLockedError  # noqa: PLC0415 - help needs no database
+    from relay.store.engine.lock import StoreLockedError  # noqa: PLC0415 - help needs no database
     from relay.store.engine.migrating import SchemaError, bring_up_to_date  # noqa: PLC0415
 
     path = settings.database_path
@@ -110,7 +110,7 @@ async def _relay(channels: "tuple[Channel, ...]") -> None:
     from relay.control.place import NoPlaceError  # noqa: PLC0415
     from relay.errors import Unavailable  # noqa: PLC0415
     from relay.settings.loading import summary  # noqa: PLC0415
-    from relay.store.engine.commit import StoreLockedError  # noqa: PLC0415
+    from relay.store.engine.lock import StoreLockedError  # noqa: PLC0415
     from relay.web.serving import CannotListenError  # noqa: PLC0415
 
     def ready(_: "Ports") -> None:

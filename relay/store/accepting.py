@@ -9,7 +9,6 @@ from typing import Any, Literal
 import orjson
 import structlog
 from sqlalchemy import Connection, bindparam, case, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.errors import place_of
 from relay.model import (
@@ -28,7 +27,7 @@ from relay.model import (
 )
 from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
@@ -94,16 +93,21 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
         _map(row, memory)
         deliveries.add(row)
     _write_reasons(tx, fresh)
+    write_effects(tx, now, fresh, memory, deliveries)
+    _raise_offsets(tx, arrivals)
+    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
+    return [[row.verdict for row in group] for group in rows]
+
+
+def write_effects(tx: Connection, now: float, mapped: list[Row], memory: Memory, deliveries: "Deliveries") -> None:
+    """Everything that follows from letters that were mapped, now or anew: whatever else comes of one is added here."""
     write_clients(tx, now, memory)
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     write_ratings(tx, now, memory.new_ratings)
     deliveries.write(tx)
-    write_media(tx, now, fresh)
+    _write_media(tx, now, mapped)
     add_to_tally(tx, deliveries.totals)
-    _raise_offsets(tx, arrivals)
-    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
-    return [[row.verdict for row in group] for group in rows]
 
 
 def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
@@ -183,6 +187,8 @@ class Deliveries:
             self.add_draft(row, draft)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
+            if row.verdict == "unknown_client":
+                self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
             self._count(row, "received", "dead")
             dead = {"status": "dead", "reason": row.outcome.reason, "settled_at": self._now}
@@ -282,7 +288,7 @@ def dump_address(address: Address | None) -> str | None:
     return None if address is None else orjson.dumps(address).decode()
 
 
-def write_media(tx: Connection, now: float, rows: list[Row]) -> None:
+def _write_media(tx: Connection, now: float, rows: list[Row]) -> None:
     """Write the capabilities that letters brought."""
     values = [
         _media_values(item, row.letter.channel, row.outcome.draft.client_id, now)

@@ -9,11 +9,10 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Rating, Said, Wants
 from relay.store.business_connections import Connections, clients_of, recall_connections, recall_newest_messages
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
 from relay.store.ratings import recall_ratings
 
@@ -197,6 +196,7 @@ def _client(row: Row[Any]) -> Client:
         profile=orjson.loads(row.profile),
         first_touch=orjson.loads(row.first_touch),
         avatar=row.avatar,
+        loss_told=row.loss_told,
     )
 
 
@@ -214,6 +214,7 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
         "language": client.language,
         "profile": orjson.dumps(client.profile).decode(),
         "first_touch": orjson.dumps(client.first_touch).decode(),
+        "loss_told": client.loss_told,
         "created_at": now,
     }
 
@@ -253,6 +254,7 @@ _WRITE_CLIENTS = _clients.on_conflict_do_update(
             "language",
             "profile",
             "first_touch",
+            "loss_told",
         )
     },
 )

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay.cli import main
 from relay.delivery.policy import MAX_ATTEMPTS, MAX_SOURCE_ATTEMPTS
+from relay.monitoring.health import OLD
 from relay.monitoring.metrics import Metrics
 from relay.store.totals import Counts
-from relay.web.admin import OLD
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

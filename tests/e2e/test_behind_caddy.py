@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import pytest
 from relay.sandbox.kit.callbacks import Posted
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.components import needs
 from tests.e2e.process import RelayProcess, free_port, relay_between
 from tests.waiting import eventually
 
@@ -25,14 +25,7 @@ CHATS = 8
 #: The sample files, each with the Caddy that it is for: the newest in the development lock, and Debian's.
 FRONTS = [
     pytest.param(Path(sys.executable).with_name("caddy"), "Caddyfile", id="newest"),
-    pytest.param(
-        Path("/usr/bin/caddy"),
-        "Caddyfile.debian",
-        id="packaged",
-        marks=pytest.mark.skipif(
-            shutil.which("caddy", path="/usr/bin") is None, reason="Caddy is missing: apt-get install caddy"
-        ),
-    ),
+    pytest.param(Path("/usr/bin/caddy"), "Caddyfile.debian", id="packaged", marks=needs("caddy")),
 ]
 
 

@@ -32,7 +32,7 @@ def carried(known: Known = TALKING, **content: Any) -> tuple[str | None, list[tu
     """The text, and kind and name of each file."""
     message = event_of(outcome_of(private(**content), known)).event_data.message
     items = [item for item in message.payload or [] if isinstance(item, MediaItem)]
-    return message.text, [(item.type, item.file_name) for item in items]
+    return message.text, [(item.type, str(item.file_name)) for item in items]
 
 
 def origin(kind: str, **fields: Any) -> dict[str, Any]:
@@ -224,7 +224,8 @@ def test_a_post_of_a_public_channel_is_shown_and_linked() -> None:
 CARD = (
     "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Ott;Ben;;;\r\nFN:Ben Ott\r\nORG:Tea House\\, Ltd;Sales\r\nTITLE:Buyer\r\n"
     "item1.TEL;type=CELL:+49 151 1234-5678\r\nTEL;TYPE=work,voice:+4930555\r\nEMAIL;type=HOME:ben@tea.example\r\n"
-    "ADR;TYPE=work:;;Main St 5;Berlin;;10115;Germany\r\nNOTE:Call\\nafter\r\n  noon\r\nPHOTO;ENCODING=b;TYPE=JPEG:/9j/4\r\n"
+    "ADR;TYPE=work:;;Main St 5;Berlin;;10115;Germany\r\nNOTE:Call\\nafter\r\n  noon\r\n"
+    "PHOTO;ENCODING=b;TYPE=JPEG:/9j/4\r\n"
     "END:VCARD\r\n"
 )
 OLD_CARD = (

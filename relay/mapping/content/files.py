@@ -71,9 +71,8 @@ def voice(value: Voice, mark: str) -> Files:
 
 def file_of(medium: Any, noun: str, mark: str) -> Files:  # noqa: ANN401 - of any kind
     """The file of a medium that is taken for this kind, whatever field it stands in."""
-    special = {"sticker": sticker, "voice": voice}.get(noun)
-    if special is not None:
-        return special(medium, mark)
+    if noun in {"sticker", "voice"}:
+        return sticker(medium, mark) if noun == "sticker" else voice(medium, mark)
     kind, usual_type = _PLAIN[noun]
     files = _file(medium, kind, noun, usual_type, mark)
     return _convertible(files) if kind == "document" and any(file.mime_type in _HEIC for file in files) else files

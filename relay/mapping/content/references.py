@@ -75,7 +75,7 @@ def _elsewhere(message: Message) -> Content | None:
     parts = {kind: value for kind in KINDS if (value := getattr(external, kind, None))}
     number = external.message_id if is_id(external.message_id) else 0
     date = getattr(external.origin, "date", None) or message.date
-    answered = Message(number, date, message.chat, api_kwargs=external.api_kwargs, **parts)
+    answered = Message(number, date, message.chat, api_kwargs=dict(external.api_kwargs or {}), **parts)
     return None if is_empty(answered) else read_content(answered)
 
 

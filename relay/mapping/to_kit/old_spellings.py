@@ -67,8 +67,8 @@ def _modern_inside(value: object) -> object:
 def _modern_message(message: Raw, depth: int = 0) -> Raw:
     if depth > _DEEPEST:
         return message
-    old = _OLD if "message_id" in message else _NONE
-    said = {name: value for name, value in message.items() if name not in old}
+    dropped = _OLD if "message_id" in message else _NONE
+    said = {name: value for name, value in message.items() if name not in dropped}
     for name in _MESSAGES:
         if isinstance(said.get(name), dict):
             said[name] = _modern_message(said[name], depth + 1)

@@ -84,7 +84,11 @@ def _rests(raw: Mapping[str, Any]) -> Iterator[_Rest]:
 def _patched_update(number: int, field: str, raw: Raw) -> Update | None:
     """An update with its message, in which nothing is left out."""
     message = _patched(raw)
-    return None if message is None else Update(number, **{field: message})
+    if message is None:
+        return None
+    update = Update(number)
+    _put(update, field, message)
+    return update
 
 
 def _patched(raw: Raw, depth: int = 0) -> Message | None:
@@ -98,8 +102,10 @@ def _patched(raw: Raw, depth: int = 0) -> Message | None:
         (kept if fit or name not in _SLOTS else refused)[name] = raw[name]
     message = Message.de_json(kept, None)
     for name, value in refused.items():
-        inner = name in _INNER_MESSAGES and isinstance(value, dict)
-        _put(message, name, _patched(value, depth + 1) if inner else loose(value))
+        if name in _INNER_MESSAGES and isinstance(value, dict):
+            _put(message, name, _patched(value, depth + 1))
+        else:
+            _put(message, name, loose(value))
     _say_what_is_lost(message, [kind for kind in KINDS if kind in refused])
     return message
 

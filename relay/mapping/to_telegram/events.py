@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import unquote, urlsplit
 
 from relay.kit.events import (
@@ -119,6 +119,8 @@ def _steps_of(item: FileItem | PlaceItem | CardItem | WordsItem, caption: str | 
         case CardItem():
             card = person(item)
             return [card] if card else _texts(person_in_words(item))
+        case _:
+            assert_never(item)
 
 
 def _in_albums(steps: Sequence[Step]) -> Iterator[Step]:
