@@ -96,9 +96,9 @@ class _Walker:
             self.beside(value, depth)
         elif isinstance(value, str):
             if name in _WORDS or _SENTENCE.search(value):
-                self.say(clean(value))
+                self.line(clean(value))
         elif name in _WORDS and _is_inline(value) and (text := inline(value, depth)).strip():
-            self.say(text)
+            self.line(text)
         elif isinstance(value, dict):
             self.read_object(value, depth + 1)
         elif isinstance(value, list | tuple):
@@ -109,7 +109,7 @@ class _Walker:
         if _are_sizes(values) and self.carry(_MEDIA["photo"], values):
             return
         if any(isinstance(each, str) for each in values) and any(isinstance(each, dict) for each in values):
-            self.say(inline(values, depth))
+            self.line(inline(values, depth))
             return
         for each in values:
             self.visit(name, each, depth)
@@ -131,7 +131,7 @@ class _Walker:
             if name not in left_out:
                 self.visit(name, node[name], depth)
 
-    def say(self, text: str) -> None:
+    def line(self, text: str) -> None:
         """A line of words."""
         if line := text.strip():
             self.found.lines.append(line)
@@ -149,7 +149,7 @@ class _Walker:
     def beside(self, medium: object, depth: int) -> None:
         """Read what a medium says, and what else is in it."""
         if isinstance(medium, dict):
-            self.say(join(" \u2013 ", *(one_line(medium.get(name)) for name in _OF_MEDIA)))
+            self.line(join(" \u2013 ", *(one_line(medium.get(name)) for name in _OF_MEDIA)))
             self.fields(medium, depth + 1, {*SAME, *_OF_MEDIA, "photo"})
 
 
@@ -178,7 +178,7 @@ def _read_table(walker: _Walker, node: Raw, depth: int) -> None:
     rows = [row if isinstance(row, list) else [row] for row in node["cells"] if row] if _is_list(node["cells"]) else []
     for row in rows:
         cells = [" ".join(inline(cell, depth).split()) for cell in row]
-        walker.say(_CELLS.join(cells) if any(cells) else "")
+        walker.line(_CELLS.join(cells) if any(cells) else "")
     walker.visit("cell", [{**cell, "text": None} for row in rows for cell in row if isinstance(cell, dict)], depth)
     walker.fields(node, depth, {"cells"})
 
@@ -199,28 +199,28 @@ def _add_point(walker: _Walker, location: Raw, *names: object) -> None:
     address = join(", ", *map(one_line, names))
     place = place_of(loose(location), address)
     if place is None:
-        walker.say(address)
+        walker.line(address)
         return
     walker.found.items.append(place)
-    walker.say(join(", ", address, describe_point(place.latitude, place.longitude)))
+    walker.line(join(", ", address, describe_point(place.latitude, place.longitude)))
 
 
 def _read_linked(walker: _Walker, node: Raw, depth: int) -> None:
     """A label and what it opens."""
-    walker.say(inline(node, depth))
+    walker.line(inline(node, depth))
     walker.fields(node, depth, {*LABELS, *TARGETS, "user", "web_app", "login_url", "copy_text"})
 
 
 def _read_person(walker: _Walker, node: Raw, depth: int) -> None:
     name = shown_name(node.get("first_name"), node.get("last_name")) or handle(node.get("username"))
-    walker.say(join(", ", name, one_line(node.get("phone_number"))))
+    walker.line(join(", ", name, one_line(node.get("phone_number"))))
     walker.fields(node, depth, TARGETS)
 
 
 def _read_price(walker: _Walker, node: Raw, depth: int) -> None:
     amount = next((node[name] for name in ("total_amount", "amount") if name in node), None)
     walker.fields(node, depth)
-    walker.say(price(node.get("currency"), amount))
+    walker.line(price(node.get("currency"), amount))
 
 
 #: What gives an object away, and how it is read; the first that fits.

@@ -128,7 +128,8 @@ def _say_what_is_lost(message: Message, refused: list[str]) -> None:
     if not refused or message.text:
         return
     content = read_content(message)
-    if not content.items and content.text.removesuffix(caption(message)).strip() == heading(refused[0]):
+    bare = content.text.removesuffix(caption(message)).strip() in {"", heading(refused[0])}
+    if bare and not content.items:
         _put(message, "text", f"{heading(refused[0])}\n{say('read_in_part')}")
 
 
