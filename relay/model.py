@@ -175,6 +175,7 @@ class Wants:
     owner: int | None = None  #: Of a Business account: how the connection stands, and who is talked to in it.
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
     rating: str | None = None  #: The id of one that the client was asked for.
+    told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,7 @@ class Known:
     open_clients: tuple[Client, ...] = ()  #: In the owner's account, those with an open conversation.
     newest: int | None = None  #: Telegram's id of that message.
     rating: Rating | None = None
+    told_unknown: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -210,6 +212,7 @@ class Reading:
     decide: Callable[[Known], Outcome]
     wants: Wants = Wants()
     in_part: bool = False  #: Something of the letter could not be read.
+    tell_unknown: Callable[[], Draft] | None = None  #: Makes the note that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
+from relay.store.unknown_clients import write_told
 
 log = structlog.get_logger()
 
@@ -105,6 +106,7 @@ def write_effects(tx: Connection, now: float, mapped: list[Row], memory: Memory,
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     write_ratings(tx, now, memory.new_ratings)
+    write_told(tx, now, memory.new_told_unknown)
     deliveries.write(tx)
     _write_media(tx, now, mapped)
     add_to_tally(tx, deliveries.totals)
@@ -139,15 +141,21 @@ def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
 
 def _map(row: Row, memory: Memory) -> None:
     """Decide what becomes of a letter, with what is known now, and remember what it changes."""
-    row.outcome = decide(row.letter, row.reading, memory.known(row.letter.channel, row.reading.wants))
-    row.verdict = "unknown_client" if row.outcome is _UNKNOWN_CLIENT else _VERDICTS[type(row.outcome)]
+    wants = row.reading.wants
+    known = memory.known(row.letter.channel, wants)
+    row.outcome = decide(row.letter, row.reading, known)
+    row.verdict = _VERDICTS[type(row.outcome)]
+    if _is_for_nobody(row.letter, row.reading, known):
+        row.verdict = "unknown_client"
+        memory.note_told(row.letter.channel, wants)
     memory.note(row.letter.channel, row.outcome)
 
 
 def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
     """What becomes of a letter, with what is known now."""
-    if letter.source == "kit" and reading.wants.client_id is not None and known.client is None:
-        return _UNKNOWN_CLIENT
+    if _is_for_nobody(letter, reading, known):
+        note = None if known.told_unknown else reading.tell_unknown
+        return Declined(_UNKNOWN_CLIENT, more=() if note is None else (note(),))
     try:
         return reading.decide(known)
     except Exception as error:  # noqa: BLE001 - one letter that cannot be mapped must not stop its neighbours
@@ -158,7 +166,11 @@ def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
         return Unreadable(f"it cannot be mapped: {where}")
 
 
-_UNKNOWN_CLIENT = Declined("unknown client: nobody with this client id has written to the bot")
+def _is_for_nobody(letter: Letter, reading: Reading, known: Known) -> bool:
+    return letter.source == "kit" and reading.wants.client_id is not None and known.client is None
+
+
+_UNKNOWN_CLIENT = "unknown client: nobody with this client id has written to the bot"
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 

@@ -48,7 +48,8 @@ def wants_of(event: Event) -> Wants:
     """What mapping the event needs to know of the client."""
     if isinstance(event, OtherEvent):
         return Wants()
-    return Wants(event.client_id, newest=isinstance(event, SendMessageEvent))
+    says = isinstance(event, SendMessageEvent)
+    return Wants(event.client_id, newest=says, told_unknown=says)
 
 
 def skipped_in(event: Event) -> tuple[str, ...]:

@@ -219,6 +219,17 @@ deep_link = Table(
     Column("created_at", Float, nullable=False),
 )
 
+#: Clients to whom agents wrote though they have never written to the bot, and whose agents were told so; until the
+#: retention time.
+unknown_client = Table(
+    "unknown_client",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("told_at", Float, nullable=False),
+    Index("ix_unknown_client_told_at", "told_at"),
+)
+
 #: How customers rated closed conversations: one row for each time that they were asked.
 rating = Table(
     "rating",
