@@ -101,7 +101,7 @@ class Relay:
 async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
     """Put a relay together over a database that has the current schema. Nothing outside is asked yet.
 
-    Raises relay.store.database.StoreLockedError when another relay holds the database.
+    Raises relay.store.engine.lock.StoreLockedError when another relay holds the database.
     """
     settings, metrics = channels[0].settings, Metrics()
     async with AsyncExitStack() as stack:

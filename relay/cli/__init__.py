@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from relay import __version__
+from relay.cli.backups import backup, restore
 from relay.cli.checking import check
 from relay.cli.dead import dead
 from relay.cli.linking import link
@@ -21,6 +22,7 @@ from relay.cli.status import status
 HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (
     ("Run", (run, demo, migrate)),
     ("Look and mend", (status, dead)),
+    ("Keep safe", (backup, restore)),
     ("Win customers", (link,)),
     ("Set up", (setup, check)),
 )

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time
 
+import structlog
+
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
@@ -19,6 +21,7 @@ from relay.store import (
     claiming,
     dead_letters,
     deep_links,
+    parking,
     queries,
     retention,
     reviving,
@@ -35,10 +38,13 @@ from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
+from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
+
+log = structlog.get_logger()
 
 
 class Store:
@@ -179,6 +185,10 @@ class Store:
         """Note whose the letters of a part are."""
         await self._database.run(backfill.fill, part)
 
+    async def park_copy(self) -> Parked | None:
+        """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
+        return await self._database.run(parking.park, None)
+
     @property
     def failure(self) -> str | None:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
@@ -200,5 +210,7 @@ async def open_store(path: Path, *, now: Callable[[], float] = time, patience: f
     """
     async with open_sqlite(path, now=now, patience=patience) as database:
         store = Store(database)
+        if (parked := await store.park_copy()) is not None:
+            log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store
