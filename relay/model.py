@@ -199,6 +199,11 @@ class Known:
     rating: Rating | None = None
     told_unknown: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a conversation with the client is open in Kit, as far as we know. What comes now would begin one."""
+        return self.client is not None and self.client.open
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
