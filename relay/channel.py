@@ -210,7 +210,7 @@ def _couriers(
 
     couriers["to_kit"] = courier(
         "to_kit",
-        carry=to_kit.to_kit(kit),
+        carry=to_kit.to_kit(kit, context.language, shared.now),
         name=to_kit.name,
         limit=_LANES["to_kit"],
         check_login=kit.check_login,

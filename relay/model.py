@@ -119,7 +119,9 @@ class Draft:
     body: str  #: JSON that only the receiving side's adapter reads.
     address: Address | None = None  #: Where it goes, if that is not where the client is answered.
     album: str | None = None  #: What its siblings have in common: it waits a moment for them.
-    parts: str | None = None  #: Of an album: its parts so far, JSON that only mapping reads.
+    parts: str | None = None  #: Of what waits for siblings: what it is made of so far, JSON that only mapping reads.
+    hasty: bool = False  #: It waits a shorter time, and not at all when something else of its lane follows it.
+    written_at: float | None = None  #: Unix time at which the customer wrote or did it, if Telegram tells.
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class Declined:
     client: Client | None = None  #: To be remembered.
     connection: BusinessConnection | None = None  #: To be remembered.
     more: tuple[Draft, ...] = ()  #: What is delivered all the same: a note about it.
+    said: tuple[Said, ...] = ()  #: To be remembered.
+    withdraws: str | None = None  #: What the client's delivery that waits for siblings has in common with them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """An album of which something was accepted before."""
+    """Something that waits for siblings, as an album does, and of which something was accepted before."""
 
     parts: str | None  #: While it still waits for siblings; None once it has left.
 
@@ -234,6 +238,7 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+    written_at: float | None = None  #: Unix time at which the customer wrote or did it, if Telegram tells.
     source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
