@@ -110,6 +110,10 @@ class Media:
     channel: str = field(default="", compare=False)  #: Whose bot can open it; the store knows.
 
 
+#: How it begins what reactions to one message have in common, while they wait.
+REACTIONS = "reaction to "
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A delivery that is about to be accepted."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from relay.errors import place_of
 from relay.model import (
+    REACTIONS,
     Accepted,
     Address,
     Album,
@@ -33,7 +34,7 @@ from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_s
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
 from relay.store.unknown_clients import write_told
-from relay.store.withdrawing import decline, withdraw
+from relay.store.withdrawing import decline, waiting_reactions, withdraw
 
 log = structlog.get_logger()
 
@@ -172,6 +173,7 @@ def _is_for_nobody(letter: Letter, reading: Reading, known: Known) -> bool:
 
 
 _UNKNOWN_CLIENT = "unknown client: nobody with this client id has written to the bot"
+_CLOSED = "a reaction that waited when the conversation was closed"
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 
@@ -193,16 +195,20 @@ class Deliveries:
         self._dead: list[dict[str, Any]] = []
         self._joined: dict[int, dict[str, Any]] = {}
         self._withdrawn: dict[int, str] = {}  #: Why, by the ids of deliveries.
+        self._closed: set[tuple[str, str]] = set()  #: Clients whose conversations have ended: channel and id.
         self._came_to_nothing: list[dict[str, Any]] = []  #: Letters of this transaction, and why.
 
     def add(self, row: Row) -> None:
         """Take up what follows from a letter."""
         for draft in row.drafts:
             self.add_draft(row, draft)
+        if row.letter.source == "kit":
+            self._note_close(row)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
             if row.outcome.withdraws is not None:
-                self._withdraw(row, row.outcome.withdraws, row.outcome.reason)
+                client_id = row.reading.wants.client_id
+                self._withdraw(row.letter.channel, client_id, row.outcome.withdraws, row.outcome.reason)
             if row.verdict == "unknown_client":
                 self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
@@ -219,6 +225,8 @@ class Deliveries:
             tx.execute(_INSERT_DELIVERIES, self._dead)
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
+        if self._closed:
+            self._withdrawn |= dict.fromkeys(waiting_reactions(tx, self._closed), _CLOSED)
         withdraw(tx, self._withdrawn, self.totals)
         decline(tx, self._came_to_nothing)
         hurried = {lanes[key] for values, key in self._waiting if not values["hasty"]}
@@ -279,9 +287,9 @@ class Deliveries:
             self._joined[album.delivery_id] = {"of_id": album.delivery_id, **new}
         return True
 
-    def _withdraw(self, row: Row, group: str, reason: str) -> None:
+    def _withdraw(self, channel: str, client_id: str | None, group: str, reason: str) -> None:
         """Take back what waits for siblings, if it still waits."""
-        key = row.letter.channel, row.reading.wants.client_id or "", group
+        key = channel, client_id or "", group
         waiting = self._memory.open_albums.pop(key, None)
         if waiting is None:
             return
@@ -294,6 +302,17 @@ class Deliveries:
         self._waiting = [each for each in self._waiting if each[0] is not values]
         self._came_to_nothing.append({"of_id": values["letter_id"], "reason": reason})
         self.totals[values["channel"], values["direction"], "declined"] += 1
+
+    def _note_close(self, row: Row) -> None:
+        """A conversation that ends takes back the reactions that wait: what nobody says must not begin another one."""
+        client = row.outcome.client if isinstance(row.outcome, Accepted | Declined) else None
+        if client is None or client.open:
+            return
+        channel = row.letter.channel
+        self._closed.add((channel, client.client_id))
+        for of_channel, client_id, group in list(self._memory.open_albums):
+            if (of_channel, client_id) == (channel, client.client_id) and group.startswith(REACTIONS):
+                self._withdraw(channel, client_id, group, _CLOSED)
 
     def _open_lanes(self, tx: Connection) -> dict[tuple[str, str, str], int]:
         """Make the lanes of what waits due, unless they are (or are parked, or leased) already. Returns their ids."""

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from relay.model import (
+    REACTIONS,
     Accepted,
     Address,
     Client,
@@ -21,7 +22,7 @@ from relay.store.accepting import Arrival
 from relay.store.claiming import CHANGE_LONGEST, CHANGE_WINDOW
 from relay.store.store import Store
 from tests.store.conftest import Clock
-from tests.store.letters import CHANNEL, together, update
+from tests.store.letters import CHANNEL, close, together, update
 from tests.store.test_albums import claim, item
 
 NOTHING = "it ended as it began"
@@ -157,3 +158,17 @@ async def test_many_changes_in_front_of_a_message_hold_it_up_in_no_way(store: St
     while found := await bodies(store, run=4):
         left += found
     assert left == ["old>new"] * 20 + ["event 20"]
+
+
+@pytest.mark.parametrize("apart", [True, False])
+async def test_a_close_takes_back_what_nobody_said(store: Store, clock: Clock, *, apart: bool) -> None:
+    """A heart that still waits would begin another conversation; words are words, and go."""
+    heart = Draft("to_kit", "7", "heart", album=f"{REACTIONS}1", parts="{}", hasty=True)
+    reading = Reading(lambda _: Accepted(heart, Client("7", Address(7))), Wants("7", album=heart.album))
+    hearts = Arrival(((Letter(CHANNEL, "telegram", "2", "{}"), reading),), CHANNEL, 3)
+    arrivals = [change(1, "new"), hearts, close("bye")]
+    for arrival in arrivals if apart else [together(*arrivals[:2], arrivals[2])]:
+        await store.accept(arrival)
+    clock.advance(CHANGE_WINDOW)
+    assert await bodies(store) == ["old>new"]
+    assert await totals(store) == {"received": 2, "declined": 1, "delivered": 1}

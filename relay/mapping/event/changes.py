@@ -11,7 +11,7 @@ import orjson
 
 from relay.mapping.content.content import Content
 from relay.mapping.event.events import Ids, KitContext, Origin, client_after, ids_of, make_event
-from relay.model import Accepted, Declined, Known, Said, is_id
+from relay.model import REACTIONS, Accepted, Declined, Known, Said, is_id
 
 Kind = Literal["edit", "reaction"]
 
@@ -27,8 +27,8 @@ class Change:
 
 def change_key(kind: Kind, message_id: object) -> str | None:
     """What changes of a message have in common; None of one that no other can refer to."""
-    between = "of" if kind == "edit" else "to"
-    return f"{kind} {between} {message_id}" if is_id(message_id) and message_id else None
+    beginning = REACTIONS if kind == "reaction" else "edit of "
+    return f"{beginning}{message_id}" if is_id(message_id) and message_id else None
 
 
 def waiting_change(known: Known) -> Change | None:
