@@ -42,6 +42,16 @@ CAMPAIGNS: Final = (
         "--rounds 1 --seconds 2 --retry-after 2",
         "a chat that is told to wait waits alone; slow files wait alone",
     ),
+    Campaign(
+        "tests.campaigns.hanging",
+        "--chats 60 --calm 3 --seconds 8",
+        "chats that hang on either side take neither places nor turns from others",
+    ),
+    Campaign(
+        "tests.campaigns.suspects",
+        "--killer to_telegram --restarts 1",
+        "the message that kills is found out, and no death and no stop costs anybody else anything",
+    ),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 
