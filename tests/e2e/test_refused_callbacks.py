@@ -92,7 +92,7 @@ async def test_strangers_cannot_say_it_for_kit_and_cost_no_writes(
     anna.writes("hello")
     await kit.wait_for(lambda: kit.texts(anna.id))
     await inner.settled("to_kit")
-    wal = inner.database.with_name("inner.db-wal")
+    wal = inner.database.with_name("relay.db-wal")
     before = wal.stat().st_size
     async with aiohttp.ClientSession() as session:
 
