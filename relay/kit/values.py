@@ -16,8 +16,6 @@ _EXACT: Final = 2**53  #: Up to here a float holds an integer exactly.
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:[.,][0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
 #: White space, what cannot be seen, and brackets and quotes around a link, as it comes by copying.
 _AROUND: Final = " \t\r\n\v\f\0\u00a0\u2028\u2029\u200b\u200c\u200d\u200e\u200f\u2060\ufeff<>\"'"
-    r"^[\s\x00-\x20\u200b-\u200f\u2060\ufeff<\"']+|[\s\x00-\x20\u200b-\u200f\u2060\ufeff>\"']+$"
-)
 _YES: Final = frozenset({"true", "1", "yes", "on"})
 _NO: Final = frozenset({"false", "0", "no", "off"})
 
