@@ -234,6 +234,7 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+    source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
     def is_suspect(self) -> bool:
