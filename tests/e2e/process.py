@@ -87,7 +87,7 @@ async def run_to_its_end(relay: RelayProcess) -> tuple[int, str, list[str]]:
     return process.returncode, said.decode(), complained.decode().splitlines()
 
 
-async def command(relay: RelayProcess, *arguments: str, say: str = "") -> tuple[int, str, str]:
+async def command(relay: RelayProcess, *arguments: str, say: str = "", within: float = 30.0) -> tuple[int, str, str]:
     """Run another `relay …` where this one lives: exit code, standard output, standard error; `say` goes in."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND[:-1],
@@ -99,7 +99,7 @@ async def command(relay: RelayProcess, *arguments: str, say: str = "") -> tuple[
         stderr=subprocess.PIPE,
     )
     try:
-        said, complained = await asyncio.wait_for(process.communicate(say.encode()), 30)
+        said, complained = await asyncio.wait_for(process.communicate(say.encode()), within)
     except TimeoutError:
         process.kill()
         raise
