@@ -11,8 +11,13 @@ from typing import Final
 
 import click
 
+from relay.cli.options import settings_options
 from relay.cli.printing import age
-from relay.cli.starting import fail, load, settings_options
+from relay.cli.starting import fail, load
+from relay.store.engine.copies import CopyError, copy_database
+from relay.store.engine.lock import StoreLockedError
+from relay.store.engine.restoring import RestoreError
+from relay.store.engine.restoring import restore as put_in_place
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 #: A backup rests as many times longer than it works, and gives way to who has more to do.
@@ -25,7 +30,7 @@ _DAY: Final = 86400.0
 _UNITS: Final = ((2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 
 
-@click.command(short_help="Copy the database, also while the relay runs.")
+@click.command
 @click.argument("file", type=_FILE)
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Put the time in the name; keep the newest N.")
 @settings_options
@@ -35,8 +40,6 @@ def backup(*, file: Path, keep: int | None, env_file: Path | None, config: Path 
     With --keep the time is put into the name (relay.db becomes relay-20261129T094200Z.db), and older backups of that
     name are deleted, but for the newest N. What waits in a copy does not go on by itself: see relay restore.
     """
-    from relay.store.engine.copies import CopyError, copy_database  # noqa: PLC0415 - help copies nothing
-
     database = load(env_file, config)[0].settings.database_path
     began, now = time.monotonic(), time.time()
     target = file if keep is None else file.with_name(f"{file.stem}-{_at(now)}{file.suffix}")
@@ -53,7 +56,7 @@ def backup(*, file: Path, keep: int | None, env_file: Path | None, config: Path 
         click.echo(f"deleted {old}")
 
 
-@click.command(short_help="Put a copy in the place of the database.")
+@click.command
 @click.argument("file", type=_FILE)
 @click.option("--continue", "go_on", is_flag=True, help="No relay ran since the copy was made: what waited goes on.")
 @settings_options
@@ -63,12 +66,9 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
     What waited in the copy may have arrived since it was made. So it does not go on by itself: the next start makes
     dead letters of it, which you can look at, retry and drop. Only for a move to another machine: --continue.
     """
-    from relay.store.engine.lock import StoreLockedError  # noqa: PLC0415 - help restores nothing
-    from relay.store.engine.restoring import RestoreError, restore  # noqa: PLC0415
-
     database = load(env_file, config)[0].settings.database_path
     try:
-        done = restore(file, database, time.time(), go_on=go_on)
+        done = put_in_place(file, database, time.time(), go_on=go_on)
     except StoreLockedError as error:
         fail(f"nothing was restored: {error}. Stop the relay first")
     except (RestoreError, OSError) as error:

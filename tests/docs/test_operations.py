@@ -67,7 +67,7 @@ def test_every_metric_is_explained() -> None:
 
 def test_every_way_to_mend_is_shown() -> None:
     """Each command on dead letters stands there as it is typed, and each of their options by its name."""
-    dead = main.commands["dead"]
+    dead = main.get_command(click.Context(main), "dead")
     assert isinstance(dead, click.Group)
     for name, command in dead.commands.items():
         assert f"relay dead {name}" in PAGE
