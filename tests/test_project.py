@@ -31,8 +31,8 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"words"},
     # The mapping: each room imports only what stands above it.
     "mapping": set(),
-    "mapping.text": {"words"},
-    "mapping.content": {"kit.models", "mapping.text", "model", "steps"},
+    "mapping.text": {"media.types", "words"},
+    "mapping.content": {"kit.models", "mapping.text", "media.types", "model", "steps"},
     "mapping.event": {"kit.models", "mapping.content", "mapping.text", "model", "words"},
     "mapping.to_telegram": {"kit.events", "kit.values", "mapping.event", "mapping.text", "model", "steps"},
     "mapping.failure": {
@@ -44,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "store": {"errors", "model", "store.engine"},
     # The two sides, and files.
     "kit": {"errors"},
+    "media.types": set(),
     "media": {"errors", "steps"},
     "media.inspection": {"media"},
     "media.conversion": {"media", "model"},
@@ -92,7 +93,7 @@ ARROWS: dict[str, set[str]] = {
 PURE = {
     "model", "errors", "steps", "mapping", "delivery.policy", "delivery.gate", "delivery.pace", "kit.protocol",
     "kit.signature", "kit.models", "kit.events", "kit.reading", "kit.payload", "kit.values", "monitoring.redaction",
-    "media.kinds", "media.ranges",
+    "media.kinds", "media.ranges", "media.types",
 }  # fmt: skip
 IMPURE = {
     "aiohttp", "aiosqlite", "asyncio", "httpx", "io", "os", "pathlib", "random", "secrets", "shutil", "socket",
