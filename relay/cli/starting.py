@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
+from relay.linux import hide_memory
+
 if TYPE_CHECKING:
     from relay.settings.channels import Channel
 
@@ -61,8 +63,9 @@ def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> "
 
 
 def keep_to_ourselves() -> None:
-    """Customers' words are in the files that we make: no other user of the machine may read them."""
+    """Customers' words are in the files that we make, secrets in our memory: neither is anybody else's to read."""
     os.umask(0o077)
+    hide_memory()
 
 
 def check_writable(setting: str, directory: Path, files: Iterable[Path] = ()) -> None:

@@ -1,26 +1,80 @@
-"""What a child process that touches strangers' files may use of the machine. Called in it, before it touches one."""
+"""What a child process that touches strangers' files may use of the machine. Called in it, before it touches one.
+
+Two kinds of bounds. How much: memory, time, bytes on disk. And what: one file that it may open and write, and the few
+system calls that it takes to decode what is open already. Whoever takes the process over through a bug in a decoder
+finds no secret in it, no file, no other process and no network.
+"""
 
 import os
 import resource
 import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.media.landlock import open_nothing_but
+from relay.media.seccomp import allow_only_what_decoding_takes
+
+_DESCRIPTORS: Final = 64
+#: The kernel ends it first when memory is short: https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html.
+_FIRST_TO_GO: Final = "1000"
 
 
-def confine(*, memory: int, seconds: int, writes: int) -> None:
-    """Limit this process for good: bytes of address space, seconds on the processor and on the clock, bytes a file.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a child may use."""
 
-    Files that it makes are its own user's, it gives way to everybody else, leaves no core dump, and has its end even if
-    whoever started it dies.
+    memory: int  #: Bytes of address space.
+    writes: int  #: Bytes of a file.
+    work: int  #: Seconds on the processor.
+    time: int  #: Seconds on the clock.
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What the kernel holds of a child. Where it knows neither, the limits hold all the same."""
+
+    landlock: int  #: The version that holds its files; 0: the kernel has none.
+    seccomp: bool  #: Whether its system calls are filtered.
+
+    @property
+    def lacks(self) -> Sequence[str]:
+        """What this kernel does not have."""
+        return [name for name, held in (("Landlock", self.landlock), ("seccomp", self.seccomp)) if not held]
+
+
+def limit(limits: Limits) -> None:
+    """Limit this process for good.
+
+    Files that it makes are its own user's, it gives way to everybody else, leaves no core dump, is the first to go when
+    memory is short, and has its end even if whoever started it dies.
     """
     os.umask(0o077)
-    for limit, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, writes),
-        (resource.RLIMIT_NOFILE, 64),
+    for name, most in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_CPU, limits.work),
+        (resource.RLIMIT_FSIZE, limits.writes),
+        (resource.RLIMIT_NOFILE, _DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, hard = resource.getrlimit(limit)
+        _, hard = resource.getrlimit(name)
         fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (fits, fits))
-    signal.alarm(seconds)
+        resource.setrlimit(name, (fits, fits))
+    signal.alarm(limits.time)
     os.nice(10)
+    score = Path("/proc/self/oom_score_adj")
+    if score.exists():
+        score.write_text(_FIRST_TO_GO, encoding="ascii")
+
+
+def confine(result: Path) -> Confinement:
+    """Close everything to this process but what it has open and `result`, which exists. For good.
+
+    It must have loaded all code that it is going to run, and have one thread. Raises OSError where the kernel knows how
+    to hold it and does not do it: then nothing may be decoded.
+    """
+    if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise OSError("a second thread runs, and would stay free")
+    return Confinement(open_nothing_but(result), allow_only_what_decoding_takes())

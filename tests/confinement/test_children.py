@@ -1,0 +1,204 @@
+"""A child that a stranger's file has taken over finds nothing: no secret, no file, no process, no network."""
+
+import asyncio
+import json
+import os
+import platform
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import pytest
+
+from relay.media.landlock import landlock_version
+from relay.media.seccomp import has_filters
+from relay.media.subprocesses import run_child
+from tests.confinement.hostile import DENIED
+from tests.waiting import eventually
+
+HOSTILE: Final = "tests.confinement.hostile"
+#: What really makes a process, so that nobody tries it where nothing stands in the way.
+FORKS: Final = ["call fork", "call vfork", "call clone", "call msgget"]
+SECRET: Final = "7:canary-of-the-relay"
+
+needs_kernel = pytest.mark.skipif(
+    not (landlock_version() >= 2 and has_filters() and platform.machine() == "x86_64"),
+    reason="needs Linux 5.19 or newer with Landlock and seccomp, on x86-64",
+)
+
+VICTIM: Final = """
+import signal, sys
+came = []
+signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
+print("ready", flush=True)
+sys.stdin.readline()
+print(len(came), flush=True)
+"""
+
+
+@dataclass
+class Surroundings:
+    """What a relay has around it, in this test's own process and folders."""
+
+    folder: Path
+    told: dict[str, Any]
+    victim: subprocess.Popen[str]
+    heard: socket.socket  #: Takes datagrams.
+    before: dict[Path, tuple[bytes, int, int]]
+
+    async def tries(self, **more: Any) -> dict[str, Any]:
+        """Everything, by a child that was started as every child is."""
+        told = json.dumps({**self.told, **more})
+        code, printed = await run_child(HOSTILE, self.folder / "source", self.folder / "result", told, seconds=50)
+        assert code == 0, printed
+        found: dict[str, Any] = json.loads(printed)
+        return found
+
+    def signals(self) -> int:
+        """How many the victim got. Asks it once."""
+        said, _ = self.victim.communicate("\n", timeout=10)
+        return int(said)
+
+    def state(self) -> dict[Path, tuple[bytes, int, int]]:
+        """Content, mode and age of every file."""
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "result"]
+        return {path: (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) for path in sorted(files)}
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surroundings]:
+    """A secret in the environment, a database, settings, sockets that listen, and another process of the same user."""
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", SECRET)
+    (tmp_path / "data").mkdir()
+    files = [tmp_path / name for name in (".env", "data/relay.db", "data/relay.db-wal", "source")]
+    for file in files:
+        file.write_text(SECRET)
+    abstract = f"relay-{os.getpid()}"
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.socket(*kind)) for kind in [(2, 1), (2, 2), (1, 1), (1, 1)]]
+        for each, address in zip(opened, [("127.0.0.1", 0)] * 2 + [str(tmp_path / "s"), "\0" + abstract], strict=True):
+            each.bind(address)
+        for each in (opened[0], opened[2], opened[3]):
+            each.listen()
+        opened[1].setblocking(False)
+        command = [sys.executable, "-I", "-c", VICTIM]
+        victim = stack.enter_context(subprocess.Popen(command, stdin=-1, stdout=-1, text=True))
+        stack.callback(victim.kill)
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "ready\n"
+        told = {
+            "processes": psutil.pids(),
+            "files": [str(file) for file in files],
+            "folders": [str(tmp_path), str(tmp_path / "data"), "/tmp"],  # noqa: S108 - to be tried
+            "tcp": opened[0].getsockname()[1],
+            "udp": opened[1].getsockname()[1],
+            "unix": str(tmp_path / "s"),
+            "abstract": abstract,
+            "victim": victim.pid,
+        }
+        found = Surroundings(tmp_path, told, victim, opened[1], {})
+        found.before = found.state()
+        yield found
+
+
+@needs_kernel
+@pytest.mark.parametrize("lacks", [[], ["newer than 2"]], ids=["this kernel", "Debian 12's"])
+async def test_it_is_denied_everything(surroundings: Surroundings, lacks: list[str]) -> None:
+    """Every /proc/*/environ and mem, the database, .env, TCP, UDP, Unix sockets, signals, exec, fork, ptrace, writing.
+
+    Also where Landlock knows no rule for TCP and signals. It has its threads, its result and its memory, no more.
+    """
+    found = await surroundings.tries(lacks=lacks)
+    got_through = {name: answer for name, answer in found["attempts"].items() if answer not in DENIED}
+    assert got_through == {}
+    assert len(found["attempts"]) > 200
+    assert (found["thread"], found["result"], found["memory"]) == ("done", "done", "MemoryError")
+    assert found["environment"] == ["LANG", "LC_CTYPE", "PATH"] or found["environment"] == ["LANG", "PATH"]
+    assert found["open"] == [0, 1, 2, 3], "standard streams, and the source"
+    assert surroundings.state() == surroundings.before
+    assert surroundings.signals() == 0
+    with pytest.raises(BlockingIOError):
+        surroundings.heard.recv(100)
+
+
+@needs_kernel
+async def test_the_attempts_are_real(surroundings: Surroundings) -> None:
+    """The same child gets through with nearly all of it where nothing holds it: then a denial says something."""
+    found = await surroundings.tries(lacks=["Landlock", "seccomp"], skip=FORKS)
+    attempts: dict[str, str] = found["attempts"]
+    asked = {name: answer for name, answer in attempts.items() if not name.startswith("call ")}
+    missed = {name: answer for name, answer in asked.items() if answer in DENIED}
+    assert len(missed) < len(asked) / 4, missed
+    for name in ("TCP", "UDP", "Unix socket", "abstract Unix socket", "fork", "start a program", "signal by a pipe"):
+        assert attempts[name] == "done", name
+    assert attempts[f"read {surroundings.folder}/.env"] == attempts["read /proc/self/environ"] == "done"
+    reached = [name for name, answer in attempts.items() if name.startswith("call ") and answer != "ENOSYS"]
+    assert len(reached) > 60
+    assert surroundings.signals() > 0
+    assert surroundings.state() != surroundings.before
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("lacks", "still"),
+    [
+        ("seccomp", ("read {}/.env", "read /proc/self/environ", "start a program", "list /proc", "TCP")),
+        ("Landlock", ("TCP", "UDP", "Unix socket", "fork", "start a program", "signal to another", "call ptrace")),
+    ],
+)
+async def test_one_holds_without_the_other(surroundings: Surroundings, lacks: str, still: tuple[str, ...]) -> None:
+    """An older kernel may lack either: the child still works, and what the other one holds is held."""
+    found = await surroundings.tries(lacks=[lacks], skip=FORKS)
+    assert {found["attempts"][name.format(surroundings.folder)] for name in still} <= DENIED
+    assert (found["thread"], found["result"]) == ("done", "done")
+
+
+@pytest.fixture
+async def waiting(tmp_path: Path) -> AsyncIterator[psutil.Process]:
+    """A child that has been confined, and waits."""
+    (tmp_path / "source").touch()
+    told = json.dumps({"only": "wait"})
+    task = asyncio.create_task(run_child(HOSTILE, tmp_path / "source", tmp_path / "result", told, seconds=60))
+    found: list[psutil.Process] = []
+
+    async def is_confined() -> bool:
+        found[:] = [each for each in psutil.Process().children() if HOSTILE in each.cmdline()]
+        return bool(found) and "Seccomp:\t2" in Path(f"/proc/{found[0].pid}/status").read_text()
+
+    await eventually(is_confined)
+    yield found[0]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@needs_kernel
+async def test_it_can_gain_no_rights_and_goes_first_when_memory_is_short(waiting: psutil.Process) -> None:
+    """No program with more rights gives it any, and the kernel ends it before the relay."""
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{waiting.pid}/status").read_text()
+    assert Path(f"/proc/{waiting.pid}/oom_score_adj").read_text() == "1000\n"
+    assert waiting.nice() >= 10
+
+
+async def test_one_that_prints_without_end_is_ended(tmp_path: Path) -> None:
+    """What a child says is kept in the relay's memory: it is let say a little, and then it is taken over."""
+    (tmp_path / "source").touch()
+    told = json.dumps({"only": "print"})
+    code, printed = await run_child(HOSTILE, tmp_path / "source", tmp_path / "result", told, seconds=50)
+    assert code != 0
+    assert printed == b""
+
+
+def test_its_result_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    """Whatever the umask was."""
+    source, result = tmp_path / "source", tmp_path / "result"
+    source.write_bytes(b"nonsense")
+    command = [sys.executable, "-I", "-m", "relay.media.child", "relay.media.inspection.look", source, result, "mp4"]
+    subprocess.run(command, check=False, capture_output=True, umask=0)
+    assert stat.S_IMODE(result.stat().st_mode) == 0o600
