@@ -9,13 +9,12 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from relay.media.landlock import open_nothing_but
-from relay.media.seccomp import allow_only_what_decoding_takes
+from relay.media.landlock import landlock_version, open_nothing_but
+from relay.media.seccomp import allow_only_what_decoding_takes, has_filters
 
 _DESCRIPTORS: Final = 64
 #: The kernel ends it first when memory is short: https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html.
@@ -30,19 +29,6 @@ class Limits:
     writes: int  #: Bytes of a file.
     work: int  #: Seconds on the processor.
     time: int  #: Seconds on the clock.
-
-
-@dataclass(frozen=True, slots=True)
-class Confinement:
-    """What the kernel holds of a child. Where it knows neither, the limits hold all the same."""
-
-    landlock: int  #: The version that holds its files; 0: the kernel has none.
-    seccomp: bool  #: Whether its system calls are filtered.
-
-    @property
-    def lacks(self) -> Sequence[str]:
-        """What this kernel does not have."""
-        return [name for name, held in (("Landlock", self.landlock), ("seccomp", self.seccomp)) if not held]
 
 
 def limit(limits: Limits) -> None:
@@ -69,7 +55,12 @@ def limit(limits: Limits) -> None:
         score.write_text(_FIRST_TO_GO, encoding="ascii")
 
 
-def confine(result: Path) -> Confinement:
+def lacking() -> list[str]:
+    """What this kernel does not have of what children are held by. The limits hold in any case."""
+    return [name for name, there in (("Landlock", landlock_version()), ("seccomp", has_filters())) if not there]
+
+
+def confine(result: Path) -> None:
     """Close everything to this process but what it has open and `result`, which exists. For good.
 
     It must have loaded all code that it is going to run, and have one thread. Raises OSError where the kernel knows how
@@ -77,4 +68,5 @@ def confine(result: Path) -> Confinement:
     """
     if sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) > 1:
         raise OSError("a second thread runs, and would stay free")
-    return Confinement(open_nothing_but(result), allow_only_what_decoding_takes())
+    open_nothing_but(result)
+    allow_only_what_decoding_takes()

@@ -42,15 +42,15 @@ def landlock_version() -> int:
         return 0
 
 
-def open_nothing_but(result: Path) -> int:
-    """From now on this process opens one file, which exists, and no other. The version used; 0: nothing is held.
+def open_nothing_but(result: Path) -> None:
+    """From now on this process opens one file, which exists, and no other. Without Landlock nothing changes.
 
     Holds for the calling thread and those that it starts. What is open stays open. Raises OSError if it cannot be done
     on a kernel that knows it.
     """
     version = min(landlock_version(), NEWEST)
     if not version:
-        return 0
+        return
     rules = _new_rules(version)
     try:
         _allow(rules, result, _WRITE_FILE | _READ_FILE | (_TRUNCATE & _file_rights(version)))
@@ -58,7 +58,6 @@ def open_nothing_but(result: Path) -> int:
         system_call(_RESTRICT, rules, 0)
     finally:
         os.close(rules)
-    return version
 
 
 def _new_rules(version: int) -> int:

@@ -55,18 +55,17 @@ def has_filters() -> bool:
     return True
 
 
-def allow_only_what_decoding_takes() -> bool:
-    """From now on the kernel takes no other calls of this thread and those that it starts. False: it has no filters.
+def allow_only_what_decoding_takes() -> None:
+    """From now on the kernel takes no other calls of this thread and those that it starts, if it has filters.
 
     Raises OSError if it cannot be done on a kernel that has them.
     """
     if not has_filters():
-        return False
+        return
     instructions = program(platform.machine())
     raw = b"".join(struct.pack("HBBI", *each) for each in instructions)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     prctl(PR_SET_SECCOMP, _FILTER, _Program(len(instructions), raw))
-    return True
 
 
 def program(processor: str) -> list[Instruction]:

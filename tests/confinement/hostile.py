@@ -16,9 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from relay.linux import system_call
 from relay.media import landlock, seccomp
@@ -29,7 +28,7 @@ Attempt = Callable[[], object]
 
 #: Answers that mean that it was not even tried.
 DENIED: Final = {"EACCES", "EPERM", "ENOSYS"}
-_LIMITS: Final = Limits(memory=2**30, writes=2**20, work=20, time=60)
+LIMITS: Final = Limits(memory=2**30, writes=2**20, work=20, time=60)
 
 #: Calls that the kernel itself looks at only where nothing filters them. All their arguments are nonsense. x86-64.
 _CALLS: Final = {
@@ -55,11 +54,11 @@ _CALLS: Final = {
 def work(told: str) -> Work:
     """To try everything; `lacks` names what this kernel is to be without, `only` picks one way of behaving."""
     targets = json.loads(told)
-    return Work(lambda: _make_lack(targets.get("lacks", ())), lambda source, result: _run(targets, result), _limits)
+    return Work(lambda: _make_lack(targets.get("lacks", ())), lambda _, result: _run(targets, result), _limits)
 
 
 def _limits(_: int) -> Limits:
-    return _LIMITS
+    return LIMITS
 
 
 def _make_lack(lacks: list[str]) -> None:
@@ -93,7 +92,7 @@ def _try_everything(targets: dict[str, Any], result: Path) -> dict[str, Any]:
         "open": sorted(_open_files()),
         "thread": _answer(_start_thread),
         "result": _answer(lambda: result.write_bytes(b"mine")),
-        "memory": _answer(lambda: bytearray(2 * _LIMITS.memory)),
+        "memory": _answer(lambda: bytearray(2 * LIMITS.memory)),
     }
 
 

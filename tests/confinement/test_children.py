@@ -2,17 +2,12 @@
 
 import asyncio
 import json
-import os
 import platform
-import socket
 import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import psutil
 import pytest
@@ -21,90 +16,20 @@ from relay.media.landlock import landlock_version
 from relay.media.seccomp import has_filters
 from relay.media.subprocesses import run_child
 from tests.confinement.hostile import DENIED
+from tests.confinement.surroundings import FORKS, HOSTILE, SECRET, Surroundings, got_through, surrounded
 from tests.waiting import eventually
-
-HOSTILE: Final = "tests.confinement.hostile"
-#: What really makes a process, so that nobody tries it where nothing stands in the way.
-FORKS: Final = ["call fork", "call vfork", "call clone", "call msgget"]
-SECRET: Final = "7:canary-of-the-relay"
 
 needs_kernel = pytest.mark.skipif(
     not (landlock_version() >= 2 and has_filters() and platform.machine() == "x86_64"),
     reason="needs Linux 5.19 or newer with Landlock and seccomp, on x86-64",
 )
 
-VICTIM: Final = """
-import signal, sys
-came = []
-signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
-print("ready", flush=True)
-sys.stdin.readline()
-print(len(came), flush=True)
-"""
-
-
-@dataclass
-class Surroundings:
-    """What a relay has around it, in this test's own process and folders."""
-
-    folder: Path
-    told: dict[str, Any]
-    victim: subprocess.Popen[str]
-    heard: socket.socket  #: Takes datagrams.
-    before: dict[Path, tuple[bytes, int, int]]
-
-    async def tries(self, **more: Any) -> dict[str, Any]:
-        """Everything, by a child that was started as every child is."""
-        told = json.dumps({**self.told, **more})
-        code, printed = await run_child(HOSTILE, self.folder / "source", self.folder / "result", told, seconds=50)
-        assert code == 0, printed
-        found: dict[str, Any] = json.loads(printed)
-        return found
-
-    def signals(self) -> int:
-        """How many the victim got. Asks it once."""
-        said, _ = self.victim.communicate("\n", timeout=10)
-        return int(said)
-
-    def state(self) -> dict[Path, tuple[bytes, int, int]]:
-        """Content, mode and age of every file."""
-        files = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "result"]
-        return {path: (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) for path in sorted(files)}
-
 
 @pytest.fixture
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surroundings]:
-    """A secret in the environment, a database, settings, sockets that listen, and another process of the same user."""
+    """What a relay has, with a secret in the environment of this process."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", SECRET)
-    (tmp_path / "data").mkdir()
-    files = [tmp_path / name for name in (".env", "data/relay.db", "data/relay.db-wal", "source")]
-    for file in files:
-        file.write_text(SECRET)
-    abstract = f"relay-{os.getpid()}"
-    with ExitStack() as stack:
-        opened = [stack.enter_context(socket.socket(*kind)) for kind in [(2, 1), (2, 2), (1, 1), (1, 1)]]
-        for each, address in zip(opened, [("127.0.0.1", 0)] * 2 + [str(tmp_path / "s"), "\0" + abstract], strict=True):
-            each.bind(address)
-        for each in (opened[0], opened[2], opened[3]):
-            each.listen()
-        opened[1].setblocking(False)
-        command = [sys.executable, "-I", "-c", VICTIM]
-        victim = stack.enter_context(subprocess.Popen(command, stdin=-1, stdout=-1, text=True))
-        stack.callback(victim.kill)
-        assert victim.stdout is not None
-        assert victim.stdout.readline() == "ready\n"
-        told = {
-            "processes": psutil.pids(),
-            "files": [str(file) for file in files],
-            "folders": [str(tmp_path), str(tmp_path / "data"), "/tmp"],  # noqa: S108 - to be tried
-            "tcp": opened[0].getsockname()[1],
-            "udp": opened[1].getsockname()[1],
-            "unix": str(tmp_path / "s"),
-            "abstract": abstract,
-            "victim": victim.pid,
-        }
-        found = Surroundings(tmp_path, told, victim, opened[1], {})
-        found.before = found.state()
+    with surrounded(tmp_path) as found:
         yield found
 
 
@@ -116,8 +41,7 @@ async def test_it_is_denied_everything(surroundings: Surroundings, lacks: list[s
     Also where Landlock knows no rule for TCP and signals. It has its threads, its result and its memory, no more.
     """
     found = await surroundings.tries(lacks=lacks)
-    got_through = {name: answer for name, answer in found["attempts"].items() if answer not in DENIED}
-    assert got_through == {}
+    assert got_through(found) == {}
     assert len(found["attempts"]) > 200
     assert (found["thread"], found["result"], found["memory"]) == ("done", "done", "MemoryError")
     assert found["environment"] == ["LANG", "LC_CTYPE", "PATH"] or found["environment"] == ["LANG", "PATH"]
@@ -160,6 +84,11 @@ async def test_one_holds_without_the_other(surroundings: Surroundings, lacks: st
     assert (found["thread"], found["result"]) == ("done", "done")
 
 
+def of_process(process: psutil.Process, name: str) -> str:
+    """What the kernel says of it."""
+    return Path(f"/proc/{process.pid}/{name}").read_text()
+
+
 @pytest.fixture
 async def waiting(tmp_path: Path) -> AsyncIterator[psutil.Process]:
     """A child that has been confined, and waits."""
@@ -170,7 +99,7 @@ async def waiting(tmp_path: Path) -> AsyncIterator[psutil.Process]:
 
     async def is_confined() -> bool:
         found[:] = [each for each in psutil.Process().children() if HOSTILE in each.cmdline()]
-        return bool(found) and "Seccomp:\t2" in Path(f"/proc/{found[0].pid}/status").read_text()
+        return bool(found) and "Seccomp:\t2" in of_process(found[0], "status")
 
     await eventually(is_confined)
     yield found[0]
@@ -181,8 +110,8 @@ async def waiting(tmp_path: Path) -> AsyncIterator[psutil.Process]:
 @needs_kernel
 async def test_it_can_gain_no_rights_and_goes_first_when_memory_is_short(waiting: psutil.Process) -> None:
     """No program with more rights gives it any, and the kernel ends it before the relay."""
-    assert "NoNewPrivs:\t1" in Path(f"/proc/{waiting.pid}/status").read_text()
-    assert Path(f"/proc/{waiting.pid}/oom_score_adj").read_text() == "1000\n"
+    assert "NoNewPrivs:\t1" in of_process(waiting, "status")
+    assert of_process(waiting, "oom_score_adj") == "1000\n"
     assert waiting.nice() >= 10
 
 
