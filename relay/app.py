@@ -17,7 +17,7 @@ from relay.control.server import serve_control
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
 from relay.intake.reading import reader_of
-from relay.media.confinement import lacking
+from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available

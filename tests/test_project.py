@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "model": set(),
     "errors": set(),
     "steps": set(),
+    "linux": set(),
     "words": set(),
     "settings": {"words"},
     # The mapping: each room imports only what stands above it.
@@ -44,9 +45,10 @@ ARROWS: dict[str, set[str]] = {
     "store": {"errors", "model", "store.engine"},
     # The two sides, and files.
     "kit": {"errors"},
-    "media": {"errors", "steps"},
-    "media.inspection": {"media"},
-    "media.conversion": {"media", "model"},
+    "media.confinement": {"linux"},
+    "media": {"errors", "media.confinement", "steps"},
+    "media.inspection": {"media", "media.confinement"},
+    "media.conversion": {"media", "media.confinement", "model"},
     "telegram": {"errors", "media", "media.inspection", "model", "steps"},
     # What comes in, what goes out; they meet only in the store.
     "monitoring": {"model", "store"},
@@ -63,7 +65,10 @@ ARROWS: dict[str, set[str]] = {
     },
     # What people ask for.
     "control": {"errors", "intake", "model", "monitoring", "settings", "store", "store.engine"},
-    "doctor": {"errors", "kit", "monitoring", "settings", "store.engine", "telegram", "web", "words"},
+    "doctor": {
+        "errors", "kit", "media", "media.confinement", "monitoring", "settings", "store.engine", "telegram", "web",
+        "words",
+    },
     "setup": {"doctor", "kit", "settings", "web"},
     # The look-alikes: the other end of the demo and of the tests. They know nothing of the relay but Kit's models.
     "sandbox.shared": set(),
@@ -78,12 +83,12 @@ ARROWS: dict[str, set[str]] = {
         "store", "telegram", "web",
     },
     "app": {
-        "channel", "control", "errors", "intake", "media.conversion", "model", "monitoring", "settings", "store",
-        "store.engine", "telegram", "web", "words",
+        "channel", "control", "errors", "intake", "media.confinement", "media.conversion", "model", "monitoring",
+        "settings", "store", "store.engine", "telegram", "web", "words",
     },
     "cli": {
-        "app", "control", "doctor", "errors", "mapping.content", "monitoring", "sandbox.demo", "settings", "setup",
-        "store.engine", "telegram", "web",
+        "app", "control", "doctor", "errors", "linux", "mapping.content", "monitoring", "sandbox.demo", "settings",
+        "setup", "store.engine", "telegram", "web",
     },
     "__main__": {"cli"},
 }  # fmt: skip

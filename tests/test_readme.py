@@ -25,7 +25,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_metric_that_the_readme_names_exists() -> None:
     """The README promises no figure that nobody measures."""
-    source = (ROOT / "relay" / "metrics.py").read_text()
+    source = (ROOT / "relay" / "monitoring" / "metrics.py").read_text()
     for name in re.findall(r"`(relay_[a-z_]+?)(?:_total)?[`{ ]", README):
         stem = name.removeprefix("relay_")
         assert f'"relay_{stem}"' in source or f'"{stem}"' in source, name

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from relay.doctor.finding import Finding, skipped, well, wrong
-from relay.media.confinement import lacking
+from relay.media.confinement.closing import lacking
 from relay.media.subprocesses import run_child
 
 _NAME: Final = "decoders"

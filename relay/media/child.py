@@ -9,7 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relay.media.confinement import confine, limit
+from relay.media.confinement.closing import confine
+from relay.media.confinement.limits import limit
 
 if TYPE_CHECKING:
     from relay.media.work import Work

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from relay.media.confinement import Limits
+from relay.media.confinement.limits import Limits
 from relay.media.work import Work
 
 _LIMITS: Final = Limits(memory=2**29, writes=2**20, work=5, time=10)

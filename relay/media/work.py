@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from relay.media.confinement import Limits
+from relay.media.confinement.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)

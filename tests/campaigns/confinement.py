@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from relay.media.landlock import landlock_version
-from relay.media.seccomp import has_filters
+from relay.media.confinement.landlock import landlock_version
+from relay.media.confinement.seccomp import has_filters
 from relay.media.subprocesses import run_child
 from tests import media
 from tests.confinement.surroundings import SECRET, got_through, surrounded

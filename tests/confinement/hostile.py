@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from relay.linux import system_call
-from relay.media import landlock, seccomp
-from relay.media.confinement import Limits
+from relay.media.confinement import landlock, seccomp
+from relay.media.confinement.limits import Limits
 from relay.media.work import Work
 
 Attempt = Callable[[], object]
@@ -196,7 +196,7 @@ def _connecting(targets: dict[str, Any]) -> Iterator[tuple[str, Attempt]]:
     yield "listen", listen
     yield "Unix socket", lambda: unix(targets["unix"])
     yield "abstract Unix socket", lambda: unix("\0" + targets["abstract"])
-    yield "socket pair", lambda: [each.close() for each in socket.socketpair()]
+    yield "socket pair", socket.socketpair
 
 
 def _harming(victim: int) -> Iterator[tuple[str, Attempt]]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relay.media.landlock import landlock_version
-from relay.media.seccomp import has_filters
+from relay.media.confinement.landlock import landlock_version
+from relay.media.confinement.seccomp import has_filters
 from relay.media.subprocesses import run_child
 from tests.confinement.hostile import DENIED
 from tests.confinement.surroundings import FORKS, HOSTILE, SECRET, Surroundings, got_through, surrounded
@@ -128,6 +128,15 @@ def test_its_result_is_nobody_elses_to_read(tmp_path: Path) -> None:
     """Whatever the umask was."""
     source, result = tmp_path / "source", tmp_path / "result"
     source.write_bytes(b"nonsense")
-    command = [sys.executable, "-I", "-m", "relay.media.child", "relay.media.inspection.look", source, result, "mp4"]
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "relay.media.child",
+        "relay.media.inspection.look",
+        str(source),
+        str(result),
+        "mp4",
+    ]
     subprocess.run(command, check=False, capture_output=True, umask=0)
     assert stat.S_IMODE(result.stat().st_mode) == 0o600

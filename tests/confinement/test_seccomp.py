@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from relay.media.seccomp import (
+from relay.media.confinement.seccomp import (
     ALLOW,
     JUMP_IF_ANY,
     JUMP_IF_EQUAL,
@@ -20,7 +20,7 @@ from relay.media.seccomp import (
     RETURN,
     program,
 )
-from relay.media.syscalls import ALLOWED, Call
+from relay.media.confinement.syscalls import ALLOWED, Call
 
 X86_64, AARCH64 = "x86_64", "aarch64"
 #: The kernel's own tables, where they are installed. aarch64 has the generic one.

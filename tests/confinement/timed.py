@@ -4,7 +4,9 @@ import sys
 import time
 from pathlib import Path
 
-from relay.media import confinement
+from relay.media.confinement import closing
+from relay.media.confinement.landlock import open_nothing_but
+from relay.media.confinement.seccomp import allow_only_what_decoding_takes
 from relay.media.work import Work
 from tests.confinement.hostile import LIMITS
 
@@ -17,19 +19,18 @@ def work(how: str) -> Work:
 
 
 def _prepare(how: str) -> None:
-    close_files, close_calls = confinement.open_nothing_but, confinement.allow_only_what_decoding_takes
     if how == "free":
-        confinement.open_nothing_but, confinement.allow_only_what_decoding_takes = lambda _: None, lambda: None
+        vars(closing).update(open_nothing_but=lambda _: None, allow_only_what_decoding_takes=lambda: None)
         return
 
     def timed(result: Path) -> None:
         global took  # noqa: PLW0603 - one process, one figure
         began = time.perf_counter()
-        close_files(result)
-        close_calls()
+        open_nothing_but(result)
+        allow_only_what_decoding_takes()
         took = (time.perf_counter() - began) * 1000
 
-    confinement.open_nothing_but, confinement.allow_only_what_decoding_takes = timed, lambda: None
+    vars(closing).update(open_nothing_but=timed, allow_only_what_decoding_takes=lambda: None)
 
 
 def _say() -> int:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from relay.media import landlock, trial
+from relay.media import trial
+from relay.media.confinement import landlock
 from relay.media.work import Work
 
 

@@ -14,7 +14,7 @@ from tests import media
 
 LIMITS = """
 import json, os, resource, signal, sys
-from relay.media.confinement import limit
+from relay.media.confinement.limits import limit
 from relay.media.conversion.worker import work
 limit(work("audio/ogg").limits(10**6))
 limits = {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in ("AS", "CPU", "FSIZE", "CORE")}

@@ -4,7 +4,7 @@ import pytest
 
 from relay.doctor import children
 from relay.doctor.children import check_children
-from relay.media.confinement import lacking
+from relay.media.confinement.closing import lacking
 from tests.confinement.test_children import needs_kernel
 
 

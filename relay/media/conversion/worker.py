@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from relay.media.confinement import Limits
+from relay.media.confinement.limits import Limits
 from relay.media.conversion.forms import longest, work_seconds
 from relay.media.conversion.layers import check_layers
 from relay.media.decoders import load_ffmpeg, load_lottie, load_pillow

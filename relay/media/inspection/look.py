@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
-from relay.media.confinement import Limits
+from relay.media.confinement.limits import Limits
 from relay.media.decoders import load_ffmpeg, load_pillow
 from relay.media.work import Work
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.linux import PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, prctl
-from relay.media.syscalls import ALLOWED, Call, Only
+from relay.media.confinement.syscalls import ALLOWED, Call, Only
 
 #: AUDIT_ARCH_… of <linux/audit.h>, by the name that the kernel gives the machine.
 PROCESSORS: Final = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
