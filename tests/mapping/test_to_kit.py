@@ -95,10 +95,13 @@ def test_ids_are_derived_and_never_drawn() -> None:
         ({"first_name": " ", "username": "lee"}, "@lee"),
         ({"first_name": ""}, None),
         ({"first_name": "a\ud83d\0"}, "a\ufffd"),
+        ({"first_name": "\x1b[2Ja\nb", "last_name": "\u202egnp"}, "[2Ja b gnp"),
+        ({"first_name": "\u2066\r\n", "username": "le\x9be"}, "@le e"),
+        ({"first_name": "👩\u200d🔬", "last_name": "علی\u200cرضا"}, "👩\u200d🔬 علی\u200cرضا"),
     ],
 )
 def test_a_customer_is_called_by_name(person: dict[str, Any], name: str | None) -> None:
-    """The full name, else the user name, else nothing: what is unknown is left out."""
+    """The full name in one line, without what deceives; else the user name; what is unknown is left out."""
     raw = private(text="hi")
     raw["message"]["from"] = {"id": 7, "is_bot": False, **person}
     data = event_of(mapped(raw)).client_data

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from relay.mapping.content.content import Content
-from relay.mapping.text.text import clean
+from relay.mapping.text.text import clean, in_a_line
 from relay.model import Address, Client
 
 
@@ -52,8 +52,8 @@ def client_data(client: Client, public_url: str) -> dict[str, Any]:
 
 def _shown(sender: Sender, content: Content | None) -> Mapping[str, Any]:
     data: dict[str, Any] = {}
-    name = f"{clean(sender.first_name)} {clean(sender.last_name)}".strip()
-    if not name and (username := clean(sender.username)):
+    name = f"{in_a_line(sender.first_name)} {in_a_line(sender.last_name)}".strip()
+    if not name and (username := in_a_line(sender.username)):
         name = f"@{username}"
     if name:
         data["client_display_name"] = name[:256]

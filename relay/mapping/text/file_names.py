@@ -3,14 +3,10 @@
 import re
 import unicodedata
 
-from relay.mapping.text.text import clean
+from relay.mapping.text.text import DECEIVING, clean
 
 MAX_NAME = 120  #: Characters.
 
-# Controls, line separators and halves of characters, and the overrides, embeddings and isolates that show "exe.gpj" as
-# "jpg.exe". All else stays: joiners, marks and tags make Persian, Hebrew and flags what they are, and what this Python
-# does not know yet may be an emoji that every phone shows.
-_DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _EXTENSIONS = {
     "application/pdf": ".pdf",
@@ -38,7 +34,7 @@ def file_name(raw: object, fallback: str) -> str:
 
     What is left of `raw` after cleaning; `fallback` when nothing is.
     """
-    name = re.sub(r"[/\\]+", "_", _DROPPED.sub("", clean(raw))).strip()
+    name = re.sub(r"[/\\]+", "_", DECEIVING.sub("", clean(raw))).strip()
     if not any(_is_visible(character) for character in name):
         return fallback
     if len(name) <= MAX_NAME:

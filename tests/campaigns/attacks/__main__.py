@@ -7,12 +7,15 @@ added to a file with `--results FILE`, a line of JSON for each kind.
 import argparse
 import asyncio
 import json
+import logging
 import random
 import sys
 import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
+
+import structlog
 
 from tests.campaigns.attacks.attacked import Result
 from tests.campaigns.attacks.kinds import KINDS, Amounts
@@ -48,6 +51,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, help="add what was found to this file")
     options = parser.parse_args()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
+    )  # the table is the report
     print("| what | tried | got through | | took |\n|---|---|---|---|---|", flush=True)  # noqa: T201
     results = asyncio.run(campaign(LONG if options.long else SHORT, options.seed, options.only))
     if options.results is not None:

@@ -6,9 +6,15 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from tests.campaigns.attacks.active_content import attack_browsers
 from tests.campaigns.attacks.attacked import Result
 from tests.campaigns.attacks.callbacks import fuzz_callbacks
+from tests.campaigns.attacks.children import attack_from_children
+from tests.campaigns.attacks.customers import attack_by_business, attack_by_names, attack_by_presses
+from tests.campaigns.attacks.files import attack_by_files
+from tests.campaigns.attacks.media_links import guess_links
 from tests.campaigns.attacks.raw_http import attack_raw
+from tests.campaigns.attacks.targets import attack_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +32,12 @@ Attack = Callable[[Path, Amounts, Random], Awaitable[Result]]
 KINDS: Final[Mapping[str, Attack]] = {
     "callbacks": lambda home, amounts, dice: fuzz_callbacks(home, amounts.callbacks, dice),
     "raw": lambda home, _, dice: attack_raw(home, dice),
+    "targets": lambda home, _, dice: attack_targets(home, dice),
+    "links": lambda home, amounts, dice: guess_links(home, amounts.guesses, dice),
+    "files": lambda home, amounts, dice: attack_by_files(home, amounts.files, dice),
+    "children": lambda home, _, dice: attack_from_children(home, dice),
+    "browsers": lambda home, _, dice: attack_browsers(home, dice),
+    "names": lambda home, _, dice: attack_by_names(home, dice),
+    "presses": lambda home, amounts, dice: attack_by_presses(home, amounts.presses, dice),
+    "business": lambda home, _, dice: attack_by_business(home, dice),
 }

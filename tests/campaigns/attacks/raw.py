@@ -42,14 +42,14 @@ class Line:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, head: bytes, body: bytes) -> int | None:
+    async def ask(self, head: bytes, body: bytes, *, method: str = "GET") -> int | None:
         """The answer's status; None when there was none in time."""
         for _ in range(2):
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
             try:
                 async with asyncio.timeout(PATIENCE):
-                    return await self._ask(head, body)
+                    return await self._ask(head, body, method)
             except (ConnectionError, asyncio.IncompleteReadError):
                 self.close()  # it was closed after the answer before; once more
             except TimeoutError:
@@ -57,13 +57,13 @@ class Line:
                 return None
         return None
 
-    async def _ask(self, head: bytes, body: bytes) -> int:
+    async def _ask(self, head: bytes, body: bytes, method: str) -> int:
         assert self._streams is not None
         reader, writer = self._streams
         writer.write(head + body)
         answered = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", answered)
-        if length is not None:
+        if length is not None and method != "HEAD":
             await reader.readexactly(int(length[1]))
         if b"connection: close" in answered.lower():
             self.close()
