@@ -19,6 +19,7 @@ from telegram import Bot
 from relay.delivery import to_kit, to_telegram
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
+from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
@@ -37,6 +38,7 @@ from relay.store.store import Store
 from relay.telegram.api import call, open_bot
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
+from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
@@ -62,6 +64,7 @@ class Shared:
     fetcher: FileFetcher
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
+    suspects: Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +79,28 @@ class OpenChannel:
     media: ChannelMedia
     avatars: Avatars
     presses: Presses
+    identity: Identity
 
     @property
     def log_fields(self) -> dict[str, str]:
         """What sets its lines in the log apart; nothing where there is but one channel."""
         return {"channel": self.channel.name} if self.channel.name else {}
 
-    async def carry_suspects(self, stop: asyncio.Event) -> None:
-        """See `Courier.carry_suspects`. To be called before any channel runs."""
-        with bound_contextvars(**self.log_fields):
-            for courier in self.couriers.values():
-                await courier.carry_suspects(stop)
+    async def run(self, stop: asyncio.Event, *, grace: float) -> None:
+        """Relay until `stop`, then finish what is in hand within `grace` seconds.
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop`, then finish what is in hand. Raises an ExceptionGroup for a bug, and nothing else."""
+        Raises an ExceptionGroup for a bug, and nothing else.
+        """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.poller.run(stop), name="poller")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
-                    tasks.create_task(courier.run(stop), name=f"courier {direction}")
+                    tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
                 aside = (
                     tasks.create_task(_greet(self.kit), name="greeting"),
                     tasks.create_task(self.callback.record.run(), name="callback record"),
+                    tasks.create_task(self.identity.run(), name="identity"),
                     tasks.create_task(self.avatars.run(), name="avatars"),
                 )
                 await stop.wait()
@@ -110,7 +112,12 @@ class OpenChannel:
         sides = {"telegram": self._check_telegram, "kit": self._check_kit}
         prefix = f"{self.channel.name}/" if self.channel.name else ""
         ages = {"poll": self._poll_age, "token": self.kit.token_age}
-        return Watched(self.channel.key, self.channel.label, sides, prefix, ages)
+        speeds: dict[str, Callable[[], float | None]] = {
+            direction: courier.attempt_seconds for direction, courier in self.couriers.items()
+        }
+        return Watched(
+            self.channel.key, self.channel.label, sides, prefix, ages, lambda: self.identity.username, speeds
+        )
 
     def wake(self, direction: Direction) -> None:
         """Something may be due."""
@@ -137,6 +144,8 @@ class OpenChannel:
         age, gate = self.kit.token_age(), self.couriers["to_kit"].gate
         if gate.last_error is not None:
             return Check(ok=False, reason=gate.last_error)
+        if (wait := gate.held_for(time.monotonic())) > 0:
+            return Check(ok=True, reason=f"asks to wait for {wait:.0f} s more")
         if age is None:
             return Check(ok=False, reason=self.kit.last_error or "not logged in yet")
         return Check(ok=True, reason=f"token is {age:.0f} s old")
@@ -183,15 +192,31 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         ),
         avatars,
         presses,
+        Identity(bot),
     )
 
 
 def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
-    courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
-    kit_courier = courier("to_kit", carry=to_kit.to_kit(kit), limit=_LANES["to_kit"])
-    telegram_courier = courier(
+    courier = partial(
+        Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now, suspects=shared.suspects
+    )
+    couriers: dict[Direction, Courier] = {}
+
+    def wake_both() -> None:
+        for each in couriers.values():
+            each.wake()
+
+    couriers["to_kit"] = courier(
+        "to_kit",
+        carry=to_kit.to_kit(kit),
+        limit=_LANES["to_kit"],
+        check_login=kit.check_login,
+        make_note=to_kit.note_maker(context),
+        on_note=wake_both,
+    )
+    couriers["to_telegram"] = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
@@ -202,9 +227,9 @@ def _couriers(
         ),
         limit=_LANES["to_telegram"],
         make_note=to_telegram.note_maker(context),
-        on_note=kit_courier.wake,
+        on_note=wake_both,
     )
-    return {"to_kit": kit_courier, "to_telegram": telegram_courier}
+    return couriers
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:

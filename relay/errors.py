@@ -18,6 +18,10 @@ class Down(Unavailable):
     """Nobody gets through: no connection, refused credentials. Costs no delivery an attempt."""
 
 
+class StoreUnavailable(Unavailable):
+    """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
+
+
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
 

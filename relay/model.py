@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
 
-#: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
+#: After so many deaths of the process with its delivery in flight a lane is a suspect: these are carried one at a time.
 SUSPECT_AFTER = 3
 
 #: Bytes. A larger file is handed out as it came.
@@ -62,6 +62,7 @@ class Client:
     profile: Mapping[str, Any] = field(default_factory=dict)  #: Kit's `client_data`, but for the id.
     first_touch: Mapping[str, Any] = field(default_factory=dict)  #: The `utm` and `page` that brought them first.
     avatar: str | None = None  #: Of their picture: what follows /media/ in its link.
+    loss_told: bool = False  #: They were told, in this conversation, that something of theirs was lost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ class Wants:
     owner: int | None = None  #: Of a Business account: how the connection stands, and who is talked to in it.
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
     rating: str | None = None  #: The id of one that the client was asked for.
+    told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class Known:
     open_clients: tuple[Client, ...] = ()  #: In the owner's account, those with an open conversation.
     newest: int | None = None  #: Telegram's id of that message.
     rating: Rating | None = None
+    told_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ class Reading:
     decide: Callable[[Known], Outcome]
     wants: Wants = Wants()
     in_part: bool = False  #: Something of the letter could not be read.
+    tell_unknown: Callable[[], Draft] | None = None  #: Makes the note that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +224,16 @@ class Delivery:
     body: str
     lane_id: int
     lease: int  #: Proof that the claim is ours; settling with an older one changes nothing.
-    crashes: int  #: How often a process died with this lane's oldest delivery in flight.
+    crashes: int  #: How many deaths of a process are on the lane's account.
     attempts: int  #: This one included.
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether so many processes died with it in flight that it is carried as the only one of its sort."""
+        return self.crashes >= SUSPECT_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +252,12 @@ class Retry:
     free: bool = False  #: The attempt does not count.
     paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
+    tried: bool = True  #: It was out and came back, so no process dies of it.
 
 
-#: Makes the note to the agent of a customer as they are now. Called inside a transaction, and pure.
-Note = Callable[[Client], Draft]
+#: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside
+#: the transaction that buries it, and pure.
+Note = Callable[[Client], Accepted | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +267,7 @@ class Bury:
     reason: str
     why: str = "gave_up"  #: The reason in the catalogue, for the agent and for the figures.
     unreachable: bool = False  #: Nothing reaches this customer until they write again.
-    note: Note | None = None  #: For the agent, if a conversation is open.
+    note: Note | None = None  #: What is told of it.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from relay.cli import main
@@ -12,7 +13,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def test_every_command_is_there() -> None:
     """No command of `relay` is a secret."""
-    for command in main.commands:
+    for command in main.list_commands(click.Context(main)):
         assert f"`relay {command}`" in README
 
 

@@ -5,19 +5,25 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 """
 
 import asyncio
-import random
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from typing import assert_never
 
 import structlog
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
+from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
-from relay.delivery.policy import POISON_AFTER, judge
-from relay.errors import RelayError, Throttled, Unavailable, place_of
+from relay.delivery.policy import POISON_AFTER
+from relay.delivery.suspects import Suspects
+from relay.delivery.verdicts import CheckLogin, Verdicts, cut_short
+from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
+from relay.store.claiming import Claimed
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -28,14 +34,18 @@ _RUN = 16
 _LONGEST = 1.0
 #: Seconds after which a courier looks at the store even if nobody woke it.
 _LOOK = 5.0
-#: Seconds that deliveries in flight get to end when the relay stops.
-_GRACE = 18.0
+#: Seconds that deliveries in flight get to end when the relay stops; and then to write down how the others stand.
+GRACE = 18.0
+LAST = 3.0
 #: Seconds since its acceptance for which somebody is taken to wait for a delivery.
 _FRESH = 10.0
 #: Every so many places for a lane one goes to who has waited longest, however many fresh ones come.
 _OLD = 4
 #: Seconds after which places that are kept free are offered again.
 _MOMENT = 0.1
+#: Attempts of which it is remembered how long they took, and for how many seconds that is of interest.
+_REMEMBERED = 1000
+_MINUTE = 60.0
 _PACED = "it is not its turn yet"
 
 
@@ -52,12 +62,15 @@ class Courier:
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,
+        check_login: CheckLogin | None = None,
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
+        suspects: Suspects | None = None,
     ) -> None:
         self.channel = channel
         self.direction = direction
         self.gate = Gate()
+        self._verdicts = Verdicts(direction, self.gate, check_login)
         self._store = store
         self._carry = carry
         self._metrics = metrics.of_courier(direction)
@@ -67,45 +80,61 @@ class Courier:
         self._on_note = on_note
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._in_flight = 0  #: Lanes.
+        self._took: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  #: Attempts: when they ended, seconds.
+        self._time_is_up = False
+        self._lanes = 0  #: In flight.
         self._set_off = 0  #: Lanes, ever.
         self._tasks: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
+        self._aside: set[asyncio.Task[None]] = set()
+        self._calls = Calls(self._acquit_soon, self.wake)
+        self._suspects = suspects or Suspects()
+        self._suspect_out: int | None = None  #: Its lane.
+        self._ask_suspects_at = 0.0  #: On the monotonic clock.
+
+    @property
+    def _in_flight(self) -> int:
+        """How many places are taken. Who hangs takes none."""
+        return self._lanes - self._calls.slow
 
     def wake(self) -> None:
         """Something may be due."""
         self._wake.set()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Carry what is due until `stop`; then let what is in flight end, up to 18 seconds.
+    def attempt_seconds(self) -> float | None:
+        """The seconds that 95 of 100 attempts of the last minute stayed under; None: there were none."""
+        since = time.monotonic() - _MINUTE
+        took = sorted(seconds for ended, seconds in self._took if ended > since)
+        return took[int(0.95 * (len(took) - 1))] if took else None
 
-        Only a bug of its own makes it raise (an ExceptionGroup): then the process ends, and nothing is lost.
+    async def run(self, stop: asyncio.Event, *, grace: float = GRACE) -> None:
+        """Carry what is due until `stop`; then let what is in flight end, up to `grace` seconds; let go of the rest.
+
+        To be called once. Only a bug of its own makes it raise (an ExceptionGroup): then the process ends, and nothing
+        is lost.
         """
-        async with asyncio.TaskGroup() as group:
+        async with self._group as group:
             stopping = group.create_task(self._stop_at(stop), name=f"stop {self.direction}")
+            self._ask_suspects_at = time.monotonic() + self._suspects.head_start
             while not stop.is_set():
                 self._wake.clear()
-                next_due_at = await self._set_out(group)
+                next_due_at = await self._set_out()
+                await self._let_out_suspect()
                 await self._rest(next_due_at)
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=_GRACE)
-            for task in (stopping, *self._tasks):
+            await self._finish(grace)
+            for task in (stopping, *self._aside, *self._tasks):
                 task.cancel()
 
-    async def carry_suspects(self, stop: asyncio.Event) -> None:
-        """Carry, each alone, the deliveries with which processes have died: the one that kills must be found out.
+    async def _finish(self, grace: float) -> None:
+        """Let what is in flight end; then write down of calls that are still out how they stand, and let them go."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        if self._tasks:
+            self._time_is_up = True
+            self._calls.cut()
+            await asyncio.wait(self._tasks, timeout=LAST)
 
-        To be called before anything else runs.
-        """
-        while not stop.is_set():
-            claimed = await self._store.claim(self.channel, self.direction, 1, suspects=True)
-            if not claimed.lanes:
-                return
-            [run] = claimed.lanes
-            log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
-            self._in_flight += 1
-            await self._carry_run(run)
-
-    async def _set_out(self, group: asyncio.TaskGroup) -> float | None:
+    async def _set_out(self) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
         room = self.gate.room(self._limit - self._in_flight, self._in_flight, time.monotonic())
         if room <= 0:
@@ -121,13 +150,55 @@ class Courier:
             self.gate.forget()
         self._set_off += len(claimed.lanes)
         for run in claimed.lanes:
-            self._in_flight += 1
-            task = group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(run)
         if claimed.next_due_at is not None and old < room:
             return max(claimed.next_due_at, self._now() + _MOMENT)  # some that are due are left for later
         return claimed.next_due_at
+
+    async def _let_out_suspect(self) -> None:
+        """Let one lane out with which processes have died, beside the others and as the only one of its sort."""
+        now = time.monotonic()
+        room = self.gate.room(self._limit - self._in_flight, self._in_flight, now)
+        if now < self._ask_suspects_at or room <= 0 or self._stopping.is_set() or not self._suspects.take(self.wake):
+            return
+        claimed = Claimed([], None)
+        with suppress(Unavailable):
+            claimed = await self._store.claim(self.channel, self.direction, 1, suspects=True)
+        if not claimed.lanes:
+            self._suspects.give_back()
+            due = _LOOK if claimed.next_due_at is None else claimed.next_due_at - self._now()
+            self._ask_suspects_at = now + min(_LOOK, max(_MOMENT, due))
+            return
+        [run] = claimed.lanes
+        log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
+        self._suspect_out = run[0].lane_id
+        self._start(run)
+
+    def _suspect_is_back(self, lane_id: int) -> None:
+        if self._suspect_out == lane_id:
+            self._suspect_out = None
+            self._suspects.give_back()
+            self._wake.set()
+
+    def _start(self, run: list[Delivery]) -> None:
+        self._lanes += 1
+        task = self._group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._suspect_is_back(run[0].lane_id))
+
+    def _acquit_soon(self, delivery: Delivery) -> None:
+        """A call is out for so long that no process dies of it: that is to be on disk before its answer comes."""
+        task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _acquit(self, delivery: Delivery) -> None:
+        with suppress(Unavailable):
+            await self._store.acquit(delivery)
+            if delivery.is_suspect:
+                log.info("delivery.innocent", direction=self.direction, delivery=delivery.id)
+                self._suspect_is_back(delivery.lane_id)
 
     def _shares(self, room: int) -> tuple[int, int]:
         """How many of these places are for fresh lanes first, and how many an old backlog may take at most.
@@ -145,6 +216,9 @@ class Courier:
         if next_due_at is not None:
             until.append(next_due_at - self._now())
         closed = self.gate.opens_at - time.monotonic()
+        ask_suspects = self._ask_suspects_at - time.monotonic()
+        if ask_suspects > 0:  # else one is out, or there is no room: whoever changes that wakes us
+            until.append(ask_suspects)
         if closed > 0 and (self.gate.held or (self.gate.down and not self._in_flight)):
             until = [closed]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
@@ -168,7 +242,7 @@ class Courier:
             last = claimed is run[-1] or isinstance(result, Retry) or long or self._stopping.is_set()
             if last:
                 # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
-                self._in_flight -= 1
+                self._lanes -= 1
                 self._wake.set()
             ours = await self._settle(delivery, result, last=last)
             if isinstance(result, Bury) and result.note is not None:
@@ -177,7 +251,7 @@ class Courier:
             if last:
                 return
             if not ours:
-                self._in_flight -= 1
+                self._lanes -= 1
                 return
 
     async def _try(self, delivery: Delivery) -> tuple[Delivery, Result]:
@@ -188,7 +262,8 @@ class Courier:
         if delivery.crashes >= POISON_AFTER:
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
             return delivery, self._with_note(delivery, Bury(reason, "bug"))
-        attempt = Attempt(delivery, self._store, self._stopping, fresh=self._now() - delivery.accepted_at < _FRESH)
+        fresh = self._now() - delivery.accepted_at < _FRESH
+        attempt = Attempt(delivery, self._store, self._stopping, self._calls, fresh=fresh)
         result = await self._outcome(attempt)
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
@@ -201,32 +276,28 @@ class Courier:
     async def _outcome(self, attempt: Attempt) -> Result:
         try:
             done = await self._carry(attempt)
+        except StoreUnavailable as error:
+            return Retry(1.0, str(error), free=True)
         except RelayError as error:
-            return self._judge(error, attempt.delivery)
+            return await self._verdicts.on(error, attempt.delivery, attempt.set_out_at)
+        except asyncio.CancelledError:
+            if not self._time_is_up:
+                raise
+            return cut_short(attempt.delivery, on_its_way=attempt.on_its_way)
         except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
             where = place_of(error)
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
                 "delivery.bug", direction=self.direction, delivery=attempt.delivery.id, error=where
             )
+            self.gate.gave_up(attempt.delivery.lane_id)
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
             return Retry(done.seconds, _PACED, free=True, paced=True)
         if self.gate.down:
             log.warning("side.up", direction=self.direction)
             self._wake.set()  # the others waited for this answer
-        self.gate.passed(attempt.delivery.lane_id)
+        self.gate.passed(attempt.delivery.lane_id, attempt.set_out_at)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
-
-    def _judge(self, error: RelayError, delivery: Delivery) -> Result:
-        now, dice = time.monotonic(), random.random()  # noqa: S311 - jitter is no secret
-        was_down = self.gate.down
-        blamed = self.gate.failed(error, delivery.lane_id, now, dice)
-        if self.gate.down and not was_down:
-            log.warning("side.down", direction=self.direction, reason=str(error))
-        if isinstance(error, Throttled) and self.direction == "to_kit":
-            # Telegram's limits are a chat's; Kit has one account, and does not say whom it means.
-            self.gate.hold(error.retry_after, now)
-        return judge(error, delivery, dice, free=blamed, paced=self.gate.down)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
         while True:
@@ -258,6 +329,7 @@ class Courier:
             self._metrics.buried(result.why)
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
+        self._took.append((time.monotonic(), took))
         self._metrics.attempted(outcome, took, down=self.gate.down)
         level = log.warning if isinstance(result, Bury) else log.info
         level(
@@ -286,6 +358,8 @@ def _bare(result: Result) -> Result:
             return replace(result, reason=_plain(result.reason), note=None)
         case Retry():
             return replace(result, reason=_plain(result.reason))
+        case _:
+            assert_never(result)
 
 
 def _plain(reason: str) -> str:

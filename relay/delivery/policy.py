@@ -17,8 +17,14 @@ MAX_ATTEMPTS = 17
 MAX_SOURCE_ATTEMPTS = 9
 #: Seconds between attempts at most.
 MAX_BACK_OFF = 600.0
+#: The same of what Kit refuses, as long as nobody knows whether that is the delivery's fault.
+MAX_REFUSED_BACK_OFF = 60.0
 #: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
 POISON_AFTER = SUSPECT_AFTER + 3
+#: Seconds after which no process dies of a call any more: whoever kills does it at once.
+INNOCENT_AFTER = 3.0
+#: Seconds after which a call that is not answered takes no place and no turn from others.
+SLOW_AFTER = 5.0
 
 
 def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> float:
@@ -27,17 +33,27 @@ def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> fl
 
 
 def judge(  # noqa: PLR0911 - a table: one case, one line
-    error: RelayError, delivery: Delivery, dice: float, *, free: bool = False, paced: bool = False
+    error: RelayError,
+    delivery: Delivery,
+    dice: float,
+    *,
+    free: bool = False,
+    paced: bool = False,
+    unproven_refusals: int = 0,
 ) -> Retry | Bury:
     """What becomes of a delivery after a failed attempt.
 
     `free`: the other side is to blame, so the attempt does not count: an outage of hours must not turn a queue into
-    dead letters. `paced`: the gate says when to try again, so the lane need not wait by itself.
+    dead letters. `paced`: the gate says when to try again, so the lane need not wait by itself. `unproven_refusals`:
+    so often, this time included, it was refused while nobody can tell whether everybody would be.
     Kit recognises a repeated event by its id; Telegram does not, so there an answer may be missed only once.
     """
     reason = str(error)
     after = 0.0 if paced else back_off(delivery.attempts, dice)
     match error:
+        case NotAccepted() if unproven_refusals:
+            wait = back_off(unproven_refusals + 1, dice, longest=MAX_REFUSED_BACK_OFF)
+            return Retry(0.0 if paced else wait, reason, free=True)
         case NotAccepted():
             return Bury(reason, _why(error, delivery), unreachable=isinstance(error, Unreachable))
         case Throttled(retry_after=seconds):

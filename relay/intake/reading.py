@@ -11,9 +11,10 @@ import structlog
 from telegram import Update
 
 from relay.errors import place_of
+from relay.kit.events import SendMessageEvent
 from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.unusable import tell_skipped, tell_unfit
+from relay.mapping.failure.unusable import tell_skipped, tell_unfit, tell_unknown
 from relay.mapping.to_kit.partial import read_in_part
 from relay.mapping.to_kit.plain import read_plain_text
 from relay.mapping.to_kit.updates import read as read_parsed
@@ -59,7 +60,9 @@ def read_event(callback: SignedEvent | UnfitEvent, context: KitContext, telegram
         )
     event = callback.event
     return Reading(
-        lambda known: tell_skipped(map_event(event, known, telegram), event, context, known), wants_of_event(event)
+        lambda known: tell_skipped(map_event(event, known, telegram), event, context, known),
+        wants_of_event(event),
+        tell_unknown=partial(tell_unknown, event, context) if isinstance(event, SendMessageEvent) else None,
     )
 
 

@@ -66,6 +66,10 @@ class KitClient:
             raise
         self._last_error = None
 
+    async def check_login(self) -> None:
+        """Have Kit say that it knows us: by the refresh token and by the API token. Raises Unavailable or Throttled."""
+        await self._keeper.check()
+
     async def send(self, body: str | bytes) -> None:
         """Hand over one event, a `SendEvent` as JSON; return once Kit has taken it.
 

@@ -76,6 +76,14 @@ class TokenKeeper:
             self._tokens = self._refresh_token = None
             await self._attempt()
 
+    async def check(self) -> None:
+        """Get new tokens in both ways. Raises Unavailable or Throttled unless Kit gives them in each."""
+        async with self._lock:
+            if self._refresh_token is not None and await self._refreshed() is None:
+                raise Unavailable("Kit refused the refresh token")
+            self._tokens = self._refresh_token = None
+            await self._attempt()
+
     async def _attempt(self) -> Tokens:
         try:
             tokens = await self._refreshed() or await self._logged_in()

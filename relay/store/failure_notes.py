@@ -1,8 +1,7 @@
-"""What settling leaves behind when something does not get through: dead letters of parts, and notes to agents.
+"""What settling leaves behind when something does not get through: dead letters of parts, and what is told of it.
 
 A note is a delivery like any other, accepted in the transaction that buries what it speaks of: so neither a crash nor a
-repetition can lose or double it. It goes only into a conversation that is open: a message after the end of one would
-begin another, and wake somebody for it.
+repetition can lose or double it. Whether there is one, and to whom it goes, the note itself decides.
 """
 
 from collections import Counter
@@ -10,25 +9,28 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Delivery, Draft, Lost, Note, Wants
 from relay.store.accepting import open_lanes
+from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox
-from relay.store.memory import recall
+from relay.store.memory import recall, write_clients
 from relay.store.totals import add_to_tally
 
 
 def write_notes(tx: Connection, now: float, notes: Sequence[tuple[Delivery, Note]]) -> None:
-    """Accept the notes about these deliveries."""
+    """Accept the notes about these deliveries, and remember what they change of their clients."""
     if not notes:
         return
     memory = recall(tx, ((delivery.channel, Wants(delivery.client_id)) for delivery, _ in notes))
     drafts: list[tuple[str, Draft]] = []
     for delivery, note in notes:
         client = memory.clients.get((delivery.channel, delivery.client_id))
-        if client is not None and client.open:
-            drafts.append((delivery.channel, note(client)))
+        told = None if client is None else note(client)
+        if told is not None:
+            memory.note(delivery.channel, told)
+            drafts.append((delivery.channel, told.draft))
+    write_clients(tx, now, memory)
     if drafts:
         _accept(tx, now, drafts)
 

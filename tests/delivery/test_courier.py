@@ -1,7 +1,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from relay.errors import (
     Uncertain,
     Unreachable,
 )
-from relay.model import Bury, Client, Delivery, Direction, Draft, Note, Retry, Said
+from relay.model import Accepted, Bury, Client, Delivery, Direction, Draft, Note, Retry, Said
 from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
 from tests.databases import new_database
@@ -236,31 +236,6 @@ async def test_a_file_server_that_is_down_does_not_stop_the_others(store: Store,
         assert not courier.gate.down
 
 
-async def test_a_delivery_that_ends_the_process_is_found_out_and_its_neighbours_are_not_buried(
-    store: Store, clock: Clock
-) -> None:
-    """After three deaths each delivery that was in flight is carried alone; the one that kills again is buried."""
-    side = OtherSide()
-    for number in range(1, 7):
-        await store.accept(update(number, client=str(number)))
-    for _ in range(3):
-        assert len((await store.claim(CHANNEL, "to_kit", 10)).lanes) == 6
-        await store.release_all()
-
-    async def carry(attempt: Attempt) -> bool:
-        if attempt.delivery.body == "event 3":
-            raise SystemExit
-        return await side.carry(attempt)
-
-    for _ in range(4):
-        courier = Courier(CHANNEL, "to_kit", store, carry, Metrics().of_channel(CHANNEL), now=clock)
-        with suppress(SystemExit):
-            await courier.carry_suspects(asyncio.Event())
-        await store.release_all()
-    assert sorted(side.arrived) == [f"event {number}" for number in (1, 2, 4, 5, 6)]
-    assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
-
-
 async def test_a_lost_answer_counts_for_its_own_step_only(store: Store, clock: Clock) -> None:
     """A step that was lost once and then confirmed leaves no doubt on the next one."""
     await store.accept(update(1))
@@ -429,7 +404,7 @@ async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock:
     """The dead letter is one all the same, and what comes behind it is carried."""
 
     def broken(_: Delivery, __: Bury) -> Note:
-        def note(_: Client) -> Draft:
+        def note(_: Client) -> Accepted:
             raise ZeroDivisionError
 
         return note
@@ -446,8 +421,8 @@ async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock:
 
 
 def noting(delivery: Delivery, bury: Bury) -> Note:
-    def note(client: Client) -> Draft:
-        return Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}")
+    def note(client: Client) -> Accepted:
+        return Accepted(Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}"))
 
     return note
 

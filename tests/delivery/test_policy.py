@@ -4,14 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.delivery.gate import DOWN_AFTER, MAX_PROBE_PAUSE, Gate
-from relay.delivery.pace import Pace
-from relay.delivery.policy import MAX_ATTEMPTS, MAX_BACK_OFF, MAX_SOURCE_ATTEMPTS, back_off, judge
+from relay.delivery.policy import (
+    MAX_ATTEMPTS,
+    MAX_BACK_OFF,
+    MAX_REFUSED_BACK_OFF,
+    MAX_SOURCE_ATTEMPTS,
+    back_off,
+    judge,
+)
 from relay.errors import (
     Down,
     NotAccepted,
     RelayError,
-    SourceRefused,
     SourceUnavailable,
     Throttled,
     Unavailable,
@@ -103,99 +107,13 @@ def test_patience_lasts_for_about_an_hour() -> None:
     assert 2 * 60 < sum(back_off(attempts, 0.5) for attempts in range(1, MAX_SOURCE_ATTEMPTS)) < 5 * 60
 
 
-class TestGate:
-    def test_a_chat_that_fails_alone_is_not_blamed(self) -> None:
-        """Nothing else got through since it failed before: it may be the side. Something did: it is the delivery."""
-        gate = Gate()
-        blamed = [gate.failed(Unavailable("500"), 1, 0.0, 0.5) for _ in range(4)]
-        assert blamed == [False, True, True, True]
-        gate.passed(2)
-        assert not gate.failed(Unavailable("500"), 1, 0.0, 0.5)
-        assert gate.failed(Unavailable("500"), 1, 0.0, 0.5)
-
-    def test_a_file_server_s_refusal_says_nothing_of_the_side(self) -> None:
-        """Only who answers opens the gate."""
-        gate = Gate()
-        gate.failed(Down("no connection"), 1, 0.0, 0.5)
-        gate.failed(SourceRefused("404"), 1, 0.0, 0.5)
-        gate.failed(SourceUnavailable("500"), 1, 0.0, 0.5)
-        assert gate.down
-
-    def test_one_lane_that_fails_does_not_close_it(self) -> None:
-        """A poison delivery alone is no outage."""
-        gate = Gate()
-        for _ in range(50):
-            gate.failed(Unavailable("500"), 1, 0.0, 0.5)
-        assert not gate.down
-        assert gate.room(256, 10, 0.0) == 256
-
-    def test_many_lanes_that_fail_close_it(self) -> None:
-        """Failures in a row on several lanes mean that the side is down; then one probe at a time may go."""
-        gate = Gate()
-        for lane in range(DOWN_AFTER):
-            gate.failed(Unavailable("500"), lane, 100.0, 0.5)
-        assert gate.down
-        assert gate.room(256, 0, 100.0) == 0
-        assert gate.room(256, 0, gate.opens_at) == 1
-        assert gate.room(256, 1, gate.opens_at) == 0
-
-    def test_a_refused_connection_closes_it_at_once_and_an_answer_opens_it(self) -> None:
-        """Even a refusal is an answer: somebody is there."""
-        gate = Gate()
-        gate.failed(Down("no connection"), 1, 0.0, 0.5)
-        assert (gate.down, gate.last_error) == (True, "no connection")
-        gate.failed(NotAccepted("bad"), 1, 0.0, 0.5)
-        assert (gate.down, gate.last_error) == (False, None)
-
-    def test_what_was_in_flight_when_it_closed_does_not_lengthen_the_pause(self) -> None:
-        """256 failures at the same moment are one failure."""
-        gate = Gate()
-        for lane in range(256):
-            gate.failed(Down("no connection"), lane, 50.0, 0.99)
-        assert gate.opens_at <= 51.0
-
-    def test_while_held_nothing_passes(self) -> None:
-        """Whoever asked everybody to wait is not asked again before the time is over."""
-        gate = Gate()
-        gate.hold(5.0, 100.0)
-        gate.hold(2.0, 100.0)
-        assert gate.room(256, 0, 104.9) == 0
-        assert gate.room(256, 0, 105.0) == 256
-        assert not gate.held
-
-    def test_the_pause_grows_to_its_limit(self) -> None:
-        """An outage of hours costs a probe each few seconds, no more and no less."""
-        gate, now = Gate(), 0.0
-        for _ in range(20):
-            gate.failed(Down("no connection"), 1, now, 0.99)
-            pause, now = gate.opens_at - now, gate.opens_at
-        assert MAX_PROBE_PAUSE * 0.9 < pause <= MAX_PROBE_PAUSE
-
-
-class TestPace:
-    def test_a_burst_passes_and_then_the_rate_holds(self) -> None:
-        """Three at once, then one a second."""
-        pace = Pace(1.0, burst=3)
-        assert [pace.reserve(7, 0.0) for _ in range(6)] == [0, 0, 0, 1, 2, 3]
-
-    def test_chats_do_not_wait_for_each_other(self) -> None:
-        """Each key has a pace of its own."""
-        pace = Pace(1.0, burst=1)
-        assert pace.reserve(7, 0.0) == 0
-        assert pace.reserve(8, 0.0) == 0
-
-    def test_no_rate_means_no_wait(self) -> None:
-        """A rate of 0 switches the limit off."""
-        pace = Pace(0, burst=1)
-        assert [pace.reserve(7, 0.0) for _ in range(100)] == [0.0] * 100
-
-    @given(st.lists(st.floats(0, 3), min_size=1, max_size=200), st.integers(1, 5))
-    def test_no_window_holds_more_than_burst_and_rate_allow(self, gaps: list[float], burst: int) -> None:
-        """However the calls come, within T seconds at most burst + T of them leave."""
-        pace, now, leaving = Pace(1.0, burst), 0.0, []
-        for gap in gaps:
-            now += gap
-            leaving.append(now + pace.reserve(7, now))
-        for first, start in enumerate(leaving):
-            for last in range(first, len(leaving)):
-                assert last - first + 1 <= burst + (leaving[last] - start) + 1e-6
+@pytest.mark.parametrize(
+    ("refusals", "wait"), [(1, 2.0), (2, 4.0), (3, 8.0), (4, 16.0), (5, 32.0), (6, MAX_REFUSED_BACK_OFF), (99, 60.0)]
+)
+def test_what_may_be_refused_to_everybody_waits_in_its_place(refusals: int, wait: float) -> None:
+    """Two seconds, four, and so on to a minute; no attempt counts, and at the gate's pace when that is closed."""
+    refused = NotAccepted("409")
+    assert judge(refused, delivery(), 1.0, unproven_refusals=refusals) == Retry(wait, "409", free=True)
+    assert judge(refused, delivery(), 1.0, unproven_refusals=refusals, paced=True) == Retry(0.0, "409", free=True)
+    often = delivery(attempts=MAX_ATTEMPTS)
+    assert judge(refused, often, 1.0, unproven_refusals=refusals) == Retry(wait, "409", free=True)

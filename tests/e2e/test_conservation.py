@@ -25,6 +25,7 @@ async def test_every_letter_is_accounted_for_at_every_moment(
         watching = asyncio.create_task(_watch(relay, looks))
         await _make_noise(telegram, kit)
         await kit.callbacks_done(20)
+        await kit.wait_for(lambda: not kit.faults.next_answers)
         telegram.faults.clear()
         kit.faults.clear()
         to_kit, to_telegram = await relay.settled("to_kit"), await relay.settled("to_telegram")
@@ -37,10 +38,11 @@ async def test_every_letter_is_accounted_for_at_every_moment(
         assert {figures.unaccounted for figures in seen} == {0}, direction
         assert [figures.received for figures in seen] == sorted(figures.received for figures in seen)
     # Eleven texts of each customer, one of them refused by Kit; a poison update and a step of a live location a round;
-    # and the note that Telegram refused one of the agent's texts.
+    # the note that Telegram refused one of the agent's texts, the note that Kit refused one of the customer's, and one
+    # about each stranger.
     assert to_kit == Figures(
-        received=CHATS * (ROUNDS + 1) + 2 * ROUNDS + 1,
-        delivered=CHATS * (ROUNDS + 1) - 1 + 1,
+        received=CHATS * (ROUNDS + 1) + 2 * ROUNDS + 2 + ROUNDS,
+        delivered=CHATS * (ROUNDS + 1) - 1 + 2 + ROUNDS,
         waiting=0,
         dead=ROUNDS + 1,
         declined=ROUNDS,
@@ -64,7 +66,7 @@ async def _make_noise(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
         customer.writes("hello")
     await kit.wait_for(lambda: len(kit.clients) == CHATS)
     refusal = {"success": False, "result": {"error": "no", "code": 400}}
-    kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id)
+    kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id, times=2)
     kit.faults.answer_next(503, body=b"later", on="event", of=customers[1].id)
     kit.faults.lose_next(on="event", of=customers[2].id)
     telegram.next_answer(400, "Bad Request: chat is odd", on="sendMessage", of=customers[3].id)

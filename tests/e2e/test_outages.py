@@ -103,6 +103,51 @@ async def test_pages_that_are_not_kits_bury_nothing(
     assert (figures.delivered, figures.dead) == (4 * CHATS, 0)
 
 
+async def test_kits_own_refusal_to_everybody_buries_nothing(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """Kit answers each event with 409 for six seconds: messages wait, `/readyz` says so, and all arrive, in order."""
+    refusal = {"success": False, "result": {"error": "Conflict", "code": 409}}
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        kit.faults.answer_next(409, payload=refusal, on="event", times=1000)
+        for number in range(3):
+            for customer in customers:
+                customer.writes(str(number + 1))
+        reason = await relay.unready("kit", within=3.0)
+        await asyncio.sleep(6.0)
+        refused = len(kit.refused)
+        kit.faults.clear()
+        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), 5.0)
+        figures = await relay.settled("to_kit")
+        assert "kit" not in (await relay.readiness()).unwell
+    assert "nobody gets through" in reason
+    assert "409" in reason
+    assert refused <= CHATS + 6.0, "Kit was hammered"
+    for customer in customers:
+        assert kit.texts(customer.id) == ["0", "1", "2", "3"]
+    assert (figures.delivered, figures.dead) == (4 * CHATS, 0)
+
+
+async def test_what_kit_refuses_among_others_is_buried_by_its_second_refusal(
+    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+) -> None:
+    """Others get through meanwhile: it is the message. Its chat goes on, and the relay is well."""
+    refusal = {"success": False, "result": {"error": "bad text", "code": 400}}
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await first_contact(kit, customers)
+        kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id, times=2)
+        customers[0].writes("bad")
+        customers[0].writes("good")
+        await kit.wait_for(lambda: kit.refused)
+        customers[1].writes("1")
+        await kit.wait_for(lambda: "good" in kit.texts(customers[0].id), 5.0)
+        figures = await relay.settled("to_kit")
+        assert "kit" not in (await relay.readiness()).unwell
+    assert kit.texts(customers[0].id) == ["0", "good"]
+    assert (figures.dead, len(kit.refused)) == (1, 2)
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_telegram_is_away_while_agents_answer(
     telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, way: Way

@@ -208,7 +208,7 @@ async def test_keyboards_arrive_and_a_press_comes_back_as_words(
     anna.presses(question[0], "yes")
     await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
     assert "Да, пожалуйста" in (kit.messages(ANNA)[-1].text or "")
-    await telegram.wait_for(lambda: not telegram.administration.open_queries)
+    await telegram.wait_for(lambda: not telegram.world.open_queries)
     keys = {
         "type": "telegram_reply_keyboard_markup",
         "reply_keyboard_params": {},
@@ -239,7 +239,7 @@ async def test_a_closed_conversation_is_rated_by_a_press(
     await telegram.wait_for(lambda: "reply_markup" not in telegram.chat(anna.id).messages[1])
     assert telegram.chat(anna.id).messages[1]["text"] == "⭐⭐⭐⭐\nThank you for your rating!"
     anna.presses(question, data.replace(":4", ":1"))
-    await telegram.wait_for(lambda: not telegram.administration.open_queries and not telegram.updates.pending_count)
+    await telegram.wait_for(lambda: not telegram.world.open_queries and not telegram.updates.pending_count)
     assert await kit.close_conversation(ANNA) == 200, "it is closed already: nobody is asked twice"
     await relay.settled("to_telegram")
     given = {stars: await relay.metric("relay_ratings_total", stars=str(stars)) for stars in range(1, 6)}

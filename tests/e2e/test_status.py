@@ -11,12 +11,12 @@ import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from relay.store.engine.commit import hold_lock
+from relay.store.engine.lock import hold_lock
 from tests.e2e.process import COMMAND, RelayProcess, command, relay_between
+from tests.e2e.refusing import REFUSAL, refused_for_good
 from tests.e2e.several import several_channels
 
 #: Kit's text for a message that it will not take.
-REFUSAL = "the conversation is over"
 
 
 async def test_a_relay_that_runs_and_one_that_is_stopped(
@@ -64,8 +64,7 @@ async def test_what_waits_and_what_died_is_told(telegram: TelegramLookAlike, kit
     anna = telegram.customer()
     async with relay_between(telegram, kit, tmp_path) as relay:
         await relay.start()
-        kit.faults.answer_next(400, payload={"success": False, "result": {"error": REFUSAL, "code": 400}}, on="event")
-        anna.writes("refused")
+        await refused_for_good(telegram, kit, anna, "refused")
         await relay.shows("relay_dead_letters", 1, direction="to_kit")
         kit.faults.down = True
         anna.writes("waits")

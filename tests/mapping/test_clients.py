@@ -43,3 +43,10 @@ def test_the_picture_is_a_link_of_ours() -> None:
         data = event_of(mapped(private(text="hi"), known, public_url=url)).client_data
         assert data.client_avatar == f"{url}/media/capability/photo-1a2b3c4d.jpg"
     assert event_of(mapped(private(text="hi"), Known(ann))).client_data.client_avatar is None
+
+
+def test_what_was_told_in_one_conversation_is_not_told_in_the_next() -> None:
+    """That something was lost is forgotten when the customer writes after the end."""
+    told = replace(client_after(mapped(private(text="hi"))), loss_told=True)
+    assert client_after(mapped(private(text="again"), Known(told))).loss_told
+    assert not client_after(mapped(private(text="new"), Known(replace(told, open=False)))).loss_told

@@ -25,7 +25,9 @@ def context(language: str = "en") -> KitContext:
 
 
 def note(steps: list[Step], why: str, reason: str = "", mark: str = "1.1", language: str = "en") -> SendEvent:
-    draft = note_of(context(language), mark, steps, why, reason)(ANNA)
+    told = note_of(context(language), mark, steps, why, reason)(ANNA)
+    assert told is not None
+    draft = told.draft
     assert (draft.direction, draft.client_id) == ("to_kit", "7")
     event = SendEvent.model_validate_json(draft.body)
     assert json.loads(event.to_json()) == json.loads(draft.body)

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from relay.sandbox.telegram.control import control_routes as telegram_routes
 from relay.sandbox.telegram.server import TelegramLookAlike
 
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[TelegramLookAlike]:
-    async with TelegramLookAlike() as look_alike:
+    async with TelegramLookAlike(control=telegram_routes) as look_alike:
         yield look_alike
 
 

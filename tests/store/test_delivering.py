@@ -5,7 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Address, Bury, Client, Delivered, Delivery, Draft, Known, Lost, Result, Retry, Said, Wants
+from relay.model import (
+    Accepted,
+    Address,
+    Bury,
+    Client,
+    Delivered,
+    Delivery,
+    Draft,
+    Known,
+    Lost,
+    Result,
+    Retry,
+    Said,
+    Wants,
+)
 from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
@@ -108,7 +122,7 @@ async def test_what_was_due_under_another_clock_is_due_now(path: Path) -> None:
         assert len(await claim(after)) == 1
 
 
-async def test_lanes_with_which_processes_died_are_claimed_only_by_themselves(path: Path, clock: Clock) -> None:
+async def test_lanes_with_which_processes_died_are_claimed_only_as_suspects(path: Path, clock: Clock) -> None:
     """After three deaths a lane is a suspect; a delivery that it survives clears it."""
     for deaths in range(3):
         async with open_store(path, now=clock) as store:
@@ -277,8 +291,8 @@ async def _end(store: Store, action: str, delivery: Delivery) -> bool:
     return await store.settle(delivery, results.get(action, Delivered()))
 
 
-def _note(client: Client) -> Draft:
-    return Draft("to_kit", client.client_id, "a note")
+def _note(client: Client) -> Accepted | None:
+    return Accepted(Draft("to_kit", client.client_id, "a note")) if client.open else None
 
 
 async def _mend(store: Store, action: str) -> set[int]:

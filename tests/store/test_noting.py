@@ -3,17 +3,27 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from relay.model import Bury, Client, Delivered, Delivery, Direction, Draft, Lost, Retry
+from relay.model import Accepted, Bury, Client, Delivered, Delivery, Direction, Draft, Lost, Retry, Wants
 from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store
-from tests.store.letters import CHANNEL, close, event, update
+from tests.store.letters import CHANNEL, close, event, known, update
 
 
-def note(client: Client) -> Draft:
-    return Draft("to_kit", client.client_id, f"note to {client.client_id} at {client.address.chat_id}")
+def note(client: Client) -> Accepted | None:
+    if not client.open:
+        return None
+    return Accepted(Draft("to_kit", client.client_id, f"note to {client.client_id} at {client.address.chat_id}"))
+
+
+def line(client: Client) -> Accepted | None:
+    """To the customer, once in a conversation."""
+    if client.loss_told:
+        return None
+    return Accepted(Draft("to_telegram", client.client_id, "line"), replace(client, loss_told=True))
 
 
 async def answers(store: Store, *clients: str) -> list[Delivery]:
@@ -133,3 +143,24 @@ async def test_a_moved_chat_is_answered_where_it_is_now(store: Store) -> None:
     claimed = (await store.claim(CHANNEL, "to_telegram", 10)).deliveries
     chats = {delivery.client_id: delivery.address.chat_id for delivery in claimed if delivery.address}
     assert chats == {"7": -1007, "8": 8}
+
+
+async def test_a_line_to_the_customer_is_said_once_in_a_conversation(store: Store) -> None:
+    """However many burials want it, together or one after the other, until the customer begins another one."""
+    for number in range(4):
+        await store.accept(update(number, client="7"))
+    await store.accept(update(4, client="8"))
+    claimed = (await store.claim(CHANNEL, "to_kit", 10, 16)).lanes
+    seven, eight = sorted(claimed, key=lambda run: run[0].client_id)
+    await asyncio.gather(
+        store.settle(seven[0], Bury("refused", note=line), last=False),
+        store.settle(seven[1], Bury("refused", note=line), last=False),
+        store.settle(eight[0], Bury("refused", note=line)),
+    )
+    await store.settle(seven[2], Bury("refused", note=line), last=False)
+    told = (await store.claim(CHANNEL, "to_telegram", 10, 16)).deliveries
+    assert sorted((delivery.client_id, delivery.body) for delivery in told) == [("7", "line"), ("8", "line")]
+    again = (await known(store, Wants("7"))).client
+    assert again is not None
+    assert again.loss_told
+    await adds_up(store)

@@ -1,12 +1,24 @@
 """What is remembered of a message, for edits, replies, reactions and deletions to refer to. Pure."""
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from relay.mapping.content.content import Content, File
 from relay.mapping.text.language import heading, speaking
 from relay.mapping.text.text import join
 from relay.model import Author, Said, is_id
-from relay.steps import EditText, SendAlbum, SendContact, SendFile, SendLocation, SendText, SendVenue, Step
+from relay.steps import (
+    EditText,
+    LeaveChat,
+    MarkRead,
+    SendAlbum,
+    SendContact,
+    SendFile,
+    SendLocation,
+    SendText,
+    SendVenue,
+    Step,
+)
 
 
 def own_words(content: Content) -> str:
@@ -55,3 +67,7 @@ def words_of(step: Step) -> Iterator[str]:
             yield heading("venue", step.address)
         case SendLocation():
             yield heading("location")
+        case MarkRead() | LeaveChat():
+            return  # nobody reads anything of it
+        case _:
+            assert_never(step)

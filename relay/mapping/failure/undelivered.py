@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import urlsplit
 from uuid import uuid5
 
@@ -12,8 +12,19 @@ from relay.mapping.content.remembered import words_of
 from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
 from relay.mapping.text.language import heading, say, speaking, to_customer
 from relay.mapping.text.text import clean, shorten, split
-from relay.model import Client, Draft, Note
-from relay.steps import SendAlbum, SendFile, SendText, Step
+from relay.model import Accepted, Client, Draft, Note
+from relay.steps import (
+    EditText,
+    LeaveChat,
+    MarkRead,
+    SendAlbum,
+    SendContact,
+    SendFile,
+    SendLocation,
+    SendText,
+    SendVenue,
+    Step,
+)
 
 _MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 _LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
@@ -32,17 +43,20 @@ _NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
     """The note that these steps did not get through. `mark` sets it apart from all others of the channel.
 
-    It names the message by its first words or its file's name, and says why in the agents' language.
+    It names the message by its first words or its file's name, and says why in the agents' language. While no
+    conversation is open there is none: it would begin one, and wake somebody for it.
     """
 
-    def note(client: Client) -> Draft:
+    def note(client: Client) -> Accepted | None:
+        if not client.open:
+            return None
         with speaking(context.language):
             words = next((words for step in steps for words in words_of(step)), "")
             if why == "other":
                 said = say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
             else:
                 said = say(f"reason.{why}")
-            return draft_note(context, client, mark, words, said)
+            return Accepted(draft_note(context, client, mark, words, said))
 
     return note
 
@@ -81,8 +95,10 @@ def _files(step: Step) -> tuple[SendFile, ...]:
             return (step,)
         case SendAlbum():
             return step.items
-        case _:
+        case SendText() | SendLocation() | SendVenue() | SendContact() | EditText() | MarkRead() | LeaveChat():
             return ()
+        case _:
+            assert_never(step)
 
 
 def _line(item: SendFile, language: str, *, by_link: bool) -> str:

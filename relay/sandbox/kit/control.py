@@ -6,19 +6,17 @@ It stays up while faults are on.
 import asyncio
 import base64
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
+from relay.sandbox.kit.callbacks import Callback, Posted
+from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.ordering import out_of_order
 from relay.sandbox.shared.request_body import asked_of
 
-if TYPE_CHECKING:
-    from relay.sandbox.kit.callbacks import Callback, Posted
-    from relay.sandbox.kit.server import KitLookAlike
 
-
-def control_routes(kit: "KitLookAlike") -> list[web.RouteDef]:
+def control_routes(kit: KitLookAlike) -> list[web.RouteDef]:
     """The routes under /sandbox."""
     control = Control(kit)
     return [
@@ -36,7 +34,7 @@ def control_routes(kit: "KitLookAlike") -> list[web.RouteDef]:
 class Control:
     """The handlers."""
 
-    def __init__(self, kit: "KitLookAlike") -> None:
+    def __init__(self, kit: KitLookAlike) -> None:
         self._kit = kit
 
     async def say(self, request: web.Request) -> web.Response:
@@ -98,7 +96,7 @@ class Control:
         posted = [one for lane in await asyncio.gather(*map(self._fire, lanes)) for one in lane]
         return web.json_response(figures(posted, time.monotonic() - began))
 
-    async def _fire(self, lane: "list[Callback]") -> "list[Posted]":
+    async def _fire(self, lane: list[Callback]) -> list[Posted]:
         return [await self._kit.callbacks.post(callback) for callback in lane]
 
     async def stats(self, _: web.Request) -> web.Response:
@@ -140,7 +138,7 @@ class Control:
         return web.json_response({"ok": True})
 
 
-def figures(posted: "list[Posted]", seconds: float) -> dict[str, Any]:
+def figures(posted: list[Posted], seconds: float) -> dict[str, Any]:
     """What a load run came to."""
     took = sorted(one.seconds * 1000 for one in posted)
     accepted = sum(one.status == 200 for one in posted)

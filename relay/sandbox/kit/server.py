@@ -11,7 +11,6 @@ from typing import Any, Self, TypeVar
 from aiohttp import web
 
 from relay.sandbox.kit.callbacks import AGENT, Callback, Callbacks, Posted
-from relay.sandbox.kit.control import control_routes
 from relay.sandbox.kit.events import check_event, client_of, parse
 from relay.sandbox.kit.files import FileHost, HostedFile
 from relay.sandbox.kit.ledger import Ledger, Sent, Traffic
@@ -43,7 +42,9 @@ class KitLookAlike:
         callback_url: str | None = None,
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        control: "Callable[[KitLookAlike], list[web.RouteDef]] | None" = None,
     ) -> None:
+        self._control = control  #: The routes of `control.control_routes`, for whoever wants them.
         self.domain = domain
         self.api_token = api_token
         self.channel_uuid = channel_uuid
@@ -220,7 +221,8 @@ class KitLookAlike:
         application.router.add_post("/api/v3/botService/login", self._login)
         application.router.add_post("/api/v3/botService/refreshToken", self._refresh)
         application.router.add_get("/files/{number}/{name}", self._file)
-        application.add_routes(control_routes(self))
+        if self._control is not None:
+            application.add_routes(self._control(self))
         application.router.add_post("/{channel_uuid}", self._event)
         return application
 
