@@ -42,6 +42,8 @@ CAMPAIGNS: Final = (
         "--rounds 1 --seconds 2 --retry-after 2",
         "a chat that is told to wait waits alone; slow files wait alone",
     ),
+    Campaign("tests.campaigns.attacks", "", "of what strangers, customers, agents and files try nothing gets through"),
+    Campaign("tests.campaigns.confinement", "--rounds 3", "a child that was taken over can reach nothing"),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

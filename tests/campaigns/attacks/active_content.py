@@ -11,7 +11,8 @@ from aiohttp import web
 from playwright.async_api import Browser, Error, Page
 
 from tests.campaigns.attacks.attacked import ANNA, Attacked, Result, attacked
-from tests.page.demo import EXECUTABLE, chromium
+from tests.components import COMPONENTS
+from tests.page.demo import chromium
 from tests.telegram.hostile_addresses import serving
 
 #: Seconds that a page gets to do what it would.
@@ -85,15 +86,15 @@ async def _open(page: Page, url: str, result: Result) -> None:
         result.tried += 1
 
 
-async def attack_browsers(home: Path, _dice: Random) -> Result:
-    """Each file, as a customer's document."""
+async def attack_browsers(home: Path, count: int, dice: Random) -> Result:
+    """So many of the files, each as a customer's document."""
     result = Result("active content in Chromium")
-    if EXECUTABLE is None:
+    if COMPONENTS["chromium"].find() is None:
         result.note = "not tried: no Chromium here"
         return result
     async with attacked(home, RELAY_LOG_LEVEL="INFO") as desk, canary() as (address, calls), chromium() as browser:
         await _prove_the_canary(browser, address, calls, result)
-        for name, mime_type, template in FILES:
+        for name, mime_type, template in dice.sample(FILES, min(count, len(FILES))):
             content = template.replace("{script}", SCRIPT.replace("'", "&#39;")).replace("{canary}", address)
             url = await _sent(desk, name, mime_type, content.encode("latin-1", "replace"))
             page = await (await browser.new_context()).new_page()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -60,7 +61,7 @@ async def attack_by_names(home: Path, _dice: Random) -> Result:
     return result
 
 
-def _names(payload: list[dict[str, Any]]) -> list[str]:
+def _names(payload: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(item.get("file_name", "")) for item in payload]
 
 
@@ -141,7 +142,7 @@ async def attack_by_business(home: Path, _dice: Random) -> Result:
     """A stranger makes the bot serve a Business account of their own, and speaks through it."""
     result = Result("a stranger's Business account")
     async with attacked(home, RELAY_LOG_LEVEL="INFO") as desk:
-        account = BusinessAccount(desk.telegram, MALLORY, "bc-mallory")
+        account = BusinessAccount(desk.telegram.world, MALLORY, "bc-mallory")
         anna, mallory = desk.telegram.customer(ANNA), desk.telegram.customer(MALLORY + 1)
         account.connects()
         account.hears(mallory, f"{FORGED} from a customer of mine")

@@ -25,18 +25,23 @@ class Amounts:
     guesses: int  #: Of media links.
     files: int  #: Mutated ones.
     presses: int
+    targets: int  #: Inner addresses by a whole relay.
+    pages: int  #: Files opened in a browser.
 
+
+#: A minute's worth: the ordinary suite has it.
+SHORT: Final = Amounts(callbacks=500, guesses=200, files=10, presses=50, targets=10, pages=5)
 
 Attack = Callable[[Path, Amounts, Random], Awaitable[Result]]
 
 KINDS: Final[Mapping[str, Attack]] = {
     "callbacks": lambda home, amounts, dice: fuzz_callbacks(home, amounts.callbacks, dice),
     "raw": lambda home, _, dice: attack_raw(home, dice),
-    "targets": lambda home, _, dice: attack_targets(home, dice),
+    "targets": lambda home, amounts, dice: attack_targets(home, amounts.targets, dice),
     "links": lambda home, amounts, dice: guess_links(home, amounts.guesses, dice),
     "files": lambda home, amounts, dice: attack_by_files(home, amounts.files, dice),
     "children": lambda home, _, dice: attack_from_children(home, dice),
-    "browsers": lambda home, _, dice: attack_browsers(home, dice),
+    "browsers": lambda home, amounts, dice: attack_browsers(home, amounts.pages, dice),
     "names": lambda home, _, dice: attack_by_names(home, dice),
     "presses": lambda home, amounts, dice: attack_by_presses(home, amounts.presses, dice),
     "business": lambda home, _, dice: attack_by_business(home, dice),

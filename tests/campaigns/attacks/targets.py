@@ -62,8 +62,8 @@ class _Connections:
         result.expect(f"{what}: connected to {self.seen}", held=not self.seen)
 
 
-async def attack_targets(home: Path, _dice: Random) -> Result:
-    """The part that fetches agents' files, and then a whole relay."""
+async def attack_targets(home: Path, count: int, dice: Random) -> Result:
+    """All of them by the part that fetches agents' files, and so many by a whole relay."""
     result = Result("inner addresses in agents' links")
     home.mkdir()  # noqa: ASYNC240 - before anything runs
     connections = _Connections()
@@ -73,7 +73,7 @@ async def attack_targets(home: Path, _dice: Random) -> Result:
         await _fetch_by_moving_names(home, port, connections, result)
         result.note = f"{len(hostile)} spellings, {len(INSIDE)} addresses of names that move"
         here = [url for url in refused if "\r" not in url and any(f"//{host}:" in url for host in LOOPBACKS)]
-        await _by_callback(home / "relay", here, result)
+        await _by_callback(home / "relay", dice.sample(here, min(count, len(here))), result)
         result.expect(f"{len(visitors)} connections arrived", held=not visitors)
     return result
 
