@@ -211,6 +211,7 @@ def _couriers(
     couriers["to_kit"] = courier(
         "to_kit",
         carry=to_kit.to_kit(kit),
+        name=to_kit.name,
         limit=_LANES["to_kit"],
         check_login=kit.check_login,
         make_note=to_kit.note_maker(context),
@@ -226,6 +227,7 @@ def _couriers(
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
+        name=to_telegram.name,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )

@@ -199,6 +199,11 @@ class Known:
     rating: Rating | None = None
     told_unknown: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a conversation with the client is open in Kit, as far as we know. What comes now would begin one."""
+        return self.client is not None and self.client.open
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -229,6 +234,7 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+    source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
     def is_suspect(self) -> bool:

@@ -61,6 +61,11 @@ def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: flo
     return carry
 
 
+def name(delivery: Delivery) -> dict[str, object]:
+    """By the event of Kit's that it comes from."""
+    return {} if delivery.source_id is None else {"event_id": delivery.source_id}
+
+
 def note_maker(context: KitContext) -> MakeNote:
     """Makes the note about a whole delivery that is to be buried: it speaks of the steps that are not done."""
 
@@ -142,6 +147,7 @@ class _Desk:
         if isinstance(sent, Instead):
             steps[done : done + 1] = sent.steps
             return await attempt.rewrite(dump_steps(steps))
+        attempt.message_ids += sent
         attempt.said += said_by_agent(steps[done], sent, self.context.language)
         if done + 1 == len(steps):
             attempt.finish()

@@ -11,6 +11,7 @@ import structlog
 
 from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
+from relay.intake.numbers import message_id_of
 from relay.intake.reading import event_id_of, read_event, read_update
 from relay.kit.protocol import SignedEvent, UnfitEvent
 from relay.mapping.event.events import KitContext
@@ -55,14 +56,16 @@ class Intake:
             Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
         )
         self.presses.answer_all(updates)
-        for (letter, reading), verdict in zip(letters, verdicts, strict=True):
+        for raw, (letter, reading), verdict in zip(updates, letters, verdicts, strict=True):
             if verdict == "accepted" and reading.wants.client_id is not None:
                 self.wrote(reading.wants.client_id)
             self.metrics.updated(verdict)
             if reading.in_part and verdict == "accepted":
                 self.metrics.read_in_part()
             level = log.warning if verdict in {"tampered", "dead"} else log.debug
-            level("update.received", update=letter.source_id, verdict=verdict)
+            names = {"message_id": message_id_of("telegram", raw), "client": reading.wants.client_id}
+            known = {name: value for name, value in names.items() if value is not None}
+            level("update.received", update=letter.source_id, verdict=verdict, **known)
         self.wake("to_kit")
         self.wake("to_telegram")
 

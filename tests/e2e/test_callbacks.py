@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.sandbox.kit.callbacks import Callback, php_json
+from relay.sandbox.kit.callbacks import Callback
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.kit.writing import php_json
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.kit.length_extension import extend

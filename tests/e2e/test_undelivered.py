@@ -90,6 +90,8 @@ BUTTONS: dict[str, Any] = {
         (("hi", [{"type": "cmd"}]), ["hi"], None),
         ((None, [{"type": "properties"}, BUTTONS]), [], "[buttons] Yes, No"),
         ((" ", [BUTTONS]), [], "[buttons] Yes, No"),
+        ((None, [{"type": "properties"}, {"type": "webchat_inline_buttons", "buttons": []}]), [], "[buttons]"),
+        (("hi", [{"type": "webchat_inline_buttons", "buttons": []}]), ["hi"], None),
         (
             ("hi", [{"type": BUTTONS["type"], "inline_keyboard_markup": [[{"text": "Pay", "pay": True}]]}]),
             ["hi"],
@@ -118,7 +120,7 @@ async def test_what_nothing_can_be_made_of_is_told_once(
         await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [*arrived, "next"])
         for direction in ("to_telegram", "to_kit"):
             assert (await relay.settled(direction)).unaccounted == 0
-    reason = ALONE if note == "[buttons] Yes, No" else UNUSABLE
+    reason = ALONE if note in {"[buttons] Yes, No", "[buttons]"} else UNUSABLE
     assert notes(kit) == ([] if note is None else [f"⚠️ Not delivered: ❝{note}❞ — {reason}"])
 
 

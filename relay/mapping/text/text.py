@@ -3,7 +3,7 @@
 Telegram counts text and places entities in UTF-16 units (https://core.telegram.org/bots/api#messageentity).
 """
 
-import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 import regex  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
@@ -13,12 +13,11 @@ _CLUSTER = regex.compile(r"\X")
 _WINDOW = 512  #: Characters. Only a cluster longer than this is cut at a place that Unicode would not choose.
 _SENTENCE_END = regex.compile(r"""[.!?\u2026\u3002\uff01\uff1f][\p{Pe}\p{Pf}"']*$""")
 _IDEOGRAPHIC_ENDS = frozenset("\u3002\uff01\uff1f")  #: After these no white space follows.
+#: Characters that Unicode counts as letters or symbols, and that show nothing: fillers, and Braille without a dot.
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
+#: Kinds of characters that show nothing by themselves: formats, controls, spaces, marks, and what Unicode has not got.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs", "Mn", "Me"})
 _MARKED = frozenset({"text_link", "text_mention", "blockquote", "expandable_blockquote"})
-
-#: Controls, line separators and halves of characters, and the overrides, embeddings and isolates that show "exe.gpj" as
-#: "jpg.exe". All else stays: joiners, marks and tags make Persian, Hebrew and flags what they are, and what this Python
-#: does not know yet may be an emoji that every phone shows.
-DECEIVING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: object) -> str:
@@ -34,9 +33,9 @@ def clean(text: object) -> str:
     return text
 
 
-def in_a_line(text: object) -> str:
-    """Text as it can stand for a name: in one line, without what deceives who reads it or steers a terminal."""
-    return DECEIVING.sub(" ", clean(text)).strip()
+def is_visible(character: str) -> bool:
+    """Whether anything is to be seen where the character stands alone."""
+    return character not in _BLANK and unicodedata.category(character) not in _UNSEEN
 
 
 def join(separator: str, *parts: object) -> str:
