@@ -24,6 +24,7 @@ from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
+from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
@@ -115,6 +116,10 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         stack.push_async_callback(fetcher.close)
         cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
         metrics.media_cache_bytes.set_function(lambda: cache.total)
+        metrics.disk_free_bytes.set_function(
+            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir))
+        )
+        metrics.started_at.set_to_current_time()
         forms = available()
         log.info("media.converted", types=sorted(forms))
         if forms and (lacks := lacking()):

@@ -82,9 +82,9 @@ async def run_to_its_end(relay: RelayProcess) -> tuple[int, str, list[str]]:
     return done.code, done.said, done.complained.splitlines()
 
 
-async def command(relay: RelayProcess, *arguments: str, say: str = "") -> tuple[int, str, str]:
+async def command(relay: RelayProcess, *arguments: str, say: str = "", within: float = 30.0) -> tuple[int, str, str]:
     """Run another `relay …` where this one lives: exit code, standard output, standard error; `say` goes in."""
-    done = await run(arguments, home=relay.home, environment=relay.environment, say=say)
+    done = await run(arguments, home=relay.home, environment=relay.environment, say=say, within=within)
     return done.code, done.said, done.complained
 
 

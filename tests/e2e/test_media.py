@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import io
 import stat
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,13 +83,6 @@ def sound(body: bytes) -> tuple[str, str, float]:
         stream = container.streams.audio[0]
         samples = [frame.samples for frame in container.decode(stream)]
         return container.format.name, stream.codec_context.name, sum(samples) / stream.codec_context.sample_rate
-
-
-@pytest.fixture
-async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> AsyncIterator[RelayProcess]:
-    async with relay_between(telegram, kit, tmp_path) as process:
-        await process.start()
-        yield process
 
 
 async def test_a_voice_message_plays_everywhere(

@@ -13,7 +13,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.customers import Customer
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
-from tests.e2e.inside import relay_inside
+from tests.e2e.inside import InnerRelay, relay_inside
 from tests.waiting import eventually
 
 #: How long a side is away.
@@ -85,18 +85,20 @@ async def test_kit_is_away_while_customers_write(
 
 @pytest.mark.parametrize("status", [400, 402, 406, 409, 411, 413, 414, 421, 426, 431, 451, 499])
 async def test_pages_that_are_not_kits_bury_nothing(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, status: int
+    kit: KitLookAlike,
+    inner: InnerRelay,
+    customers: list[Customer],
+    status: int,
 ) -> None:
     """A firewall answers in Kit's place: messages wait, `/readyz` says where to look, and all arrive afterwards."""
     page, headers = b"<html><h1>Request blocked</h1></html>", {"Content-Type": "text/html"}
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        kit.faults.answer_next(status, body=page, headers=headers, on="event", times=1000)
-        await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 3)
-        reason = await relay.unready("kit")
-        kit.faults.clear()
-        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), RECOVERY)
-        figures = await relay.settled("to_kit")
+    await first_contact(kit, customers)
+    kit.faults.answer_next(status, body=page, headers=headers, on="event", times=1000)
+    await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 3)
+    reason = await inner.unready("kit")
+    kit.faults.clear()
+    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), RECOVERY)
+    figures = await inner.settled("to_kit")
     assert f"HTTP {status}" in reason
     for customer in customers:
         assert kit.texts(customer.id) == ["0", "1", "2", "3"]
@@ -104,23 +106,22 @@ async def test_pages_that_are_not_kits_bury_nothing(
 
 
 async def test_kits_own_refusal_to_everybody_buries_nothing(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    kit: KitLookAlike, inner: InnerRelay, customers: list[Customer]
 ) -> None:
     """Kit answers each event with 409 for six seconds: messages wait, `/readyz` says so, and all arrive, in order."""
     refusal = {"success": False, "result": {"error": "Conflict", "code": 409}}
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        kit.faults.answer_next(409, payload=refusal, on="event", times=1000)
-        for number in range(3):
-            for customer in customers:
-                customer.writes(str(number + 1))
-        reason = await relay.unready("kit", within=3.0)
-        await asyncio.sleep(6.0)
-        refused = len(kit.refused)
-        kit.faults.clear()
-        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), 5.0)
-        figures = await relay.settled("to_kit")
-        assert "kit" not in (await relay.readiness()).unwell
+    await first_contact(kit, customers)
+    kit.faults.answer_next(409, payload=refusal, on="event", times=1000)
+    for number in range(3):
+        for customer in customers:
+            customer.writes(str(number + 1))
+    reason = await inner.unready("kit", within=3.0)
+    await asyncio.sleep(6.0)
+    refused = len(kit.refused)
+    kit.faults.clear()
+    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), 5.0)
+    figures = await inner.settled("to_kit")
+    assert "kit" not in (await inner.readiness()).unwell
     assert "nobody gets through" in reason
     assert "409" in reason
     assert refused <= CHATS + 6.0, "Kit was hammered"
@@ -130,45 +131,45 @@ async def test_kits_own_refusal_to_everybody_buries_nothing(
 
 
 async def test_what_kit_refuses_among_others_is_buried_by_its_second_refusal(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    kit: KitLookAlike, inner: InnerRelay, customers: list[Customer]
 ) -> None:
     """Others get through meanwhile: it is the message. Its chat goes on, and the relay is well."""
     refusal = {"success": False, "result": {"error": "bad text", "code": 400}}
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id, times=2)
-        customers[0].writes("bad")
-        customers[0].writes("good")
-        await kit.wait_for(lambda: kit.refused)
-        customers[1].writes("1")
-        await kit.wait_for(lambda: "good" in kit.texts(customers[0].id), 5.0)
-        figures = await relay.settled("to_kit")
-        assert "kit" not in (await relay.readiness()).unwell
+    await first_contact(kit, customers)
+    kit.faults.answer_next(400, payload=refusal, on="event", of=customers[0].id, times=2)
+    customers[0].writes("bad")
+    customers[0].writes("good")
+    await kit.wait_for(lambda: kit.refused)
+    customers[1].writes("1")
+    await kit.wait_for(lambda: "good" in kit.texts(customers[0].id), 5.0)
+    figures = await inner.settled("to_kit")
+    assert "kit" not in (await inner.readiness()).unwell
     assert kit.texts(customers[0].id) == ["0", "good"]
     assert (figures.dead, len(kit.refused)) == (1, 2)
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_telegram_is_away_while_agents_answer(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path, way: Way
+    telegram: TelegramLookAlike,
+    kit: KitLookAlike,
+    inner: InnerRelay,
+    customers: list[Customer],
+    way: Way,
 ) -> None:
     """Their callbacks are answered 200, and it all arrives, in order, once Telegram is back."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        async with away(telegram, way):
-            kit.enqueue_callbacks(
-                kit.callbacks.message(str(customers[chat].id), str(number))
-                for number in range(5)
-                for chat in range(CHATS)
-            )
-            await kit.callbacks_done()
-            reason = await relay.unready("telegram")
-        attempts = await relay.metric("relay_attempts_total", direction="to_telegram", outcome="retried")
-        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= 5 for one in customers), RECOVERY)
-        figures = await relay.settled("to_telegram")
-        customers[0].writes("are you back?")
-        await kit.wait_for(lambda: "are you back?" in kit.texts(customers[0].id), RECOVERY)
-        assert "telegram" not in (await relay.readiness()).unwell
+    await first_contact(kit, customers)
+    async with away(telegram, way):
+        kit.enqueue_callbacks(
+            kit.callbacks.message(str(customers[chat].id), str(number)) for number in range(5) for chat in range(CHATS)
+        )
+        await kit.callbacks_done()
+        reason = await inner.unready("telegram")
+    attempts = await inner.metric("relay_attempts_total", direction="to_telegram", outcome="retried")
+    await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= 5 for one in customers), RECOVERY)
+    figures = await inner.settled("to_telegram")
+    customers[0].writes("are you back?")
+    await kit.wait_for(lambda: "are you back?" in kit.texts(customers[0].id), RECOVERY)
+    assert "telegram" not in (await inner.readiness()).unwell
     assert "Telegram" in reason
     assert attempts <= 2 * CHATS + SECONDS, "Telegram was hammered"
     assert all(posted.status == 200 for posted in kit.callbacks.posted)
@@ -178,17 +179,16 @@ async def test_telegram_is_away_while_agents_answer(
 
 
 async def test_a_single_chat_outlives_an_outage_too(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    kit: KitLookAlike, inner: InnerRelay, customers: list[Customer], tmp_path: Path
 ) -> None:
     """With nobody else writing, an outage costs the one chat no attempt either, and `/readyz` shows it."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        customers[0].writes("0")
-        await kit.wait_for(lambda: kit.events)
-        async with away(kit, "refused"):
-            customers[0].writes("1")
-            assert "Kit" in await relay.unready("kit", within=SECONDS)
-        await kit.wait_for(lambda: kit.texts(customers[0].id) == ["0", "1"], RECOVERY)
-        await relay.settled("to_kit")
+    customers[0].writes("0")
+    await kit.wait_for(lambda: kit.events)
+    async with away(kit, "refused"):
+        customers[0].writes("1")
+        assert "Kit" in await inner.unready("kit", within=SECONDS)
+    await kit.wait_for(lambda: kit.texts(customers[0].id) == ["0", "1"], RECOVERY)
+    await inner.settled("to_kit")
     assert rows(tmp_path, "SELECT attempts FROM outbox") == [(1,), (1,)]
 
 
@@ -208,42 +208,37 @@ async def test_both_sides_are_away_at_the_start(
         await telegram.wait_for(lambda: telegram.chat(customers[0].id).texts == ["welcome"])
 
 
-async def test_a_quiet_bot_is_ready_at_once(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+async def test_a_quiet_bot_is_ready_at_once(inner: InnerRelay) -> None:
     """`/readyz` turns 200 within seconds of the start though nobody writes."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await relay.ready(within=3)
+    await inner.ready(within=3)
 
 
-async def test_a_quiet_bot_is_ready_again_after_an_outage(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
-) -> None:
+async def test_a_quiet_bot_is_ready_again_after_an_outage(telegram: TelegramLookAlike, inner: InnerRelay) -> None:
     """`/readyz` turns 200 with the first answer of a Telegram that is back, though nobody writes."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await telegram.wait_for(lambda: telegram.updates.is_polled)
-        telegram.faults.down = True
-        await telegram.server.stop()
-        await relay.unready("telegram")
-        telegram.faults.down = False
-        await telegram.server.start()
-        await relay.ready(within=5)
+    await telegram.wait_for(lambda: telegram.updates.is_polled)
+    telegram.faults.down = True
+    await telegram.server.stop()
+    await inner.unready("telegram")
+    telegram.faults.down = False
+    await telegram.server.start()
+    await inner.ready(within=5)
 
 
 async def test_the_api_token_is_revoked_and_restored(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    kit: KitLookAlike, inner: InnerRelay, customers: list[Customer]
 ) -> None:
     """Everything waits, `/readyz` names the setting to look at, logins are rare, and it goes on with the token."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        kit.revoke_api_token()
-        kit.revoke_access_tokens()
-        await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 3)
-        reason = await relay.unready("kit")
-        await asyncio.sleep(SECONDS / 2)
-        refused = [operation for operation, code, _ in kit.refused if code == 401]
-        kit.tokens.api_token_revoked = False
-        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), RECOVERY)
-        figures = await relay.settled("to_kit")
-        assert "kit" not in (await relay.readiness()).unwell
+    await first_contact(kit, customers)
+    kit.revoke_api_token()
+    kit.revoke_access_tokens()
+    await say_slowly(lambda chat, number: customers[chat].writes(str(number + 1)), 3)
+    reason = await inner.unready("kit")
+    await asyncio.sleep(SECONDS / 2)
+    refused = [operation for operation, code, _ in kit.refused if code == 401]
+    kit.tokens.api_token_revoked = False
+    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 4 for one in customers), RECOVERY)
+    figures = await inner.settled("to_kit")
+    assert "kit" not in (await inner.readiness()).unwell
     assert "KIT_API_TOKEN" in reason
     assert kit.api_token not in reason
     assert refused.count("login") <= 2 + SECONDS
@@ -254,19 +249,18 @@ async def test_the_api_token_is_revoked_and_restored(
 
 
 async def test_the_bot_token_is_refused_for_a_while(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay, customers: list[Customer]
 ) -> None:
     """A 401 is an outage that the operator can end: answers wait, `/readyz` says so, nothing is buried."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        good, telegram.token = telegram.token, "123456789:another-token-that-nobody-told-the-relay"
-        kit.enqueue_callbacks(kit.callbacks.message(str(one.id), str(n)) for n in range(3) for one in customers)
-        reason = await relay.unready("telegram")
-        await asyncio.sleep(SECONDS / 2)
-        refused = len(telegram.refused)
-        telegram.token = good
-        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) == 3 for one in customers), RECOVERY)
-        figures = await relay.settled("to_telegram")
+    await first_contact(kit, customers)
+    good, telegram.token = telegram.token, "123456789:another-token-that-nobody-told-the-relay"
+    kit.enqueue_callbacks(kit.callbacks.message(str(one.id), str(n)) for n in range(3) for one in customers)
+    reason = await inner.unready("telegram")
+    await asyncio.sleep(SECONDS / 2)
+    refused = len(telegram.refused)
+    telegram.token = good
+    await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) == 3 for one in customers), RECOVERY)
+    figures = await inner.settled("to_telegram")
     assert reason == "Telegram refused the bot token"
     assert refused <= 2 * CHATS + SECONDS, "Telegram was hammered"
     for customer in customers:
@@ -275,18 +269,17 @@ async def test_the_bot_token_is_refused_for_a_while(
 
 
 async def test_access_tokens_are_revoked_in_the_middle(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """Forty events in flight are refused at once: one refresh, and all of them arrive, in order, unnoticed."""
     kit.faults.latency = 0.05
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        telegram.backlog(600, 40)
-        await kit.wait_for(lambda: len(kit.events) >= 100)
-        kit.revoke_access_tokens()
-        await kit.wait_for(lambda: len(kit.events) >= 300)
-        kit.tokens.revoke_all()
-        await kit.wait_for(lambda: len(kit.events) == 600, 20)
-        figures = await relay.settled("to_kit")
+    telegram.backlog(600, 40)
+    await kit.wait_for(lambda: len(kit.events) >= 100)
+    kit.revoke_access_tokens()
+    await kit.wait_for(lambda: len(kit.events) >= 300)
+    kit.tokens.revoke_all()
+    await kit.wait_for(lambda: len(kit.events) == 600, 20)
+    figures = await inner.settled("to_kit")
     assert (kit.tokens.refreshes, kit.tokens.logins) == (1, 2)
     assert all(not sent.duplicate for sent in kit.events)
     for client in kit.clients:
@@ -295,14 +288,13 @@ async def test_access_tokens_are_revoked_in_the_middle(
 
 
 async def test_access_tokens_that_live_for_moments(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    kit: KitLookAlike, inner: InnerRelay, customers: list[Customer]
 ) -> None:
     """Tokens that end sooner than documented are renewed when they are refused: nothing is lost or reordered."""
     kit.tokens.access_ttl = 0.2
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await say_slowly(lambda chat, number: customers[chat].writes(str(number)), 10)
-        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 10 for one in customers), RECOVERY)
-        figures = await relay.settled("to_kit")
+    await say_slowly(lambda chat, number: customers[chat].writes(str(number)), 10)
+    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == 10 for one in customers), RECOVERY)
+    figures = await inner.settled("to_kit")
     for customer in customers:
         assert kit.texts(customer.id) == [str(number) for number in range(10)]
     assert 2 <= kit.tokens.refreshes <= SECONDS / 2 / kit.tokens.access_ttl + 3
@@ -310,23 +302,22 @@ async def test_access_tokens_that_live_for_moments(
 
 
 async def test_polling_goes_on_when_another_instance_stops(
-    telegram: TelegramLookAlike, kit: KitLookAlike, customers: list[Customer], tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay, customers: list[Customer]
 ) -> None:
     """A second poller takes the bot away: the relay backs off, `/readyz` says why, and it takes over again later."""
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await first_contact(kit, customers)
-        await telegram.wait_for(lambda: telegram.updates.is_polled)
-        rival = asyncio.create_task(telegram.updates.get(seconds=SECONDS))
-        reason = await relay.unready("telegram", within=SECONDS)
-        polls = telegram.updates.polls
-        await asyncio.sleep(1.0)
-        assert telegram.updates.polls - polls <= 1, "it fights for the bot"
-        await asyncio.gather(rival, return_exceptions=True)
-        customers[0].writes("1")
-        await kit.wait_for(lambda: "1" in kit.texts(customers[0].id), RECOVERY)
+    await first_contact(kit, customers)
+    await telegram.wait_for(lambda: telegram.updates.is_polled)
+    rival = asyncio.create_task(telegram.updates.get(seconds=SECONDS))
+    reason = await inner.unready("telegram", within=SECONDS)
+    polls = telegram.updates.polls
+    await asyncio.sleep(1.0)
+    assert telegram.updates.polls - polls <= 1, "it fights for the bot"
+    await asyncio.gather(rival, return_exceptions=True)
+    customers[0].writes("1")
+    await kit.wait_for(lambda: "1" in kit.texts(customers[0].id), RECOVERY)
 
-        async def well() -> bool:
-            return "telegram" not in (await relay.readiness()).unwell
+    async def well() -> bool:
+        return "telegram" not in (await inner.readiness()).unwell
 
-        await eventually(well)
+    await eventually(well)
     assert "another instance polls this bot" in reason
