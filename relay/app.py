@@ -19,6 +19,7 @@ from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
 from relay.intake.reading import reader_of
+from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
@@ -121,6 +122,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         metrics.started_at.set_to_current_time()
         forms = available()
         log.info("media.converted", types=sorted(forms))
+        if forms and (lacks := lacking()):
+            log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
         shared = Shared(store, session, fetcher, now, new_converter, Suspects())
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]

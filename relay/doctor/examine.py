@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 
 from relay.doctor.channels_to_check import Subject, find_subjects
+from relay.doctor.children import check_children
 from relay.doctor.finding import Finding, skipped
 from relay.doctor.kit import check_kit
 from relay.doctor.machine import check_database, check_disk, check_secrecy, check_versions
@@ -33,7 +34,7 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             findings += [replace(each, channel=subject.channel.name) for each in found]
-    return [*findings, *check_versions()]
+    return [*findings, await check_children(), *check_versions()]
 
 
 def _machine(subject: Subject) -> list[Finding]:

@@ -88,6 +88,7 @@ class TelegramLookAlike:
         self.calls: list[Call] = []
         self.actions: list[Call] = []  #: sendChatAction, apart from `calls`: how many there are depends on time.
         self.lookups: list[Call] = []  #: getUserProfilePhotos, apart for the same reason.
+        self.introductions: list[Call] = []  #: getMe: it comes when it comes.
         self.refused: list[RefusedCall] = []
 
     def reset(self) -> None:
@@ -254,7 +255,11 @@ class TelegramLookAlike:
             result = messages if call.method == "sendMediaGroup" else messages[0]
         else:
             result = self.administration.perform(call.method, params)
-        aside = {"sendChatAction": self.actions, "getUserProfilePhotos": self.lookups}
+        aside = {
+            "sendChatAction": self.actions,
+            "getUserProfilePhotos": self.lookups,
+            "getMe": self.introductions,
+        }
         aside.get(call.method, self.calls).append(made(call, params, self.clock(), message_id))
         self.changes.notify()
         return result
