@@ -13,7 +13,7 @@ from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
 from relay.intake.numbers import message_id_of
 from relay.intake.reading import event_id_of, read_event, read_update
-from relay.kit.protocol import SignedEvent, UnfitEvent
+from relay.kit.callbacks import SignedEvent, UnfitEvent
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext, skipped_in
 from relay.model import Direction, Letter
