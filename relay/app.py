@@ -130,6 +130,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
             each.callback.add_to(public, each.channel.callback_path)
+            if each.webhook is not None:
+                each.webhook.add_to(public, each.channel.webhook_path)
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)

@@ -42,10 +42,12 @@ from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
+from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
 from relay.web.slots import Slots
+from relay.web.telegram_webhook import TelegramWebhook
 
 log = structlog.get_logger()
 
@@ -73,7 +75,8 @@ class OpenChannel:
 
     channel: Channel
     kit: KitClient
-    poller: Poller
+    source: Poller | Webhook  #: Of updates.
+    webhook: TelegramWebhook | None  #: Who takes them, if Telegram brings them.
     couriers: Mapping[Direction, Courier]
     callback: KitCallback
     media: ChannelMedia
@@ -93,7 +96,7 @@ class OpenChannel:
         """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.poller.run(stop), name="poller")
+                tasks.create_task(self.source.run(stop), name="updates")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
                     tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
@@ -124,11 +127,11 @@ class OpenChannel:
         self.couriers[direction].wake()
 
     def _poll_age(self) -> float | None:
-        last = self.poller.state().last_success
+        last = self.source.state().last_success
         return None if last is None else time.monotonic() - last
 
     def _check_telegram(self) -> Check:
-        state, gate = self.poller.state(), self.couriers["to_telegram"].gate
+        state, gate = self.source.state(), self.couriers["to_telegram"].gate
         if state.error is not None:
             return Check(ok=False, reason=state.error)
         if state.last_success is None:
@@ -176,7 +179,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     return OpenChannel(
         channel,
         kit,
-        Poller(bot, offset=partial(store.next_update_id, channel.key), accept=intake.accept_updates),
+        *_source(channel, bot, store, intake),
         couriers,
         KitCallback(
             settings.signing_secrets,
@@ -194,6 +197,28 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         presses,
         Identity(bot),
     )
+
+
+def _source(
+    channel: Channel, bot: Bot, store: Store, intake: Intake
+) -> tuple[Poller | Webhook, TelegramWebhook | None]:
+    """Where updates come from, and who takes them if Telegram brings them."""
+    settings = channel.settings
+    if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
+        secret = settings.telegram_webhook_secret.get_secret_value()
+        registered = partial(store.forget_offset, channel.key)
+        log_fields = {"channel": channel.name} if channel.name else {}
+        return (
+            Webhook(bot, channel.webhook_url, secret, registered=registered),
+            TelegramWebhook(secret, intake.accept_update, log_fields),
+        )
+    poller = Poller(
+        bot,
+        offset=partial(store.next_update_id, channel.key),
+        accept=intake.accept_updates,
+        reclaim=partial(give_up_webhook, bot, channel.webhook_url),
+    )
+    return poller, None
 
 
 def _couriers(

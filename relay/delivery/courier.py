@@ -279,8 +279,8 @@ class Courier:
         With its steps done, their attempts are.
         """
         if delivery.unreachable is not None:
-            # One call and one note were enough; the next ones, if the customer writes again, may be made then.
-            return delivery, Bury(delivery.unreachable, "unreachable"), ()
+            # One call was enough; whether another note is due, the note itself knows.
+            return delivery, self._with_note(delivery, Bury(delivery.unreachable, "unreachable")), ()
         if delivery.crashes >= POISON_AFTER:
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
             return delivery, self._with_note(delivery, Bury(reason, "bug")), ()

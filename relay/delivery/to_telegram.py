@@ -74,7 +74,8 @@ def note_maker(context: KitContext) -> MakeNote:
             steps = load_steps(delivery.body)[delivery.steps_done :]
         except ValidationError:
             steps = []
-        return note_of(context, f"{delivery.id}.{delivery.lease}", steps, bury.why, bury.reason)
+        mark, unreachable = f"{delivery.id}.{delivery.lease}", bury.unreachable or bury.why == "unreachable"
+        return note_of(context, mark, steps, bury.why, bury.reason, unreachable=unreachable)
 
     return make
 

@@ -112,6 +112,10 @@ class Store:
         """
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
+    async def forget_offset(self, channel: str) -> None:
+        """Let the next poll begin at the head of Telegram's queue: updates come by webhook now."""
+        await self._database.run(queries.forget_offset, channel)
+
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
         return await self._database.run(queries.find_media, media_id)

@@ -149,6 +149,7 @@ client_link = Table(
     Column("client_id", String(128), primary_key=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("open", Boolean, nullable=False, comment="a conversation is open in Kit, as far as we know"),
+    Column("closed_at", Float, nullable=True),
     Column("created_at", Float, nullable=False),
     Column("business_connection_id", String(255), nullable=True),
     Column("message_thread_id", BigInteger, nullable=True),
