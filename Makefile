@@ -30,8 +30,8 @@ lint: $(READY_DEV) ## Check style and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench: $(READY_DEV) ## Measure
-	.venv/bin/python -m tests.bench
+bench: $(READY_DEV) ## Measure; BEFORE=COMMIT measures beside the relay of that commit
+	.venv/bin/python -m tests.bench $(if $(BEFORE),--before "$(BEFORE)") $(ARGS)
 
 words: $(READY_DEV) ## Compile the catalogues of all languages, and list their lines in docs/languages.md
 	.venv/bin/python -m tests.words.catalogues

@@ -43,10 +43,12 @@ from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
+from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
 from relay.web.slots import Slots
+from relay.web.telegram_webhook import TelegramWebhook
 
 log = structlog.get_logger()
 
@@ -74,7 +76,8 @@ class OpenChannel:
 
     channel: Channel
     kit: KitClient
-    poller: Poller
+    source: Poller | Webhook  #: Of updates.
+    webhook: TelegramWebhook | None  #: Who takes them, if Telegram brings them.
     couriers: Mapping[Direction, Courier]
     callback: KitCallback
     media: ChannelMedia
@@ -94,7 +97,7 @@ class OpenChannel:
         """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.poller.run(stop), name="poller")
+                tasks.create_task(self.source.run(stop), name="updates")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
                     tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
@@ -125,11 +128,11 @@ class OpenChannel:
         self.couriers[direction].wake()
 
     def _poll_age(self) -> float | None:
-        last = self.poller.state().last_success
+        last = self.source.state().last_success
         return None if last is None else time.monotonic() - last
 
     def _check_telegram(self) -> Check:
-        state, gate = self.poller.state(), self.couriers["to_telegram"].gate
+        state, gate = self.source.state(), self.couriers["to_telegram"].gate
         if state.error is not None:
             return Check(ok=False, reason=state.error)
         if state.last_success is None:
@@ -177,7 +180,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     return OpenChannel(
         channel,
         kit,
-        Poller(bot, offset=partial(store.next_update_id, channel.key), accept=intake.accept_updates),
+        *_source(channel, bot, store, intake),
         couriers,
         KitCallback(
             settings.signing_secrets,
@@ -197,6 +200,28 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     )
 
 
+def _source(
+    channel: Channel, bot: Bot, store: Store, intake: Intake
+) -> tuple[Poller | Webhook, TelegramWebhook | None]:
+    """Where updates come from, and who takes them if Telegram brings them."""
+    settings = channel.settings
+    if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
+        secret = settings.telegram_webhook_secret.get_secret_value()
+        registered = partial(store.forget_offset, channel.key)
+        log_fields = {"channel": channel.name} if channel.name else {}
+        return (
+            Webhook(bot, channel.webhook_url, secret, registered=registered),
+            TelegramWebhook(secret, intake.accept_update, log_fields),
+        )
+    poller = Poller(
+        bot,
+        offset=partial(store.next_update_id, channel.key),
+        accept=intake.accept_updates,
+        reclaim=partial(give_up_webhook, bot, channel.webhook_url),
+    )
+    return poller, None
+
+
 def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
@@ -212,6 +237,7 @@ def _couriers(
     couriers["to_kit"] = courier(
         "to_kit",
         carry=to_kit.to_kit(kit),
+        name=to_kit.name,
         limit=_LANES["to_kit"],
         check_login=kit.check_login,
         make_note=to_kit.note_maker(context),
@@ -229,6 +255,7 @@ def _couriers(
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
+        name=to_telegram.name,
         calls=calls,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,

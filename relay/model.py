@@ -62,6 +62,7 @@ class Client:
     profile: Mapping[str, Any] = field(default_factory=dict)  #: Kit's `client_data`, but for the id.
     first_touch: Mapping[str, Any] = field(default_factory=dict)  #: The `utm` and `page` that brought them first.
     avatar: str | None = None  #: Of their picture: what follows /media/ in its link.
+    unreachable_told: bool = False  #: The agent of the open conversation knows that they cannot be reached.
     loss_told: bool = False  #: They were told, in this conversation, that something of theirs was lost.
 
 
@@ -175,6 +176,7 @@ class Wants:
     owner: int | None = None  #: Of a Business account: how the connection stands, and who is talked to in it.
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
     rating: str | None = None  #: The id of one that the client was asked for.
+    told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,14 @@ class Known:
     open_clients: tuple[Client, ...] = ()  #: In the owner's account, those with an open conversation.
     newest: int | None = None  #: Telegram's id of that message.
     rating: Rating | None = None
+    told_unknown: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a conversation with the client is open in Kit, as far as we know. What comes now would begin one."""
+        return self.client is not None and self.client.open
+
+    closed_lately: bool = False  #: The client's conversation was closed a moment ago.
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +215,7 @@ class Reading:
     decide: Callable[[Known], Outcome]
     wants: Wants = Wants()
     in_part: bool = False  #: Something of the letter could not be read.
+    tell_unknown: Callable[[], Draft] | None = None  #: Makes the note that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +237,7 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+    source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
     def is_suspect(self) -> bool:

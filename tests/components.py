@@ -33,6 +33,7 @@ COMPONENTS: Final = {
     "caddy": Component(("/usr/bin/caddy",), ("caddy",)),
     # Strikes a process at a chosen call of the kernel: full disks, kills.
     "strace": Component(("strace",), ("strace",)),
+    "systemd-analyze": Component(("systemd-analyze",), ("systemd",)),
     "promtool": Component(("promtool",), ("prometheus",)),
 }
 

@@ -6,17 +6,15 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from relay.cli.asking import ask_relay
+from relay.cli.options import settings_options
 from relay.cli.printing import age, print_json, visible
 from relay.cli.starting import load as load_settings
-from relay.cli.starting import settings_options
-
-if TYPE_CHECKING:
-    from relay.settings.channels import Channel
+from relay.settings.channels import Channel
 
 _NOT_RUNNING = 3
 _LOOK = 2.0  #: Seconds between two looks.
@@ -27,7 +25,7 @@ _SLOW = 5.0  #: Seconds.
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
 
-@click.command(short_help="See how the relay does.")
+@click.command
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 @click.option("--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
 @settings_options
@@ -76,7 +74,7 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  {line}" for line in _dead(channel))
 
 
-def _watch(channels: "tuple[Channel, ...]") -> None:
+def _watch(channels: tuple[Channel, ...]) -> None:
     # A flag and no exception: Python drops one that a signal raises inside of a weak reference's callback.
     stopped = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stopped.set())

@@ -1,6 +1,7 @@
 """Attempts that failed: kept with their reasons as long as their delivery, for whoever looks for a message."""
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,8 @@ def _failure(result: Result) -> str | None:
             return None
         case Retry(reason=reason) | Bury(reason=reason):
             return reason[:_LONGEST]
+        case _:
+            assert_never(result)
 
 
 _insert = insert(failed_attempt).values(times=1)

@@ -6,7 +6,7 @@ Both check that the lease is still ours: a courier that outlived it changes noth
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
 
@@ -137,6 +137,10 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
             values |= {"new_attempts": delivery.attempts - free, "more_uncertain": int(uncertain)}
         case Bury(reason=reason):
             values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
+        case Delivered():
+            values |= {"new_status": "delivered", "new_settled_at": now}
+        case _:
+            assert_never(settlement.result)
     return values
 
 
@@ -166,6 +170,8 @@ def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
                 totals[delivery.channel, delivery.direction, "dead"] += 1
             case Retry():
                 pass
+            case _:
+                assert_never(settlement.result)
     return totals
 
 

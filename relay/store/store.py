@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time
 
+import structlog
+
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
@@ -19,12 +21,14 @@ from relay.store import (
     claiming,
     dead_letters,
     deep_links,
+    parking,
     queries,
     retention,
     reviving,
     settling,
     survey,
     totals,
+    tracing,
 )
 from relay.store.accepting import Arrival, Verdict
 from relay.store.backfill import Filled, Unfilled
@@ -35,10 +39,14 @@ from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
+from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
+from relay.store.tracing import Trace, TraceWish
+
+log = structlog.get_logger()
 
 
 class Store:
@@ -108,6 +116,10 @@ class Store:
         """
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
+    async def forget_offset(self, channel: str) -> None:
+        """Let the next poll begin at the head of Telegram's queue: updates come by webhook now."""
+        await self._database.run(queries.forget_offset, channel)
+
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
         return await self._database.run(queries.find_media, media_id)
@@ -156,6 +168,10 @@ class Store:
         """What a person wants to see of a channel, read in one transaction."""
         return await self._database.run(survey.survey, channel)
 
+    async def trace(self, wish: TraceWish) -> Trace:
+        """A page of letters, the newest first, with what became of them."""
+        return await self._database.run(tracing.trace, wish)
+
     async def find_dead(self, wish: DeadWish) -> FoundDead:
         """Dead letters, the oldest first, and how many there are in all."""
         return await self._database.run(dead_letters.find_dead, wish)
@@ -183,6 +199,10 @@ class Store:
         """Note whose the letters of a part are."""
         await self._database.run(backfill.fill, part)
 
+    async def park_copy(self) -> Parked | None:
+        """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
+        return await self._database.run(parking.park, None)
+
     @property
     def failure(self) -> str | None:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
@@ -204,5 +224,7 @@ async def open_store(path: Path, *, now: Callable[[], float] = time, patience: f
     """
     async with open_sqlite(path, now=now, patience=patience) as database:
         store = Store(database)
+        if (parked := await store.park_copy()) is not None:
+            log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from telegram import Bot
@@ -92,8 +92,10 @@ async def _send(
             sent = await _with_keyboard(address, step, partial(_send_text, bot, address, step, manner))
         case EditText():
             sent = await _edit_text(bot, address, step)
-        case _:
+        case SendContact() | SendVenue() | SendLocation():
             sent = await _with_keyboard(address, step, partial(_send_card, bot, address, step))
+        case _:
+            assert_never(step)
     return sent if isinstance(sent, Instead) else _ids(sent)
 
 
@@ -159,3 +161,5 @@ def _card(card: _Card) -> tuple[str, dict[str, object], str]:
             return "sendVenue", {**point, "title": title, "address": address}, f"{address}\n{latitude}, {longitude}"
         case SendLocation(latitude, longitude):
             return "sendLocation", {"latitude": latitude, "longitude": longitude}, f"{latitude}, {longitude}"
+        case _:
+            assert_never(card)

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, assert_never
 from urllib.parse import urlsplit
 from uuid import uuid5
 
@@ -13,7 +14,18 @@ from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
 from relay.mapping.text.language import heading, say, speaking, to_customer
 from relay.mapping.text.text import clean, shorten, split
 from relay.model import Accepted, Client, Draft, Note
-from relay.steps import SendAlbum, SendFile, SendText, Step
+from relay.steps import (
+    EditText,
+    LeaveChat,
+    MarkRead,
+    SendAlbum,
+    SendContact,
+    SendFile,
+    SendLocation,
+    SendText,
+    SendVenue,
+    Step,
+)
 
 _MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 _LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
@@ -29,15 +41,18 @@ _INSIDE: Final = re.compile(
 _NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 
 
-def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
+def note_of(
+    context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str, *, unreachable: bool = False
+) -> Note:
     """The note that these steps did not get through. `mark` sets it apart from all others of the channel.
 
     It names the message by its first words or its file's name, and says why in the agents' language. While no
-    conversation is open there is none: it would begin one, and wake somebody for it.
+    conversation is open there is none: it would begin one, and wake somebody for it. That the customer is `unreachable`
+    is told once in a conversation.
     """
 
     def note(client: Client) -> Accepted | None:
-        if not client.open:
+        if not client.open or (unreachable and client.unreachable_told):
             return None
         with speaking(context.language):
             words = next((words for step in steps for words in words_of(step)), "")
@@ -45,7 +60,8 @@ def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, rea
                 said = say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
             else:
                 said = say(f"reason.{why}")
-            return Accepted(draft_note(context, client, mark, words, said))
+            told = replace(client, unreachable_told=True) if unreachable else None
+            return Accepted(draft_note(context, client, mark, words, said), told)
 
     return note
 
@@ -84,8 +100,10 @@ def _files(step: Step) -> tuple[SendFile, ...]:
             return (step,)
         case SendAlbum():
             return step.items
-        case _:
+        case SendText() | SendLocation() | SendVenue() | SendContact() | EditText() | MarkRead() | LeaveChat():
             return ()
+        case _:
+            assert_never(step)
 
 
 def _line(item: SendFile, language: str, *, by_link: bool) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from relay.sandbox.kit.callbacks import Callback, Posted
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.delays import delays
 from relay.sandbox.shared.ordering import out_of_order
 from relay.sandbox.shared.request_body import asked_of
 
@@ -111,6 +112,7 @@ class Control:
                 "contradictions": len(kit.contradictions),
                 "clients": len(kit.clients),
                 "out_of_order": out_of_order((sent.client_id, sent.text) for sent in first),
+                "delay_ms": delays((sent.text, sent.at) for sent in first),
                 "overlaps": kit.overlaps,
                 "in_flight_peak": kit.in_flight_peak,
                 "first_at": kit.events[0].at if kit.events else None,

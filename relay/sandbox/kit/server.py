@@ -13,6 +13,7 @@ from aiohttp import web
 from relay.sandbox.kit.callbacks import AGENT, Callback, Callbacks, Posted
 from relay.sandbox.kit.events import check_event, client_of, parse
 from relay.sandbox.kit.files import FileHost, HostedFile
+from relay.sandbox.kit.functions import BOT, PROPERTIES
 from relay.sandbox.kit.ledger import Ledger, Sent, Traffic
 from relay.sandbox.kit.refusal import ACCEPTED, Refused
 from relay.sandbox.kit.tokens import Tokens
@@ -151,6 +152,12 @@ class KitLookAlike:
             str(client_id), text, payload, event_id=event_id, message_id=message_id, sender=sender
         )
         return (await self.callbacks.post(callback)).status
+
+    async def function_says(
+        self, client_id: str | int, text: str | None = None, *items: Mapping[str, Any]
+    ) -> int | None:
+        """Post what a function of Kit's answers, with items as its SDK makes them (`sandbox/kit/functions.py`)."""
+        return await self.agent_says(client_id, text, [PROPERTIES, *items], sender=BOT)
 
     async def close_conversation(self, client_id: str | int, reason: str = "CLOSED_BY_AGENT") -> int | None:
         """Post the end of a conversation, once: the status it was answered with."""

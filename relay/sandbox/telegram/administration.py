@@ -4,9 +4,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from relay.sandbox.telegram.chats import membership
+from relay.sandbox.telegram.keyboards import check_markup
 from relay.sandbox.telegram.methods import needed
 from relay.sandbox.telegram.refusal import bad_request
-from relay.sandbox.telegram.sending import ACTIONS
+from relay.sandbox.telegram.sending import ACTIONS, formatted
 from relay.sandbox.telegram.world import World
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Administration:
     def __init__(self, world: World) -> None:
         self._world = world
         self.webhook: Params = {}  #: What the last setWebhook said.
+        self.webhook_error: Callable[[], Params] = dict  #: What the last call of the webhook ended with.
         self._answers: dict[str, Callable[[Params], object]] = {
             "getMe": lambda _: self._world.bot,
             "setWebhook": self._set_webhook,
@@ -44,16 +46,18 @@ class Administration:
         return self._answers[method](params)
 
     def _set_webhook(self, params: Params) -> bool:
-        url = needed(params, "url")
+        url = params.get("url", "")
+        if not url:  # as the real server has it: no address, no webhook
+            return self._delete_webhook(params)
         if not re.match("https?://", url):
             raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
         if "secret_token" in params and not _SECRET_TOKEN.fullmatch(params["secret_token"]):
             raise bad_request("secret token contains unallowed characters")
-        if not 1 <= params.get("max_connections", 40) <= 100:
-            raise bad_request("max_connections must be from 1 to 100")
         if params.get("drop_pending_updates"):
             self._world.updates.clear()
-        self._world.updates.webhook_url, self.webhook = url, params
+        connections = min(max(params.get("max_connections", 40), 1), 100)
+        self._world.updates.ask_for(params.get("allowed_updates"))
+        self._world.updates.webhook_url, self.webhook = url, {**params, "max_connections": connections}
         return True
 
     def _delete_webhook(self, params: Params) -> bool:
@@ -68,6 +72,7 @@ class Administration:
             "url": self._world.updates.webhook_url,
             "has_custom_certificate": False,
             "pending_update_count": self._world.updates.pending_count,
+            **self.webhook_error(),
         }
 
     def _chat(self, params: Params) -> Params:
@@ -112,13 +117,19 @@ class Administration:
         # What the bot says for a Business account is from the account, and the bot's to edit all the same.
         if message is None or not (message.get("from", {}).get("is_bot") or "sender_business_bot" in message):
             raise bad_request("message to edit not found")
-        text, markup = needed(params, "text"), params.get("reply_markup")
+        needed(params, "text")
+        text, entities = formatted(params, "text")
+        markup = params.get("reply_markup")
+        check_markup(markup)
         if not text.strip():
             raise bad_request("message text is empty")
         if (text, markup) == (message.get("text"), message.get("reply_markup")):
             raise bad_request("message is not modified")
         message["text"] = text
+        message.pop("entities", None)
         message.pop("reply_markup", None)
+        if entities:
+            message["entities"] = entities
         if markup is not None:
             message["reply_markup"] = markup
         return message

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from relay.sandbox.shared.delays import delays
 from relay.sandbox.shared.ordering import out_of_order
 from relay.sandbox.shared.request_body import asked_of
 from relay.sandbox.telegram.files import Kind
@@ -94,6 +95,7 @@ class Control:
                 "too_many_requests": telegram.limits.given,
                 "broken_retry_after": telegram.limits.broken,
                 "out_of_order": out_of_order((call.chat_id, call.params.get("text")) for call in sent),
+                "delay_ms": delays((call.params.get("text"), call.at) for call in sent),
                 "first_at": sent[0].at if sent else None,
                 "last_at": sent[-1].at if sent else None,
                 "polls": telegram.updates.polls,
