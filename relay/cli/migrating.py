@@ -23,7 +23,7 @@ def migrate(env_file: Path | None, config: Path | None) -> None:
 def bring_database_up_to_date(settings: Settings) -> None:
     """Migrate the database if it needs it. Exit 1 or 2 with a line that says what stands in the way."""
     path = settings.database_path
-    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock", ".reserve")]
     check_writable("RELAY_DATABASE_URL", path.parent, beside)
     for directory in ("tmp", "media-cache"):
         check_writable("RELAY_DATA_DIR", settings.relay_data_dir / directory)
