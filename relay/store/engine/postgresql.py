@@ -148,6 +148,16 @@ def prepare(url: str, head: str) -> None:
         engine.dispose()
 
 
+def version_of(url: str) -> str | None:
+    """The schema's version; None when there is none yet."""
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            return _version(connection)
+    finally:
+        engine.dispose()
+
+
 class SchemaMismatchError(Exception):
     """The database has another version of the schema, which is the only argument."""
 
