@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
+from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
 from relay.delivery.suspects import Suspects
@@ -52,7 +53,7 @@ from relay.web.telegram_webhook import TelegramWebhook
 log = structlog.get_logger()
 
 #: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
-_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 64}
+_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 256}
 #: Seconds without an answer after which polling is no long poll any more but deaf.
 _DEAF = 90.0
 
@@ -242,17 +243,20 @@ def _couriers(
         make_note=to_kit.note_maker(context),
         on_note=wake_both,
     )
+    calls = Calls(partial(call, bot, "getMe", {}, read_timeout=5.0))
     couriers["to_telegram"] = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
             partial(call, bot, "getMe", {}),
             context,
+            calls,
             rate=settings.telegram_rate_limit,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
         name=to_telegram.name,
+        calls=calls,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )

@@ -94,6 +94,10 @@ class Store:
         """Write down that a claimed delivery has been out for so long that no process dies of it."""
         await self._database.run(charging.acquit, delivery)
 
+    async def others_passed(self, delivery: Delivery) -> bool:
+        """Whether anything has got through to the same side since this one was accepted."""
+        return await self._database.run(charging.others_passed, delivery)
+
     async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
         """Give a claimed delivery another body, and bury what is `lost` of the old one.
 
