@@ -1,4 +1,4 @@
-"""The database's file vanishes under a running relay: nothing that is not in it is confirmed, and it says so and ends."""
+"""The database vanishes under a running relay: what is not in it is not confirmed, and the relay ends in words."""
 
 import asyncio
 from pathlib import Path
