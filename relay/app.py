@@ -35,6 +35,8 @@ from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz
 from relay.web.callback import BODY_LIMIT
 from relay.web.media import add_media_routes
+from relay.web.own_name import only_by_own_name
+from relay.web.refusals import Refusals
 from relay.web.serving import serve
 from relay.words.catalogue import overridden
 from relay.words.texts import read_texts
@@ -63,6 +65,7 @@ class Relay:
     public: web.Application
     admin: web.Application
     office: Office
+    refusals: Refusals
 
     async def run(
         self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None, *, grace: float = GRACE
@@ -75,7 +78,7 @@ class Relay:
         async with (
             serve_control(self.office, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
-            serve(self.public, settings.relay_host, settings.relay_port) as public,
+            serve(self.public, settings.relay_host, settings.relay_port, refusals=self.refusals) as public,
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
@@ -125,7 +128,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if forms and (lacks := lacking()):
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
-        shared = Shared(store, session, fetcher, now, new_converter, Suspects())
+        refusals = Refusals()
+        shared = Shared(store, session, fetcher, now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
@@ -133,11 +137,11 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)
-        admin = web.Application()
+        admin = web.Application(middlewares=[only_by_own_name(settings.relay_admin_host)])
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office)
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

@@ -45,6 +45,7 @@ from relay.telegram.sending import Manner, send_step
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
+from relay.web.refusals import Refusals
 from relay.web.slots import Slots
 
 log = structlog.get_logger()
@@ -65,6 +66,7 @@ class Shared:
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
     suspects: Suspects
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,8 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             settings.signing_secrets,
             intake.accept_callback,
             metrics,
-            CallbackRecord(channel.key, store, metrics),
+            CallbackRecord(channel.key, store, metrics, shared.refusals),
+            shared.refusals,
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(
