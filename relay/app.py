@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
+import aiohttp
 import structlog
 from aiohttp import web
 
@@ -24,8 +25,10 @@ from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
+from relay.monitoring.alerts import Alerts
 from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
+from relay.monitoring.outlets import outlets_of
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.engine.migrating import PATIENCE
@@ -66,6 +69,7 @@ class Relay:
     admin: web.Application
     office: Office
     refusals: Refusals
+    alerts: Alerts
 
     async def run(
         self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None, *, grace: float = GRACE
@@ -86,6 +90,7 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            alerting = tasks.create_task(self.alerts.run(), name="alerts")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
@@ -94,6 +99,8 @@ class Relay:
             log.info("relay.stopping")
             forgetting.cancel()
             filling.cancel()
+            alerting.cancel()
+        await self.alerts.end()
         log.info("relay.stopped")
 
     async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
@@ -134,6 +141,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
             each.callback.add_to(public, each.channel.callback_path)
+            if each.webhook is not None:
+                each.webhook.add_to(public, each.channel.webhook_path)
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)
@@ -141,7 +150,16 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals)
+        # A session of its own: what goes to Telegram may go another way.
+        alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        alerts = Alerts(
+            watched,
+            store,
+            outlets_of(settings, alerting, opened[0].say),
+            settings.relay_agent_language,
+            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir)),
+        )
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

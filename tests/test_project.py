@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "media.conversion": {"media", "media.confinement", "model"},
     "telegram": {"errors", "media", "media.inspection", "model", "steps"},
     # What comes in, what goes out; they meet only in the store.
-    "monitoring": {"errors", "model", "store"},
+    "monitoring": {"errors", "model", "settings", "store", "words"},
     "intake": {
         "errors", "kit", "mapping.event", "mapping.failure", "mapping.text", "mapping.to_kit", "mapping.to_telegram",
         "media.conversion", "model", "monitoring", "settings", "store",
@@ -96,8 +96,9 @@ ARROWS: dict[str, set[str]] = {
 
 #: What asks no clock, rolls no dice, opens nothing, and imports nothing of ours that does.
 PURE = {
-    "model", "errors", "steps", "mapping", "delivery.policy", "delivery.gate", "delivery.pace", "kit.protocol",
-    "kit.signature", "kit.models", "kit.events", "kit.reading", "kit.payload", "kit.values", "monitoring.redaction",
+    "model", "errors", "steps", "mapping", "delivery.policy", "delivery.gate", "delivery.pace", "kit.answers",
+    "kit.callbacks", "kit.requests", "kit.signature", "kit.models", "kit.events", "kit.reading", "kit.payload",
+    "kit.values", "monitoring.redaction",
     "media.kinds", "media.ranges", "media.types",
 }  # fmt: skip
 IMPURE = {

@@ -55,7 +55,7 @@ async def _clock(subject: Subject, session: aiohttp.ClientSession) -> Finding:
 async def _channel(subject: Subject, session: aiohttp.ClientSession, send_to: int | None) -> list[Finding]:
     settings, channel = subject.settings, subject.channel
     lacks_bot, lacks_kit = subject.lacks("telegram_bot_token", "telegram_api_url"), subject.lacks(*_KIT)
-    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session))
+    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session, channel.webhook_url))
     findings += await _unless(lacks_kit, "Kit login", lambda: check_kit(settings, session))
     findings += await _unless(subject.lacks(*_CALLBACK), "callback", lambda: check_public(channel, session))
     lacks = subject.lacks("relay_public_url")

@@ -53,7 +53,7 @@ async def attack_in_crowds(home: Path, _dice: Random) -> Result:
 
 async def _answer(desk: Attacked, done: asyncio.Event) -> tuple[list[float], int]:
     """Seconds that each callback of Kit's took, and how many were not answered 200."""
-    times, failed = [], 0
+    times, failed = list[float](), 0
     while not done.is_set():
         callback = desk.kit.callbacks.message(str(ANNA), f"meanwhile {len(times)}")
         posted = await desk.kit.callbacks.post(callback)
