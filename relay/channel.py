@@ -6,7 +6,7 @@ media, paces, gates) each has to itself, so that one's outage, wrong token or fl
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -84,6 +84,7 @@ class OpenChannel:
     avatars: Avatars
     presses: Presses
     identity: Identity
+    say: Callable[[int, str], Awaitable[object]]  #: Sends a line of the relay's own to a chat. Raises RelayError.
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -197,6 +198,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         avatars,
         presses,
         Identity(bot),
+        partial(_say, bot),
     )
 
 
@@ -261,6 +263,10 @@ def _couriers(
         on_note=wake_both,
     )
     return couriers
+
+
+async def _say(bot: Bot, chat_id: int, text: str) -> object:
+    return await call(bot, "sendMessage", {"chat_id": chat_id, "text": text}, read_timeout=15.0)
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:
