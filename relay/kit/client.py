@@ -8,8 +8,9 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from relay.errors import Down, NotAccepted, Unavailable, Uncertain
-from relay.kit.protocol import Request, TokenRefused, Tokens, login_request, read_answer, send_headers, send_path
+from relay.errors import Down, NotAccepted, Unavailable, Uncertain, cause_of
+from relay.kit.answers import TokenRefused, Tokens, read_answer
+from relay.kit.requests import Request, login_request, send_headers, send_path
 from relay.kit.tokens import Answer, TokenKeeper
 
 ANSWER_LIMIT: Final = 64 * 1024  #: Bytes that are read of an answer; Kit's own stay below 1 KiB.
@@ -115,7 +116,7 @@ class KitClient:
             ) as response:
                 return response.status, response.headers, await read_body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise Down(f"no connection to Kit ({type(error).__name__})") from None
+            raise Down(f"no connection to Kit ({cause_of(error)})") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             # aiohttp's own texts may quote the URL, and a login's URL holds the API token.
             raise Uncertain(f"Kit's answer was lost ({type(error).__name__})") from None
