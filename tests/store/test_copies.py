@@ -41,7 +41,7 @@ def test_a_copy_is_of_one_moment_however_much_is_written(tmp_path: Path) -> None
 
         writing = threading.Thread(target=write)
         writing.start()
-        copy_database(path, copy, rest=1.0)
+        copy_database(path, copy)
         over.set()
         writing.join()
     assert commits > 1
