@@ -6,7 +6,7 @@ media, paces, gates) each has to itself, so that one's outage, wrong token or fl
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
+from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
 from relay.delivery.suspects import Suspects
@@ -42,15 +43,17 @@ from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
+from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
 from relay.web.slots import Slots
+from relay.web.telegram_webhook import TelegramWebhook
 
 log = structlog.get_logger()
 
 #: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
-_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 64}
+_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 256}
 #: Seconds without an answer after which polling is no long poll any more but deaf.
 _DEAF = 90.0
 
@@ -73,13 +76,15 @@ class OpenChannel:
 
     channel: Channel
     kit: KitClient
-    poller: Poller
+    source: Poller | Webhook  #: Of updates.
+    webhook: TelegramWebhook | None  #: Who takes them, if Telegram brings them.
     couriers: Mapping[Direction, Courier]
     callback: KitCallback
     media: ChannelMedia
     avatars: Avatars
     presses: Presses
     identity: Identity
+    say: Callable[[int, str], Awaitable[object]]  #: Sends a line of the relay's own to a chat. Raises RelayError.
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -93,7 +98,7 @@ class OpenChannel:
         """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.poller.run(stop), name="poller")
+                tasks.create_task(self.source.run(stop), name="updates")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
                     tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
@@ -124,11 +129,11 @@ class OpenChannel:
         self.couriers[direction].wake()
 
     def _poll_age(self) -> float | None:
-        last = self.poller.state().last_success
+        last = self.source.state().last_success
         return None if last is None else time.monotonic() - last
 
     def _check_telegram(self) -> Check:
-        state, gate = self.poller.state(), self.couriers["to_telegram"].gate
+        state, gate = self.source.state(), self.couriers["to_telegram"].gate
         if state.error is not None:
             return Check(ok=False, reason=state.error)
         if state.last_success is None:
@@ -176,7 +181,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     return OpenChannel(
         channel,
         kit,
-        Poller(bot, offset=partial(store.next_update_id, channel.key), accept=intake.accept_updates),
+        *_source(channel, bot, store, intake),
         couriers,
         KitCallback(
             settings.signing_secrets,
@@ -193,7 +198,30 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         avatars,
         presses,
         Identity(bot),
+        partial(_say, bot),
     )
+
+
+def _source(
+    channel: Channel, bot: Bot, store: Store, intake: Intake
+) -> tuple[Poller | Webhook, TelegramWebhook | None]:
+    """Where updates come from, and who takes them if Telegram brings them."""
+    settings = channel.settings
+    if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
+        secret = settings.telegram_webhook_secret.get_secret_value()
+        registered = partial(store.forget_offset, channel.key)
+        log_fields = {"channel": channel.name} if channel.name else {}
+        return (
+            Webhook(bot, channel.webhook_url, secret, registered=registered),
+            TelegramWebhook(secret, intake.accept_update, log_fields),
+        )
+    poller = Poller(
+        bot,
+        offset=partial(store.next_update_id, channel.key),
+        accept=intake.accept_updates,
+        reclaim=partial(give_up_webhook, bot, channel.webhook_url),
+    )
+    return poller, None
 
 
 def _couriers(
@@ -217,21 +245,28 @@ def _couriers(
         make_note=to_kit.note_maker(context),
         on_note=wake_both,
     )
+    calls = Calls(partial(call, bot, "getMe", {}, read_timeout=5.0))
     couriers["to_telegram"] = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
             partial(call, bot, "getMe", {}),
             context,
+            calls,
             rate=settings.telegram_rate_limit,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
         name=to_telegram.name,
+        calls=calls,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )
     return couriers
+
+
+async def _say(bot: Bot, chat_id: int, text: str) -> object:
+    return await call(bot, "sendMessage", {"chat_id": chat_id, "text": text}, read_timeout=15.0)
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:

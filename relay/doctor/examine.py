@@ -7,12 +7,13 @@ from pathlib import Path
 import aiohttp
 
 from relay.doctor.channels_to_check import Subject, find_subjects
+from relay.doctor.children import check_children
 from relay.doctor.finding import Finding, skipped
 from relay.doctor.kit import check_kit
 from relay.doctor.machine import check_database, check_disk, check_secrecy, check_versions
 from relay.doctor.public import check_certificate, check_clock, check_public
 from relay.doctor.running import check_running
-from relay.doctor.telegram import check_bot
+from relay.doctor.telegram import check_alert_chat, check_bot
 from relay.doctor.test_messages import send_both_ways
 
 _KIT = ("kit_api_url", "kit_region", "kit_domain", "kit_api_token", "kit_channel_uuid")
@@ -30,10 +31,12 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
             findings.append(await _clock(subjects[0], session))
             lacks = subjects[0].lacks("relay_admin_host", "relay_admin_port")
             findings += [skipped("relay", lacks)] if lacks else await check_running(subjects[0].settings, session)
+            lacks = subjects[0].lacks("telegram_bot_token", "telegram_api_url")
+            findings += [] if lacks else await check_alert_chat(subjects[0].settings, session)
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             findings += [replace(each, channel=subject.channel.name) for each in found]
-    return [*findings, *check_versions()]
+    return [*findings, await check_children(), *check_versions()]
 
 
 def _machine(subject: Subject) -> list[Finding]:
@@ -54,7 +57,7 @@ async def _clock(subject: Subject, session: aiohttp.ClientSession) -> Finding:
 async def _channel(subject: Subject, session: aiohttp.ClientSession, send_to: int | None) -> list[Finding]:
     settings, channel = subject.settings, subject.channel
     lacks_bot, lacks_kit = subject.lacks("telegram_bot_token", "telegram_api_url"), subject.lacks(*_KIT)
-    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session))
+    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session, channel.webhook_url))
     findings += await _unless(lacks_kit, "Kit login", lambda: check_kit(settings, session))
     findings += await _unless(subject.lacks(*_CALLBACK), "callback", lambda: check_public(channel, session))
     lacks = subject.lacks("relay_public_url")

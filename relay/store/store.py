@@ -4,7 +4,7 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from time import time
 
@@ -13,6 +13,7 @@ import structlog
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
+    alerts,
     avatars,
     backfill,
     business_connections,
@@ -31,6 +32,7 @@ from relay.store import (
     tracing,
 )
 from relay.store.accepting import Arrival, Verdict
+from relay.store.alerts import Alert
 from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
@@ -94,6 +96,10 @@ class Store:
         """Write down that a claimed delivery has been out for so long that no process dies of it."""
         await self._database.run(charging.acquit, delivery)
 
+    async def others_passed(self, delivery: Delivery) -> bool:
+        """Whether anything has got through to the same side since this one was accepted."""
+        return await self._database.run(charging.others_passed, delivery)
+
     async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
         """Give a claimed delivery another body, and bury what is `lost` of the old one.
 
@@ -111,6 +117,10 @@ class Store:
         False: the lease was lost, nothing changed.
         """
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
+
+    async def forget_offset(self, channel: str) -> None:
+        """Let the next poll begin at the head of Telegram's queue: updates come by webhook now."""
+        await self._database.run(queries.forget_offset, channel)
 
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
@@ -200,6 +210,26 @@ class Store:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
 
+    async def all_alerts(self) -> list[Alert]:
+        """Those that are not over, or of whose end somebody is to be told yet."""
+        return await self._database.run(alerts.all_alerts, None)
+
+    async def keep_alert(self, alert: Alert) -> None:
+        """Keep an alert as it is now."""
+        await self._database.run(alerts.keep_alert, alert)
+
+    async def drop_alert(self, name: str) -> None:
+        """Forget an alert: it is over, and everybody knows."""
+        await self._database.run(alerts.drop_alert, name)
+
+    async def begin_run(self) -> int:
+        """Note a start. Returns how many processes of the last ten minutes ended without being told to."""
+        return await self._database.run(alerts.begin_run, None)
+
+    async def end_run(self) -> None:
+        """Note that the process ends as it was told to."""
+        await self._database.run(alerts.end_run, None)
+
     async def release_all(self) -> int:
         """End the leases of couriers that died, and charge their deaths. Only for who holds the database alone.
 
@@ -209,14 +239,25 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(path: Path, *, now: Callable[[], float] = time, patience: float = 0.0) -> AsyncIterator[Store]:
-    """Open the database at `path`, which must have the current schema, for this process alone.
+async def open_store(
+    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0
+) -> AsyncIterator[Store]:
+    """Open a database that has the current schema, for this process alone: an SQLite file, or a PostgreSQL by its URL.
 
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_sqlite(path, now=now, patience=patience) as database:
+    async with _opened(place, now, patience) as database:
         store = Store(database)
-        if (parked := await store.park_copy()) is not None:
+        # A copy of an SQLite file says of itself that it is one; of a PostgreSQL's its own tools make copies.
+        if isinstance(place, Path) and (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store
+
+
+def _opened(place: Path | str, now: Callable[[], float], patience: float) -> AbstractAsyncContextManager[Database]:
+    if isinstance(place, Path):
+        return open_sqlite(place, now=now, patience=patience)
+    from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
+
+    return open_postgresql(place, now=now, patience=patience)

@@ -59,6 +59,7 @@ class Poller:
 
     `accept` gets dicts that all have an integer `update_id`, and the offset that it is to store is the highest one
     plus 1: Telegram may begin anew at a lower id after a week of silence, so it may be lower than the one before.
+    `reclaim` is called when updates go elsewhere: to a webhook, perhaps, that was ours before.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Poller:
         *,
         offset: Callable[[], Awaitable[int]],
         accept: Callable[[list[dict[str, Any]]], Awaitable[None]],
+        reclaim: Callable[[], Awaitable[object]] | None = None,
         poll_timeout: int = 30,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._bot = bot
         self._stored_offset = offset
         self._accept = accept
+        self._reclaim = reclaim
         self._poll_timeout = poll_timeout
         self._dice = dice
         self._next: int | None = None
@@ -91,6 +94,8 @@ class Poller:
                 try:
                     await self._round(stopping)
                 except RelayError as error:
+                    if isinstance(error, PolledElsewhere):
+                        await self._take_back()
                     pause = self._failed(error)
                     await asyncio.wait({stopping}, timeout=pause)
                 else:
@@ -99,13 +104,21 @@ class Poller:
         finally:
             stopping.cancel()
 
+    async def _take_back(self) -> None:
+        if self._reclaim is None:
+            return
+        try:
+            await self._reclaim()
+        except RelayError as error:
+            log.warning("poll.not_reclaimed", reason=str(error))
+
     async def _round(self, stopping: asyncio.Task[bool]) -> None:
         if self._next is None:
             self._next = await self._stored_offset()
         batch = await self._fetch(self._next, stopping)
         if not batch:
             return
-        updates = [update for update in batch if _has_id(update)]
+        updates = [update for update in batch if has_id(update)]
         if len(updates) < len(batch):
             log.error("poll.update_without_id", updates=len(batch) - len(updates))
         if not updates:
@@ -158,6 +171,7 @@ class Poller:
         return pause
 
 
-def _has_id(update: object) -> bool:
+def has_id(update: object) -> bool:
+    """Whether an update can be told from others, and be stored."""
     # JSON knows larger numbers than a database does.
     return isinstance(update, dict) and type(number := update.get("update_id")) is int and 0 <= number < 2**62

@@ -16,6 +16,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import new_database
 from tests.e2e.doors import Doors
+from tests.secrets import secrets_in, spellings
 from tests.starting import Started, run, start
 from tests.waiting import eventually
 
@@ -101,6 +102,14 @@ async def relay_between(
     finally:
         if relay.process is not None and relay.process.returncode is None:
             await relay.kill()
+    # Whatever a test was about, and at whatever level it logs, which is DEBUG unless it says otherwise.
+    secrets = spellings(telegram.token, kit.api_token, kit.salt, *kit.tokens.issued)
+    assert secrets_in(_written(home), secrets) == [], "a secret in the log, or in the database"
+
+
+def _written(home: Path) -> list[bytes]:
+    """The log and the database, as raw bytes."""
+    return [path.read_bytes() for pattern in ("relay.log", "relay.db*") for path in home.glob(pattern)]
 
 
 def environment(

@@ -10,6 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.kit.callbacks import (
+    BadEvent,
+    BadSignature,
+    Callback,
+    ChannelTest,
+    SignedEvent,
+    UnfitEvent,
+    read_event,
+    reread_event,
+)
 from relay.kit.events import (
     CardItem,
     CloseConversationEvent,
@@ -21,16 +31,6 @@ from relay.kit.events import (
     SendMessageEvent,
     UnusableItem,
     WordsItem,
-)
-from relay.kit.protocol import (
-    BadEvent,
-    BadSignature,
-    Callback,
-    ChannelTest,
-    SignedEvent,
-    UnfitEvent,
-    read_event,
-    reread_event,
 )
 from relay.kit.signature import sign, sign_channel_test
 from tests.kit.length_extension import extend

@@ -77,7 +77,7 @@ def test_what_is_needed_is_enough(env: pytest.MonkeyPatch) -> None:
     assert settings.bot_id == "123456789"
     assert settings.kit_base_url == "https://kit-im-eu.voximplant.com"
     assert settings.relay_public_url == "https://relay.example.com"
-    assert settings.database_path == Path("data/relay.db")
+    assert settings.database == Path("data/relay.db")
     assert settings.trusted_file_hosts == frozenset()
     assert set(settings.secrets) == {TOKEN, "kit-api-token+/=", "S3cr3t-salt"}
 
@@ -119,7 +119,6 @@ WRONG: list[tuple[str, str, str]] = [
     ("TELEGRAM_LOCAL_FILES", "data/telegram", "must begin with a slash"),
     ("RELAY_MEDIA_CACHE_MB", "minus5", "must be a whole number"),
     ("RELAY_MEDIA_CACHE_MB", "-5125", "must be 0 or more"),
-    ("TELEGRAM_MODE", "webhook", "not supported by this version"),
     ("TELEGRAM_MODE", "pigeon", "'polling'"),
     ("TELEGRAM_WEBHOOK_SECRET", "with.dot.secret", "letters, digits"),
     ("TELEGRAM_RATE_LIMIT", "minus5", "must be a number"),
@@ -151,7 +150,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("RELAY_PORT", "65536", "must be 65535 or less"),
     ("RELAY_PORT", "-12345", "must be 0 or more"),
     ("RELAY_ADMIN_PORT", "8080", "the same as RELAY_PORT"),
-    ("RELAY_DATABASE_URL", "postgresql://relay:word@db/relay", "not supported by this version"),
+    ("RELAY_DATABASE_URL", "postgres://relay:word@db/relay", "must begin with postgresql://"),
     ("RELAY_DATABASE_URL", "mysql://db/relay", "must begin with sqlite:///"),
     ("RELAY_DATABASE_URL", "sqlite://", "must begin with sqlite:///"),
     ("RELAY_DATABASE_URL", "sqlite:///", "names no file"),
@@ -188,7 +187,7 @@ def test_a_wrong_value_is_named_and_never_shown(
     said = refused.value.lines[0]
     assert said.startswith(name)
     assert words in said
-    if value not in {"webhook", "8080", "sqlite://", "sqlite:///", "https://"}:  # values that the words have anyway
+    if value not in {"8080", "sqlite://", "sqlite:///", "https://"}:  # values that the words have anyway
         assert value.strip() not in str(refused.value)
     assert refused.value.__cause__ is None
     assert refused.value.__context__ is None
@@ -212,7 +211,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("TELEGRAM_LOCAL_API", "1", "upload_limit", 2000 * 2**20),
     ("TELEGRAM_LOCAL_API", "0", "upload_limit", 50 * 2**20),
     ("TELEGRAM_RATE_LIMIT", "0", "telegram_rate_limit", 0),
-    ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database_path", Path("/var/lib/relay/relay.db")),
+    ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database", Path("/var/lib/relay/relay.db")),
     (
         "RELAY_TRUSTED_FILE_HOSTS",
         " Files.example.com, 10.0.0.7:9000,[::1]:80,",
@@ -243,15 +242,42 @@ def test_both_ports_may_be_any_free_one(env: pytest.MonkeyPatch) -> None:
     assert load_settings(None).relay_admin_port == 0
 
 
+ALERTS = {
+    "RELAY_ALERT_URL": "https://example.com/alerts",
+    "RELAY_ALERT_SECRET": f"whsec_{'A' * 43}=",
+    "RELAY_ALERT_CHAT": "-1001234567890",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RELAY_ALERT_URL", "https://example.com/alerts", "RELAY_ALERT_SECRET: is missing, and RELAY_ALERT_URL is set"),
+        ("RELAY_ALERT_URL", "http://example.com/alerts", "must begin with https://"),
+        ("RELAY_ALERT_SECRET", "A" * 44, "must be whsec_ and 24 to 64 bytes in base64"),
+        ("RELAY_ALERT_SECRET", "whsec_short", "must be whsec_ and 24 to 64 bytes in base64"),
+        ("RELAY_ALERT_CHAT", "@acme", "RELAY_ALERT_CHAT"),
+    ],
+)
+def test_a_wrong_setting_of_the_alerts_is_one_line(env: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    """It says what is expected, and how to make a secret; never the value."""
+    env.setenv(name, value)
+    [line] = lines()
+    assert words in line
+    assert value not in line or value.startswith("https")
+
+
 @pytest.mark.parametrize("name", [field.upper() for field in Settings.model_fields])
 def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """NAME_FILE gives what NAME would, for every setting; the file's last line break is not part of the value."""
-    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | NEEDED
+    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | ALERTS | NEEDED
     value |= {
         field.upper(): str(default) for field, default in DEFAULTS.items() if default is not None and default != ""
     }
     (tmp_path / "texts.toml").touch()
     value["RELAY_TEXTS_FILE"] = str(tmp_path / "texts.toml")
+    if name == "RELAY_ALERT_URL":
+        env.setenv("RELAY_ALERT_SECRET", ALERTS["RELAY_ALERT_SECRET"])
     text = value.get(name, "files.example.com")
     env.setenv(name, text)
     expected = load_settings(None)
@@ -362,3 +388,15 @@ def test_no_text_whatever_breaks_the_start(name: str, value: str) -> None:
     except ValidationError as error:
         fields = {str(wrong["loc"][0]).upper() for wrong in error.errors()}
         assert fields <= {name, "RELAY_ADMIN_PORT"}
+
+
+def test_a_webhook_needs_its_secret(env: pytest.MonkeyPatch) -> None:
+    """Without the secret anybody could bring updates: the line says how to make one."""
+    env.setenv("TELEGRAM_MODE", "webhook")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(None)
+    [line] = refused.value.lines
+    assert line.startswith("TELEGRAM_WEBHOOK_SECRET")
+    assert "openssl rand -hex 32" in line
+    env.setenv("TELEGRAM_WEBHOOK_SECRET", "a" * 64)
+    assert load_settings(None).telegram_mode == "webhook"
