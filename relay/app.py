@@ -126,7 +126,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         admin = web.Application()
         watched = [each.watched() for each in opened]
         Admin(watched, store.count, store.find_callbacks, metrics).add_to(admin)
-        office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
+        wake, hurry = partial(_wake, opened), partial(_hurry, opened)
+        office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
         yield Relay(settings, store, cache, tuple(opened), public, admin, office)
 
 
@@ -134,6 +135,12 @@ def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None
     for each in opened:
         if each.channel.key == key:
             each.wake(direction)
+
+
+def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
+    for each in opened:
+        if each.channel.key == key:
+            each.hurry()
 
 
 def steady_clock() -> Callable[[], float]:

@@ -18,8 +18,9 @@ from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
 from relay.delivery.courier import Courier
+from relay.delivery.gate import LONGEST_HOLD
 from relay.delivery.policy import back_off
-from relay.errors import Unavailable
+from relay.errors import CredentialsRefused, Unavailable
 from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
 from relay.intake.business_accounts import Accounts
@@ -34,7 +35,7 @@ from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.store import Store
-from relay.telegram.api import call, open_bot
+from relay.telegram.api import call, open_bot, probe
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
 from relay.telegram.photos import profile_photo
@@ -49,6 +50,8 @@ log = structlog.get_logger()
 
 #: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
 _LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 64}
+#: Seconds between two logins before the first message: of a Kit that is away, and of one that refuses us.
+_AWAY, _REFUSED = 4.0, 15.0
 #: Seconds without an answer after which polling is no long poll any more but deaf.
 _DEAF = 90.0
 
@@ -116,6 +119,11 @@ class OpenChannel:
         """Something may be due."""
         self.couriers[direction].wake()
 
+    def hurry(self) -> None:
+        """Somebody wants what waits to be tried now."""
+        for courier in self.couriers.values():
+            courier.hurry()
+
     def _poll_age(self) -> float | None:
         last = self.poller.state().last_success
         return None if last is None else time.monotonic() - last
@@ -139,7 +147,16 @@ class OpenChannel:
             return Check(ok=False, reason=gate.last_error)
         if age is None:
             return Check(ok=False, reason=self.kit.last_error or "not logged in yet")
+        if (seconds := gate.throttled_for(time.monotonic())) > 0:
+            return _patience(gate.throttle, seconds)
         return Check(ok=True, reason=f"token is {age:.0f} s old")
+
+
+def _patience(reason: str, seconds: float) -> Check:
+    """Kit has asked everybody to wait. For a minute that is nothing; for longer somebody should know."""
+    if seconds <= LONGEST_HOLD:
+        return Check(ok=True, reason=f"{reason}: for {seconds:.0f} s more")
+    return Check(ok=False, reason=f"{reason}: for {seconds:.0f} s more; one message a minute tries")
 
 
 async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics, stack: AsyncExitStack) -> OpenChannel:
@@ -164,10 +181,18 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         Accounts(channel.key, store, partial(_ask_connection, bot), context.owners),
         presses,
     )
+    telegram_side = couriers["to_telegram"].side
+    poller = Poller(
+        bot,
+        offset=partial(store.next_update_id, channel.key),
+        accept=intake.accept_updates,
+        on_failure=partial(telegram_side.suspect, "failed"),
+    )
+    telegram_side.on_return = poller.hurry
     return OpenChannel(
         channel,
         kit,
-        Poller(bot, offset=partial(store.next_update_id, channel.key), accept=intake.accept_updates),
+        poller,
         couriers,
         KitCallback(
             settings.signing_secrets,
@@ -200,6 +225,7 @@ def _couriers(
         "to_kit",
         carry=to_kit.to_kit(kit),
         limit=_LANES["to_kit"],
+        probe=kit.probe,
         check_login=kit.check_login,
         make_note=to_kit.note_maker(context),
         on_note=wake_both,
@@ -214,6 +240,7 @@ def _couriers(
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
+        probe=partial(probe, settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url),
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )
@@ -252,7 +279,7 @@ async def _greet(kit: KitClient) -> None:
             await kit.login()
         except Unavailable as error:
             attempts += 1
-            pause = back_off(attempts, 1.0, longest=60.0)
+            pause = back_off(attempts, 1.0, longest=_REFUSED if isinstance(error, CredentialsRefused) else _AWAY)
             log.warning("kit.login_failed", reason=str(error), pause=pause)
             await asyncio.sleep(pause)
         else:

@@ -18,6 +18,10 @@ class Down(Unavailable):
     """Nobody gets through: no connection, refused credentials. Costs no delivery an attempt."""
 
 
+class CredentialsRefused(Down):
+    """It does not let us in. Only the operator can help."""
+
+
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
 

@@ -12,6 +12,7 @@ import click
 from relay import __version__
 from relay.cli.checking import check
 from relay.cli.dead import dead
+from relay.cli.hurrying import hurry
 from relay.cli.linking import link
 from relay.cli.running import demo, migrate, run
 from relay.cli.setting_up import setup
@@ -20,7 +21,7 @@ from relay.cli.status import status
 #: The commands as `relay --help` lists them: under a heading, the likeliest first.
 HEADINGS: Final[Sequence[tuple[str, Sequence[click.Command]]]] = (
     ("Run", (run, demo, migrate)),
-    ("Look and mend", (status, dead)),
+    ("Look and mend", (status, dead, hurry)),
     ("Win customers", (link,)),
     ("Set up", (setup, check)),
 )

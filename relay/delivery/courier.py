@@ -7,6 +7,7 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -14,10 +15,12 @@ import structlog
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
 from relay.delivery.gate import Gate
 from relay.delivery.policy import POISON_AFTER
-from relay.delivery.verdicts import CheckLogin, Verdicts
+from relay.delivery.side import Ask, Probe, Side, answers_always
 from relay.errors import RelayError, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
+from relay.store.claiming import Claimed
+from relay.store.hurrying import Hurry
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -52,17 +55,17 @@ class Courier:
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,
-        check_login: CheckLogin | None = None,
+        probe: Probe = answers_always,
+        check_login: Ask | None = None,
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
     ) -> None:
         self.channel = channel
         self.direction = direction
-        self.gate = Gate()
-        self._verdicts = Verdicts(direction, self.gate, check_login)
         self._store = store
         self._carry = carry
         self._metrics = metrics.of_courier(direction)
+        self.side = Side(direction, probe, check_login, self.wake, on_state=self._metrics.seems_down, unix=now)
         self._limit = limit
         self._now = now
         self._make_note = make_note
@@ -73,8 +76,18 @@ class Courier:
         self._set_off = 0  #: Lanes, ever.
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def gate(self) -> Gate:
+        """What is known of the other side."""
+        return self.side.gate
+
     def wake(self) -> None:
         """Something may be due."""
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Somebody knows that the other side is well, or wants to see that it is not."""
+        self.side.hurry()
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -84,13 +97,15 @@ class Courier:
         """
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(self._stop_at(stop), name=f"stop {self.direction}")
+            watching = group.create_task(self.side.watch(), name=f"watch {self.direction}")
+            await self._take_over()
             while not stop.is_set():
                 self._wake.clear()
                 next_due_at = await self._set_out(group)
                 await self._rest(next_due_at)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=_GRACE)
-            for task in (stopping, *self._tasks):
+            for task in (stopping, watching, *self._tasks):
                 task.cancel()
 
     async def carry_suspects(self, stop: asyncio.Event) -> None:
@@ -109,18 +124,20 @@ class Courier:
 
     async def _set_out(self, group: asyncio.TaskGroup) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
-        room = self.gate.room(self._limit - self._in_flight, self._in_flight, time.monotonic())
+        now = time.monotonic()
+        room = self.gate.room(self._limit - self._in_flight, now)
         if room <= 0:
             return None
         # Looked at before the claim: what ends while it runs has not been settled yet, and would seem to be nothing.
-        was_idle = self.gate.down and not self._in_flight
+        is_trial, was_idle = not self.gate.is_open(now), not self._in_flight
         try:
+            await self._tell_parked()
             fresh, old = self._shares(room)
             claimed = await self._store.claim(self.channel, self.direction, room, _RUN, fresh=fresh, old=old)
         except Unavailable:
             return self._now() + 1.0
-        if was_idle and not claimed.lanes and claimed.next_due_at is None:
-            self.gate.forget()
+        if is_trial:
+            self._note_trial(claimed, was_idle=was_idle)
         self._set_off += len(claimed.lanes)
         for run in claimed.lanes:
             self._in_flight += 1
@@ -131,6 +148,29 @@ class Courier:
             return max(claimed.next_due_at, self._now() + _MOMENT)  # some that are due are left for later
         return claimed.next_due_at
 
+    def _note_trial(self, claimed: Claimed, *, was_idle: bool) -> None:
+        """What set out may be the one that finds out how the other side is."""
+        self.gate.tried(time.monotonic())
+        if claimed.lanes or not was_idle:
+            return
+        if claimed.next_due_at is None:
+            self.side.forget()
+        else:
+            self.side.returned = True  # nobody is due, and the next trial is to find somebody
+
+    async def _tell_parked(self) -> None:
+        """Let go those that wait by themselves for a side that is back."""
+        if self.side.returned:
+            self.side.returned = False
+            await self._store.hurry(Hurry(self.channel, self.direction))
+
+    async def _take_over(self) -> None:
+        """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out."""
+        kit = self.direction == "to_kit"
+        with suppress(Unavailable):
+            if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:
+                self.gate.hesitate(time.monotonic())
+
     def _shares(self, room: int) -> tuple[int, int]:
         """How many of these places are for fresh lanes first, and how many an old backlog may take at most.
 
@@ -138,7 +178,7 @@ class Courier:
         find one. To be down is another matter: then any lane may probe.
         """
         for_old = (self._set_off + room) // _OLD - self._set_off // _OLD
-        free = 0 if self.gate.down else self._limit // _OLD
+        free = self._limit // _OLD if self.gate.is_open(time.monotonic()) else 0
         return room - for_old, max(room - free, for_old)
 
     async def _rest(self, next_due_at: float | None) -> None:
@@ -146,9 +186,9 @@ class Courier:
         until = [_LOOK]
         if next_due_at is not None:
             until.append(next_due_at - self._now())
-        closed = self.gate.opens_at - time.monotonic()
-        if closed > 0 and (self.gate.held or (self.gate.down and not self._in_flight)):
-            until = [closed]
+        now = time.monotonic()
+        if (closed := self.gate.opens_at(now) - now) > 0:
+            until = [min(_LOOK, closed)]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
         await self._wake.wait()
         alarm.cancel()
@@ -205,7 +245,7 @@ class Courier:
         try:
             done = await self._carry(attempt)
         except RelayError as error:
-            return await self._verdicts.on(error, attempt.delivery, set_out)
+            return await self.side.failed(error, attempt.delivery, set_out)
         except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
             where = place_of(error)
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
@@ -215,10 +255,7 @@ class Courier:
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
             return Retry(done.seconds, _PACED, free=True, paced=True)
-        if self.gate.down:
-            log.warning("side.up", direction=self.direction)
-            self._wake.set()  # the others waited for this answer
-        self.gate.passed(attempt.delivery.lane_id, set_out)
+        self.side.passed(attempt.delivery, set_out)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
@@ -251,7 +288,7 @@ class Courier:
             self._metrics.buried(result.why)
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
-        self._metrics.attempted(outcome, took, down=self.gate.down)
+        self._metrics.attempted(outcome, took)
         level = log.warning if isinstance(result, Bury) else log.info
         level(
             "delivery.attempted",

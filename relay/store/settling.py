@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
+from sqlalchemy import Boolean, Connection, Float, bindparam, case, exists, false, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
 from relay.store.engine.tables import client_link, lane, outbox, waits
@@ -106,8 +106,8 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
         tx.execute(_LOSE, out_of_reach)
     write_notes(tx, now, [(delivery, bury.note) for delivery, bury in buried if bury.note is not None])
-    for after, lanes in _released(valid).items():
-        tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after})
+    for (after, backs_off), lanes in _released(valid).items():
+        tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after, "new_backs_off": backs_off})
     add_to_tally(tx, _tallied(valid))
     return ours
 
@@ -125,11 +125,14 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
         "new_reason": None,
         "new_attempts": delivery.attempts,
         "more_uncertain": 0,
+        "new_failing_since": delivery.failing_since,
     }
     match settlement.result:
         case Retry(reason=reason, free=free, uncertain=uncertain):
             values |= {"new_status": "waiting", "new_reason": reason, "new_settled_at": None}
             values |= {"new_attempts": delivery.attempts - free, "more_uncertain": int(uncertain)}
+            if not free and delivery.failing_since is None:
+                values["new_failing_since"] = now
         case Bury(reason=reason):
             values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
     return values
@@ -139,13 +142,14 @@ def _out_of_reach(delivery: Delivery, bury: Bury) -> dict[str, Any]:
     return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": bury.reason}
 
 
-def _released(settlements: list[Settlement]) -> dict[float, list[int]]:
-    """The lanes that are free now, by the seconds that they must wait."""
-    lanes: dict[float, list[int]] = {}
+def _released(settlements: list[Settlement]) -> dict[tuple[float, bool], list[int]]:
+    """The lanes that are free now, by the seconds that they must wait, and whether something may end that."""
+    lanes: dict[tuple[float, bool], list[int]] = {}
     for settlement in settlements:
         if settlement.releases:
-            after = settlement.result.after if isinstance(settlement.result, Retry) else 0.0
-            lanes.setdefault(after, []).append(settlement.delivery.lane_id)
+            result = settlement.result
+            how = (result.after, result.backs_off) if isinstance(result, Retry) else (0.0, False)
+            lanes.setdefault(how, []).append(settlement.delivery.lane_id)
     return lanes
 
 
@@ -169,10 +173,12 @@ _HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(Tr
 _NOTE_PROGRESS = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))
-    .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0)
+    .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0, failing_since=null())
 )
 _REWRITE = (
-    update(outbox).where(outbox.c.id == bindparam("of_id")).values(body=bindparam("new_body"), uncertain=0, attempts=0)
+    update(outbox)
+    .where(outbox.c.id == bindparam("of_id"))
+    .values(body=bindparam("new_body"), uncertain=0, attempts=0, failing_since=null())
 )
 _DETACH = update(outbox).where(outbox.c.id == bindparam("of_id")).values(letter_id=null())
 _MOVE = (
@@ -204,6 +210,7 @@ _SETTLE = (
         settled_at=bindparam("new_settled_at"),
         attempts=bindparam("new_attempts"),
         uncertain=outbox.c.uncertain + bindparam("more_uncertain"),
+        failing_since=bindparam("new_failing_since", type_=Float),
     )
 )
 
@@ -220,6 +227,7 @@ _RELEASE = (
     .values(
         leased=false(),
         crashes=0,
+        backs_off=bindparam("new_backs_off", type_=Boolean),
         due_at=case(
             (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
             else_=null(),

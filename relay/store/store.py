@@ -18,6 +18,7 @@ from relay.store import (
     claiming,
     dead_letters,
     deep_links,
+    hurrying,
     queries,
     retention,
     reviving,
@@ -33,6 +34,7 @@ from relay.store.claiming import Claim, Claimed
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.engine.commit import Database, open_database
+from relay.store.hurrying import Hurry
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.survey import Survey
@@ -151,6 +153,10 @@ class Store:
     async def revive(self, wish: Revival) -> Revived:
         """Map a dead letter anew and let it wait again, in its old place in its lane."""
         return await self._database.run(reviving.revive, wish)
+
+    async def hurry(self, wish: Hurry) -> int:
+        """Make lanes due that are parked. Returns how many there were."""
+        return await self._database.run(hurrying.hurry, wish)
 
     async def drop(self, delivery_id: int) -> bool:
         """Throw a dead letter away for good. False: there is none of this id."""

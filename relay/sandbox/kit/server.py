@@ -50,7 +50,7 @@ class KitLookAlike:
         self.salt = salt
         self.clock = clock
         self.server = Server(self.application, port=port)
-        self.faults = Faults(spared=frozenset({"file"}))
+        self.faults = Faults(spared=frozenset({"file", "unknown"}))
         self.changes = Changes()
         self.tokens = Tokens(clock, domain, api_token, channel_uuid)
         self.callbacks = Callbacks(salt, api_token, self.changes)
@@ -222,6 +222,7 @@ class KitLookAlike:
         application.router.add_get("/files/{number}/{name}", self._file)
         application.add_routes(control_routes(self))
         application.router.add_post("/{channel_uuid}", self._event)
+        application.router.add_get("/{channel_uuid}", self._unknown)
         return application
 
     async def _login(self, request: web.Request) -> web.Response:
@@ -251,6 +252,14 @@ class KitLookAlike:
                 answer = self._refuse(operation, refused)
         self.changes.notify()
         return await self.faults.let_out(request, answer, operation, None)
+
+    async def _unknown(self, request: web.Request) -> web.Response:
+        """Nothing is to be had there: whoever asks learns that somebody answers."""
+        if self.faults.down:
+            return cut(request)
+        scripted = self.faults.take_scripted("unknown", None)
+        answer = scripted.response() if scripted is not None else Refused(405, "Method not allowed").response()
+        return await self.faults.let_out(request, answer, "unknown", None)
 
     async def _event(self, request: web.Request) -> web.Response:
         if self.faults.down:
