@@ -6,10 +6,10 @@ READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test lint bench words lock
+.PHONY: help install demo run test campaigns lint bench words lock
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY_DEV) ## Make .venv with everything in it
 
@@ -22,13 +22,16 @@ run: $(READY) ## Run the relay with the settings of the environment and .env
 test: $(READY_DEV) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
 	.venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
 
+campaigns: $(READY_DEV) ## Run each campaign in its short form; ARGS="kills" runs one
+	.venv/bin/python -m tests.campaigns $(ARGS)
+
 lint: $(READY_DEV) ## Check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench: $(READY_DEV) ## Measure
-	.venv/bin/python -m tests.bench
+bench: $(READY_DEV) ## Measure; BEFORE=COMMIT measures beside the relay of that commit
+	.venv/bin/python -m tests.bench $(if $(BEFORE),--before "$(BEFORE)") $(ARGS)
 
 words: $(READY_DEV) ## Compile the catalogues of all languages, and list their lines in docs/languages.md
 	.venv/bin/python -m tests.words.catalogues

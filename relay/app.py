@@ -14,6 +14,8 @@ from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
+from relay.delivery.courier import GRACE
+from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
 from relay.intake.reading import reader_of
@@ -60,8 +62,10 @@ class Relay:
     admin: web.Application
     office: Office
 
-    async def run(self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None) -> None:
-        """Relay until `stop`, then finish what is in hand.
+    async def run(
+        self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None, *, grace: float = GRACE
+    ) -> None:
+        """Relay until `stop`, then finish what is in hand within `grace` seconds, and let go of the rest.
 
         Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
         """
@@ -73,9 +77,7 @@ class Relay:
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
-                await each.carry_suspects(stop)
-            for each in self.channels:
-                tasks.create_task(each.run(stop), name=f"channel {each.channel.label}")
+                tasks.create_task(each.run(stop, grace=grace), name=f"channel {each.channel.label}")
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
@@ -99,7 +101,7 @@ class Relay:
 async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
     """Put a relay together over a database that has the current schema. Nothing outside is asked yet.
 
-    Raises relay.store.database.StoreLockedError when another relay holds the database.
+    Raises relay.store.engine.lock.StoreLockedError when another relay holds the database.
     """
     settings, metrics = channels[0].settings, Metrics()
     async with AsyncExitStack() as stack:
@@ -115,7 +117,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         forms = available()
         log.info("media.converted", types=sorted(forms))
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
-        shared = Shared(store, session, fetcher, now, new_converter)
+        shared = Shared(store, session, fetcher, now, new_converter, Suspects())
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
@@ -125,7 +127,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         public.router.add_get("/healthz", healthz)
         admin = web.Application()
         watched = [each.watched() for each in opened]
-        Admin(watched, store.count, store.find_callbacks, metrics).add_to(admin)
+        Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
         office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
         yield Relay(settings, store, cache, tuple(opened), public, admin, office)

@@ -20,6 +20,7 @@ from relay.delivery import to_kit, to_telegram
 from relay.delivery.courier import Courier
 from relay.delivery.gate import LONGEST_HOLD
 from relay.delivery.policy import back_off
+from relay.delivery.suspects import Suspects
 from relay.errors import CredentialsRefused, Unavailable
 from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
@@ -38,6 +39,7 @@ from relay.store.store import Store
 from relay.telegram.api import call, open_bot, probe
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
+from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
@@ -65,6 +67,7 @@ class Shared:
     fetcher: FileFetcher
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
+    suspects: Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +82,28 @@ class OpenChannel:
     media: ChannelMedia
     avatars: Avatars
     presses: Presses
+    identity: Identity
 
     @property
     def log_fields(self) -> dict[str, str]:
         """What sets its lines in the log apart; nothing where there is but one channel."""
         return {"channel": self.channel.name} if self.channel.name else {}
 
-    async def carry_suspects(self, stop: asyncio.Event) -> None:
-        """See `Courier.carry_suspects`. To be called before any channel runs."""
-        with bound_contextvars(**self.log_fields):
-            for courier in self.couriers.values():
-                await courier.carry_suspects(stop)
+    async def run(self, stop: asyncio.Event, *, grace: float) -> None:
+        """Relay until `stop`, then finish what is in hand within `grace` seconds.
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop`, then finish what is in hand. Raises an ExceptionGroup for a bug, and nothing else."""
+        Raises an ExceptionGroup for a bug, and nothing else.
+        """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.poller.run(stop), name="poller")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
-                    tasks.create_task(courier.run(stop), name=f"courier {direction}")
+                    tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
                 aside = (
                     tasks.create_task(_greet(self.kit), name="greeting"),
                     tasks.create_task(self.callback.record.run(), name="callback record"),
+                    tasks.create_task(self.identity.run(), name="identity"),
                     tasks.create_task(self.avatars.run(), name="avatars"),
                 )
                 await stop.wait()
@@ -113,7 +115,12 @@ class OpenChannel:
         sides = {"telegram": self._check_telegram, "kit": self._check_kit}
         prefix = f"{self.channel.name}/" if self.channel.name else ""
         ages = {"poll": self._poll_age, "token": self.kit.token_age}
-        return Watched(self.channel.key, self.channel.label, sides, prefix, ages)
+        speeds: dict[str, Callable[[], float | None]] = {
+            direction: courier.attempt_seconds for direction, courier in self.couriers.items()
+        }
+        return Watched(
+            self.channel.key, self.channel.label, sides, prefix, ages, lambda: self.identity.username, speeds
+        )
 
     def wake(self, direction: Direction) -> None:
         """Something may be due."""
@@ -208,13 +215,16 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         ),
         avatars,
         presses,
+        Identity(bot),
     )
 
 
 def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
-    courier = partial(Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now)
+    courier = partial(
+        Courier, context.channel, store=shared.store, metrics=metrics, now=shared.now, suspects=shared.suspects
+    )
     couriers: dict[Direction, Courier] = {}
 
     def wake_both() -> None:

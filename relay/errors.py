@@ -22,6 +22,10 @@ class CredentialsRefused(Down):
     """It does not let us in. Only the operator can help."""
 
 
+class StoreUnavailable(Unavailable):
+    """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
+
+
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard
 
-#: After so many deaths of the process with a lane's delivery in flight, the lane is carried with nothing beside it.
+#: After so many deaths of the process with its delivery in flight a lane is a suspect: these are carried one at a time.
 SUSPECT_AFTER = 3
 
 #: Bytes. A larger file is handed out as it came.
@@ -175,6 +175,7 @@ class Wants:
     owner: int | None = None  #: Of a Business account: how the connection stands, and who is talked to in it.
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
     rating: str | None = None  #: The id of one that the client was asked for.
+    told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,12 @@ class Known:
     open_clients: tuple[Client, ...] = ()  #: In the owner's account, those with an open conversation.
     newest: int | None = None  #: Telegram's id of that message.
     rating: Rating | None = None
+    told_unknown: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a conversation with the client is open in Kit, as far as we know. What comes now would begin one."""
+        return self.client is not None and self.client.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +212,7 @@ class Reading:
     decide: Callable[[Known], Outcome]
     wants: Wants = Wants()
     in_part: bool = False  #: Something of the letter could not be read.
+    tell_unknown: Callable[[], Draft] | None = None  #: Makes the note that nobody with this client id has written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +229,17 @@ class Delivery:
     body: str
     lane_id: int
     lease: int  #: Proof that the claim is ours; settling with an older one changes nothing.
-    crashes: int  #: How often a process died with this lane's oldest delivery in flight.
+    crashes: int  #: How many deaths of a process are on the lane's account.
     attempts: int  #: This one included.
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
     failing_since: float | None = None  #: Since when attempts that count have failed, in Unix time; None if none has.
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether so many processes died with it in flight that it is carried as the only one of its sort."""
+        return self.crashes >= SUSPECT_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +259,7 @@ class Retry:
     paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
     backs_off: bool = False  #: Nobody asked for the wait: a new message of the chat, or the side's recovery, ends it.
+    tried: bool = True  #: It was out and came back, so no process dies of it.
 
 
 #: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside

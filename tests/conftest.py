@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from relay.sandbox.kit.control import control_routes as kit_routes
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.control import control_routes as telegram_routes
 from relay.sandbox.telegram.server import TelegramLookAlike
 
 #: What every run of the suite tries: the same examples each time, however slow the machine is.
@@ -40,13 +42,13 @@ def _away_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 async def telegram() -> AsyncIterator[TelegramLookAlike]:
     """A Telegram that sends nobody away for writing too fast."""
-    async with TelegramLookAlike(limits=False) as look_alike:
+    async with TelegramLookAlike(limits=False, control=telegram_routes) as look_alike:
         yield look_alike
 
 
 @pytest.fixture
 async def kit() -> AsyncIterator[KitLookAlike]:
-    async with KitLookAlike() as look_alike:
+    async with KitLookAlike(control=kit_routes) as look_alike:
         yield look_alike
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path, PurePosixPath
-from time import time
 from typing import Any
 
 import pytest
@@ -23,9 +22,12 @@ from relay.monitoring.health import Check, Watched
 from relay.monitoring.metrics import Metrics
 from relay.settings.loading import SettingsError, load_settings
 from relay.settings.schema import Settings
-from relay.store.callbacks import Callbacks
+from relay.store.callbacks import CallbacksSeen
+from relay.store.store import open_store
 from relay.store.totals import Counts
 from relay.web.admin import Admin
+from tests.databases import new_database
+from tests.store import letters
 
 ROOT = Path(__file__).parent.parent
 NAMES = {field.upper() for field in Settings.model_fields}
@@ -162,20 +164,16 @@ async def test_no_answer_is_not_healthy() -> None:
 
 
 @pytest.mark.parametrize("ready", [True, False])
-async def test_the_health_check_shows_readiness_to_people(*, ready: bool) -> None:
+async def test_the_health_check_shows_readiness_to_people(tmp_path: Path, *, ready: bool) -> None:
     """With --ready it says every check of /readyz in a line, on 503 as well; exit 0 when all are well."""
     sides = {"kit": lambda: Check(ok=ready, reason="token is 5 s old")}
-
-    async def count(_channel: str) -> Counts:
-        return Counts()
-
-    async def find_callbacks(_channel: str) -> Callbacks:
-        return Callbacks(refused_at=time(), refused=3)
-
-    app = web.Application()
-    Admin([Watched("1", "1", sides)], count, find_callbacks, Metrics()).add_to(app)
-    async with TestServer(app) as server:
-        code, said = await healthcheck(server.port, "--ready")
+    async with open_store(new_database(tmp_path)) as store:
+        await store.accept(letters.update(1, "7"))
+        await store.note_callbacks(CallbacksSeen(letters.CHANNEL, accepted=False, refused={"7": 3}))
+        app = web.Application()
+        Admin([Watched(letters.CHANNEL, "1", sides)], store, Metrics()).add_to(app)
+        async with TestServer(app) as server:
+            code, said = await healthcheck(server.port, "--ready")
     assert code == (0 if ready else 1)
     assert said.splitlines()[0] == f"{'✓' if ready else '✗'} kit: token is 5 s old"
     assert "✓ database: answers" in said

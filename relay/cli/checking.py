@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Final
 
 import click
+import structlog
+
+from relay.doctor.examine import examine
+from relay.doctor.finding import MARKS, report
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
 _COLOURS: Final = {"well": "green", "wrong": "red", "skipped": "yellow"}
 
 
-@click.command(short_help="Say what is wrong with this installation.")
+@click.command
 @click.option("--env-file", type=_FILE, default=".env", show_default=True, help="Read settings from this file too.")
 @click.option("--config", type=_FILE, default="relay.toml", show_default=True, help="The file that names channels.")
 @click.option("--send", "send_to", type=int, metavar="CHAT", help="Send a test message to this chat, and to Kit as it.")
@@ -25,11 +29,6 @@ def check(*, env_file: Path, config: Path, send_to: int | None, as_json: bool) -
     One line each: ✓ is well, ✗ must be mended, and how; · could not be looked at. Changes nothing, and may be run
     beside a running relay. Exit code 0 when nothing is ✗, else 1.
     """
-    import structlog  # noqa: PLC0415 - help needs none of this
-
-    from relay.doctor.examine import examine  # noqa: PLC0415
-    from relay.doctor.finding import MARKS, report  # noqa: PLC0415
-
     # The report says it all; what the adapters log of the same would stand between its lines.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     findings = asyncio.run(examine(env_file, config, send_to=send_to))

@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from relay.cli.asking import ask_relay
+from relay.cli.options import settings_options
 from relay.cli.printing import age, print_json, print_table, visible
-from relay.cli.starting import load, settings_options
-
-if TYPE_CHECKING:
-    from relay.settings.channels import Channel
+from relay.cli.starting import load
+from relay.settings.channels import Channel
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -54,7 +53,7 @@ def _choosing(command: Command) -> Command:
     return command
 
 
-@click.group(short_help="Look at dead letters, retry them, drop them.")
+@click.group
 def dead() -> None:
     """Dead letters are deliveries that were refused for good, or tried for too long, each with its reason.
 
@@ -174,7 +173,7 @@ def _must_choose(ids: tuple[int, ...], choice: Mapping[str, Any], *, everything:
 
 
 def _pages(
-    channels: "tuple[Channel, ...]", operation: str, choice: Mapping[str, Any], limit: int
+    channels: tuple[Channel, ...], operation: str, choice: Mapping[str, Any], limit: int
 ) -> Iterator[Mapping[str, Any]]:
     after, left = 0, limit
     while left > 0:
@@ -187,7 +186,7 @@ def _pages(
 
 
 def _work(
-    channels: "tuple[Channel, ...]", operation: str, choice: Mapping[str, Any], doing: str
+    channels: tuple[Channel, ...], operation: str, choice: Mapping[str, Any], doing: str
 ) -> tuple[list[dict[str, Any]], bool]:
     """Do it page by page, with a bar if it takes long and somebody watches."""
     ask = partial(ask_relay, channels, operation, **choice, limit=_PAGE)

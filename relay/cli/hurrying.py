@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from relay.cli.asking import ask_relay
+from relay.cli.options import settings_options
 from relay.cli.printing import print_json
-from relay.cli.starting import load, settings_options
+from relay.cli.starting import load
 
 
 @click.command(short_help="Try at once what waits.")

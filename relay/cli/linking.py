@@ -4,24 +4,26 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import segno
+from segno import QRCode
 
 from relay.cli.asking import ask_relay
+from relay.cli.options import settings_options
 from relay.cli.printing import print_json
-from relay.cli.starting import fail, load, settings_options
-
-if TYPE_CHECKING:
-    from segno import QRCode
-
-    from relay.mapping.content.campaigns import Touch
-    from relay.settings.channels import Channel
+from relay.cli.starting import fail, load
+from relay.errors import RelayError
+from relay.mapping.content.campaigns import FIELDS, Touch, code, is_code, make_touch, pack
+from relay.settings.channels import Channel
+from relay.telegram.api import call, open_bot
+from relay.telegram.request import open_session
 
 _PICTURE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
-@click.command(short_help="Make a link to the bot that says where a customer came from.")
+@click.command
 @click.option("--source", help="Where it stands: instagram, newsletter, shop-window.", metavar="TEXT")
 @click.option("--medium", help="Of what kind that is: story, email, poster.", metavar="TEXT")
 @click.option("--campaign", help="What it is for: spring-sale.", metavar="TEXT")
@@ -49,8 +51,6 @@ def link(
     A short campaign travels inside of the link, a long one is kept in the database under a code. The same values give
     the same link. On a terminal its QR code stands below it; in a pipe there is the link alone.
     """
-    from relay.mapping.content.campaigns import code, is_code, pack  # noqa: PLC0415 - help needs none of this
-
     touch = _touch(values)
     channels = load(env_file, config)
     chosen = _choose(channels, channel)
@@ -72,10 +72,8 @@ def link(
         qr.terminal(compact=True)
 
 
-def _touch(values: Mapping[str, str | None]) -> "Touch":
+def _touch(values: Mapping[str, str | None]) -> Touch:
     """What the options say. Exit 2 with a line for what no link can carry."""
-    from relay.mapping.content.campaigns import FIELDS, make_touch  # noqa: PLC0415 - help needs none of this
-
     names = {(part, name): name if part == "utm" else f"{part}_{name}" for part, name in FIELDS}
     try:
         touch = make_touch({field: values[name] or "" for field, name in names.items()})
@@ -87,7 +85,7 @@ def _touch(values: Mapping[str, str | None]) -> "Touch":
     return touch
 
 
-def _choose(channels: "tuple[Channel, ...]", name: str | None) -> "Channel":
+def _choose(channels: tuple[Channel, ...], name: str | None) -> Channel:
     """The channel of this name; without a name the only one."""
     found = [each for each in channels if name is None or name in (each.name, each.key)]
     if len(found) != 1:
@@ -95,12 +93,8 @@ def _choose(channels: "tuple[Channel, ...]", name: str | None) -> "Channel":
     return found[0]
 
 
-async def _bot_name(channel: "Channel") -> str:
+async def _bot_name(channel: Channel) -> str:
     """The bot's user name, as Telegram says it."""
-    from relay.errors import RelayError  # noqa: PLC0415 - help needs none of this
-    from relay.telegram.api import call, open_bot  # noqa: PLC0415
-    from relay.telegram.request import open_session  # noqa: PLC0415
-
     settings = channel.settings
     try:
         async with open_session() as session:
@@ -114,7 +108,5 @@ async def _bot_name(channel: "Channel") -> str:
     return username
 
 
-def _qr_code(url: str) -> "QRCode":
-    import segno  # noqa: PLC0415 - help draws nothing
-
+def _qr_code(url: str) -> QRCode:
     return segno.make_qr(url)

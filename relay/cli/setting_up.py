@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import structlog
+
+from relay.settings.schema import Settings
+from relay.settings.sources import Unreadable, read_values
+from relay.setup.wizard import GaveUpError, Wizard
 
 
-@click.command(short_help="Ask for what the relay needs, prove it, and write it down.")
+@click.command
 @click.option(
     "--env-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -37,10 +42,6 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
     Every answer can be an option or a variable; secrets are better off in variables, since others can see options.
     Run again, it offers what is there. Exit code 0 when the file is written, 1 when not.
     """
-    import structlog  # noqa: PLC0415 - help needs none of this
-
-    from relay.setup.wizard import GaveUpError, Wizard  # noqa: PLC0415
-
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     wizard = Wizard(
         env_file=env_file,
@@ -60,9 +61,6 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
 
 def _values(env_file: Path | None, environment: Mapping[str, str]) -> Mapping[str, str]:
     """What the file and the environment say, as far as it can be read."""
-    from relay.settings.schema import Settings  # noqa: PLC0415
-    from relay.settings.sources import Unreadable, read_values  # noqa: PLC0415
-
     try:
         values = read_values(Settings, env_file, environment)
     except (OSError, UnicodeError) as error:

@@ -3,48 +3,25 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn
 
 import click
 
-if TYPE_CHECKING:
-    from relay.settings.channels import Channel
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-_ENV_FILE = click.option(
-    "--env-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    show_default=".env",
-    help="Read settings from this file too; the environment wins.",
-)
-_CONFIG = click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    show_default="relay.toml, if it is there",
-    help="The file that names several channels.",
-)
+from relay.monitoring.log import configure
+from relay.settings.channels import Channel, load_channels
+from relay.settings.loading import SettingsError
+from relay.settings.schema import Settings
+from relay.settings.sources import unknown_names
 
 
-def settings_options(command: Command) -> Command:
-    """Let the command take --env-file and --config."""
-    return _ENV_FILE(_CONFIG(command))
-
-
-def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> "tuple[Channel, ...]":
+def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> tuple[Channel, ...]:
     """The channels that the settings describe, and a log that knows their secrets. Exit 2 with a line for each mistake.
 
     The log has only warnings unless the command is to `talk`.
     """
     keep_to_ourselves()
-    from relay.monitoring.log import configure  # noqa: PLC0415
-    from relay.settings.channels import load_channels  # noqa: PLC0415 - help needs no settings
-    from relay.settings.loading import SettingsError  # noqa: PLC0415
-    from relay.settings.schema import Settings  # noqa: PLC0415
-    from relay.settings.sources import unknown_names  # noqa: PLC0415
-
     path = env_file or Path(".env")
     if unknown := unknown_names(Settings, path):
         click.echo(f"{path}: no setting is called {', '.join(unknown)}. Is it misspelt? It has no effect.", err=True)

@@ -3,29 +3,29 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from relay.cli.asking import ask_relay
+from relay.cli.options import settings_options
 from relay.cli.printing import age, print_json, visible
 from relay.cli.starting import load as load_settings
-from relay.cli.starting import settings_options
-
-if TYPE_CHECKING:
-    from relay.settings.channels import Channel
+from relay.settings.channels import Channel
 
 _NOT_RUNNING = 3
 _LOOK = 2.0  #: Seconds between two looks.
 _WIDTH = 100  #: Columns that sentences take.
 _COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
+_TOTALS = ("in all", "received", "retried", "delivered", "waiting", "died", "declined")
+_SLOW = 5.0  #: Seconds.
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
 
-@click.command(short_help="See how the relay does.")
+@click.command
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 @click.option("--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
 @settings_options
@@ -52,12 +52,7 @@ def exit_code(found: Mapping[str, Any]) -> int:
     """0 all is well, 1 something is not, 3 no relay runs."""
     if not found["running"]:
         return _NOT_RUNNING
-    return 0 if all(_is_well(channel) for channel in found["channels"]) else 1
-
-
-def _is_well(channel: Mapping[str, Any]) -> bool:
-    sides = channel["sides"].values()
-    return all(side["ok"] for side in sides) and channel["callbacks"]["ok"]
+    return 0 if all(check["ok"] for check in found["checks"].values()) and not found["warnings"] else 1
 
 
 def report(found: Mapping[str, Any]) -> Iterator[str]:
@@ -66,16 +61,20 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"relay {found['version']} has run for {age(found['uptime'])}"
     else:
         yield "No relay runs. This is what its database holds:"
+    if (database := found["checks"].get("database")) and not database["ok"]:
+        yield _line("database", database)
     for channel in found["channels"]:
         yield ""
-        yield click.style(f"channel {channel['name']}", bold=True)
+        yield click.style(_title(channel), bold=True)
         yield from (f"  {line}" for line in _sides(channel))
         yield from (f"  {line}" for line in _figures(channel["directions"]))
+        yield from (f"  {line}" for line in _totals(channel["directions"]))
+        yield from (f"  {line}" for line in _remarks(channel))
         yield from (f"  {line}" for line in _ratings(channel["ratings"]))
         yield from (f"  {line}" for line in _dead(channel))
 
 
-def _watch(channels: "tuple[Channel, ...]") -> None:
+def _watch(channels: tuple[Channel, ...]) -> None:
     # A flag and no exception: Python drops one that a signal raises inside of a weak reference's callback.
     stopped = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
@@ -98,6 +97,8 @@ def _sides(channel: Mapping[str, Any]) -> Iterator[str]:
     for name, side in channel["sides"].items():
         yield _line(name, side)
     yield from _callbacks(channel["callbacks"])
+    if not channel["oldest_waiting"]["ok"]:
+        yield _line("waiting", channel["oldest_waiting"])
     if channel["sides"]:
         yield f"  last poll {age(channel['poll_age'])} ago, Kit's token {age(channel['token_age'])} old"
 
@@ -114,8 +115,16 @@ def _line(name: str, check: Mapping[str, Any]) -> str:
 
 
 def _figures(directions: Mapping[str, Any]) -> Iterator[str]:
-    rows = [_COLUMNS, *(_row(name, directions[name]) for name in _NAMES)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    yield from _table([_COLUMNS, *(_row(name, directions[name]) for name in _NAMES)])
+
+
+def _totals(directions: Mapping[str, Any]) -> Iterator[str]:
+    """What came in, and what became of it: received + retried = delivered + waiting + died + declined."""
+    yield from _table([_TOTALS, *(_sum(name, directions[name]) for name in _NAMES)])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join([first.strip().ljust(widths[0]), *others])
@@ -126,6 +135,34 @@ def _row(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
     ages = figures["waiting_by_age"].values()
     oldest, dead = age(figures["oldest_waiting"]), str(figures["dead_letters"])
     return (_NAMES[name], *map(str, (*numbers, *ages)), oldest, dead)
+
+
+def _sum(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
+    totals = figures["totals"]
+    came, became = (totals["received"], totals["revived"]), (totals["delivered"], figures["waiting"])
+    return (_NAMES[name], *map(str, (*came, *became, totals["dead"], totals["declined"])))
+
+
+def _remarks(channel: Mapping[str, Any]) -> Iterator[str]:
+    """What is not as it should be, and is nobody's outage."""
+    for direction, figures in channel["directions"].items():
+        if held := figures["held"]:
+            chats = _many(held["chats"], "chat waits", "chats wait")
+            yield f"held {_NAMES[direction]}: {chats} for the next attempt, for {age(held['longest'])} at most"
+        if (seconds := figures["attempt_seconds"]) is not None and seconds >= _SLOW:
+            yield f"slow {_NAMES[direction]}: one attempt of twenty takes {seconds:.1f} s or longer"
+    if unknown := channel["unknown_clients"]:
+        messages = _many(unknown, "message of Kit's was", "messages of Kit's were")
+        yield f"declined to Telegram: {messages} for customers who never wrote to this bot"
+
+
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
+
+
+def _title(channel: Mapping[str, Any]) -> str:
+    username = f" @{visible(channel['username'])}" if channel["username"] else ""
+    return f"channel {channel['name']}{username}"
 
 
 def _ratings(ratings: Mapping[str, Any]) -> Iterator[str]:

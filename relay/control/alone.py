@@ -8,7 +8,7 @@ from typing import Any
 from relay.control.office import Office, Operation, UnansweredError
 from relay.errors import Unavailable
 from relay.settings.channels import Channel
-from relay.store.engine.commit import StoreLockedError, hold_lock
+from relay.store.engine.lock import StoreLockedError, hold_lock
 from relay.store.engine.migrating import SchemaError, is_current
 from relay.store.store import open_store
 

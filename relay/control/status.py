@@ -8,7 +8,7 @@ from typing import Any
 from relay import __version__
 from relay.control.office import Office
 from relay.monitoring.callbacks import REMEDY, health_of
-from relay.monitoring.health import Watched
+from relay.monitoring.health import Check, Watched, look, oldest_waiting
 from relay.settings.channels import Channel
 from relay.store.survey import AGES, Survey
 
@@ -16,14 +16,20 @@ _TOTALS = ("received", "delivered", "declined", "dead", "revived", "dropped")
 
 
 async def status(office: Office, _parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Every channel: its sides, what comes and goes, what waits, what died. Ages are seconds, `null` when unknown."""
+    """Every channel: its sides, what comes and goes, what waits, what died. Ages are seconds, `null` when unknown.
+
+    `checks` and `warnings` are those of `/readyz`.
+    """
     surveys = await asyncio.gather(*(office.store.survey(channel.key) for channel in office.channels))
+    health = await look(office.watched, office.store)
     watched = {each.key: each for each in office.watched}
     now = time.monotonic()
     return {
         "running": office.started_at is not None,
         "version": __version__,
         "uptime": None if office.started_at is None else now - office.started_at,
+        "checks": {name: _check(check) for name, check in health.checks.items()},
+        "warnings": health.warnings,
         "channels": [
             _channel(channel, survey, watched.get(channel.key))
             for channel, survey in zip(office.channels, surveys, strict=True)
@@ -32,16 +38,19 @@ async def status(office: Office, _parameters: Mapping[str, Any]) -> dict[str, An
 
 
 def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[str, Any]:
-    sides = {} if watched is None else {name: look() for name, look in watched.sides.items()}
+    sides = {} if watched is None else {name: check() for name, check in watched.sides.items()}
     ages = {} if watched is None else {name: age() for name, age in watched.ages.items()}
     return {
         "name": channel.label,
         "bot": channel.key,
-        "sides": {name: {"ok": check.ok, "reason": check.reason} for name, check in sides.items()},
+        "username": None if watched is None else watched.username(),
+        "sides": {name: _check(check) for name, check in sides.items()},
+        "callbacks": _callbacks(survey),
+        "oldest_waiting": _check(oldest_waiting(survey.counts, survey.at)),
         "poll_age": ages.get("poll"),
         "token_age": ages.get("token"),
-        "directions": {direction: _direction(direction, survey) for direction in ("to_kit", "to_telegram")},
-        "callbacks": _callbacks(survey),
+        "directions": {direction: _direction(direction, survey, watched) for direction in ("to_kit", "to_telegram")},
+        "unknown_clients": survey.counts.unknown_clients,
         "ratings": {
             "asked": survey.counts.asked_for_rating,
             "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},
@@ -58,6 +67,10 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
     }
 
 
+def _check(check: Check) -> dict[str, Any]:
+    return {"ok": check.ok, "reason": check.reason}
+
+
 def _callbacks(survey: Survey) -> dict[str, Any]:
     health = health_of(survey.callbacks, survey.at)
     return {
@@ -70,15 +83,18 @@ def _callbacks(survey: Survey) -> dict[str, Any]:
     }
 
 
-def _direction(direction: str, survey: Survey) -> dict[str, Any]:
-    counts = survey.counts
+def _direction(direction: str, survey: Survey, watched: Watched | None) -> dict[str, Any]:
+    counts, held = survey.counts, survey.held.get(direction)
     oldest = counts.oldest.get(direction)
+    speed = None if watched is None else watched.speeds.get(direction)
     return {
         "received_per_minute": survey.received.get(direction, 0),
         "delivered_per_minute": survey.delivered.get(direction, 0),
+        "attempt_seconds": None if speed is None else speed(),
         "waiting": counts.waiting.get(direction, 0),
         "waiting_by_age": dict(zip([*(f"{age:.0f}" for age in AGES), "older"], _ages(direction, survey), strict=True)),
         "oldest_waiting": None if oldest is None else max(0.0, survey.at - oldest),
+        "held": None if held is None else {"chats": held.chats, "longest": held.longest},
         "dead_letters": counts.dead_letters(direction),
         "totals": {outcome: counts.totals.get((direction, outcome), 0) for outcome in _TOTALS},
     }

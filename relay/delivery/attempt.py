@@ -1,12 +1,15 @@
 """One attempt at a delivery: what its carrier knows of it and may do to it. Each step is on disk before the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
+from relay.delivery.calls import Calls
 from relay.errors import Unavailable, place_of
 from relay.model import Address, Bury, Delivery, Lost, Note, Said
 from relay.store.store import Store
@@ -17,19 +20,41 @@ log = structlog.get_logger()
 class Attempt:
     """What a carrier may do to a delivery besides carrying it."""
 
-    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event, *, fresh: bool) -> None:
+    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event, calls: Calls, *, fresh: bool) -> None:
         self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
         self.fresh = fresh  #: Somebody waits for it: it was accepted a moment ago.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
+        self.set_out_at = time.monotonic()  #: The last call.
+        self.on_its_way = False  #: The other side may have the last call, and has not answered it.
+        self._acquitted = False  #: The last call was out for so long that it is written down as innocent.
         self._store = store
         self._stopping = stopping
+        self._calls = calls
+
+    @contextmanager
+    def calling(self, *, on_its_way: bool = True) -> Iterator[None]:
+        """The other side is called meanwhile; `on_its_way`: from the beginning it may have its effect there.
+
+        Whoever leaves by an error leaves the attempt as it was then.
+        """
+        with self._calls.out(self.delivery) as call:
+            self.set_out_at, self.on_its_way = time.monotonic(), on_its_way
+            try:
+                yield
+            finally:
+                self._acquitted = call.innocent
+        self.on_its_way = False
+
+    def leave(self) -> None:
+        """What was prepared is on its way now."""
+        self.on_its_way = True
 
     async def confirm(self, steps_done: int) -> bool:
         """Remember that so many steps are done. False: go no further, the rest is for a later attempt."""
         while True:
             try:
-                ours = await self._store.note_progress(self.delivery, steps_done, self.said)
+                ours = await self._store.note_progress(self.delivery, steps_done, self.said, acquitted=self._acquitted)
             except Unavailable:
                 await asyncio.sleep(1.0)  # what is done must be written down before the next step
                 continue

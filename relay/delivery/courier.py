@@ -6,17 +6,21 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import assert_never
 
 import structlog
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
+from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
 from relay.delivery.policy import POISON_AFTER
-from relay.delivery.side import Ask, Probe, Side, answers_always
-from relay.errors import RelayError, Unavailable, place_of
+from relay.delivery.side import Ask, Probe, Side, answers_always, cut_short
+from relay.delivery.suspects import Suspects
+from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
@@ -31,14 +35,18 @@ _RUN = 16
 _LONGEST = 1.0
 #: Seconds after which a courier looks at the store even if nobody woke it.
 _LOOK = 5.0
-#: Seconds that deliveries in flight get to end when the relay stops.
-_GRACE = 18.0
+#: Seconds that deliveries in flight get to end when the relay stops; and then to write down how the others stand.
+GRACE = 18.0
+LAST = 3.0
 #: Seconds since its acceptance for which somebody is taken to wait for a delivery.
 _FRESH = 10.0
 #: Every so many places for a lane one goes to who has waited longest, however many fresh ones come.
 _OLD = 4
 #: Seconds after which places that are kept free are offered again.
 _MOMENT = 0.1
+#: Attempts of which it is remembered how long they took, and for how many seconds that is of interest.
+_REMEMBERED = 1000
+_MINUTE = 60.0
 _PACED = "it is not its turn yet"
 
 
@@ -59,6 +67,7 @@ class Courier:
         check_login: Ask | None = None,
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
+        suspects: Suspects | None = None,
     ) -> None:
         self.channel = channel
         self.direction = direction
@@ -72,9 +81,22 @@ class Courier:
         self._on_note = on_note
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._in_flight = 0  #: Lanes.
+        self._took: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  #: Attempts: when they ended, seconds.
+        self._time_is_up = False
+        self._lanes = 0  #: In flight.
         self._set_off = 0  #: Lanes, ever.
         self._tasks: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
+        self._aside: set[asyncio.Task[None]] = set()
+        self._calls = Calls(self._acquit_soon, self.wake)
+        self._suspects = suspects or Suspects()
+        self._suspect_out: int | None = None  #: Its lane.
+        self._ask_suspects_at = 0.0  #: On the monotonic clock.
+
+    @property
+    def _in_flight(self) -> int:
+        """How many places are taken. Who hangs takes none."""
+        return self._lanes - self._calls.slow
 
     @property
     def gate(self) -> Gate:
@@ -90,46 +112,49 @@ class Courier:
         self.side.hurry()
         self._wake.set()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Carry what is due until `stop`; then let what is in flight end, up to 18 seconds.
+    def attempt_seconds(self) -> float | None:
+        """The seconds that 95 of 100 attempts of the last minute stayed under; None: there were none."""
+        since = time.monotonic() - _MINUTE
+        took = sorted(seconds for ended, seconds in self._took if ended > since)
+        return took[int(0.95 * (len(took) - 1))] if took else None
 
-        Only a bug of its own makes it raise (an ExceptionGroup): then the process ends, and nothing is lost.
+    async def run(self, stop: asyncio.Event, *, grace: float = GRACE) -> None:
+        """Carry what is due until `stop`; then let what is in flight end, up to `grace` seconds; let go of the rest.
+
+        To be called once. Only a bug of its own makes it raise (an ExceptionGroup): then the process ends, and nothing
+        is lost.
         """
-        async with asyncio.TaskGroup() as group:
+        async with self._group as group:
             stopping = group.create_task(self._stop_at(stop), name=f"stop {self.direction}")
             watching = group.create_task(self.side.watch(), name=f"watch {self.direction}")
             await self._take_over()
+            self._ask_suspects_at = time.monotonic() + self._suspects.head_start
             while not stop.is_set():
                 self._wake.clear()
-                next_due_at = await self._set_out(group)
+                next_due_at = await self._set_out()
+                await self._let_out_suspect()
                 await self._rest(next_due_at)
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=_GRACE)
-            for task in (stopping, watching, *self._tasks):
+            await self._finish(grace)
+            for task in (stopping, watching, *self._aside, *self._tasks):
                 task.cancel()
 
-    async def carry_suspects(self, stop: asyncio.Event) -> None:
-        """Carry, each alone, the deliveries with which processes have died: the one that kills must be found out.
+    async def _finish(self, grace: float) -> None:
+        """Let what is in flight end; then write down of calls that are still out how they stand, and let them go."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        if self._tasks:
+            self._time_is_up = True
+            self._calls.cut()
+            await asyncio.wait(self._tasks, timeout=LAST)
 
-        To be called before anything else runs.
-        """
-        while not stop.is_set():
-            claimed = await self._store.claim(self.channel, self.direction, 1, suspects=True)
-            if not claimed.lanes:
-                return
-            [run] = claimed.lanes
-            log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
-            self._in_flight += 1
-            await self._carry_run(run)
-
-    async def _set_out(self, group: asyncio.TaskGroup) -> float | None:
+    async def _set_out(self) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
         now = time.monotonic()
         room = self.gate.room(self._limit - self._in_flight, now)
         if room <= 0:
             return None
         # Looked at before the claim: what ends while it runs has not been settled yet, and would seem to be nothing.
-        is_trial, was_idle = not self.gate.is_open(now), not self._in_flight
+        is_trial, was_idle = not self.gate.is_open(now), not self._lanes
         try:
             await self._tell_parked()
             fresh, old = self._shares(room)
@@ -140,10 +165,7 @@ class Courier:
             self._note_trial(claimed, was_idle=was_idle)
         self._set_off += len(claimed.lanes)
         for run in claimed.lanes:
-            self._in_flight += 1
-            task = group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(run)
         if claimed.next_due_at is not None and old < room:
             return max(claimed.next_due_at, self._now() + _MOMENT)  # some that are due are left for later
         return claimed.next_due_at
@@ -171,6 +193,53 @@ class Courier:
             if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:
                 self.gate.hesitate(time.monotonic())
 
+    async def _let_out_suspect(self) -> None:
+        """Let one lane out with which processes have died, beside the others and as the only one of its sort."""
+        now = time.monotonic()
+        room = self.gate.room(self._limit - self._in_flight, now)
+        if now < self._ask_suspects_at or room <= 0 or self._stopping.is_set() or not self._suspects.take(self.wake):
+            return
+        claimed = Claimed([], None)
+        with suppress(Unavailable):
+            claimed = await self._store.claim(self.channel, self.direction, 1, suspects=True)
+        if not claimed.lanes:
+            self._suspects.give_back()
+            due = _LOOK if claimed.next_due_at is None else claimed.next_due_at - self._now()
+            self._ask_suspects_at = now + min(_LOOK, max(_MOMENT, due))
+            return
+        [run] = claimed.lanes
+        log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
+        self._suspect_out = run[0].lane_id
+        if not self.gate.is_open(now):
+            self.gate.tried(now)
+        self._start(run)
+
+    def _suspect_is_back(self, lane_id: int) -> None:
+        if self._suspect_out == lane_id:
+            self._suspect_out = None
+            self._suspects.give_back()
+            self._wake.set()
+
+    def _start(self, run: list[Delivery]) -> None:
+        self._lanes += 1
+        task = self._group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._suspect_is_back(run[0].lane_id))
+
+    def _acquit_soon(self, delivery: Delivery) -> None:
+        """A call is out for so long that no process dies of it: that is to be on disk before its answer comes."""
+        task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _acquit(self, delivery: Delivery) -> None:
+        with suppress(Unavailable):
+            await self._store.acquit(delivery)
+            if delivery.is_suspect:
+                log.info("delivery.innocent", direction=self.direction, delivery=delivery.id)
+                self._suspect_is_back(delivery.lane_id)
+
     def _shares(self, room: int) -> tuple[int, int]:
         """How many of these places are for fresh lanes first, and how many an old backlog may take at most.
 
@@ -187,6 +256,8 @@ class Courier:
         if next_due_at is not None:
             until.append(next_due_at - self._now())
         now = time.monotonic()
+        if (ask_suspects := self._ask_suspects_at - now) > 0:
+            until.append(ask_suspects)  # else one is out, or there is no room: whoever changes that wakes us
         if (closed := self.gate.opens_at(now) - now) > 0:
             until = [min(_LOOK, closed)]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
@@ -210,7 +281,7 @@ class Courier:
             last = claimed is run[-1] or isinstance(result, Retry) or long or self._stopping.is_set()
             if last:
                 # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
-                self._in_flight -= 1
+                self._lanes -= 1
                 self._wake.set()
             ours = await self._settle(delivery, result, last=last)
             if isinstance(result, Bury) and result.note is not None:
@@ -219,7 +290,7 @@ class Courier:
             if last:
                 return
             if not ours:
-                self._in_flight -= 1
+                self._lanes -= 1
                 return
 
     async def _try(self, delivery: Delivery) -> tuple[Delivery, Result]:
@@ -230,7 +301,8 @@ class Courier:
         if delivery.crashes >= POISON_AFTER:
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
             return delivery, self._with_note(delivery, Bury(reason, "bug"))
-        attempt = Attempt(delivery, self._store, self._stopping, fresh=self._now() - delivery.accepted_at < _FRESH)
+        fresh = self._now() - delivery.accepted_at < _FRESH
+        attempt = Attempt(delivery, self._store, self._stopping, self._calls, fresh=fresh)
         result = await self._outcome(attempt)
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
@@ -241,11 +313,16 @@ class Courier:
         return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))
 
     async def _outcome(self, attempt: Attempt) -> Result:
-        set_out = time.monotonic()
         try:
             done = await self._carry(attempt)
+        except StoreUnavailable as error:
+            return Retry(1.0, str(error), free=True)
         except RelayError as error:
-            return await self.side.failed(error, attempt.delivery, set_out)
+            return await self.side.failed(error, attempt.delivery, attempt.set_out_at)
+        except asyncio.CancelledError:
+            if not self._time_is_up:
+                raise
+            return cut_short(attempt.delivery, on_its_way=attempt.on_its_way)
         except Exception as error:  # noqa: BLE001 - one delivery's bug must not end everybody's process
             where = place_of(error)
             log.error(  # noqa: TRY400 - a traceback may hold a customer's words
@@ -255,7 +332,7 @@ class Courier:
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
             return Retry(done.seconds, _PACED, free=True, paced=True)
-        self.side.passed(attempt.delivery, set_out)
+        self.side.passed(attempt.delivery, attempt.set_out_at)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
@@ -288,6 +365,7 @@ class Courier:
             self._metrics.buried(result.why)
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
+        self._took.append((time.monotonic(), took))
         self._metrics.attempted(outcome, took)
         level = log.warning if isinstance(result, Bury) else log.info
         level(
@@ -316,6 +394,8 @@ def _bare(result: Result) -> Result:
             return replace(result, reason=_plain(result.reason), note=None)
         case Retry():
             return replace(result, reason=_plain(result.reason))
+        case _:
+            assert_never(result)
 
 
 def _plain(reason: str) -> str:

@@ -106,6 +106,8 @@ class Gate:
 
         It is if it is down, and also if nothing else got through since the same lane failed before: of a chat that
         writes alone nobody can tell whether its message is bad.
+
+        `overtaken`: somebody else got through since it set out, so the side is not down, however many chats hang.
         """
         if isinstance(error, SourceRefused | SourceUnavailable):
             return False  # says nothing about the side itself
@@ -116,6 +118,8 @@ class Gate:
         self._alone |= alone
         self._failed_at[lane_id] = now
         self._unserved.add(lane_id)
+        if self._proof > set_out and not self.down and not isinstance(error, Down):
+            return False  # however many chats hang: who set out after this one got through
         self.last_error = str(error)
         self._failures += 1
         self._lanes.add(lane_id)

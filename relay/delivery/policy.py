@@ -28,6 +28,10 @@ MAX_REFUSED_BACK_OFF = 60.0
 HUNG_BACK_OFF = 6.0
 #: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
 POISON_AFTER = SUSPECT_AFTER + 3
+#: Seconds after which no process dies of a call any more: whoever kills does it at once.
+INNOCENT_AFTER = 3.0
+#: Seconds after which a call that is not answered takes no place and no turn from others.
+SLOW_AFTER = 5.0
 
 
 def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> float:

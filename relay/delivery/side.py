@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -159,3 +159,12 @@ class Side:
             log.warning("refusal.unproven", direction=self.direction, delivery=delivery.id, reason=str(error))
             return False
         return True
+
+
+def cut_short(delivery: Delivery, *, on_its_way: bool) -> Retry | Bury:
+    """How a call stands whose answer the relay did not wait for when it stopped: nobody's fault, and nobody's merit."""
+    reason = "the relay stopped before the answer came"
+    if delivery.direction == "to_kit" or not on_its_way:
+        return Retry(0.0, reason, free=True, tried=False)
+    result = judge(Uncertain(reason), delivery, Circumstances(free=True))
+    return replace(result, after=0.0, tried=False) if isinstance(result, Retry) else result

@@ -10,7 +10,8 @@ def to_kit(kit: KitClient) -> Carry:
     """One event, one request. Kit knows a repeated event by its id."""
 
     async def carry(attempt: Attempt) -> bool:
-        await kit.send(attempt.delivery.body)
+        with attempt.calling():
+            await kit.send(attempt.delivery.body)
         return True
 
     return carry

@@ -35,7 +35,8 @@ _AGAIN_RATE: Final = 40
 _ALL: Final = 0
 
 #: Does one step in a chat; the ids of the messages that came of it, or what is to be done instead. Raises RelayError.
-DoStep = Callable[[Address, Step], Awaitable[tuple[int, ...] | Instead]]
+#: Calls its last argument when what it has prepared leaves for Telegram.
+DoStep = Callable[[Address, Step, Callable[[], None]], Awaitable[tuple[int, ...] | Instead]]
 #: A harmless question that Telegram answers when it is there. Raises RelayError.
 Probe = Callable[[], Awaitable[object]]
 
@@ -53,7 +54,8 @@ def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: flo
         if address is None:
             raise NotAccepted("the chat of this client is not known any more", why="chat_gone")
         if attempt.delivery.uncertain:
-            await _make_sure(probe)
+            with attempt.calling(on_its_way=False):
+                await _make_sure(probe)
         return await desk.carry(attempt, address)
 
     return carry
@@ -109,7 +111,8 @@ class _Desk:
     async def _do(self, attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | Later | None:
         """Do a step when its turn comes. None: the relay is stopping."""
         if isinstance(step, MarkRead):
-            return await self.do_step(address, step)  # no message, so no pace holds it up
+            with attempt.calling():
+                return await self.do_step(address, step, attempt.leave)  # no message, so no pace holds it up
         of_file = isinstance(step, SendFile | SendAlbum)
         wait = self.chats.delay(address.chat_id, _messages(step), time.monotonic())
         if wait > _SOON:
@@ -128,8 +131,8 @@ class _Desk:
                     return None
                 self.chats.left(address.chat_id, _messages(step), time.monotonic())
             try:
-                with nullcontext() if of_file else self.turns.unanswered():
-                    return await self.do_step(address, step)
+                with nullcontext() if of_file else self.turns.unanswered(), attempt.calling(on_its_way=not of_file):
+                    return await self.do_step(address, step, attempt.leave)
             except OSError as error:
                 raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relay.delivery.pace import Pace
+from relay.delivery.policy import SLOW_AFTER
 
 _ALL: Final = 0
 #: Every so many turns one goes to who has waited longest, urgent or not: nobody waits for ever.
@@ -15,6 +16,8 @@ _SHARE: Final = 4
 #: Calls that may be unanswered at a time, as a share of those that may leave in a second: what leaves in time and is
 #: held up on its way must not arrive in a bunch that is over the limit.
 _UNANSWERED: Final = 0.8
+#: Who is overtaken by an answer to what left so many seconds later is not held up on the way, but hangs.
+_OVERTAKEN_BY: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Turns:
     def __init__(self, rate: float, burst: int) -> None:
         self._pace = Pace(rate, burst)
         self._most = max(1.0, rate * _UNANSWERED) if rate else math.inf
-        self._out = 0  #: Calls that are not answered yet.
+        self._out: dict[object, float] = {}  #: Calls that are not answered yet: when they left.
+        self._answered = -math.inf  #: When the last one left of those that are answered.
         self._waiting: list[_Waiting] = []  #: In the order in which they came; not more than there are lanes in flight.
         self._timer: asyncio.TimerHandle | None = None
         self._given = 0
@@ -50,20 +54,32 @@ class Turns:
 
     @contextmanager
     def unanswered(self) -> Iterator[None]:
-        """A call whose turn came is on its way meanwhile. Of slow ones so many hold up those behind them."""
-        self._out += 1
+        """A call whose turn came is on its way meanwhile. Of slow ones so many hold up those behind them.
+
+        One that hangs does not: its chat is to blame, and not the way.
+        """
+        loop, call = asyncio.get_running_loop(), object()
+        left = self._out[call] = loop.time()
+        hangs = loop.call_at(left + SLOW_AFTER, self._give)
         try:
             yield
+            self._answered = max(self._answered, left)
         finally:
-            self._out -= 1
+            hangs.cancel()
+            del self._out[call]
             self._give()
+
+    def _held_up(self, now: float) -> int:
+        """How many calls are unanswered, and may be so because of what holds up all of them."""
+        after = max(now - SLOW_AFTER, self._answered - _OVERTAKEN_BY)
+        return sum(left > after for left in self._out.values())
 
     def _give(self) -> None:
         """Give the turns that there are now, and come back for the next one."""
         if self._timer is not None:
             return
         loop = asyncio.get_running_loop()
-        while self._waiting and self._out < self._most:
+        while self._waiting and self._held_up(loop.time()) < self._most:
             wait = self._pace.delay(_ALL, loop.time())
             if wait > 0:
                 self._timer = loop.call_later(wait, self._again)

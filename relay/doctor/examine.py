@@ -9,7 +9,7 @@ import aiohttp
 from relay.doctor.channels_to_check import Subject, find_subjects
 from relay.doctor.finding import Finding, skipped
 from relay.doctor.kit import check_kit
-from relay.doctor.machine import check_database, check_disk, check_versions
+from relay.doctor.machine import check_database, check_disk, check_secrecy, check_versions
 from relay.doctor.public import check_certificate, check_clock, check_public
 from relay.doctor.running import check_running
 from relay.doctor.telegram import check_bot
@@ -22,6 +22,7 @@ _CALLBACK = ("relay_public_url", "relay_host", "relay_port", "kit_api_token", "k
 async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -> list[Finding]:
     """Look at everything. Sends messages only if `send_to`, a chat's id, says so."""
     findings, subjects = find_subjects(env_file, config)
+    findings += check_secrecy((env_file, config))
     if subjects:
         findings += _machine(subjects[0])
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:

@@ -2,9 +2,12 @@
 
 import importlib.metadata
 import os
+import re
 import shutil
 import sqlite3
+import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -12,12 +15,14 @@ from typing import Final
 from relay.doctor.advisories import FLOORS, is_older
 from relay.doctor.finding import Finding, well, wrong
 from relay.settings.schema import Settings
-from relay.store.engine.commit import StoreLockedError, hold_lock
+from relay.store.engine.lock import StoreLockedError, hold_lock
 from relay.store.engine.migrating import SchemaError, is_current, version_of
 
 _GIGABYTE: Final = 2**30
 #: Bytes that should be free: the database grows, agents' files pass through, and a migration makes a copy.
 _ROOM: Final = _GIGABYTE // 2
+#: How a setting begins that is a secret itself, and not where a secret stands.
+_SECRET: Final = re.compile(rb"^\s*(export\s+)?\w+_(token|salt|secret)(_previous)?\s*=", re.IGNORECASE | re.MULTILINE)
 
 
 def check_database(settings: Settings) -> Finding:
@@ -65,6 +70,15 @@ def check_disk(settings: Settings) -> Finding:
     free = min(shutil.disk_usage(_nearest(place)).free for place in places)
     words = f"{free / _GIGABYTE:.1f} GB free"
     return well("disk", words) if free >= _ROOM else wrong("disk", f"only {words}", "Make room: at least 0.5 GB.")
+
+
+def check_secrecy(files: Iterable[Path]) -> list[Finding]:
+    """Whether files of settings that hold secrets can be read by every user of this machine."""
+    return [
+        wrong("secrets", f"{path} can be read by every user of this machine", f"chmod 600 {path}")
+        for path in files
+        if path.is_file() and path.stat().st_mode & stat.S_IROTH and _SECRET.search(path.read_bytes())
+    ]
 
 
 def check_versions() -> list[Finding]:

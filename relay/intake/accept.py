@@ -76,7 +76,7 @@ class Intake:
         [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
         if verdict in {"accepted", "declined"}:
             self._report_skipped(callback)
-        if verdict in {"accepted", "declined", "dead"}:
+        if verdict in {"accepted", "declined", "dead", "unknown_client"}:
             self.wake("to_telegram")
             self.wake("to_kit")  # with a note, perhaps
         return verdict

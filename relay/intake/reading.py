@@ -11,9 +11,11 @@ import structlog
 from telegram import Update
 
 from relay.errors import place_of
+from relay.kit.events import SendMessageEvent
 from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.unusable import tell_skipped, tell_unfit
+from relay.mapping.failure.unusable import tell_skipped, tell_unfit, tell_unknown
+from relay.mapping.to_kit.old_spellings import modern
 from relay.mapping.to_kit.partial import read_in_part
 from relay.mapping.to_kit.plain import read_plain_text
 from relay.mapping.to_kit.updates import read as read_parsed
@@ -36,10 +38,10 @@ def reread(letter: Letter, context: KitContext, telegram: TelegramContext) -> Re
 def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
     try:
-        return read_plain_text(raw, context) or read_parsed(Update.de_json(raw, None), context)
+        return read_plain_text(raw, context) or read_parsed(Update.de_json(modern(raw), None), context)
     except Exception as error:  # noqa: BLE001 - python-telegram-bot raises whatever its constructors do
         where = place_of(error)
-    reading = read_in_part(raw, context)
+    reading = read_in_part(modern(raw), context)
     given: dict[str, Any] = {"kind": "update", "source_id": str(raw["update_id"]), "error": where}
     if reading is not None:
         log.warning("letter.unreadable", read="in part", **given)
@@ -59,7 +61,9 @@ def read_event(callback: SignedEvent | UnfitEvent, context: KitContext, telegram
         )
     event = callback.event
     return Reading(
-        lambda known: tell_skipped(map_event(event, known, telegram), event, context, known), wants_of_event(event)
+        lambda known: tell_skipped(map_event(event, known, telegram), event, context, known),
+        wants_of_event(event),
+        tell_unknown=partial(tell_unknown, event, context) if isinstance(event, SendMessageEvent) else None,
     )
 
 

@@ -29,9 +29,10 @@ def _mended(value: object) -> object:
     return mend(value) if isinstance(value, str) else value
 
 
-_Line = Annotated[str, BeforeValidator(_mended), Field(max_length=MAX_LINE)]
-_Text = Annotated[str, BeforeValidator(_mended), Field(max_length=MAX_TEXT)]
-_Url = Annotated[str, BeforeValidator(_mended), Field(max_length=MAX_URL)]
+# What is not known is left out: an empty string is as wrong as a null.
+_Line = Annotated[str, BeforeValidator(_mended), Field(min_length=1, max_length=MAX_LINE)]
+_Text = Annotated[str, BeforeValidator(_mended), Field(min_length=1, max_length=MAX_TEXT)]
+_Url = Annotated[str, BeforeValidator(_mended), Field(min_length=1, max_length=MAX_URL)]
 _Id = Annotated[str, BeforeValidator(_mended), Field(min_length=1, max_length=256)]
 _Degrees = Annotated[float, Field(allow_inf_nan=False, ge=-360, le=360)]
 

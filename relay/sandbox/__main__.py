@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from relay.sandbox.kit.control import control_routes as kit_routes
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.control import control_routes as telegram_routes
 from relay.sandbox.telegram.server import TelegramLookAlike
 
 
@@ -44,10 +46,10 @@ async def serve(options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    telegram = TelegramLookAlike(port=options.telegram_port, limits=not options.no_limits)
+    telegram = TelegramLookAlike(port=options.telegram_port, limits=not options.no_limits, control=telegram_routes)
     if options.local is not None:
         telegram.run_locally(options.local.absolute())
-    kit = KitLookAlike(port=options.kit_port, callback_url=options.callback_url)
+    kit = KitLookAlike(port=options.kit_port, callback_url=options.callback_url, control=kit_routes)
     async with telegram, kit:
         sys.stdout.write(json.dumps(introduction(telegram, kit)) + "\n")
         sys.stdout.flush()

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import orjson
 import structlog
 from sqlalchemy import Connection, bindparam, case, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.errors import place_of
 from relay.model import (
@@ -28,11 +27,12 @@ from relay.model import (
 )
 from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
+from relay.store.unknown_clients import write_told
 
 log = structlog.get_logger()
 
@@ -96,16 +96,22 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
         _map(row, memory)
         deliveries.add(row)
     _write_reasons(tx, fresh)
+    write_effects(tx, now, fresh, memory, deliveries)
+    _raise_offsets(tx, arrivals)
+    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
+    return [[row.verdict for row in group] for group in rows]
+
+
+def write_effects(tx: Connection, now: float, mapped: list[Row], memory: Memory, deliveries: "Deliveries") -> None:
+    """Everything that follows from letters that were mapped, now or anew: whatever else comes of one is added here."""
     write_clients(tx, now, memory)
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
     write_ratings(tx, now, memory.new_ratings)
+    write_told(tx, now, memory.new_told_unknown)
     deliveries.write(tx)
-    write_media(tx, now, fresh)
+    _write_media(tx, now, mapped)
     add_to_tally(tx, deliveries.totals)
-    _raise_offsets(tx, arrivals)
-    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
-    return [[row.verdict for row in group] for group in rows]
 
 
 def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
@@ -137,15 +143,21 @@ def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
 
 def _map(row: Row, memory: Memory) -> None:
     """Decide what becomes of a letter, with what is known now, and remember what it changes."""
-    row.outcome = decide(row.letter, row.reading, memory.known(row.letter.channel, row.reading.wants))
-    row.verdict = "unknown_client" if row.outcome is _UNKNOWN_CLIENT else _VERDICTS[type(row.outcome)]
+    wants = row.reading.wants
+    known = memory.known(row.letter.channel, wants)
+    row.outcome = decide(row.letter, row.reading, known)
+    row.verdict = _VERDICTS[type(row.outcome)]
+    if _is_for_nobody(row.letter, row.reading, known):
+        row.verdict = "unknown_client"
+        memory.note_told(row.letter.channel, wants)
     memory.note(row.letter.channel, row.outcome)
 
 
 def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
     """What becomes of a letter, with what is known now."""
-    if letter.source == "kit" and reading.wants.client_id is not None and known.client is None:
-        return _UNKNOWN_CLIENT
+    if _is_for_nobody(letter, reading, known):
+        note = None if known.told_unknown else reading.tell_unknown
+        return Declined(_UNKNOWN_CLIENT, more=() if note is None else (note(),))
     try:
         return reading.decide(known)
     except Exception as error:  # noqa: BLE001 - one letter that cannot be mapped must not stop its neighbours
@@ -156,7 +168,11 @@ def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
         return Unreadable(f"it cannot be mapped: {where}")
 
 
-_UNKNOWN_CLIENT = Declined("unknown client: nobody with this client id has written to the bot")
+def _is_for_nobody(letter: Letter, reading: Reading, known: Known) -> bool:
+    return letter.source == "kit" and reading.wants.client_id is not None and known.client is None
+
+
+_UNKNOWN_CLIENT = "unknown client: nobody with this client id has written to the bot"
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 
@@ -185,6 +201,8 @@ class Deliveries:
             self.add_draft(row, draft)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
+            if row.verdict == "unknown_client":
+                self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
             self._count(row, "received", "dead")
             dead = {"status": "dead", "reason": row.outcome.reason, "settled_at": self._now}
@@ -284,7 +302,7 @@ def dump_address(address: Address | None) -> str | None:
     return None if address is None else orjson.dumps(address).decode()
 
 
-def write_media(tx: Connection, now: float, rows: list[Row]) -> None:
+def _write_media(tx: Connection, now: float, rows: list[Row]) -> None:
     """Write the capabilities that letters brought."""
     values = [
         _media_values(item, row.letter.channel, row.outcome.draft.client_id, now)

@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, false, func, select, true, update
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import BusinessConnection
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import business_connection, client_link, message
 
 

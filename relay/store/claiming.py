@@ -1,7 +1,8 @@
 """Claiming: a courier leases lanes that are due and takes a run of deliveries of each.
 
 A claim is a lease on a lane, so that one lane has one courier and one delivery in flight. One process holds the
-database, so a leased lane is in its own hands, whatever the clock says; and a start ends the leases of the one before.
+database, so a leased lane is in its own hands, whatever the clock says; and a start ends the leases of the one before
+(see `charging`).
 """
 
 from collections.abc import Sequence
@@ -9,14 +10,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Float, Integer, Select, bindparam, false, func, null, select, true, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
+from relay.store.charging import ALONE, SHARED, charge
+from relay.store.engine.sql import leasable
 from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.memory import read_address
 
-_MANY = 2**31 - 1
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5
 ALBUM_LONGEST = 10.0
@@ -35,7 +52,7 @@ class Claim:
     direction: Direction
     limit: int  #: Lanes.
     run: int  #: Deliveries of each lane.
-    suspects: bool  #: Only lanes with which processes have died, due or not; else only the others.
+    suspects: bool  #: Only lanes with which processes have died; else only the others.
     fresh: int = 0  #: Places that fresh lanes get first. For the others, who waits longest goes first.
     old: int | None = None  #: Not more than so many lanes that are not claimed for being fresh.
 
@@ -45,7 +62,7 @@ class Claimed:
     """The oldest waiting deliveries of each claimed lane, in their order."""
 
     lanes: list[list[Delivery]]
-    next_due_at: float | None  #: Unix time when more may be due; None when nothing waits.
+    next_due_at: float | None  #: Unix time when more of these lanes may be due; None when nothing waits in them.
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -63,17 +80,23 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_direction": wish.direction}
-    at = now + LONGEST_DELAY if wish.suspects else now
-    fewest, most = (SUSPECT_AFTER, _MANY) if wish.suspects else (0, SUSPECT_AFTER - 1)
-    bounds = {**courier, "at": at, "fewest": fewest, "most": most}
-    leased = (
-        list(tx.execute(_LEASE_FRESH, {**bounds, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
-    )
+    leased = _lease_suspects(tx, now, wish, courier) if wish.suspects else _lease_others(tx, now, wish, courier)
+    lanes = _runs(tx, now, wish, {row.id: (row.lease, row.client_id, row.crashes) for row in leased})
+    return Claimed(lanes, tx.scalar(_NEXT_SUSPECT if wish.suspects else _NEXT_DUE, courier))
+
+
+def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, str]) -> list[Row[Any]]:
+    """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
+    return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "lanes": wish.limit}))
+
+
+def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, str]) -> list[Row[Any]]:
+    due = {**courier, "at": now}
+    leased = list(tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
     left = wish.limit - len(leased)
     if (left := left if wish.old is None else min(left, wish.old)) > 0:
-        leased += tx.execute(_LEASE_OLD, {**bounds, "lanes": left})
-    lanes = _runs(tx, now, wish, {lane_id: (lease, client, crashes) for lane_id, lease, client, crashes in leased})
-    return Claimed(lanes, tx.scalar(_NEXT_DUE, courier))
+        leased += tx.execute(_LEASE_OLD, {**due, "lanes": left})
+    return leased
 
 
 def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, str, int]]) -> list[list[Delivery]]:
@@ -85,14 +108,14 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
     parked: dict[int, float] = {}
     leaving: list[int] = []
     for row in rows:
-        if row.lane_id in parked:
-            continue
-        if row.not_before is not None and row.not_before > now and not wish.suspects:
+        lease, client_id, crashes = lanes[row.lane_id]
+        if row.lane_id in parked or (crashes and row.lane_id in runs):
+            continue  # an account is one delivery's: it is closed before the next one goes
+        if row.not_before is not None and row.not_before > now:
             parked[row.lane_id] = row.not_before  # an album waits for its siblings, and what comes after it does too
             continue
         if row.not_before is not None:
             leaving.append(row.id)
-        lease, client_id, crashes = lanes[row.lane_id]
         address, unreachable, language = clients.get(client_id, (None, None, ""))
         delivery = Delivery(
             id=row.id,
@@ -134,13 +157,9 @@ def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[
 
 
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
-    """End every lease: whoever starts on an exclusively held database knows that no courier is left from before.
-
-    Each lane that was leased when its process ended gets a crash on its account: one of them may have been the cause.
-    """
-    changed = tx.execute(
-        update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), crashes=lane.c.crashes + 1)
-    )
+    """End every lease: whoever starts on an exclusively held database knows that no courier is left from before."""
+    charge(tx)
+    changed = tx.execute(update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), blame=null()))
     tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
     tx.execute(update(outbox).where(waits(outbox), outbox.c.not_before > now + ALBUM_LONGEST).values(not_before=now))
     return [changed.rowcount] * len(items)
@@ -156,7 +175,6 @@ _DUE = (
         _OF_COURIER,
         lane.c.due_at <= bindparam("at"),
         lane.c.leased.is_(False),
-        lane.c.crashes.between(bindparam("fewest"), bindparam("most")),
     )
     .limit(bindparam("lanes", type_=Integer))
 )
@@ -165,21 +183,32 @@ _FRESH_ONES = (
     lane.c.since >= _EARLIEST,
     lane.c.due_at >= _EARLIEST,
 )  # no lane is due before it waits; the index knows due_at
+# Said with the index's own words and a literal: SQLite uses a partial index only where it can see that it may.
+_HAS_ACCOUNT = lane.c.crashes > literal_column("0")
+_SUSPECT = and_(_HAS_ACCOUNT, lane.c.crashes >= SUSPECT_AFTER)
+_OTHERS = lane.c.crashes < SUSPECT_AFTER
 
 
-def _lease(lanes: Select[Any]) -> ReturningUpdate[Any]:
+def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
     return (
         update(lane)
-        .where(lane.c.id.in_(lanes))
-        .values(lease=lane.c.lease + 1, leased=true())
+        .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
+        .values(lease=lane.c.lease + 1, leased=true(), blame=blame)
         .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
     )
 
 
-_LEASE_FRESH = _lease(_DUE.where(*_FRESH_ONES).order_by(lane.c.since.desc(), lane.c.id))
-_LEASE_OLD = _lease(_DUE.order_by(lane.c.due_at, lane.c.id))
-_NEXT_DUE = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
-_PARK = update(lane).where(lane.c.id == bindparam("of_lane")).values(leased=false(), due_at=bindparam("new_due_at"))
+_LEASE_FRESH = _lease(_DUE.where(_OTHERS, *_FRESH_ONES).order_by(lane.c.since.desc(), lane.c.id), SHARED)
+_LEASE_OLD = _lease(_DUE.where(_OTHERS).order_by(lane.c.due_at, lane.c.id), SHARED)
+_LEASE_SUSPECTS = _lease(_DUE.where(_SUSPECT).order_by(lane.c.crashes, lane.c.due_at, lane.c.id), ALONE)
+_NEXT = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
+_NEXT_DUE = _NEXT.where(_OTHERS)
+_NEXT_SUSPECT = _NEXT.where(_SUSPECT)
+_PARK = (
+    update(lane)
+    .where(lane.c.id == bindparam("of_lane"))
+    .values(leased=false(), blame=null(), due_at=bindparam("new_due_at"))
+)
 # What a courier has in its hands must not change: siblings that come from now on follow it.
 _CLOSE_ALBUMS = (
     update(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True))).values(not_before=null(), parts=null())

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
+from relay.store.engine.sql import insert
 from relay.store.engine.tables import deep_link
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Delivery, Draft, Lost, Note, Wants
 from relay.store.accepting import open_lanes
+from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox
 from relay.store.memory import recall, write_clients
 from relay.store.totals import add_to_tally

@@ -1,11 +1,12 @@
 """Attempts that failed: kept with their reasons as long as their delivery, for whoever looks for a message."""
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Bury, Delivered, Delivery, Result, Retry
+from relay.store.engine.sql import insert
 from relay.store.engine.tables import failed_attempt
 
 _LONGEST = 500  #: Characters of a reason.
@@ -26,6 +27,8 @@ def _failure(result: Result) -> str | None:
             return None
         case Retry(reason=reason) | Bury(reason=reason):
             return reason[:_LONGEST]
+        case _:
+            assert_never(result)
 
 
 _insert = insert(failed_attempt).values(times=1)

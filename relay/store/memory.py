@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Rating, Said, Wants
 from relay.store.business_connections import Connections, clients_of, recall_connections, recall_newest_messages
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
 from relay.store.ratings import recall_ratings
+from relay.store.unknown_clients import recall_told
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -40,9 +40,11 @@ class Memory:
     links: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
     ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
+    told_unknown: set[tuple[str, str]] = field(default_factory=set)
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
     new_ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
+    new_told_unknown: set[tuple[str, str]] = field(default_factory=set)
 
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
@@ -57,6 +59,8 @@ class Memory:
         touch = _NOTHING if wants.link is None else self.links.get((channel, wants.link), _NOTHING)
         rating = None if wants.rating is None else self.ratings.get((channel, client_id, wants.rating))
         client = self.clients.get((channel, client_id))
+        if client is None and wants.told_unknown:
+            return Known(told_unknown=(channel, client_id) in self.told_unknown)
         if wants.newest and client is not None and (connection_id := client.address.business_connection_id) is not None:
             connection = self.connections.by_id.get((channel, connection_id))
             newest = self.connections.newest_messages.get((channel, client_id))
@@ -72,6 +76,12 @@ class Memory:
             if of_channel == channel and client.open and client.address.business_connection_id in ours
         )
         return Known(connection=self.connections.by_owner.get((channel, owner)), open_clients=tuple(talking))
+
+    def note_told(self, channel: str, wants: Wants) -> None:
+        """Take note that an agent is told, if not before, that this client has never written."""
+        if wants.told_unknown and wants.client_id is not None and (channel, wants.client_id) not in self.told_unknown:
+            self.told_unknown.add((channel, wants.client_id))
+            self.new_told_unknown.add((channel, wants.client_id))
 
     def note(self, channel: str, outcome: Outcome) -> None:
         """Take note of what mapping a letter changed."""
@@ -115,6 +125,14 @@ def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: M
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
         for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
+    memory.told_unknown = recall_told(
+        tx,
+        (
+            (channel, client_id)
+            for channel, client_id, wants in asked
+            if wants.told_unknown and (channel, client_id) not in memory.clients
+        ),
+    )
     memory.ratings = recall_ratings(
         tx, ((channel, client_id, wants.rating) for channel, client_id, wants in asked if wants.rating is not None)
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
 
-from relay.store.engine.tables import inbox, message, outbox, rating
+from relay.store.engine.tables import inbox, message, outbox, rating, unknown_client
 
 
 def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
@@ -71,4 +71,14 @@ _DELETE_RATINGS = delete(rating).where(
 )
 
 
-_PARTS = (_DELETE_DELIVERED, _BLANK_LETTERS, _DELETE_SAID, _DELETE_RATINGS)
+_told = unknown_client.alias("told")
+_DELETE_UNKNOWN = delete(unknown_client).where(
+    tuple_(unknown_client.c.channel, unknown_client.c.client_id).in_(
+        select(_told.c.channel, _told.c.client_id)
+        .where(_told.c.told_at < bindparam("before"))
+        .limit(bindparam("part", type_=Integer))
+    )
+)
+
+
+_PARTS = (_DELETE_DELIVERED, _BLANK_LETTERS, _DELETE_SAID, _DELETE_RATINGS, _DELETE_UNKNOWN)

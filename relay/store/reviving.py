@@ -7,18 +7,16 @@ came in several letters, and a note of the relay's own.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from sqlalchemy import Connection, Row, bindparam, delete, null, select, update
 
 from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unreadable
 from relay.store import accepting
-from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_media
-from relay.store.business_connections import write_connections
+from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_effects
 from relay.store.dead_letters import DEAD
 from relay.store.engine.tables import client_link, inbox, lane, outbox
-from relay.store.memory import Memory, recall, write_clients, write_said
-from relay.store.ratings import write_ratings
+from relay.store.memory import Memory, recall
 from relay.store.totals import add_to_tally
 
 #: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
@@ -65,13 +63,7 @@ class _Work:
 
     def finish(self) -> None:
         """Write what is common to all of them."""
-        write_clients(self._tx, self._now, self._memory)
-        write_connections(self._tx, self._now, self._memory.connections)
-        write_said(self._tx, self._now, self._memory)
-        write_ratings(self._tx, self._now, self._memory.new_ratings)
-        write_media(self._tx, self._now, self._mapped)
-        self._deliveries.write(self._tx)
-        add_to_tally(self._tx, self._deliveries.totals)
+        write_effects(self._tx, self._now, self._mapped, self._memory, self._deliveries)
 
     def revive(self, row: Any, reading: Reading | None) -> Revived:  # noqa: ANN401, PLR0911 - a row; a table of cases
         """Decide about one dead letter, and write it."""
@@ -96,6 +88,8 @@ class _Work:
             case Unreadable(reason=reason):
                 self._tx.execute(_STILL_DEAD, {"of_id": row.id, "why": reason})
                 return Revived("dead", reason)
+            case _:
+                assert_never(outcome)
 
     def _outcome(self, row: Row[Any], reading: Reading) -> Outcome:
         letter = _letter(row)

@@ -6,11 +6,13 @@ Both check that the lease is still ours: a courier that outlived it changes noth
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import Boolean, Connection, Float, bindparam, case, exists, false, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
+from relay.store.charging import SHARED
+from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.failure_notes import write_lost, write_notes
 from relay.store.failures import write_failures
@@ -39,6 +41,7 @@ class Progress:
     delivery: Delivery
     steps_done: int
     said: tuple[Said, ...] = ()  #: What the customer reads by now.
+    acquitted: bool = False  #: The step before this one had been out for long: what comes now may be to blame again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ def note_progress(tx: Connection, now: float, notes: Sequence[Progress]) -> list
         values = [{"of_id": note.delivery.id, "new_steps_done": note.steps_done} for note in valid]
         tx.execute(_NOTE_PROGRESS, values)
         remember(tx, now, [(note.delivery, note.said) for note in valid])
+    if suspicious := [note.delivery.lane_id for note in valid if note.acquitted]:
+        tx.execute(_SUSPECT_AGAIN, {"lane_ids": suspicious})
     return ours
 
 
@@ -106,8 +111,9 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
         tx.execute(_LOSE, out_of_reach)
     write_notes(tx, now, [(delivery, bury.note) for delivery, bury in buried if bury.note is not None])
-    for (after, backs_off), lanes in _released(valid).items():
-        tx.execute(_RELEASE, {"lane_ids": lanes, "new_due_at": now + after, "new_backs_off": backs_off})
+    for how, lanes in _released(valid).items():
+        values = {"lane_ids": lanes, "new_due_at": now + how.after, "new_backs_off": how.backs_off}
+        tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
     add_to_tally(tx, _tallied(valid))
     return ours
 
@@ -135,6 +141,10 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
                 values["new_failing_since"] = now
         case Bury(reason=reason):
             values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
+        case Delivered():
+            values |= {"new_status": "delivered", "new_settled_at": now}
+        case _:
+            assert_never(settlement.result)
     return values
 
 
@@ -142,14 +152,27 @@ def _out_of_reach(delivery: Delivery, bury: Bury) -> dict[str, Any]:
     return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": bury.reason}
 
 
-def _released(settlements: list[Settlement]) -> dict[tuple[float, bool], list[int]]:
-    """The lanes that are free now, by the seconds that they must wait, and whether something may end that."""
-    lanes: dict[tuple[float, bool], list[int]] = {}
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a lane is let go of."""
+
+    after: float = 0.0  #: Seconds until it is due.
+    backs_off: bool = False
+    tried: bool = True
+
+
+def _how(result: Result) -> _How:
+    if not isinstance(result, Retry):
+        return _How()
+    return _How(result.after, result.backs_off, result.tried and not result.paced)
+
+
+def _released(settlements: list[Settlement]) -> dict[_How, list[int]]:
+    """The lanes that are free now, by how they are let go of."""
+    lanes: dict[_How, list[int]] = {}
     for settlement in settlements:
         if settlement.releases:
-            result = settlement.result
-            how = (result.after, result.backs_off) if isinstance(result, Retry) else (0.0, False)
-            lanes.setdefault(how, []).append(settlement.delivery.lane_id)
+            lanes.setdefault(_how(settlement.result), []).append(settlement.delivery.lane_id)
     return lanes
 
 
@@ -164,12 +187,14 @@ def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
                 totals[delivery.channel, delivery.direction, "dead"] += 1
             case Retry():
                 pass
+            case _:
+                assert_never(settlement.result)
     return totals
 
 
 # Statements are made once: to make one costs more than to run it.
 _THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
-_HELD = select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True))
+_HELD = locked(select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)), lane)
 _NOTE_PROGRESS = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))
@@ -221,12 +246,12 @@ _LOSE = (
 )
 
 # After a settled delivery the lane is due again at once if something waits in it, else it sleeps.
-_RELEASE = (
+_RELEASE_UNTRIED = (
     update(lane)
     .where(_THESE_LANES)
     .values(
         leased=false(),
-        crashes=0,
+        blame=null(),
         backs_off=bindparam("new_backs_off", type_=Boolean),
         due_at=case(
             (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
@@ -234,3 +259,5 @@ _RELEASE = (
         ),
     )
 )
+_RELEASE = _RELEASE_UNTRIED.values(crashes=0)
+_SUSPECT_AGAIN = update(lane).where(_THESE_LANES).values(blame=SHARED)

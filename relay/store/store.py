@@ -1,12 +1,14 @@
 """The relay's memory, as verbs. Each verb is one transaction, shared with whoever calls at the same moment.
 
-Every verb raises relay.errors.Unavailable when the database cannot commit; then nothing of the call has happened.
+Every verb raises relay.errors.StoreUnavailable when the database cannot commit; then nothing of the call has happened.
 """
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import time
+
+import structlog
 
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
@@ -15,10 +17,12 @@ from relay.store import (
     backfill,
     business_connections,
     callbacks,
+    charging,
     claiming,
     dead_letters,
     deep_links,
     hurrying,
+    parking,
     queries,
     retention,
     reviving,
@@ -33,12 +37,16 @@ from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
-from relay.store.engine.commit import Database, open_database
+from relay.store.engine.commit import Database
+from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
+from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
+
+log = structlog.get_logger()
 
 
 class Store:
@@ -65,20 +73,26 @@ class Store:
         """Lease up to `limit` lanes that are due, and take the oldest deliveries, `run` at most, of each.
 
         The longest due go first, but `fresh` places are first for lanes whose first delivery has just come, and
-        not more than `old` for others.
+        not more than `old` for others. Of a lane with a death on its account only one delivery is taken.
 
-        `suspects` are lanes with which processes have died, and are claimed only when asked for. A claim sees whatever
-        was asked of the store before it.
+        `suspects` are lanes with which processes have died, and are claimed only when asked for, the least suspect
+        first. A claim sees whatever was asked of the store before it.
         """
         wish = Claim(channel, direction, limit, run, suspects, fresh, old)
         return await self._database.run(claiming.claim, wish, late=True)
 
-    async def note_progress(self, delivery: Delivery, steps_done: int, said: tuple[Said, ...] = ()) -> bool:
+    async def note_progress(
+        self, delivery: Delivery, steps_done: int, said: tuple[Said, ...] = (), *, acquitted: bool = False
+    ) -> bool:
         """Remember that the first `steps_done` steps are confirmed, and what they said.
 
-        False: the lease is lost, stop.
+        If the last of them was `acquitted`, the next one can be charged again. False: the lease is lost, stop.
         """
-        return await self._database.run(settling.note_progress, Progress(delivery, steps_done, said))
+        return await self._database.run(settling.note_progress, Progress(delivery, steps_done, said, acquitted))
+
+    async def acquit(self, delivery: Delivery) -> None:
+        """Write down that a claimed delivery has been out for so long that no process dies of it."""
+        await self._database.run(charging.acquit, delivery)
 
     async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
         """Give a claimed delivery another body, and bury what is `lost` of the old one.
@@ -177,8 +191,20 @@ class Store:
         """Note whose the letters of a part are."""
         await self._database.run(backfill.fill, part)
 
+    async def park_copy(self) -> Parked | None:
+        """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
+        return await self._database.run(parking.park, None)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the database cannot commit, in its own words; None if it can, as far as is known."""
+        return self._database.failure
+
     async def release_all(self) -> int:
-        """End the leases of couriers that died. Only for who holds the database alone. Returns how many there were."""
+        """End the leases of couriers that died, and charge their deaths. Only for who holds the database alone.
+
+        Returns how many there were.
+        """
         return await self._database.run(claiming.release_all, None)
 
 
@@ -188,7 +214,9 @@ async def open_store(path: Path, *, now: Callable[[], float] = time, patience: f
 
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_database(path, now=now, patience=patience) as database:
+    async with open_sqlite(path, now=now, patience=patience) as database:
         store = Store(database)
+        if (parked := await store.park_copy()) is not None:
+            log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Integer, bindparam, case, func, literal_column, select
 
 from relay.store.callbacks import Callbacks, find_callbacks
-from relay.store.engine.tables import inbox, outbox, waits
+from relay.store.engine.tables import inbox, lane, outbox, waits
 from relay.store.totals import Counts, count
 
 #: Seconds: how long ago is "now" in figures a minute.
 _MINUTE = 60.0
 #: Seconds up to which waiting deliveries are counted together; what is older comes last.
 AGES = (10.0, 60.0, 600.0, 3600.0)
+#: Seconds: a chat that may go on sooner waits for its turn, or for the rest of an album.
+_SOON = 5.0
 #: Reasons of dead letters that are told at most.
 _REASONS = 20
 
@@ -30,6 +32,14 @@ class DeadReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Chats in one direction whose next attempt is for later, because the last one failed or somebody asked to wait."""
+
+    chats: int
+    longest: float  #: Seconds until the last of them is tried again.
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """One channel, as of `at`."""
 
@@ -39,6 +49,7 @@ class Survey:
     delivered: dict[str, int] = field(default_factory=dict)  #: The same of deliveries.
     ages: dict[str, list[int]] = field(default_factory=dict)  #: What waits, by direction, in the steps of AGES.
     dead: list[DeadReason] = field(default_factory=list)  #: The newest first.
+    held: dict[str, Held] = field(default_factory=dict)  #: By direction.
     callbacks: Callbacks = field(default_factory=Callbacks)
 
 
@@ -60,8 +71,12 @@ def _survey_one(tx: Connection, now: float, channel: str, counts: Counts) -> Sur
     for direction, step, number in tx.execute(_AGES, of_channel):
         ages.setdefault(direction, [0] * (len(AGES) + 1))[step] = number
     dead = [DeadReason(*row) for row in tx.execute(_DEAD, {**of_channel, "reasons": _REASONS})]
+    held = {
+        direction: Held(chats, due_at - now)
+        for direction, chats, due_at in tx.execute(_HELD, {"of_channel": channel, "later": now + _SOON})
+    }
     [callbacks] = find_callbacks(tx, now, [channel])
-    return Survey(now, counts, received, delivered, ages, dead, callbacks)
+    return Survey(now, counts, received, delivered, ages, dead, held, callbacks)
 
 
 # A letter of the last minute has its body still; said aloud, so that SQLite may use the index.
@@ -88,6 +103,11 @@ _AGES = (
     select(outbox.c.direction, _step, func.count())
     .where(waits(outbox), outbox.c.channel == bindparam("of_channel"))
     .group_by(outbox.c.direction, _step)
+)
+_HELD = (
+    select(lane.c.direction, func.count(), func.max(lane.c.due_at))
+    .where(lane.c.channel == bindparam("of_channel"), lane.c.due_at > bindparam("later"), lane.c.leased.is_(False))
+    .group_by(lane.c.direction)
 )
 _newest = func.max(outbox.c.settled_at)
 _DEAD = (

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
 
+from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox, tally, waits
 
 
@@ -30,6 +30,11 @@ class Counts:
     def asked_for_rating(self) -> int:
         """How often customers were asked for stars."""
         return self.totals.get(("rating", "asked"), 0)
+
+    @property
+    def unknown_clients(self) -> int:
+        """How many of Kit's events were declined because their client never wrote to this bot."""
+        return self.totals.get(("to_telegram", "unknown_client"), 0)
 
     def dead_letters(self, direction: str) -> int:
         """How many dead letters lie there now: neither revived nor dropped."""

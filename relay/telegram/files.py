@@ -7,7 +7,7 @@ https://core.telegram.org/bots/api#getfile
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from relay.errors import NotAccepted, Throttled, Unavailable
 from relay.media.ranges import Span
 from relay.media.streams import OpenFile, from_disk, from_server
 from relay.telegram.api import TokenRefused, call
+from relay.telegram.late_files import LateFiles, says_late
 from relay.telegram.shared import opened
 
 #: Seconds. A local server in local mode answers getFile only once it has the whole file, of up to 2000 MB.
@@ -31,11 +32,17 @@ PATH_LIFETIME: Final = 50 * 60.0
 MAX_PATHS: Final = 10_000
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=30.0)
+#: The path is not good any more, or the file is not there at the moment: the next question tells which.
 _GONE: Final = frozenset({400, 403, 404, 410})
+_GONE_FOR_GOOD: Final = "Telegram does not have this file any more."
 
 
 class FileGone(NotAccepted):
     """Telegram does not have the file any more, or never had."""
+
+
+class FileLate(Unavailable):
+    """Telegram did not give the file now, and may later."""
 
 
 class FileTooBig(NotAccepted):
@@ -53,23 +60,34 @@ class RemoteFile:
 class TelegramFiles:
     """Opens files by `file_id`. Remembers their paths for 50 minutes, the latest 10,000 of them.
 
-    `shared` is the directory that we share with a local Bot API server in local mode, None without one.
+    `shared` is the directory that we share with a local Bot API server in local mode, None without one. `clock` gives
+    seconds.
     """
 
-    def __init__(self, bot: Bot, session: aiohttp.ClientSession, shared: Path | None = None) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        session: aiohttp.ClientSession,
+        shared: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._bot = bot
         self._session = session
         self._shared = shared
+        self._clock = clock
         self._paths: OrderedDict[str, tuple[float, RemoteFile]] = OrderedDict()
+        self._late = LateFiles()
 
     async def resolve(self, file_id: str) -> RemoteFile:
-        """Where the file lies now. Downloads nothing. Raises FileGone, FileTooBig, or Unavailable."""
+        """Where the file lies now. Downloads nothing. Raises FileGone, FileTooBig, FileLate, or Unavailable."""
         until, known = self._paths.get(file_id, (0.0, None))
-        if known is not None and time.monotonic() < until:
+        if known is not None and self._clock() < until:
             self._paths.move_to_end(file_id)
             return known
+        if self._late.is_gone(file_id, self._clock()):
+            raise FileGone(_GONE_FOR_GOOD)
         file = await self._ask(file_id)
-        self._paths[file_id] = (time.monotonic() + PATH_LIFETIME, file)
+        self._paths[file_id] = (self._clock() + PATH_LIFETIME, file)
         self._paths.move_to_end(file_id)
         if len(self._paths) > MAX_PATHS:
             self._paths.popitem(last=False)
@@ -91,7 +109,10 @@ class TelegramFiles:
             response.close()
             file, response = await self._get(file_id, span)
         async with response:
+            if response.status in _GONE:
+                raise self._missing(file_id)
             _check(response)
+            self._late.forget(file_id)
             yield from_server(response, span, file.size)
 
     @asynccontextmanager
@@ -106,8 +127,15 @@ class TelegramFiles:
                     break
                 self._paths.pop(file_id, None)
             if descriptor is None:
-                raise FileGone("Telegram does not have this file any more.")
+                raise self._missing(file_id)
+            self._late.forget(file_id)
             yield descriptor
+
+    def _missing(self, file_id: str) -> FileGone | FileLate:
+        """What it means that Telegram did not give the file this time."""
+        if self._late.note(file_id, self._clock()):
+            return FileGone(_GONE_FOR_GOOD)
+        return FileLate("Telegram cannot give this file at the moment")
 
     async def _ask(self, file_id: str) -> RemoteFile:
         patience = None if self._shared is None else LOCAL_PATIENCE
@@ -116,7 +144,9 @@ class TelegramFiles:
         except NotAccepted as error:
             if "too big" in str(error):
                 raise FileTooBig("The file is larger than 20 MB, the most that Telegram hands to bots.") from None
-            raise FileGone("Telegram does not have this file any more.") from None
+            if says_late(str(error)):
+                raise self._missing(file_id) from None
+            raise FileGone(_GONE_FOR_GOOD) from None
         path = answer.get("file_path") if isinstance(answer, dict) else None
         if not isinstance(path, str) or ".." in path.split("/") or (path.startswith("/") and self._shared is None):
             raise Unavailable("Telegram gave no path for the file")
@@ -148,7 +178,5 @@ def _check(response: aiohttp.ClientResponse) -> None:
             wait = response.headers.get("Retry-After", "")
             seconds = float(wait) if wait.isascii() and wait.isdigit() else 5.0
             raise Throttled("Telegram asked to wait", retry_after=seconds)
-        case status if status in _GONE:
-            raise FileGone("Telegram does not have this file any more.")
         case status:
             raise Unavailable(f"Telegram answered {status} for the file")

@@ -16,7 +16,7 @@ import structlog
 from telegram import Bot
 from telegram.constants import UpdateType
 
-from relay.errors import CredentialsRefused, RelayError, Throttled, Unavailable
+from relay.errors import CredentialsRefused, RelayError, StoreUnavailable, Throttled, Unavailable
 from relay.telegram.api import PolledElsewhere, call
 
 BATCH: Final = 100
@@ -187,7 +187,8 @@ class Poller:
                 pause = min(REFUSED_PAUSE, doubled)
             case _:
                 pause = min(MAX_PAUSE, doubled) / 2 * (0.5 + self._dice())
-        self._state = PollState(self._state.last_success, str(error))
+        # That we could not keep what Telegram gave us is not said of Telegram.
+        self._state = PollState(self._state.last_success, None if isinstance(error, StoreUnavailable) else str(error))
         log.warning("poll.failed", reason=str(error), failures=self._failures, pause=round(pause, 1))
         return pause
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from telegram import Bot
@@ -47,27 +47,33 @@ USUAL: Final = Manner()
 
 
 async def send_step(
-    bot: Bot, fetcher: FileFetcher, address: Address, step: Step, manner: Manner = USUAL
+    bot: Bot,
+    fetcher: FileFetcher,
+    address: Address,
+    step: Step,
+    leave: Callable[[], None] = lambda: None,
+    manner: Manner = USUAL,
 ) -> tuple[int, ...] | Instead:
     """Carry out the step. Returns the ids of the messages when Telegram has confirmed them, in their order.
 
-    Of an album whose files cannot stand together nothing is sent: what to do instead is returned. What was to go into a
-    thread that the customer has deleted goes into the chat.
+    `leave` is called when a step's files are there, and leave for Telegram. Of an album whose files cannot stand
+    together nothing is sent: what to do instead is returned. What was to go into a thread that the customer has deleted
+    goes into the chat.
 
     Raises relay.errors: Uncertain when the request was sent and its answer lost, NotAccepted when another attempt is
-    pointless. Not to be cancelled while it runs: whether the message was sent would stay unknown.
+    pointless. Whoever cancels it does not know whether the message was sent, unless a file had not left yet.
     """
     try:
-        return await _send(bot, fetcher, address, step, manner)
+        return await _send(bot, fetcher, address, step, leave, manner)
     except ThreadGone as error:
         if address.message_thread_id is None:
             raise
         log.info("step.sent_without_thread", chat_id=address.chat_id, reason=str(error))
-        return await _send(bot, fetcher, replace(address, message_thread_id=None), step, manner)
+        return await _send(bot, fetcher, replace(address, message_thread_id=None), step, leave, manner)
 
 
 async def _send(
-    bot: Bot, fetcher: FileFetcher, address: Address, step: Step, manner: Manner
+    bot: Bot, fetcher: FileFetcher, address: Address, step: Step, leave: Callable[[], None], manner: Manner
 ) -> tuple[int, ...] | Instead:
     match step:
         case MarkRead():
@@ -76,16 +82,20 @@ async def _send(
             return await leave_chat(bot, address, step)
         case SendAlbum(items):
             async with showing(bot, address, items[0].kind), fetched(fetcher, items, manner.upload_limit) as files:
+                leave()
                 sent = await send_album(bot, address, files)
         case SendFile():
             async with showing(bot, address, step.kind), fetched(fetcher, [step], manner.upload_limit) as (ready,):
+                leave()
                 sent = await _with_keyboard(address, step, partial(send_file, bot, address, ready))
         case SendText():
             sent = await _with_keyboard(address, step, partial(_send_text, bot, address, step, manner))
         case EditText():
             sent = await _edit_text(bot, address, step)
-        case _:
+        case SendContact() | SendVenue() | SendLocation():
             sent = await _with_keyboard(address, step, partial(_send_card, bot, address, step))
+        case _:
+            assert_never(step)
     return sent if isinstance(sent, Instead) else _ids(sent)
 
 
@@ -151,3 +161,5 @@ def _card(card: _Card) -> tuple[str, dict[str, object], str]:
             return "sendVenue", {**point, "title": title, "address": address}, f"{address}\n{latitude}, {longitude}"
         case SendLocation(latitude, longitude):
             return "sendLocation", {"latitude": latitude, "longitude": longitude}, f"{latitude}, {longitude}"
+        case _:
+            assert_never(card)

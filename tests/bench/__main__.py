@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: the relay beside the one that one writes in an afternoon, on this machine, in one run.
+"""`python -m tests.bench`: the relay beside others that promise less, on this machine, in one run.
 
 Exit code 1: our relay lost, repeated, reordered or forgot something.
 """
@@ -16,11 +16,14 @@ from pathlib import Path
 import click
 
 from tests.bench import mapping, scenarios
+from tests.bench.before import checkout
 from tests.bench.contender import NAMES, Name
 from tests.bench.scenarios import Outcome
 from tests.bench.table import broken, render
 
 _LATENCIES = (0.0, 0.02, 0.1)  #: Seconds that Kit takes.
+_TELEGRAM_LATENCIES = (0.0, 0.05)  #: Seconds that Telegram takes.
+_LIGHT = 50  #: Messages a second each way that are no load at all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,13 @@ class Plan:
     callbacks: int
     latencies: tuple[float, ...]
     settle: float  #: Seconds before memory at rest is read.
+    light: float  #: Seconds of light load.
     only: str | None
+    names: tuple[Name, ...]
 
     def quick(self) -> "Plan":
         """The same, only to see that it works."""
-        return Plan(1, 2_000, self.chats, 200, _LATENCIES[:1], 0.2, self.only)
+        return Plan(1, 2_000, self.chats, 200, _LATENCIES[:1], 0.2, 1.0, self.only, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,35 @@ class Scenario:
 
 
 @click.command()
-@click.option("--runs", default=3, show_default=True, help="How often; figures are medians.")
+@click.option("--runs", default=5, show_default=True, help="How often; figures are medians.")
 @click.option("--updates", default=20_000, show_default=True, help="Customers' messages that wait at the start.")
 @click.option("--chats", default=scenarios.CLIENTS, show_default=True, help="Chats that they come from.")
 @click.option("--callbacks", default=3_000, show_default=True, help="Agents' messages.")
-@click.option("--only", type=click.Choice(["mapping", "inbound", "callbacks", "start"]), help="One scenario.")
+@click.option("--only", type=click.Choice(["mapping", "light", "inbound", "callbacks", "start"]), help="One scenario.")
+@click.option("--beside", "names", type=click.Choice(["reference", "bare", "naive"]), multiple=True, help="Only these.")
+@click.option("--before", metavar="COMMIT", help="Measure the relay at this commit beside it, and nobody else.")
 @click.option("--quick", is_flag=True, help="A small run, to see that it works. Its figures say nothing.")
-def main(*, runs: int, updates: int, chats: int, callbacks: int, only: str | None, quick: bool) -> None:
-    """Measure the relay (ours) beside the relay that one writes in an afternoon (naive)."""
-    plan = Plan(runs, updates, chats, callbacks, _LATENCIES, 3.0, only)
+def main(
+    *,
+    runs: int,
+    updates: int,
+    chats: int,
+    callbacks: int,
+    only: str | None,
+    names: tuple[Name, ...],
+    before: str | None,
+    quick: bool,
+) -> None:
+    """Measure the relay (ours) beside others, alternating: in brackets ours as a multiple of theirs.
+
+    reference promises the same and can nothing else; bare is the ceiling, raw aiohttp without any promise; naive is the
+    relay that one writes in an afternoon.
+    """
+    beside: tuple[Name, ...] = ("ours", *names) if names else NAMES
+    if before is not None:
+        os.environ["RELAY_BENCH_BEFORE"] = str(checkout(before))
+        beside = ("ours", "before")
+    plan = Plan(runs, updates, chats, callbacks, _LATENCIES, 3.0, 10.0, only, beside)
     wrong = asyncio.run(_measure(plan.quick() if quick else plan))
     for line in wrong:
         click.echo(f"BROKEN  {line}")
@@ -75,9 +100,9 @@ async def _measure(plan: Plan) -> list[str]:
         click.echo("\n" + mapping.table(plan.runs))
     wrong = []
     for scenario in _scenarios(plan):
-        outcomes: dict[Name, list[Outcome]] = {name: [] for name in NAMES}
+        outcomes: dict[Name, list[Outcome]] = {name: [] for name in plan.names}
         for number in range(plan.runs):
-            for name in NAMES if number % 2 == 0 else reversed(NAMES):
+            for name in plan.names if number % 2 == 0 else reversed(plan.names):
                 outcomes[name].append(await _once(scenario, name))
         click.echo("\n" + render(scenario.title, outcomes))
         wrong += broken(scenario.title, outcomes)
@@ -93,6 +118,11 @@ async def _once(scenario: Scenario, name: Name) -> Outcome:
 
 
 def _scenarios(plan: Plan) -> Iterator[Scenario]:
+    if plan.only in (None, "light"):
+        yield Scenario(
+            f"{_LIGHT} messages a second each way at once",
+            partial(scenarios.light, rate=_LIGHT, seconds=plan.light),
+        )
     if plan.only in (None, "inbound"):
         for latency in plan.latencies:
             yield Scenario(
@@ -100,11 +130,12 @@ def _scenarios(plan: Plan) -> Iterator[Scenario]:
                 partial(scenarios.inbound, updates=plan.updates, chats=plan.chats, latency=latency),
             )
     if plan.only in (None, "callbacks"):
-        yield Scenario(
-            f"{plan.callbacks:,} callbacks for {scenarios.CLIENTS} clients, {scenarios.CONCURRENCY} at the same time,"
-            f" Telegram answers after {scenarios.TELEGRAM_LATENCY * 1000:.0f} ms",
-            partial(scenarios.callbacks, count=plan.callbacks),
-        )
+        for latency in _TELEGRAM_LATENCIES:
+            yield Scenario(
+                f"{plan.callbacks:,} callbacks for {scenarios.CLIENTS} clients, {scenarios.CONCURRENCY} at once,"
+                f" Telegram answers after {latency * 1000:.0f} ms",
+                partial(scenarios.callbacks, count=plan.callbacks, latency=latency),
+            )
     if plan.only in (None, "start"):
         yield Scenario("Start", partial(scenarios.start, settle=plan.settle))
 

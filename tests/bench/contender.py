@@ -16,10 +16,18 @@ import psutil
 from tests.bench.sandbox import Sandbox
 from tests.databases import rows
 
-Name = Literal["ours", "naive"]
-NAMES: Final[tuple[Name, ...]] = ("ours", "naive")
+#: `before` is the relay at another commit; the three others promise less than it, and cost less.
+Name = Literal["ours", "before", "reference", "bare", "naive"]
+NAMES: Final[tuple[Name, ...]] = ("ours", "reference", "bare", "naive")
 
-_COMMANDS: Final = {"ours": ("-m", "relay", "run"), "naive": (str(Path(__file__).with_name("naive.py")),)}
+_ROOT: Final = Path(__file__).parents[2]
+_MODULES: Final[dict[Name, tuple[str, ...]]] = {
+    "ours": ("relay", "run"),
+    "before": ("relay", "run"),
+    "reference": ("tests.bench.reference",),
+    "bare": ("tests.bench.bare",),
+    "naive": ("tests.bench.naive",),
+}
 _LOOK = 0.1  #: Seconds between two looks at the memory.
 
 
@@ -52,11 +60,20 @@ class Contender:
 
 @asynccontextmanager
 async def running(name: Name, sandbox: Sandbox, port: int, home: Path) -> AsyncIterator[Contender]:
-    """Start a contender in the directory `home`, wait until it answers, and stop it at the end."""
+    """Start a contender in the directory `home`, wait until it answers, and stop it at the end.
+
+    RELAY_BENCH_BEFORE names the checkout of `before`.
+    """
+    checkout = Path(os.environ["RELAY_BENCH_BEFORE"]) if name == "before" else _ROOT
+    python = checkout / ".venv" / "bin" / "python" if name == "before" else Path(sys.executable)
     began = time.monotonic()
     with (home / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *_COMMANDS[name], cwd=home, env=_environment(sandbox, port, home), stdout=log, stderr=log
+            *(str(python), "-m", *_MODULES[name]),
+            cwd=home,
+            env=_environment(sandbox, port, home) | {"PYTHONPATH": str(checkout)},
+            stdout=log,
+            stderr=log,
         )
     try:
         await _answer(process, port, home)

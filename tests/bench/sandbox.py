@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,20 @@ class Sandbox:
         async with self.session.post(self._url(side, what), json=order) as response:
             response.raise_for_status()
             return await response.json()
+
+    async def customer_writes(self, user_id: int, number: int) -> None:
+        """A customer writes a text that says which one it is and when it was written."""
+        text = f"{number}@{time.monotonic():.6f}"
+        url = f"{self.telegram['url']}/sandbox/customers/{user_id}/messages"
+        async with self.session.post(url, json={"text": text}) as response:
+            response.raise_for_status()
+
+    async def agent_writes(self, client_id: int, number: int) -> None:
+        """An agent writes one."""
+        text = f"{number}@{time.monotonic():.6f}"
+        url = f"{self.kit['url']}/sandbox/agents/{client_id}/messages"
+        async with self.session.post(url, json={"text": text}) as response:
+            response.raise_for_status()
 
     def _url(self, side: Side, what: str) -> str:
         return f"{getattr(self, side)['url']}/sandbox/{what}"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench.contender import Name, committed, running
+from tests.bench.contender import Contender, Name, committed, running
 from tests.bench.sandbox import Sandbox, Side, open_sandbox
 from tests.e2e.process import free_port
 
 CLIENTS: Final = 200
+FIRST_CLIENT: Final = 5_000_001  #: The look-alike's backlog begins with this customer.
 CONCURRENCY: Final = 64  #: Callbacks that Kit has open at the same time.
-TELEGRAM_LATENCY: Final = 0.05
 _PATIENCE = 10.0  #: Seconds without an arrival after which what is missing is lost.
 _MB: Final = 2**20
 
@@ -52,8 +52,8 @@ async def inbound(name: Name, home: Path, updates: int, chats: int, latency: flo
     return Outcome(figures, faults | _not_committed(name, home, updates))
 
 
-async def callbacks(name: Name, home: Path, count: int) -> Outcome:
-    """Agents' texts, many at the same time, and a Telegram that answers after 50 ms.
+async def callbacks(name: Name, home: Path, count: int, latency: float) -> Outcome:
+    """Agents' texts, many at the same time, and a Telegram that answers after `latency` seconds.
 
     Timed from the first callback to the last answer, and to the last arrival at Telegram.
     """
@@ -61,7 +61,7 @@ async def callbacks(name: Name, home: Path, count: int) -> Outcome:
     async with open_sandbox(port) as sandbox, running(name, sandbox, port, home) as contender:
         await sandbox.post("telegram", "backlog", updates=CLIENTS, chats=CLIENTS)
         await _arrived(sandbox, "kit", CLIENTS)
-        await sandbox.post("telegram", "faults", latency=TELEGRAM_LATENCY)
+        await sandbox.post("telegram", "faults", latency=latency)
         spent = contender.cpu()
         load = await sandbox.post("kit", "callbacks", count=count, clients=CLIENTS, concurrency=CONCURRENCY)
         began = time.monotonic() - load["seconds"]
@@ -80,6 +80,46 @@ async def callbacks(name: Name, home: Path, count: int) -> Outcome:
         "out of order": stats["out_of_order"],
     }
     return Outcome(figures, faults | _not_committed(name, home, CLIENTS + load["accepted"]))
+
+
+async def light(name: Name, home: Path, rate: int, seconds: float) -> Outcome:
+    """So many messages a second each way at once, each alone: what a small host does all day."""
+    port = free_port()
+    async with open_sandbox(port) as sandbox, running(name, sandbox, port, home) as contender:
+        await sandbox.post("telegram", "backlog", updates=CLIENTS, chats=CLIENTS)
+        await _arrived(sandbox, "kit", CLIENTS)
+        idle = await _spent(contender, 2.0)
+        spent, count = contender.cpu(), int(rate * seconds)
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(count):
+                tasks.create_task(sandbox.customer_writes(FIRST_CLIENT + number % CLIENTS, number))
+                tasks.create_task(sandbox.agent_writes(FIRST_CLIENT + number % CLIENTS, number))
+                await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
+        took = time.monotonic() - began
+        used = contender.cpu() - spent
+        to_kit, to_telegram = (
+            await _arrived(sandbox, "kit", CLIENTS + count),
+            await _arrived(sandbox, "telegram", count),
+        )
+    figures = {
+        "CPU %": 100 * used / took,
+        "CPU ms/message": 1000 * used / (2 * count),
+        "to Kit ms, median": to_kit["delay_ms"]["p50"],
+        "to Kit ms, p99": to_kit["delay_ms"]["p99"],
+        "to Telegram ms, median": to_telegram["delay_ms"]["p50"],
+        "to Telegram ms, p99": to_telegram["delay_ms"]["p99"],
+        "idle CPU %": idle,
+    }
+    lost = 2 * count + CLIENTS - to_kit["messages"] - to_telegram["messages"]
+    return Outcome(figures, {"lost": lost, "out of order": to_kit["out_of_order"] + to_telegram["out_of_order"]})
+
+
+async def _spent(contender: Contender, seconds: float) -> float:
+    """Per cent of a core that it takes when nothing happens."""
+    spent = contender.cpu()
+    await asyncio.sleep(seconds)
+    return 100 * (contender.cpu() - spent) / seconds
 
 
 async def start(name: Name, home: Path, settle: float) -> Outcome:

@@ -3,22 +3,30 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from tests.bench.contender import NAMES, Name
+from tests.bench.contender import Name
 from tests.bench.scenarios import Outcome
 
 Outcomes = Mapping[Name, Sequence[Outcome]]
-_ROW = "  {:<28}{:>12}{:>12}{:>9}"
+_FIRST, _COLUMN = 28, 16
 
 
 def render(title: str, outcomes: Outcomes) -> str:
     """A table of one scenario."""
-    columns = {name: _column(outcomes[name]) for name in NAMES}
-    lines = [title, _ROW.format("", *NAMES, "ratio")]
-    for row in columns["ours"]:
-        ours, naive = (columns[name].get(row) for name in NAMES)
-        ratio = f"{ours / naive:.2f}" if ours and naive else ""
-        lines.append(_ROW.format(row, _shown(ours), _shown(naive), ratio).rstrip())
+    columns = {name: _column(outcomes[name]) for name in outcomes}
+    lines = [title, _row("", [str(name) for name in columns])]
+    for row, ours in columns["ours"].items():
+        lines.append(_row(row, [_beside(ours, column.get(row), name) for name, column in columns.items()]))
     return "\n".join(lines)
+
+
+def _row(head: str, cells: Sequence[str]) -> str:
+    return f"  {head:<{_FIRST}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
+
+
+def _beside(ours: float, theirs: float | None, name: Name) -> str:
+    """A figure of one of them, and in brackets ours as a multiple of it."""
+    ratio = f" ({ours / theirs:.2f})" if name != "ours" and ours and theirs else ""
+    return f"{_shown(theirs)}{ratio}"
 
 
 def broken(title: str, outcomes: Outcomes) -> list[str]:

@@ -1,7 +1,7 @@
 """`python -m tests.campaigns.kills --kills 1000`: `kill -9` at random moments under load in both directions.
 
 After each kill the relay starts again while customers and agents go on. At the end a ledger is drawn up: what was lost,
-what came out of order, what repeated. `test_short_form.py` runs a few kills in the ordinary suite.
+what came out of order, what repeated.
 """
 
 import argparse

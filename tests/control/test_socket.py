@@ -17,7 +17,7 @@ from relay.control.place import LONGEST, NAME, NoPlaceError, connect, listen
 from relay.control.server import serve_control
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
-from relay.store.engine.commit import hold_lock
+from relay.store.engine.lock import hold_lock
 from relay.store.store import open_store
 from tests.databases import new_database
 from tests.settings.test_settings import NEEDED

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from relay.delivery.courier import Courier
@@ -51,7 +52,7 @@ class Chat:
         self.times: list[float] = []
         self.texts: list[str] = []
 
-    async def do(self, _address: Address, step: Step) -> tuple[int, ...] | Instead:
+    async def do(self, _address: Address, step: Step, _leave: Callable[[], None]) -> tuple[int, ...] | Instead:
         self.times.append(time.monotonic())
         if not isinstance(step, SendText) or "refuse" in step.text:
             raise NotAccepted("Telegram: no")

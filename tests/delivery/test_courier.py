@@ -1,7 +1,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -234,31 +234,6 @@ async def test_a_file_server_that_is_down_does_not_stop_the_others(store: Store,
     async with running(store, side.carry, clock) as courier:
         await side.until(lambda: not any(side.script.values()))
         assert not courier.gate.down
-
-
-async def test_a_delivery_that_ends_the_process_is_found_out_and_its_neighbours_are_not_buried(
-    store: Store, clock: Clock
-) -> None:
-    """After three deaths each delivery that was in flight is carried alone; the one that kills again is buried."""
-    side = OtherSide()
-    for number in range(1, 7):
-        await store.accept(update(number, client=str(number)))
-    for _ in range(3):
-        assert len((await store.claim(CHANNEL, "to_kit", 10)).lanes) == 6
-        await store.release_all()
-
-    async def carry(attempt: Attempt) -> bool:
-        if attempt.delivery.body == "event 3":
-            raise SystemExit
-        return await side.carry(attempt)
-
-    for _ in range(4):
-        courier = Courier(CHANNEL, "to_kit", store, carry, Metrics().of_channel(CHANNEL), now=clock)
-        with suppress(SystemExit):
-            await courier.carry_suspects(asyncio.Event())
-        await store.release_all()
-    assert sorted(side.arrived) == [f"event {number}" for number in (1, 2, 4, 5, 6)]
-    assert (await store.count(CHANNEL)).totals["to_kit", "dead"] == 1
 
 
 async def test_a_lost_answer_counts_for_its_own_step_only(store: Store, clock: Clock) -> None:

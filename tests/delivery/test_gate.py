@@ -124,6 +124,17 @@ def test_one_lane_that_fails_does_not_close_it() -> None:
     assert gate.room(256, 50.0) == 256
 
 
+def test_chats_that_hang_while_others_get_through_do_not_close_it() -> None:
+    """Many give up waiting at the same moment: they are to blame, since others set out after them and passed."""
+    gate = Gate()
+    gate.passed(500, set_out=29.9, now=30.0)
+    assert not any(gate.failed(Unavailable("no answer"), lane, set_out=0.0, now=30.0) for lane in range(200))
+    assert not gate.down
+    for lane in range(DOWN_AFTER):
+        gate.failed(Unavailable("no answer"), lane, set_out=29.95, now=60.0)
+    assert gate.down
+
+
 def test_many_lanes_that_fail_close_it() -> None:
     """Failures in a row on several lanes mean that the side is down."""
     gate = Gate()

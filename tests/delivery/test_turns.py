@@ -143,3 +143,55 @@ def test_what_is_not_answered_holds_up_what_is_behind_it() -> None:
     left = run(slow_answers())
     assert left[:8] == pytest.approx([number / 10 for number in range(8)])
     assert left[8:] == pytest.approx([5.0, 5.1])
+
+
+def test_after_five_seconds_a_call_holds_up_nobody() -> None:
+    """All that may be on their way hang for good: those behind them leave after five seconds, and each five more."""
+
+    async def hang() -> list[float]:
+        loop, turns = asyncio.get_running_loop(), Turns(10, 1)
+        began, left = loop.time(), list[float]()
+
+        async def one() -> None:
+            await turns.take(urgent_since=None)
+            left.append(loop.time() - began)
+            with turns.unanswered():
+                await asyncio.sleep(1000)
+
+        hanging = [asyncio.create_task(one()) for _ in range(24)]
+        await asyncio.sleep(11)
+        for each in hanging:
+            each.cancel()
+        return left
+
+    assert run(hang()) == pytest.approx([5 * row + number / 10 for row in range(3) for number in range(8)])
+
+
+def test_who_is_overtaken_by_an_answer_holds_up_nobody() -> None:
+    """Chats hang while others are answered: it is not the way that holds them up, so the others wait for none of it."""
+
+    async def some_hang() -> list[tuple[float, float]]:
+        loop, turns = asyncio.get_running_loop(), Turns(30, 5)
+        waited = list[tuple[float, float]]()
+
+        async def hanging() -> None:
+            await turns.take(urgent_since=0.0)
+            with turns.unanswered():
+                await asyncio.sleep(1000)
+
+        async def answered() -> None:
+            came = loop.time()
+            await turns.take(urgent_since=came)
+            waited.append((came, loop.time() - came))
+            with turns.unanswered():
+                await asyncio.sleep(0.02)
+
+        tasks = [asyncio.create_task(hanging()) for _ in range(200)]
+        for _ in range(100):
+            tasks.append(asyncio.create_task(answered()))
+            await asyncio.sleep(0.1)
+        for each in tasks:
+            each.cancel()
+        return waited
+
+    assert max(seconds for _, seconds in run(some_hang())) < 0.1

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay.cli import main
 from relay.delivery.policy import MAX_ATTEMPTS, MAX_SOURCE_ATTEMPTS
+from relay.monitoring.health import OLD
 from relay.monitoring.metrics import Metrics
 from relay.store.totals import Counts
-from relay.web.admin import OLD
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def test_every_metric_is_explained() -> None:
 
 def test_every_way_to_mend_is_shown() -> None:
     """Each command on dead letters stands there as it is typed, and each of their options by its name."""
-    dead = main.commands["dead"]
+    dead = main.get_command(click.Context(main), "dead")
     assert isinstance(dead, click.Group)
     for name, command in dead.commands.items():
         assert f"relay dead {name}" in PAGE

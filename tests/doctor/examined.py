@@ -1,13 +1,12 @@
 """`relay check` as a process of its own, as an operator runs it."""
 
-import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.starting import run as relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +21,8 @@ class Examined:
 
 async def run(home: Path, environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
     """Exit code and output, both streams."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "relay",
-        *arguments,
-        cwd=home,
-        env={"PATH": os.environ["PATH"], **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 40)
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    done = await relay(arguments, home=home, environment={"PATH": os.environ["PATH"], **environment})
+    return done.code, done.said + done.complained
 
 
 async def examined(home: Path, environment: Mapping[str, str], *arguments: str) -> Examined:

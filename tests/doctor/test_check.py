@@ -13,7 +13,7 @@ from aiohttp import web
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from relay.store.engine.commit import hold_lock
+from relay.store.engine.lock import hold_lock
 from relay.web.serving import serve
 from tests.databases import new_database
 from tests.doctor.examined import examined, run
@@ -154,6 +154,31 @@ async def test_a_damaged_database_is_noticed(settings: dict[str, str], tmp_path:
     assert found.verdicts["database"] == "wrong"
     assert "backup" in found.lines["database"]
     assert path.read_bytes() == bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    ("mode", "line", "told"),
+    [
+        (0o644, "KIT_SECURITY_SALT=s3cret", True),
+        (0o600, "KIT_SECURITY_SALT=s3cret", False),
+        (0o640, "KIT_SECURITY_SALT=s3cret", False),
+        (0o644, "KIT_SECURITY_SALT_FILE=/run/secrets/salt", False),
+        (0o644, "RELAY_LOG_LEVEL=INFO", False),
+    ],
+)
+async def test_secrets_that_every_user_can_read_are_told(
+    settings: dict[str, str], tmp_path: Path, *, mode: int, line: str, told: bool
+) -> None:
+    """With the command that mends it; a group of its own, and a file without a secret, are nobody's business."""
+    path = tmp_path / ".env"
+    path.write_text(f"{line}\n")
+    path.chmod(mode)
+    found = await examined(tmp_path, settings)
+    assert ("secrets" in found.verdicts) is told
+    if told:
+        assert found.code == 1
+        assert "chmod 600" in found.lines["secrets"]
+        assert "s3cret" not in found.output
 
 
 async def test_a_held_database_is_left_alone(settings: dict[str, str], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.app import Ports, Relay, open_relay
+from relay.delivery.courier import GRACE
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.settings.channels import Channel
@@ -31,6 +32,15 @@ async def relay_inside(
     telegram: TelegramLookAlike, kit: KitLookAlike, home: Path, **settings: str
 ) -> AsyncIterator[InnerRelay]:
     """A relay between the two, on the database that lies in `home` or a new one; it has ended when the block has."""
+    async with relay_with_grace(telegram, kit, home, GRACE, **settings) as relay:
+        yield relay
+
+
+@asynccontextmanager
+async def relay_with_grace(
+    telegram: TelegramLookAlike, kit: KitLookAlike, home: Path, grace: float, **settings: str
+) -> AsyncIterator[InnerRelay]:
+    """The same, with so many seconds for what is in hand when it stops."""
     database = home / "relay.db" if (home / "relay.db").exists() else new_database(home)
     port, admin_port = free_port(), free_port()
     kit.callbacks.url = f"http://127.0.0.1:{port}/kit/callback"
@@ -39,7 +49,7 @@ async def relay_inside(
     stop = asyncio.Event()
     async with open_relay(Channel("", Settings.model_validate(values))) as relay:
         ready: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(relay.run(stop, ready.set_result))
+        running = asyncio.create_task(relay.run(stop, ready.set_result, grace=grace))
         await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
         try:
             if ready.done():

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +16,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import new_database
 from tests.e2e.doors import Doors
+from tests.starting import Started, run, start
 from tests.waiting import eventually
 
 COMMAND: Final = (sys.executable, "-m", "relay", "run")
@@ -37,7 +37,8 @@ class RelayProcess(Doors):
     environment: dict[str, str]
     port: int
     admin_port: int
-    process: asyncio.subprocess.Process | None = None
+    process: Started | asyncio.subprocess.Process | None = None
+    cold: bool = False  #: Loading it is part of what is tested.
     started_in: list[float] = field(default_factory=list)  #: Seconds from each start to the first answer.
 
     @property
@@ -48,8 +49,9 @@ class RelayProcess(Doors):
         """Start, and return once the relay answers."""
         started = time.monotonic()
         with (self.home / "relay.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *COMMAND, cwd=self.home, env=self.environment, stderr=log, stdout=log
+            streams = None, log, log
+            self.process = await start(
+                ("run",), home=self.home, environment=self.environment, streams=streams, cold=self.cold
             )
         await eventually(self.answers, within=20)
         self.started_in.append(time.monotonic() - started)
@@ -75,36 +77,14 @@ class RelayProcess(Doors):
 
 async def run_to_its_end(relay: RelayProcess) -> tuple[int, str, list[str]]:
     """Run a relay that is not expected to stay: exit code, standard output, and the lines of standard error."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, cwd=relay.home, env=relay.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        said, complained = await asyncio.wait_for(process.communicate(), 20)
-    except TimeoutError:
-        process.kill()
-        raise
-    assert process.returncode is not None
-    return process.returncode, said.decode(), complained.decode().splitlines()
+    done = await run(("run",), home=relay.home, environment=relay.environment)
+    return done.code, done.said, done.complained.splitlines()
 
 
 async def command(relay: RelayProcess, *arguments: str, say: str = "") -> tuple[int, str, str]:
     """Run another `relay …` where this one lives: exit code, standard output, standard error; `say` goes in."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND[:-1],
-        *arguments,
-        cwd=relay.home,
-        env=relay.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        said, complained = await asyncio.wait_for(process.communicate(say.encode()), 30)
-    except TimeoutError:
-        process.kill()
-        raise
-    assert process.returncode is not None
-    return process.returncode, said.decode(), complained.decode()
+    done = await run(arguments, home=relay.home, environment=relay.environment, say=say)
+    return done.code, done.said, done.complained
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) 
 
 @pytest.fixture
 def account(telegram: TelegramLookAlike) -> BusinessAccount:
-    return BusinessAccount(telegram)
+    return BusinessAccount(telegram.world)
 
 
 def texts(kit: KitLookAlike, client: str) -> list[str | None]:

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.sandbox.kit.callbacks import Callback, php_json
+from relay.sandbox.kit.callbacks import Callback
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.kit.writing import php_json
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.kit.length_extension import extend
@@ -195,13 +196,32 @@ async def test_an_extended_signature_is_refused(desk: Desk) -> None:
 
 
 async def test_a_stranger_gets_nothing(desk: Desk) -> None:
-    """A well signed message for a client that never wrote is answered 200, counted, and reaches nobody."""
+    """A well signed message for a client that never wrote is answered 200, counted, and reaches nobody in Telegram."""
     strangers = ["1", "-107804195", "107804195 ", "anna", "999999999999999999999", "107804195@1"]
     for client in strangers:
         assert (await desk.kit.callbacks.post(message(desk.kit, "hi", client=client))).status == 200
     assert await desk.counted("unknown_client") == len(strangers)
     await desk.nothing_went_out()
     assert {call.chat_id for call in desk.telegram.calls if call.method == "sendMessage"} == {int(ANNA)}
+
+
+UNKNOWN = "⚠️ Not delivered: ❝{}❞ — nobody with this client id has written to the bot: the customer must write first"
+
+
+async def test_the_agent_of_a_stranger_is_told_once(desk: Desk) -> None:
+    """In that client's conversation, which the agent has open; once they write, they are like anybody else."""
+    stranger = "555"
+    for text in ("hello?", "are you there?"):
+        assert (await desk.kit.callbacks.post(message(desk.kit, text, client=stranger))).status == 200
+    assert await desk.kit.close_conversation("556") == 200
+    await desk.kit.wait_for(lambda: desk.kit.messages(stranger))
+    assert (await desk.relay.settled("to_kit")).unaccounted == 0
+    assert desk.kit.texts(stranger) == [UNKNOWN.format("hello?")]
+    assert desk.kit.texts("556") == []
+    desk.telegram.customer(int(stranger)).writes("yes")
+    await desk.kit.wait_for(lambda: desk.kit.texts(stranger)[-1] == "yes")
+    assert await desk.kit.agent_says(stranger, "welcome") == 200
+    await desk.telegram.wait_for(lambda: desk.telegram.chat(int(stranger)).texts == ["welcome"])
 
 
 async def test_an_unknown_event_is_taken_and_ignored(desk: Desk) -> None:

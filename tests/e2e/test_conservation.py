@@ -38,10 +38,11 @@ async def test_every_letter_is_accounted_for_at_every_moment(
         assert {figures.unaccounted for figures in seen} == {0}, direction
         assert [figures.received for figures in seen] == sorted(figures.received for figures in seen)
     # Eleven texts of each customer, one of them refused by Kit; a poison update and a step of a live location a round;
-    # the note that Telegram refused one of the agent's texts, and the note that Kit refused one of the customer's.
+    # the note that Telegram refused one of the agent's texts, the note that Kit refused one of the customer's, and one
+    # about each stranger.
     assert to_kit == Figures(
-        received=CHATS * (ROUNDS + 1) + 2 * ROUNDS + 2,
-        delivered=CHATS * (ROUNDS + 1) - 1 + 2,
+        received=CHATS * (ROUNDS + 1) + 2 * ROUNDS + 2 + ROUNDS,
+        delivered=CHATS * (ROUNDS + 1) - 1 + 2 + ROUNDS,
         waiting=0,
         dead=ROUNDS + 1,
         declined=ROUNDS,

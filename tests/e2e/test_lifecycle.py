@@ -16,7 +16,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.web import serving
 from tests.databases import change, held
-from tests.e2e.inside import relay_inside
+from tests.e2e.inside import relay_inside, relay_with_grace
 from tests.e2e.process import COMMAND, RelayProcess, relay_between, run_to_its_end
 from tests.waiting import eventually
 
@@ -81,13 +81,12 @@ async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLo
 
 
 async def test_it_stops_in_time_though_both_sides_hang(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:
-    """Requests that are never answered hold it for the grace time (20 s, here less) and no longer; nothing is lost."""
-    assert courier._GRACE + serving._GRACE < 25
-    monkeypatch.setattr(courier, "_GRACE", 0.5)
+    """Requests that are never answered hold it for the grace time (18 s, here less) and no longer; nothing is lost."""
+    assert courier.GRACE + courier.LAST + serving._GRACE < 25
     anna = telegram.customer()
-    async with relay_inside(telegram, kit, tmp_path):
+    async with relay_with_grace(telegram, kit, tmp_path, 0.5):
         anna.writes("hello")
         await kit.wait_for(lambda: kit.events)
         kit.faults.hold = telegram.faults.hold = asyncio.Event()

@@ -20,9 +20,10 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import Content, png
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests import media
+from tests.components import needs
 from tests.e2e.process import RelayProcess, relay_between
 from tests.e2e.test_memory import watched
-from tests.page.demo import chromium, needs_chromium
+from tests.page.demo import chromium
 from tests.waiting import eventually
 
 ANNA = "107804195"
@@ -152,7 +153,7 @@ async def test_stickers_move(telegram: TelegramLookAlike, kit: KitLookAlike, rel
     assert await outcomes(relay) == {"made": 2}
 
 
-@needs_chromium
+@needs("chromium")
 @pytest.mark.usefixtures("relay")
 async def test_a_browser_plays_and_shows_them(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
     """In another site's page, as Kit's desk is one: the voice is heard to its end, the stickers are pictures."""

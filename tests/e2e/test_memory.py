@@ -64,6 +64,7 @@ async def watched(relay: RelayProcess) -> AsyncIterator[Peak]:
 async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> AsyncIterator[RelayProcess]:
     """As it is installed: its log at INFO."""
     async with relay_between(telegram, kit, tmp_path, RELAY_LOG_LEVEL="INFO") as process:
+        process.cold = True  # what its loading takes is its own
         await process.start()
         yield process
 

@@ -90,7 +90,7 @@ async def test_a_business_accounts_customers_are_people_too(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:
     """Their picture comes with the second message; what is too large is told them as the account."""
-    account, anna = BusinessAccount(telegram), telegram.customer(int(ANNA), language_code="es")
+    account, anna = BusinessAccount(telegram.world), telegram.customer(int(ANNA), language_code="es")
     client = f"{ANNA}@{account.id}"
     anna.wears_photo(png(8, 8))
     film = anna.attachment("video", b"film", file_name="film.mp4", size=30 << 20)

@@ -35,7 +35,7 @@ async def test_an_answer_goes_into_the_thread_that_was_written_in(
         assert await kit.agent_says(CLIENT, f"to {thread}") == 200
         await telegram.wait_for(lambda: f"to {thread}" in telegram.chat(ANNA).texts)  # noqa: B023 - the same
     anna.reacts(telegram.chat(ANNA).messages[0]["message_id"], "👍")
-    await kit.wait_for(lambda: len(kit.messages(CLIENT)) == 5)
+    await kit.wait_for(lambda: len(kit.messages(CLIENT)) == 3)  # that topics were opened woke nobody
     assert await kit.agent_says(CLIENT, "still in returns") == 200
     await telegram.wait_for(lambda: "still in returns" in telegram.chat(ANNA).texts)
     anna.deletes_topic(returns)
@@ -53,7 +53,7 @@ async def test_a_channels_direct_messages_are_one_client_a_topic(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """Each customer is answered in their topic, files too; what the channel says itself is told to the agent."""
-    news, anna, ben = direct_messages(telegram), telegram.customer(ANNA), telegram.customer(ANNA + 1)
+    news, anna, ben = direct_messages(telegram.world), telegram.customer(ANNA), telegram.customer(ANNA + 1)
     clients = [f"{customer.id}@{news.id}" for customer in (anna, ben)]
     news.hears(anna, "from Anna")
     news.hears(ben, "from Ben")
@@ -75,7 +75,7 @@ async def test_a_channels_direct_messages_are_one_client_a_topic(
 async def test_a_group_is_left_with_a_word(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess) -> None:
     """One line, in the language of who took the bot in, once a chat; and nothing in it reaches an agent."""
     anna = telegram.customer(ANNA, language_code="de")
-    neighbours, news = group(telegram), channel(telegram)
+    neighbours, news = group(telegram.world), channel(telegram.world)
     neighbours.takes_in(anna)
     neighbours.hears(anna, "hello all")
     await telegram.wait_for(lambda: neighbours.chat.left)
@@ -95,12 +95,12 @@ async def test_a_group_where_nothing_may_be_said_is_left_all_the_same(
     telegram: TelegramLookAlike, relay: RelayProcess
 ) -> None:
     """A farewell that is refused keeps nobody; and a group that threw the bot out meanwhile is left already."""
-    anna, neighbours = telegram.customer(ANNA), group(telegram)
+    anna, neighbours = telegram.customer(ANNA), group(telegram.world)
     telegram.next_answer(400, "Bad Request: not enough rights to send text messages to the chat", on="sendMessage")
     neighbours.takes_in(anna)
     await telegram.wait_for(lambda: neighbours.chat.left)
     assert neighbours.chat.texts == []
-    others = group(telegram, -1009999999999)
+    others = group(telegram.world, -1009999999999)
     telegram.next_answer(403, "Forbidden: bot was kicked from the supergroup chat", on="leaveChat")
     others.takes_in(anna)
     await telegram.wait_for(lambda: others.chat.texts == [FAREWELL])
@@ -112,7 +112,7 @@ async def test_an_operator_may_let_the_bot_stay(telegram: TelegramLookAlike, kit
     """With RELAY_LEAVE_GROUPS=false the bot neither speaks nor leaves."""
     async with relay_between(telegram, kit, tmp_path, RELAY_LEAVE_GROUPS="false") as relay:
         await relay.start()
-        neighbours = group(telegram)
+        neighbours = group(telegram.world)
         neighbours.takes_in(telegram.customer(ANNA))
         await telegram.wait_for(lambda: telegram.updates.confirmed == 1)
         assert (await relay.figures("to_kit")).declined == 1
@@ -130,7 +130,7 @@ async def test_a_press_is_answered_at_once(telegram: TelegramLookAlike, kit: Kit
     question = {**telegram.chat(ANNA).messages[0], "reply_markup": {"inline_keyboard": rows}}
     kit.faults.latency = 3.0
     query = anna.presses(question, "y")["callback_query"]
-    await telegram.wait_for(lambda: not telegram.administration.open_queries, 2.0)
+    await telegram.wait_for(lambda: not telegram.world.open_queries, 2.0)
     kit.faults.clear()
     assert telegram.calls[-1].params == {"callback_query_id": query["id"]}
     anna.presses({"chat": question["chat"], "message_id": question["message_id"], "date": 0}, "n")

@@ -27,7 +27,7 @@ READ_IN_PART: dict[str, tuple[dict[str, Any], str]] = {
     "entities that are none": ({"message": MESSAGE | {"entities": [1, None]}}, "ill"),
     "a photo without sizes": (
         {"message": MESSAGE | {"text": None, "photo": [{}], "caption": "look"}},
-        "[photo]\nlook\n(not all of this message could be read)",
+        "[photo]\n(not all of this message could be read)\nlook",
     ),
 }
 DECLINED: dict[str, dict[str, Any]] = {

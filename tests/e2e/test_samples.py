@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.kit.callbacks import php_json
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.kit.writing import php_json
 from relay.sandbox.telegram.ledger import Call
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows

@@ -6,10 +6,10 @@ import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from relay.sandbox.kit.functions import inline_keyboard, no_keyboard, reply_keyboard, transfer_to_queue
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import Content
 from relay.sandbox.telegram.ledger import Call
@@ -189,36 +189,36 @@ async def test_what_the_operator_wants_customers_to_see(
     assert photo.params["caption"] == "Джейн Smith:\nand this"
 
 
-KEYBOARD: dict[str, Any] = {
-    "type": "telegram_inline_keyboard_markup",
-    "inline_keyboard_markup": [
-        [{"text": "Да, пожалуйста", "callback_data": "yes"}, {"text": "Site", "url": "https://a.example"}]
-    ],
-}
+ROW = ({"text": "Да, пожалуйста", "callback_data": "yes"}, {"text": "Site", "url": "https://a.example"})
 
 
 async def test_keyboards_arrive_and_a_press_comes_back_as_words(
     telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
-    """A button under the message, a key under the text field; what cannot be shown is counted."""
+    """As Kit's functions make them: buttons under the message, keys under the text field, and their end."""
     anna = telegram.customer(int(ANNA))
-    assert await kit.agent_says(ANNA, "Shall we?", [KEYBOARD, {"type": "cmd"}]) == 200
+    assert await kit.function_says(ANNA, "Shall we?", inline_keyboard(ROW), transfer_to_queue(7)) == 200
     question = await telegram.wait_for(lambda: telegram.chat(anna.id).messages[-1:])
-    assert question[0]["reply_markup"] == {"inline_keyboard": KEYBOARD["inline_keyboard_markup"]}
+    assert question[0]["reply_markup"] == {"inline_keyboard": [list(ROW)]}
     anna.presses(question[0], "yes")
     await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
     assert "Да, пожалуйста" in (kit.messages(ANNA)[-1].text or "")
-    await telegram.wait_for(lambda: not telegram.administration.open_queries)
-    keys = {
-        "type": "telegram_reply_keyboard_markup",
-        "reply_keyboard_params": {},
-        "reply_keyboard_markup": [[{"text": "Tea"}], [{"text": "Coffee"}]],
-    }
-    assert await kit.agent_says(ANNA, "Or?", [keys]) == 200
+    await telegram.wait_for(lambda: not telegram.world.open_queries)
+    keys = reply_keyboard([{"text": "Tea"}], [{"text": "Coffee"}], one_time_keyboard=True)
+    assert await kit.function_says(ANNA, "Or?", keys) == 200
     await telegram.wait_for(lambda: telegram.chat(anna.id).keyboard)
+    [shown] = [call for call in telegram.calls if call.params.get("text") == "Or?"]
+    assert shown.params["reply_markup"] == {
+        "keyboard": [[{"text": "Tea"}], [{"text": "Coffee"}]],
+        "resize_keyboard": True,
+        "one_time_keyboard": True,
+    }
     anna.presses_key("Coffee")
     await kit.wait_for(lambda: (kit.messages(ANNA)[-1].text or "").endswith("Coffee"))
-    assert await relay.metric("relay_skipped_payloads_total") == 1
+    assert await kit.function_says(ANNA, "Thanks", no_keyboard()) == 200
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts[-1] == "Thanks")
+    assert not telegram.chat(anna.id).keyboard
+    assert await relay.metric("relay_skipped_payloads_total") == 4  # what stands in each reply of a function
 
 
 @pytest.mark.parametrize("relay", [{"RELAY_CLOSING_TEXTS": "true", "RELAY_ASK_RATING": "true"}], indirect=True)
@@ -239,7 +239,7 @@ async def test_a_closed_conversation_is_rated_by_a_press(
     await telegram.wait_for(lambda: "reply_markup" not in telegram.chat(anna.id).messages[1])
     assert telegram.chat(anna.id).messages[1]["text"] == "⭐⭐⭐⭐\nThank you for your rating!"
     anna.presses(question, data.replace(":4", ":1"))
-    await telegram.wait_for(lambda: not telegram.administration.open_queries and not telegram.updates.pending_count)
+    await telegram.wait_for(lambda: not telegram.world.open_queries and not telegram.updates.pending_count)
     assert await kit.close_conversation(ANNA) == 200, "it is closed already: nobody is asked twice"
     await relay.settled("to_telegram")
     given = {stars: await relay.metric("relay_ratings_total", stars=str(stars)) for stars in range(1, 6)}

@@ -11,7 +11,7 @@ import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from relay.store.engine.commit import hold_lock
+from relay.store.engine.lock import hold_lock
 from tests.e2e.process import COMMAND, RelayProcess, command, relay_between
 from tests.e2e.refusing import REFUSAL, refused_for_good
 from tests.e2e.several import several_channels

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.kit.writing import Style
 from relay.sandbox.shared.content import png
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import InnerRelay, relay_inside
@@ -138,5 +139,24 @@ async def test_a_payload_may_be_written_in_any_style(
         await post(kit, "send_message", {"message": {"text": str(number), "payload": payload}}, f"style-{number}")
     await relay.settled("to_telegram")
     assert [message.get("caption") for message in telegram.chat(ANNA).messages] == [str(n) for n in range(len(styles))]
+    await relay.settled("to_kit")
+    assert kit.texts(ANNA) == ["hello"]
+
+
+@pytest.mark.parametrize("style", ["php", "go"])
+async def test_a_conversation_in_the_style_of_either_program(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: InnerRelay, style: Style
+) -> None:
+    """With what is unset left out, or there as "", 0 and null: words, a photo, nobody's words, a close."""
+    kit.callbacks.style = style
+    photo = {"type": "photo", "file_name": "a.png", "file_url": kit.host_file(png(8, 8), "a.png", "image/png")}
+    assert await kit.agent_says(ANNA, "<b>5 > 4 & 3</b> / ✓") == 200
+    assert await kit.agent_says(ANNA, None, [photo]) == 200
+    assert await kit.agent_says(ANNA, "an automatic answer", sender=None) == 200
+    assert await kit.close_conversation(ANNA) == 200
+    figures = await relay.settled("to_telegram")
+    assert (figures.delivered, figures.declined, figures.dead) == (3, 1, 0)
+    said = [message.get("text") for message in telegram.chat(ANNA).messages]
+    assert said == ["<b>5 > 4 & 3</b> / ✓", None, "an automatic answer"]
     await relay.settled("to_kit")
     assert kit.texts(ANNA) == ["hello"]

@@ -31,6 +31,8 @@ IN_CHANNEL = replace(
     address=Address(-1002345678901, direct_messages_topic_id=107804195),
 )
 CONNECTION = BusinessConnection("bc1", 900000001, 900000001, enabled=True, rights=_RIGHTS)
+#: Who writes what `private` makes, with an open conversation.
+TALKING = Known(Client("7", Address(7), profile={"client_display_name": "Ann"}))
 ENDED = replace(CONNECTION, rights={"can_read_messages": True})
 #: What is known when an update comes that says little by itself.
 BEFORE = {
@@ -47,6 +49,14 @@ BEFORE = {
     "edited_photo": Known(ANNA, {73: Said(73, "customer", "The wrong one")}),
     "reaction": Known(ANNA, {41: Said(41, "agent", "It is on its way")}),
     "reaction_removed": Known(ANNA, {41: Said(41, "agent", "It is on its way")}),
+    **dict.fromkeys(
+        [
+            *("auto_delete_timer", "background", "connected_website", "giveaway_completed", "location_live_end"),
+            *("pinned_message", "proximity_alert", "reaction_changed", "topic_closed", "topic_created", "topic_edited"),
+            *("topic_icon", "topic_reopened", "write_access_allowed"),
+        ],
+        Known(ANNA),
+    ),
 }
 
 

@@ -50,7 +50,10 @@ def test_each_item_brings_its_own_file_and_is_remembered_by_itself() -> None:
     """Capabilities and words are written with the item's own update, once."""
     outcomes = together([item(3, "first"), item(4)])
     assert [[media.file_id for media in outcome.media] for outcome in outcomes] == [["f3"], ["f4"]]
-    assert [said.text for outcome in outcomes for said in outcome.said] == ["first", "[photo]"]
+    assert [said.text for outcome in outcomes for said in outcome.said] == [
+        "first",
+        "[photo] photo 1970-01-01 00.00 (4).jpg",
+    ]
 
 
 def test_what_all_items_refer_to_is_said_once() -> None:

@@ -10,14 +10,16 @@ from relay.mapping.event.events import KitContext, Origin
 from relay.mapping.to_kit.deletions import deletion_wants, map_deletion
 from relay.mapping.to_kit.updates import wants_of
 from relay.model import Accepted, Address, Declined, Known, Said, Wants
-from tests.mapping.mapped import event_of, mapped, private, raw_sample
+from tests.mapping.mapped import TALKING, event_of, mapped, private, raw_sample
 
 PHOTO = {"photo": [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]}
+#: What agents know it by.
+NAMED = "[photo] photo 1970-01-01 00.00 (3).jpg"
 SILENT = {"message_id": 2, "date": 0, "chat": {"id": 7, "type": "private"}}
 
 
 def remembering(*said: Said) -> Known:
-    return Known(said={each.message_id: each for each in said})
+    return Known(TALKING.client, {each.message_id: each for each in said})
 
 
 def test_what_a_message_refers_to_stands_before_what_is_too_large() -> None:
@@ -62,7 +64,7 @@ def text_of(raw: dict[str, Any], *said: Said, **context: Any) -> str | None:
         ({"text": "hi"}, "hi", ""),
         ({"text": "hi", "forward_origin": {"type": "hidden_user", "sender_user_name": "Ben", "date": 1}}, "hi", ""),
         ({**PHOTO, "caption": "look"}, "look", "u"),
-        (PHOTO, "[photo]", "u"),
+        (PHOTO, NAMED, "u"),
         ({"document": {"file_id": "f", "file_unique_id": "u", "file_name": "a.pdf"}}, "[document] a.pdf", "u"),
         ({"dice": {"emoji": "🎯", "value": 6}}, "[dice] 🎯 6", ""),
     ],
@@ -82,8 +84,8 @@ def test_what_a_customer_said_is_remembered(content: dict[str, Any], words: str,
         ({"text": "new"}, Said(4, "customer", "another message"), "✏️ new"),
         ({"text": "new"}, Said(3, "customer", "x" * 5000), f"✏️ new\n(was: {'x' * 4096}…)"),
         ({**PHOTO, "caption": "new"}, Said(3, "customer", "[photo]", "u"), "✏️ new\n(was: [photo])"),
-        (PHOTO, Said(3, "customer", "old", "u"), "✏️ [photo]\n(was: old)"),
-        (PHOTO, Said(3, "customer", "[photo]", "another"), "✏️"),
+        (PHOTO, Said(3, "customer", "old", "u"), f"✏️ {NAMED}\n(was: old)"),
+        (PHOTO, Said(3, "customer", NAMED, "another"), "✏️"),
         ({**PHOTO, "caption": "same"}, Said(3, "customer", "same", "another"), "✏️ same"),
         (
             {"text": "new", "quote": {"text": "those words", "position": 0}},
@@ -113,7 +115,7 @@ def test_old_words_are_told_in_the_agents_language() -> None:
         ({"text": "same"}, Said(3, "customer", "same")),
         ({"text": "same", "entities": [{"type": "bold", "offset": 0, "length": 4}]}, Said(3, "customer", "same")),
         ({**PHOTO, "caption": "same"}, Said(3, "customer", "same", "u")),
-        (PHOTO, Said(3, "customer", "[photo]", "u")),
+        (PHOTO, Said(3, "customer", NAMED, "u")),
     ],
 )
 def test_an_edit_that_changes_nothing_visible_is_declined(content: dict[str, Any], old: Said) -> None:

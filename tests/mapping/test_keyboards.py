@@ -12,7 +12,7 @@ from relay.kit.payload import read_items
 from relay.mapping.to_telegram.events import skipped_in
 from relay.mapping.to_telegram.keyboards import MAX_BUTTONS, keyboard
 from relay.model import Declined
-from relay.sandbox.telegram.sending import check_markup
+from relay.sandbox.telegram.keyboards import check_markup
 from relay.steps import SendAlbum, SendFile, SendLocation, SendText
 from tests.mapping.test_to_telegram import photo, said, spoken, steps_of
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from relay.mapping.text.language import heading, noun, say, speaking
-from relay.model import Accepted
+from relay.model import Accepted, Known
 from relay.words.catalogue import languages, overridden
-from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped, mapped_sample, raw_sample
+from tests.mapping.mapped import ANNA, NAMES, PTB_WARNS, event_of, mapped, mapped_sample, raw_sample
 
 pytestmark = pytest.mark.filterwarnings(PTB_WARNS)
 
@@ -26,7 +26,7 @@ SAID = [
     ("ru", "giveaway_completed", "[розыгрыш завершён] 2 победителя"),
     ("es", "paid_media", "[contenido de pago] 5 ⭐, ocultos hasta el pago: 1\nLook"),
     ("pt", "reaction_removed", "retirou a reação 👍 a uma mensagem"),
-    ("de", "reply_photo", "❝[Foto]❞\nThat is the wrong colour"),
+    ("de", "reply_photo", "❝[Foto] photo 2025-11-30 08.06 (33).jpg❞\nThat is the wrong colour"),
     ("ru", "unknown_kind", "[hologram]"),
 ]
 
@@ -43,7 +43,7 @@ def update(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("language", "name", "text"), SAID)
 def test_an_agent_reads_their_own_language(language: str, name: str, text: str) -> None:
     """Kinds, sentences, plurals and numbers alike; what customers wrote stays as it is."""
-    assert event_of(mapped(update(name), language=language)).event_data.message.text == text
+    assert event_of(mapped(update(name), Known(ANNA), language=language)).event_data.message.text == text
 
 
 @pytest.mark.parametrize("language", languages())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.text.file_names import MAX_NAME, extension, file_name, mime_type, renamed
+from relay.mapping.text.file_names import MAX_NAME, file_name, mime_type, renamed, with_ending
+from relay.media.types import ending_of, type_of
 
 #: The flag: a black one, and the letters of its region as tags.
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
@@ -77,7 +78,40 @@ def test_any_name_becomes_a_safe_one(raw: str) -> None:
 )
 def test_media_types_can_stand_in_a_header(raw: object, media_type: str) -> None:
     """What is no bare type/subtype is replaced."""
-    assert mime_type(raw, "x/y") == media_type
+    assert mime_type(raw, None, "x/y") == media_type
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "media_type"),
+    [
+        (None, "scan.jpg", "image/jpeg"),
+        ("application/octet-stream", "IMG_0001.HEIC", "image/heic"),
+        ("", "a.b.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("image/png", "scan.jpg", "image/png"),
+        (None, "page.html", "text/html"),
+        (None, "README", "x/y"),
+        (None, "a.unheard", "x/y"),
+        (None, 5, "x/y"),
+    ],
+)
+def test_a_file_without_a_type_has_that_of_its_ending(raw: object, name: object, media_type: str) -> None:
+    """What Telegram says goes first; "some bytes" says nothing."""
+    assert mime_type(raw, name, "x/y") == media_type
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "whole"),
+    [
+        ("Rechnung", "application/pdf", "Rechnung.pdf"),
+        ("Rechnung.pdf", "application/msword", "Rechnung.pdf"),
+        ("v1.2", "application/pdf", "v1.2"),
+        ("x", "application/x-unheard", "x"),
+        ("x" * 120, "application/pdf", "x" * 112 + ".pdf"),
+    ],
+)
+def test_a_name_without_an_ending_gets_that_of_its_type(name: str, media_type: str, whole: str) -> None:
+    """So that the agent's computer knows what opens it."""
+    assert with_ending(name, media_type) == whole
 
 
 @pytest.mark.parametrize(("name", "new"), [("a.oga", "a.m4a"), ("a", "a.m4a"), (".env", ".env.m4a")])
@@ -86,6 +120,7 @@ def test_a_converted_file_has_another_extension(name: str, new: str) -> None:
     assert renamed(name, "audio/mp4") == new
 
 
-def test_usual_types_have_their_extension() -> None:
-    """A known type gives its extension, an unknown one none."""
-    assert (extension("audio/ogg"), extension("application/x-unheard")) == (".ogg", "")
+def test_usual_types_have_their_ending() -> None:
+    """A known type gives its ending, an unknown one none; and the other way round."""
+    assert (ending_of("audio/ogg"), ending_of("application/x-unheard"), ending_of("")) == (".ogg", "", "")
+    assert (type_of("a.OGG"), type_of("a.unheard"), type_of("ogg"), type_of("")) == ("audio/ogg", "", "", "")

@@ -8,8 +8,8 @@ from telegram import Update
 
 from relay.intake.reading import read_update
 from relay.mapping.event.events import STRANGER, KitContext
-from relay.model import Accepted, Declined, Known, Outcome, Unreadable
-from tests.mapping.mapped import ANNA, OWNERS, event_of, private, raw_sample
+from relay.model import Accepted, Declined, Known, Media, Outcome, Unreadable
+from tests.mapping.mapped import ANNA, OWNERS, TALKING, event_of, private, raw_sample
 
 NOTE = "(not all of this message could be read)"
 CONTEXT = KitContext("777", "https://relay.example", lambda: "id", owners=OWNERS)
@@ -27,6 +27,12 @@ OLD_POLL = {
 EARLIER = {"message_id": 2, "date": 1, "chat": {"id": 7, "type": "private"}, "poll": OLD_POLL}
 REPLY = {**EARLIER, "poll": None, "text": "Which one?"}
 COMMAND = {"type": "bot_command", "offset": 0, "length": 6}
+LINK = {"type": "text_link", "offset": 5, "length": 4, "url": "https://a.example"}
+ORIGIN = {
+    "type": "channel",
+    "chat": {"id": -1, "type": "channel", "title": "News", "username": "news"},
+    "message_id": 4,
+}
 PHOTO = [{"file_id": "AgACAgIAAxkBAAIBY2Phy", "width": 90, "height": 90}]
 
 
@@ -37,28 +43,40 @@ def understood(raw: dict[str, Any], context: KitContext = CONTEXT, known: Known 
     return read_update(raw, context).decide(known)
 
 
+def text_of(outcome: Outcome) -> str:
+    return event_of(outcome).event_data.message.text or ""
+
+
+def media_of(outcome: Outcome) -> tuple[Media, ...]:
+    assert isinstance(outcome, Accepted)
+    return outcome.media
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ({"poll": OLD_POLL}, f"[poll] Tea?\nYes\nNo\n{NOTE}"),
-        ({"text": "Yes please", "reply_to_message": EARLIER}, "Yes please"),
-        ({"text": "Look at this", "forward_origin": {"type": "user"}}, "Look at this"),
+        ({"poll": OLD_POLL}, "[poll] Tea?\n– Yes\n– No"),
+        ({"text": "Yes please", "reply_to_message": EARLIER}, "❝[poll] Tea? – Yes – No❞\nYes please"),
+        ({"text": "Look at this", "forward_origin": {"type": "user"}}, "↪ forwarded\nLook at this"),
         (
             {"text": "Look", "forward_origin": {"type": "user"}, "reply_to_message": REPLY},
-            "❝Which one?❞\nLook",
+            "↪ forwarded\n❝Which one?❞\nLook",
         ),
         ({"text": "Look", "entities": [{"type": "bold"}]}, "Look"),
-        ({"text": "Look", "entities": [{"type": "bold"}], "forward_origin": {"type": "user"}}, "Look"),
-        ({"photo": PHOTO, "caption": "Torn"}, f"[photo]\nTorn\n{NOTE}"),
+        ({"text": "Look here", "entities": [{"type": "bold"}, LINK]}, "Look here (https://a.example)"),
+        ({"text": "Look", "forward_origin": ORIGIN, "via_bot": 5}, "↪ from News (https://t.me/news/4)\nLook"),
+        ({"text": "Look", "forward_origin": {**ORIGIN, "date": "today"}}, "↪ from News (https://t.me/news/4)\nLook"),
+        ({"text": "Look", "quote": {"text": "there"}}, "❝there❞\nLook"),
         ({"photo": 5}, f"[photo]\n{NOTE}"),
-        ({"pinned_message": {**EARLIER, "poll": OLD_POLL}}, f"[pinned a message] Tea?\nYes\nNo\n{NOTE}"),
+        ({"photo": 5, "caption": "Torn"}, f"[photo]\n{NOTE}\nTorn"),
+        ({"pinned_message": {**EARLIER, "poll": OLD_POLL}}, "[pinned a message] ❝[poll] Tea? – Yes – No❞"),
         ({"text": "/start", "poll": OLD_POLL, "entities": [COMMAND]}, "▶ started the bot"),
-        ({"date": "today", "hologram": {"text": "Boo"}}, f"[hologram] Boo\n{NOTE}"),
+        ({"date": "today", "hologram": {"text": "Boo"}}, "[hologram] Boo"),
     ],
 )
 def test_the_customers_words_reach_the_agent(content: dict[str, Any], text: str) -> None:
-    """Whatever stands beside them is left out first; content that cannot be read is named, with every text in it."""
-    outcome = understood(private(**content))
+    """What is refused is read from the raw update; only where nobody finds anything in it, that is said."""
+    outcome = understood(private(**content), known=TALKING)
     assert event_of(outcome).event_data.message.text == text
     assert isinstance(outcome, Accepted)
     assert outcome.client is not None
@@ -74,24 +92,45 @@ def test_they_come_from_where_they_were_said() -> None:
         part, wanted = understood(raw), read_update(whole, CONTEXT).decide(STRANGER)
         assert isinstance(part, Accepted)
         assert isinstance(wanted, Accepted)
-        assert part.draft == wanted.draft
+        assert text_of(part) == f"{text_of(wanted)}\nTea?\nYes\nNo"
         assert part.client == wanted.client
 
 
 def test_an_edit_is_an_edit_and_a_press_a_press() -> None:
-    """Of an old message whose poll cannot be read, the button's own word is what is left."""
+    """Under an old message whose poll is refused."""
     message = {**private(poll=OLD_POLL)["message"]}
     edited = understood({"update_id": 5, "edited_message": message})
-    assert event_of(edited).event_data.message.text == f"✏️ [poll] Tea?\nYes\nNo\n{NOTE}"
+    assert event_of(edited).event_data.message.text == "✏️ [poll] Tea?\n– Yes\n– No"
+    message["reply_markup"] = {"inline_keyboard": [[{"text": "A person, please", "callback_data": "person"}, 5]]}
     press = {"id": "1", "from": message["from"], "chat_instance": "1", "message": message, "data": "person"}
-    assert event_of(understood({"update_id": 5, "callback_query": press})).event_data.message.text == "🔘 person"
+    assert text_of(understood({"update_id": 5, "callback_query": press})) == "🔘 A person, please"
+
+
+def test_a_file_that_is_refused_is_carried() -> None:
+    """With its words, its links and where it comes from; which fields are missing or wrong costs no more than these."""
+    message = {
+        "video": {"file_id": "BAACvid", "file_name": "box.mp4", "thumbnail": {"width": 5}, "duration": "long"},
+        "caption": "Look here",
+        "caption_entities": [{"type": "bold"}, LINK],
+        "forward_origin": ORIGIN,
+        "reply_to_message": {**EARLIER, "poll": OLD_POLL},
+    }
+    outcome = understood(private(**message))
+    assert text_of(outcome) == (
+        "↪ from News (https://t.me/news/4)\n❝[poll] Tea? – Yes – No❞\nLook here (https://a.example)"
+    )
+    assert [(media.file_id, media.name, media.mime_type) for media in media_of(outcome)] == [
+        ("BAACvid", "box.mp4", "video/mp4")
+    ]
+    outcome = understood(private(photo=PHOTO, caption="Torn"))
+    assert (text_of(outcome), [media.file_id for media in media_of(outcome)]) == ("Torn", ["AgACAgIAAxkBAAIBY2Phy"])
 
 
 def test_a_reaction_is_told_by_the_emoji_that_can_be_read() -> None:
     """One that lacks its emoji costs no other."""
     raw = raw_sample("reaction_changed")
     raw["message_reaction"]["new_reaction"] = [{"type": "emoji"}, {"type": "emoji", "emoji": "👎"}]
-    assert event_of(understood(raw)).event_data.message.text == "👎 reacted to a message"
+    assert event_of(understood(raw, known=Known(ANNA))).event_data.message.text == "👎 reacted to a message"
 
 
 def test_a_customer_who_blocks_the_bot_is_noticed() -> None:

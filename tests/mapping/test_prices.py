@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.mapping.content.prices import price
 from relay.mapping.text.language import speaking
-from tests.mapping.mapped import event_of, mapped, private
+from tests.mapping.mapped import TALKING, event_of, mapped, private
 from tests.mapping.raw_updates import ODD
 
 OFFER = {"currency": "TON", "amount": 1_500_000_000}
@@ -73,4 +73,4 @@ def test_any_price_can_be_read(currency: object, amount: object) -> None:
 )
 def test_agents_read_it(content: dict[str, Any], text: str) -> None:
     """In payments, refunds and suggested posts; and a thread of which only the icon changed is not called renamed."""
-    assert event_of(mapped(private(**content))).event_data.message.text == text
+    assert event_of(mapped(private(**content), TALKING)).event_data.message.text == text

@@ -14,9 +14,9 @@ PHOTO = SendFile("photo", "https://a.example/1", "a.jpg")
     [
         (SendText("Hello\nyou"), ["Hello\nyou"]),
         (SendFile("photo", "https://a.example/1", "a.jpg", "look"), ["look"]),
-        (PHOTO, ["[Foto]"]),
+        (PHOTO, ["[Foto] a.jpg"]),
         (SendFile("document", "https://a.example/1", "a.pdf"), ["[Dokument] a.pdf"]),
-        (SendAlbum((SendFile("video", "https://a.example/1", "a.mp4", "see"), PHOTO)), ["see", "[Foto]"]),
+        (SendAlbum((SendFile("video", "https://a.example/1", "a.mp4", "see"), PHOTO)), ["see", "[Foto] a.jpg"]),
         (SendLocation(1, 2), ["[Standort]"]),
         (SendVenue(1, 2, "Moscow", "Moscow, Arbat 1"), ["[Ort] Moscow, Arbat 1"]),
         (SendContact("+4930", "Anna", "Lee"), ["[Kontakt] Anna Lee"]),

@@ -7,7 +7,7 @@ import pytest
 from telegram import Update
 
 from relay.kit.models import ContactItem, LocationItem, MediaItem
-from relay.mapping.content.placeholders import KINDS
+from relay.mapping.content.kinds import KINDS
 from relay.model import Accepted, Address, Declined
 from relay.steps import LeaveChat, load_steps
 from tests.mapping.mapped import NAMES, PTB_WARNS, event_of, mapped_sample, raw_sample
@@ -66,7 +66,7 @@ TEXTS = {
     "forward": "↪ from Courier\nYour parcel is on its way",
     "forward_chat": "↪ from Neighbours (Admin)\nWho has my parcel?",
     "forward_user": "↪ from Ben Ott\nI'm in the shop",
-    "giveaway": "↪ from News (Editor)\n[giveaway] A year of tea, 500 ⭐, 3 winners, News",
+    "giveaway": "↪ from News (Editor) (https://t.me/news/12)\n[giveaway] A year of tea, 500 ⭐, 3 winners, News",
     "giveaway_completed": "[giveaway ended] 2 winners",
     "giveaway_winners": "[giveaway winners] A year of tea, 2 winners, Anna Keller, Ben Ott",
     "invoice": "[invoice] Tea: A year of it, 12.90 EUR",
@@ -79,16 +79,15 @@ TEXTS = {
     "reaction_changed": "👎 [custom emoji] ⭐ reacted to a message",
     "reaction_removed": "took back 👍 from ❝It is on its way❞",
     "reply": "❝The blue one?❞\nYes, that one",
-    "reply_external": "❝[photo]❞ — News\nIs it this one?",
-    "reply_external_quote": "❝half price until Sunday❞ — News\nIs that true?",
+    "reply_external_quote": "❝half price until Sunday❞ — News (https://t.me/news/13)\nIs that true?",
     "reply_long": "❝Your order has been packed by our colleagues in Leipzig and will leave the…❞\nNot mine",
-    "reply_photo": "❝[photo]❞\nThat is the wrong colour",
+    "reply_photo": "❝[photo] photo 2025-11-30 08.06 (33).jpg❞\nThat is the wrong colour",
     "reply_quote": "❝in Leipzig❞\nLeipzig is fine",
-    "reply_story": "❝[story] News❞\nWhere is that?",
+    "reply_story": "❝[story] News (https://t.me/news/s/7)❞\nWhere is that?",
     "reply_task": "❝Red shirt❞\nThis one too?",
     "rich_message": "[rich message] From a newer Telegram",
     "rich_message_blocks": "[rich message] Return form\nOrder No. 5, see here (https://example.com/5)\n"
-    "shirt\nshoes\nThe torn box Anna",
+    "1. shirt\n2. shoes\nThe torn box\nAnna",
     "sticker_no_preview": "[sticker] 😂 HotCherry",
     "story": "[story] Anna",
     "successful_payment": "[payment] 50 ⭐",
@@ -116,11 +115,11 @@ FILES: dict[str, tuple[Any, ...]] = {
         ("document", "BAACAgIAAxkBAAIBdoc2", ".._.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),
     ),
     "edited_photo": (
-        "✏️ [photo]\n(was: The wrong one)",
+        "✏️ [photo] photo 2025-11-30 10.54 (73).jpg\n(was: The wrong one)",
         ("photo", "AgACAgIAAxkBAAIBY2Phy", "photo 2025-11-30 10.54 (73).jpg", "image/jpeg"),
     ),
     "forward_photo": (
-        "↪ from News",
+        "↪ from News (https://t.me/news/14)",
         ("photo", "AgACAgIAAxkBAAIBfwdy", "photo 2025-11-30 10.55 (116).jpg", "image/jpeg"),
     ),
     "game": (
@@ -159,6 +158,10 @@ FILES: dict[str, tuple[Any, ...]] = {
         "[quiz] Which one is yours?\nFrom the catalogue\n\u2013 Blue\n\u2013 Red\nBlue, of course",
         ("photo", "AgACAgIAAxkBAAIBquizy", "photo 2025-11-30 10.54 (84).jpg", "image/jpeg"),
     ),
+    "reply_external": (
+        "❝[photo] photo 2025-11-29 07.06 (12).jpg❞ — News (https://t.me/news/12)\nIs it this one?",
+        ("photo", "AgACAgIAAxkBAAIBexty", "photo 2025-11-29 07.06 (12).jpg", "image/jpeg"),
+    ),
     "sticker": (
         "[sticker] 😂 HotCherry",
         ("photo", "AAMCAgADGQEAAgF5", "sticker 2025-11-30 10.54 (56).webp", "image/webp"),
@@ -192,9 +195,9 @@ CARDS: dict[str, tuple[str, LocationItem | ContactItem, dict[str, Any]]] = {
         {},
     ),
     "contact_own": (
-        "❝May we call you?❞\n[contact] Anna Keller, 4915199988877",
+        "❝May we call you?❞\n[own contact] Anna Keller, 4915199988877",
         ContactItem(name="Anna Keller", number="4915199988877"),
-        {"client_phone": "4915199988877"},
+        {"client_phone": "+4915199988877"},
     ),
     "forward_location": (
         f"↪ from Ben Ott\n[location] -33.856784, 151.215297 {MAP}-33.856784,151.215297",

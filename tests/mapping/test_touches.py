@@ -1,12 +1,24 @@
 """What a deep link carries survives Telegram's 64 characters, and nobody else's payload is taken for one of ours."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.content.campaigns import FIELDS, Touch, code, in_words, is_code, is_payload, make_touch, pack, unpack
+from relay.mapping.content.campaigns import (
+    FIELDS,
+    Touch,
+    code,
+    foreign,
+    in_words,
+    is_code,
+    is_payload,
+    make_touch,
+    pack,
+    unpack,
+)
 
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30)
 URLS = st.builds(
@@ -91,3 +103,46 @@ def test_what_no_link_should_carry_is_refused_in_words(values: dict[Any, str], w
 def test_an_agent_reads_the_campaign_first(touch: Touch, words: str) -> None:
     """In one line, without the names of fields."""
     assert in_words(touch) == words
+
+
+def encoded(words: str) -> str:
+    """As aiogram's `create_start_link(encode=True)` writes it."""
+    return urlsafe_b64encode(words.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("words", "touch"),
+    [
+        ("promo", {"utm": {"campaign": "promo"}}),
+        ("spring sale", {"utm": {"campaign": "spring sale"}}),
+        ("скидка", {"utm": {"campaign": "скидка"}}),
+        ("user:123456", {"utm": {"campaign": "user:123456"}}),
+        ("utm_source=fb&utm_campaign=весна", {"utm": {"source": "fb", "campaign": "весна"}}),
+        ("ref=5&utm_source=a", {"utm": {"source": "a", "campaign": "ref=5"}}),
+        ("utm_campaign=a&ref=5", {"utm": {"campaign": "a", "content": "ref=5"}}),
+        ("ref=5&x=6", {"utm": {"campaign": "ref=5&x=6"}}),
+    ],
+)
+def test_a_payload_in_base64url_is_read(words: str, touch: Touch) -> None:
+    """So others write what Telegram's alphabet does not allow; a query of utm goes into its fields."""
+    assert foreign(encoded(words)) == touch
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *("spring-sale", "V001", "news", "HELP", "Only", "BlackFriday", "annotate", "enciclopedia", "ref_4711", "a"),
+        *("A-" * 32, encoded("a\nb"), encoded("\x00\x01"), encoded("…")),
+    ],
+)
+def test_what_people_chose_stays_as_it_is(payload: str) -> None:
+    """Some codes could be decoded by chance; nobody would know them again."""
+    assert foreign(payload) == {"utm": {"campaign": payload}}
+
+
+@given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True))
+def test_any_payload_makes_a_touch_that_can_be_printed(payload: str) -> None:
+    """Quickly, and never an empty one."""
+    touch = foreign(payload)
+    assert in_words(touch).isprintable()
+    assert in_words(touch)

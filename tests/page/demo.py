@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-EXECUTABLE: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.components import COMPONENTS
+
 ARGUMENTS: Final = [
     "--headless",
     "--no-sandbox",
@@ -25,7 +24,6 @@ ARGUMENTS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
-needs_chromium = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium here: apt-get install chromium")
 
 Scheme = Literal["light", "dark"]
 
@@ -63,7 +61,7 @@ async def running_demo(home: Path, *arguments: str) -> AsyncIterator[str]:
 async def chromium() -> AsyncIterator[Browser]:
     """A browser with an empty profile."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=COMPONENTS["chromium"].find(), args=ARGUMENTS)
         try:
             yield browser
         finally:

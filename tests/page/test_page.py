@@ -17,10 +17,11 @@ from relay.sandbox.page.samples import FOLDER
 from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import Watch
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.page.demo import Visit, needs_chromium, visiting
+from tests.components import needs
+from tests.page.demo import Visit, visiting
 from tests.page.measuring import click_to_bubble
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
 PATIENCE = 15_000  # milliseconds
 #: What a browser says of its own accord while the relay is dead and a picture cannot be had.

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, expect
 
-from tests.page.demo import Scheme, Visit, needs_chromium, visiting
+from tests.components import needs
+from tests.page.demo import Scheme, Visit, visiting
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "images"
 LARGEST: Final = 300_000  # bytes
@@ -51,7 +52,7 @@ async def converse(visit: Visit) -> None:
     await page.get_by_role("heading", name="The relay", exact=False).click()
 
 
-@needs_chromium
+@needs("chromium")
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_pictures_show_a_conversation_and_an_outage(browser: Browser, url: str) -> None:
     """Dark, light and on a phone; in the light one Kit is down, and what waits can be seen to wait."""

@@ -3,9 +3,10 @@
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from tests.page.demo import Visit, needs_chromium, visiting
+from tests.components import needs
+from tests.page.demo import Visit, visiting
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
 PATIENCE = 15_000  # milliseconds
 LINES = "\n".join(f"line {number}" for number in range(60))

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from relay.sandbox.kit.callbacks import php_json
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.kit.writing import php_json
 from relay.sandbox.shared.serving import Server
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "kit"
@@ -115,6 +115,29 @@ async def test_tokens_end_by_the_clock_and_a_refresh_makes_new_ones(http: aiohtt
         kit.revoke_api_token()
         assert (await login(http, kit))["success"] is False
         assert (kit.tokens.logins, kit.tokens.refreshes) == (2, 1)
+
+
+async def test_the_documentations_own_example_is_taken(kit: KitLookAlike, http: aiohttp.ClientSession) -> None:
+    """It holds every field there is, and empty strings where nothing is known."""
+    token = (await login(http, kit))["result"]["access_token"]
+    texts = "client_phone client_avatar client_display_name client_email client_language"
+    example = copy.deepcopy(EVENT)
+    example["client_data"] = {"client_id": "107804195", **dict.fromkeys(texts.split(), "")}
+    example["client_data"] |= {
+        "utm": dict.fromkeys(["source", "campaign", "content", "medium", "term"], ""),
+        "page": {"url": "", "title": ""},
+        "location": {
+            "latitude": 0.0,
+            "longitude": 0.0,
+            **dict.fromkeys(["country", "country_code", "region", "region_code", "city", "ip_address"], ""),
+        },
+        "device": {"type": "", "model": "", "user_agent": ""},
+    }
+    example["event_data"]["message"]["payload"] = [
+        {"type": kind, "file_name": f"a.{kind}", "file_url": f"https://example.com/a.{kind}"}
+        for kind in ("photo", "video", "audio", "document")
+    ]
+    assert await send(http, kit, token, example) == (200, {"success": True, "result": True})
 
 
 MESSAGE = {"message_id": "m"}

@@ -16,7 +16,7 @@ BUSINESS = {"chat_id": ANNA, "business_connection_id": "bc-1"}
 
 @pytest.fixture
 def account(telegram: TelegramLookAlike) -> BusinessAccount:
-    account = BusinessAccount(telegram)
+    account = BusinessAccount(telegram.world)
     account.connects()
     return account
 
@@ -89,7 +89,7 @@ async def test_direct_messages_are_answered_in_a_topic(
     telegram: TelegramLookAlike, http: aiohttp.ClientSession
 ) -> None:
     """Without the topic, or with one that nobody opened, nothing is sent."""
-    news, anna = direct_messages(telegram), telegram.customer(ANNA)
+    news, anna = direct_messages(telegram.world), telegram.customer(ANNA)
     news.hears(anna, "hello")
     for topic in ({}, {"direct_messages_topic_id": 5}):
         refused = await ask(http, telegram, "sendMessage", chat_id=news.id, text="hi", **topic)
@@ -101,7 +101,7 @@ async def test_direct_messages_are_answered_in_a_topic(
 
 async def test_who_left_a_group_cannot_write_there(telegram: TelegramLookAlike, http: aiohttp.ClientSession) -> None:
     """Until somebody takes the bot in again; both are told to the bot."""
-    neighbours, anna = group(telegram), telegram.customer(ANNA)
+    neighbours, anna = group(telegram.world), telegram.customer(ANNA)
     joined = neighbours.takes_in(anna)["my_chat_member"]
     assert (joined["old_chat_member"]["status"], joined["new_chat_member"]["status"]) == ("left", "member")
     assert (await ask(http, telegram, "sendMessage", chat_id=neighbours.id, text="hi"))["text"] == "hi"
@@ -111,5 +111,5 @@ async def test_who_left_a_group_cannot_write_there(telegram: TelegramLookAlike, 
     assert refused == "Forbidden: bot is not a member of the supergroup chat"
     neighbours.takes_in(anna)
     assert (await ask(http, telegram, "sendMessage", chat_id=neighbours.id, text="back"))["text"] == "back"
-    promoted = channel(telegram).takes_in(anna, can_post_messages=True)["my_chat_member"]["new_chat_member"]
+    promoted = channel(telegram.world).takes_in(anna, can_post_messages=True)["my_chat_member"]["new_chat_member"]
     assert (promoted["status"], promoted["can_post_messages"]) == ("administrator", True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -24,8 +23,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, Ne
 from relay.sandbox.shared.content import png
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.formats import webp
-
-CHAT = 107804195
+from tests.sandbox.conftest import CHAT
 
 
 class Clock:
@@ -36,14 +34,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-async def bot(telegram: TelegramLookAlike) -> AsyncIterator[Bot]:
-    telegram.limits.on = False
-    telegram.customer(CHAT).writes("hi")
-    async with Bot(telegram.token, base_url=f"{telegram.url}/bot", base_file_url=f"{telegram.url}/file/bot") as bot:
-        yield bot
 
 
 async def call(http: aiohttp.ClientSession, telegram: TelegramLookAlike, method: str, **params: object) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from relay.errors import Unavailable
-from relay.store.engine.commit import StoreLockedError
+from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.migrating import HEAD, SchemaError, is_current, migrate, scripts
 from relay.store.engine.tables import metadata
 from relay.store.store import Store, open_store

@@ -122,7 +122,7 @@ async def test_what_was_due_under_another_clock_is_due_now(path: Path) -> None:
         assert len(await claim(after)) == 1
 
 
-async def test_lanes_with_which_processes_died_are_claimed_only_by_themselves(path: Path, clock: Clock) -> None:
+async def test_lanes_with_which_processes_died_are_claimed_only_as_suspects(path: Path, clock: Clock) -> None:
     """After three deaths a lane is a suspect; a delivery that it survives clears it."""
     for deaths in range(3):
         async with open_store(path, now=clock) as store:

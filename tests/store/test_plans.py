@@ -28,7 +28,9 @@ async def _everyday_life(store: Store) -> None:
     await store.settle(second, Retry(1.0, "no answer"))
     [answer] = (await store.claim(letters.CHANNEL, "to_telegram", 10, 16)).deliveries
     await store.note_progress(answer, 1, (Said(5, "agent", "words"),))
+    await store.acquit(answer)
     await store.settle(answer, Delivered((Said(6, "agent", "words"),)))
+    await store.claim(letters.CHANNEL, "to_kit", 1, suspects=True)
     await store.find_media("id")
     await store.next_update_id(letters.CHANNEL)
     await store.forget(0.0)

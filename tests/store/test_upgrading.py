@@ -1,7 +1,6 @@
 """A migration has a good copy of the database from before it, or it does not begin."""
 
 import resource
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,12 +13,14 @@ import pytest
 
 from relay.store.engine.copies import UNFINISHED, copy_database, fault_of
 from relay.store.engine.migrating import HEAD, SchemaError, bring_up_to_date, migrate, version_of
+from tests.components import needs
 from tests.databases import older_database
 
 #: What a process that copies asks of the kernel, as strace names it: each call is a moment at which it may be killed.
 MOMENTS = ("pwrite64", "fsync", "rename", "unlink")
-COPY = "import sys, pathlib, relay.store.copies as copies; copies.copy_database(*map(pathlib.Path, sys.argv[1:]))"
-needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing: apt-get install strace")
+COPY = (
+    "import sys, pathlib, relay.store.engine.copies as copies; copies.copy_database(*map(pathlib.Path, sys.argv[1:]))"
+)
 
 
 def letters(path: Path) -> int:
@@ -58,7 +59,7 @@ def unfinished(directory: Path) -> list[str]:
     return [left.name for left in directory.iterdir() if left.name.endswith(UNFINISHED)]
 
 
-@needs_strace
+@needs("strace")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_copy_that_is_killed_is_not_there(tmp_path: Path, moment: str) -> None:
     """Killed at each write, sync, rename and removal in turn: under the copy's name lies a good copy or nothing."""
@@ -74,7 +75,7 @@ def test_a_copy_that_is_killed_is_not_there(tmp_path: Path, moment: str) -> None
     assert unfinished(tmp_path) == []
 
 
-@needs_strace
+@needs("strace")
 @pytest.mark.parametrize("moment", ["pwrite64:error=ENOSPC", "fsync:error=EIO", "rename:error=ENOSPC"])
 def test_a_copy_that_a_bad_disk_refuses_leaves_the_one_from_before(tmp_path: Path, moment: str) -> None:
     """Each write, sync and rename that fails in turn: the older copy is still there, nothing half-made beside it."""
@@ -115,7 +116,7 @@ def test_the_reason_reaches_who_starts_the_relay(tmp_path: Path) -> None:
     assert version_of(path) == "0001"
 
 
-@needs_strace
+@needs("strace")
 @pytest.mark.parametrize(("moment", "every"), [("pwrite64", 20), ("fsync", 2), ("rename", 1), ("unlink", 3)])
 def test_an_upgrade_that_is_killed_has_its_copy_first(tmp_path: Path, moment: str, every: int) -> None:
     """Killed at any call: an old database, or a good copy of it; and the next start ends what was begun."""

@@ -203,7 +203,7 @@ async def test_a_keyboard_that_is_refused_takes_nothing_along(
 
 async def test_link_previews_can_be_left_out(telegram: TelegramLookAlike, bot: Bot, fetcher: FileFetcher) -> None:
     """By a setting."""
-    await send_step(bot, fetcher, HERE, SendText("https://example.com"), Manner(link_previews=False))
+    await send_step(bot, fetcher, HERE, SendText("https://example.com"), manner=Manner(link_previews=False))
     assert telegram.calls[0].params["link_preview_options"] == {"is_disabled": True}
 
 

@@ -54,6 +54,7 @@ class Desk:
     url: str
     known: dict[str, Media] = field(default_factory=dict)
     store_is_down: bool = False
+    now: float = 0.0  #: Of the memory for paths and for files that are late: seconds.
     streams: Gauge = field(init=False)
     converter: Converter = field(init=False)
 
@@ -81,7 +82,8 @@ async def serving(
         session = await stack.enter_async_context(open_session())
         desk = Desk(telegram, await stack.enter_async_context(aiohttp.ClientSession()), "")
         application = web.Application()
-        files = TelegramFiles(open_bot(telegram.token, api_url or telegram.url, session), session, shared)
+        bot = open_bot(telegram.token, api_url or telegram.url, session)
+        files = TelegramFiles(bot, session, shared, lambda: desk.now)
         metrics = Metrics()
         desk.streams = metrics.of_channel("").media_streams
         slots = Slots(desk.streams, total=3, each=2)
@@ -310,10 +312,50 @@ async def test_gone_and_too_big_files_are_404_in_words(desk: Desk, method: str) 
         assert answer.status == 404
         assert method == "HEAD" or "20 MB" in await answer.text()
     path = desk.keep()
-    desk.telegram.kill_file(desk.known[ID].file_id)
+    desk.telegram.next_answer(400, "Bad Request: invalid file_id", on="getFile")
     async with desk.get(path, method) as answer:
         assert answer.status == 404
         assert method == "HEAD" or "does not have this file" in await answer.text()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_file_that_telegram_does_not_give_is_late(desk: Desk, method: str) -> None:
+    """Its words for that are the same as for a file that is gone: 503 and when to come back, and it comes back."""
+    path = desk.keep()
+    stored = desk.telegram.files[desk.known[ID].file_id]
+    stored.alive = False
+    for _ in range(6):
+        async with desk.get(path, method) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+    stored.alive = True
+    async with desk.get(path, method) as answer:
+        assert answer.status == 200
+
+
+async def test_it_is_gone_when_an_hour_changes_nothing(desk: Desk) -> None:
+    """After five such answers over an hour it is called gone; Telegram is asked once an hour, and may find it again."""
+    path = desk.keep()
+    stored = desk.telegram.files[desk.known[ID].file_id]
+    stored.alive = False
+
+    async def status_after(seconds: float) -> tuple[int, int]:
+        desk.now += seconds
+        before = asked()
+        async with desk.get(path) as answer:
+            words = await answer.read()
+            assert (answer.status == 404) == (words == b"Telegram does not have this file any more.")
+        return answer.status, asked() - before
+
+    def asked() -> int:
+        return len(desk.telegram.calls) + len(desk.telegram.refused)
+
+    assert [await status_after(seconds) for seconds in (0, 0, 900, 900, 900, 899)] == [(503, 1)] * 6
+    assert await status_after(1) == (404, 1)
+    assert [await status_after(1), await status_after(3598)] == [(404, 0), (404, 0)]
+    assert await status_after(1) == (404, 1)
+    stored.alive = True
+    assert await status_after(3599) == (404, 0)
+    assert await status_after(1) == (200, 1)
 
 
 async def test_outages_are_503_and_say_when(desk: Desk) -> None:
@@ -340,7 +382,7 @@ async def test_outages_are_503_and_say_when(desk: Desk) -> None:
         assert answer.status == 503
 
 
-async def test_a_dead_link_is_renewed_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dead_link_is_renewed_once(desk: Desk) -> None:
     """A path is asked for once and remembered; when Telegram drops it early, or its time is over, once more."""
     path = desk.keep()
 
@@ -358,11 +400,11 @@ async def test_a_dead_link_is_renewed_once(desk: Desk, monkeypatch: pytest.Monke
     assert await fetch() == 200
     assert asked() == 2
     desk.telegram.faults.answer_next(404, on="file", times=2)
-    assert await fetch() == 404
+    assert await fetch() == 503
     assert asked() == 3
-    monkeypatch.setattr(files_module, "PATH_LIFETIME", 0)
+    desk.now += files_module.PATH_LIFETIME
     assert [await fetch(), await fetch()] == [200, 200]
-    assert asked() > 4
+    assert asked() == 4
 
 
 @pytest.mark.parametrize("result", [{}, {"file_path": "/etc/passwd"}, {"file_path": "a/../../b"}, {"file_path": 1}, []])
@@ -571,7 +613,7 @@ async def test_a_local_server_leads_nowhere_else(telegram: TelegramLookAlike, tm
 async def test_a_local_server_serves_either_way(
     telegram: TelegramLookAlike, tmp_path: Path, *, in_local_mode: bool
 ) -> None:
-    """In local mode by its disk, else over HTTP; what was deleted there is asked for once more, what is gone is 404."""
+    """In local mode by its disk, else over HTTP; what was deleted there is asked for once more; else it is late."""
     if in_local_mode:
         telegram.run_locally(tmp_path)
     async with serving(telegram, shared=tmp_path) as desk:
@@ -583,7 +625,7 @@ async def test_a_local_server_serves_either_way(
             assert in_local_mode == bool(tidied(tmp_path))
         telegram.kill_file(desk.known[ID].file_id)
         async with desk.get(path) as answer:
-            assert (answer.status, await answer.text()) == (404, "Telegram does not have this file any more.")
+            assert (answer.status, await answer.text()) == (503, "The file cannot be had at the moment.")
 
 
 def tidied(directory: Path) -> list[Path]:

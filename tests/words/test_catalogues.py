@@ -10,7 +10,7 @@ from babel.messages import Message
 from babel.messages.plurals import get_plural
 from hatchling.builders.wheel import WheelBuilder
 
-from relay.mapping.content.placeholders import KINDS
+from relay.mapping.content.kinds import KINDS
 from relay.settings.schema import Settings
 from relay.words.catalogue import ENGLISH, languages, shipped_words
 from relay.words.texts import placeholders

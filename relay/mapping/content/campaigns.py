@@ -12,6 +12,7 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -42,6 +43,13 @@ _URL: Final = re.compile(r"https?://[^\s/]+\S*", re.IGNORECASE)
 _ADDRESS: Final = ("page", "url")
 _HTTPS: Final = "https://"
 _BETWEEN: Final = "\x1f"
+_CAMPAIGN: Final = ("utm", "campaign")
+#: Parts of codes as people choose them ("spring-sale", "V001", "BlackFriday"): some could be decoded too, by chance.
+_CHOSEN: Final = re.compile(r"[A-Z]?[a-z0-9]*|[A-Z0-9]+|(?:[A-Z][a-z0-9]{2,})+", re.ASCII)
+#: From so many bytes on, that letters of other alphabets come out of it is no chance.
+_CERTAIN: Final = 6
+#: What people write into a link.
+_WORDS: Final = re.compile(r"""(?=.*\w)[\w &=.:,;/?!%+|@#~*$'"()\[\]{}<>-]{2,}""")
 _CHECK: Final = 2  #: Bytes by which our own payloads are known.
 
 
@@ -113,8 +121,47 @@ def unpack(payload: str) -> Touch | None:
 
 
 def foreign(payload: str) -> Touch:
-    """The touch of a payload that we did not make: its words are all that is known of the campaign."""
-    return {"utm": {"campaign": payload}}
+    """The touch of a payload that we did not make: what it says is all that is known of the campaign.
+
+    Who needs other characters than Telegram allows writes them in base64url (aiogram does with `encode=True`): that is
+    read where it gives words, and where these are a query of `utm_…`, each goes into its own field.
+    """
+    words = decoded(payload)
+    try:
+        return (make_touch(_utm(words)) if words is not None else {}) or {"utm": {"campaign": payload}}
+    except ValueError:
+        return {"utm": {"campaign": payload}}
+
+
+def decoded(payload: str) -> str | None:
+    """The words that stand in the payload in base64url; None when it is no such thing."""
+    if all(_CHOSEN.fullmatch(part) for part in payload.replace("_", "-").split("-")):
+        return None
+    try:
+        raw = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        words = raw.decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    exact = urlsafe_b64encode(raw).decode().rstrip("=") == payload
+    fits = _WORDS.fullmatch(words) and (words.isascii() or len(raw) >= _CERTAIN)
+    return words.strip() if exact and fits else None
+
+
+def _utm(words: str) -> dict[tuple[str, str], str]:
+    """The fields of a touch in what somebody wrote into a link; what is not named so is the campaign."""
+    values: dict[tuple[str, str], str] = {}
+    rest = []
+    for name, value in parse_qsl(words) if "=" in words else ():
+        field = ("utm", name.removeprefix("utm_"))
+        if name.startswith("utm_") and field in FIELDS:
+            values[field] = value
+        else:
+            rest.append(f"{name}={value}")
+    if not values:
+        return {_CAMPAIGN: words}
+    if rest:
+        values.setdefault(_CAMPAIGN if _CAMPAIGN not in values else ("utm", "content"), "&".join(rest))
+    return values
 
 
 def in_words(touch: Touch) -> str:

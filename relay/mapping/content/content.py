@@ -1,9 +1,16 @@
 """What a Telegram message holds, as values: words, files, a point on the map, a business card. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from relay.kit.models import MediaKind
 from relay.mapping.content.campaigns import Touch
+from relay.mapping.text.file_names import renamed
+from relay.model import LARGEST_CONVERTED
+
+#: What Telegram's previews are.
+STILL: Final = "image/webp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,20 @@ class File:
     convertible: bool = False  #: Browsers do better with another form of it, where the relay can make one.
     showable: bool = True  #: Some browser shows it as it is.
     preview: str = ""  #: The file_id of a still picture that stands in for what cannot be shown; "" if there is none.
+
+    def target(self, forms: Mapping[str, str]) -> str | None:
+        """Into which type it is converted; None if it is handed out as it came, or by its preview.
+
+        `forms` says, by media type, into which other one this installation can convert.
+        """
+        return forms.get(self.mime_type) if self.convertible and (self.size or 0) <= LARGEST_CONVERTED else None
+
+    def shown_name(self, forms: Mapping[str, str]) -> str:
+        """Its name as agents see it."""
+        target = self.target(forms)
+        if target is None and not self.showable:
+            target = STILL
+        return self.name if target is None else renamed(self.name, target)
 
     def is_over(self, limit: int) -> bool:
         """Whether it is known to have more bytes than the limit."""

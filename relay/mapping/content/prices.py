@@ -8,7 +8,7 @@ from typing import Final
 
 from telegram import SuggestedPostInfo, SuggestedPostPaid, SuggestedPostPrice
 
-from relay.mapping.content.media import count
+from relay.mapping.content.files import count
 from relay.mapping.text.language import say
 from relay.mapping.text.text import clean
 

@@ -1,55 +1,83 @@
 """A message, read: the table of readers, one for each kind of content. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from telegram import ForumTopicEdited, Game, GiftInfo, MaybeInaccessibleMessage, Message, PhotoSize, Poll
+from telegram import ForumTopicEdited, Game, GiftInfo, MaybeInaccessibleMessage, Message, PhotoSize
 from telegram import UniqueGiftInfo as UniqueGift
 
 from relay.mapping.content.cards import read_contact, read_location, read_venue
 from relay.mapping.content.content import Content
+from relay.mapping.content.files import count, photo, sticker
+from relay.mapping.content.kinds import is_empty
+from relay.mapping.content.leftovers import completed
 from relay.mapping.content.media import (
     caption,
-    count,
-    files_in,
     moment,
-    photo,
     read_audio,
     read_files,
     read_live_photo,
     read_paid_media,
     read_sticker,
-    sticker,
 )
-from relay.mapping.content.placeholders import describe, is_empty
+from relay.mapping.content.placeholders import describe, describe_new
+from relay.mapping.content.polls import read_poll
 from relay.mapping.content.remembered import own_words
-from relay.mapping.content.service_messages import options
 from relay.mapping.text.language import heading, say
 from relay.mapping.text.text import clean, join, render, shorten
 from relay.mapping.text.tolerant import tried
 from relay.model import Said
 
+_NO_FORMS: Final[Mapping[str, str]] = {}
 EXCERPT: Final = 80  #: Characters that remind of an earlier message.
 
 
 def read_content(message: Message) -> Content:
-    """What the message holds; for a kind without a reader, a placeholder that names it."""
+    """What the message holds, all of it; for a kind without a reader, a placeholder that names it."""
+    content = _known(message)
+    content = _new(message) if content is None else completed(message, content)
+    words = caption(message).strip()
+    if "".join(words.split()) in "".join(content.text.split()):
+        return content
+    return replace(content, text=f"{content.text}\n{words}".strip())
+
+
+def _known(message: Message) -> Content | None:
     for field, read in READERS:
         value = getattr(message, field)
         if value:
             content = tried(read, message, value)
             if content is not None and (content.items or content.text.strip()):
                 return content
-    text = caption(message)
     placeholder = describe(message)
-    return Content(f"{placeholder}\n{text}" if text.strip() else placeholder)
+    return None if placeholder is None else Content(placeholder)
 
 
-def excerpt(message: MaybeInaccessibleMessage | None, remembered: Said | None = None) -> str:
-    """The first words of an earlier message, else its kind; one line. Of what Telegram hides: what is remembered."""
+def _new(message: Message) -> Content:
+    """What Telegram has invented since."""
+    rest = completed(message, Content(""))
+    return replace(rest, text=describe_new(message, rest.text))
+
+
+def excerpt(
+    message: MaybeInaccessibleMessage | None, remembered: Said | None = None, forms: Mapping[str, str] = _NO_FORMS
+) -> str:
+    """The first words of an earlier message, else its kind and what agents know it by; one line.
+
+    What is remembered says better than Telegram what a message without words was: an agent's own picture keeps the
+    agent's name for it.
+    """
+    if remembered is not None and is_wordless(message):
+        return remind(remembered)
     if not isinstance(message, Message) or is_empty(message):
-        return remind(remembered) if remembered is not None else _unknown(message)
-    return shorten(own_words(read_content(message)), EXCERPT)
+        return _unknown(message)
+    return shorten(own_words(read_content(message), forms), EXCERPT)
+
+
+def is_wordless(message: MaybeInaccessibleMessage | None) -> bool:
+    """Whether Telegram does not tell the words of a message, or there are none."""
+    return not isinstance(message, Message) or is_empty(message) or not (message.text or message.caption)
 
 
 def remind(said: Said) -> str:
@@ -64,13 +92,6 @@ def _unknown(message: MaybeInaccessibleMessage | None) -> str:
 def read_text(message: Message, text: str) -> Content:
     """Words."""
     return Content(clean(render(text, message.entities)) if isinstance(text, str) else "")
-
-
-def read_poll(message: Message, poll: Poll) -> Content:
-    """A question with its answers, and the medium beside the question."""
-    kind = "quiz" if poll.type == "quiz" else "poll"
-    words = heading(kind, options(poll))
-    return Content(join("\n", words, caption(message)), files_in(poll.media, moment(message)))
 
 
 def read_game(message: Message, game: Game) -> Content:

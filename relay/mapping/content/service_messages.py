@@ -17,46 +17,31 @@ from telegram import (
     GiveawayCompleted,
     GiveawayWinners,
     Invoice,
-    Poll,
     ProximityAlertTriggered,
     RefundedPayment,
     SharedUser,
-    Story,
     SuccessfulPayment,
     User,
     WebAppData,
 )
 from telegram.constants import ZERO_DATE
 
-from relay.mapping.content.media import count
+from relay.mapping.content.files import count
+from relay.mapping.content.links import name_story
 from relay.mapping.content.prices import offered, paid, price, stars
 from relay.mapping.text.language import say
+from relay.mapping.text.people import name_of
 from relay.mapping.text.text import clean, join
-
-
-def person(user: User | SharedUser | Chat | None) -> str:
-    """What a person or a chat is called: full name or title, else `@username`, else "" ."""
-    if user is None:
-        return ""
-    name = join(" ", user.first_name, user.last_name) or clean(getattr(user, "title", None)).strip()
-    username = clean(user.username).strip()
-    return name or (f"@{username}" if username else "")
 
 
 def people(users: Iterable[User | SharedUser | Chat]) -> str:
     """Their names, in a row."""
-    return join(", ", *map(person, users))
+    return join(", ", *map(name_of, users))
 
 
 def tasks(listed: Iterable[ChecklistTask]) -> str:
     """One task a line, ticked if it is done."""
     return "\n".join(f"{'☑' if _is_done(task) else '☐'} {clean(task.text).strip()}" for task in listed)
-
-
-def options(poll: Poll) -> str:
-    """The question, what is said beside it, and one answer a line."""
-    answers = "\n".join(f"\u2013 {clean(option.text).strip()}" for option in poll.options)
-    return join("\n", poll.question, poll.description, answers, poll.explanation)
 
 
 def _is_done(task: ChecklistTask) -> bool:
@@ -97,16 +82,12 @@ def _invoice(invoice: Invoice) -> str:
 
 def _near(alert: ProximityAlertTriggered) -> str:
     return join(
-        ", ", join(" → ", person(alert.traveler), person(alert.watcher)), say("meters", count=count(alert.distance))
+        ", ", join(" → ", name_of(alert.traveler), name_of(alert.watcher)), say("meters", count=count(alert.distance))
     )
 
 
 def _payment(payment: SuccessfulPayment | RefundedPayment) -> str:
     return price(payment.currency, payment.total_amount)
-
-
-def _story(story: Story) -> str:
-    return person(story.chat)
 
 
 def _tasks_done(marked: ChecklistTasksDone) -> str:
@@ -128,8 +109,8 @@ def _attribute(name: str) -> Callable[[Any], str]:
 
 #: Kinds whose words are worth passing on, and how.
 WORDS: Final[dict[str, Callable[[Any], str]]] = {
-    "chat_owner_changed": lambda value: person(value.new_owner),
-    "chat_owner_left": lambda value: person(value.new_owner),
+    "chat_owner_changed": lambda value: name_of(value.new_owner),
+    "chat_owner_left": lambda value: name_of(value.new_owner),
     "chat_shared": _chat_shared,
     "checklist": _checklist,
     "checklist_tasks_added": lambda value: tasks(value.tasks),
@@ -142,15 +123,15 @@ WORDS: Final[dict[str, Callable[[Any], str]]] = {
     "giveaway_created": lambda value: stars(value.prize_star_count),
     "giveaway_winners": _giveaway_winners,
     "invoice": _invoice,
-    "left_chat_member": person,
-    "managed_bot_created": lambda value: person(value.bot),
+    "left_chat_member": name_of,
+    "managed_bot_created": lambda value: name_of(value.bot),
     "new_chat_members": people,
     "new_chat_title": clean,
     "poll_option_added": _attribute("option_text"),
     "poll_option_deleted": _attribute("option_text"),
     "proximity_alert_triggered": _near,
     "refunded_payment": _payment,
-    "story": _story,
+    "story": name_story,
     "successful_payment": _payment,
     "suggested_post_approval_failed": lambda value: offered(value.price),
     "suggested_post_approved": lambda value: offered(value.price),

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from relay.mapping.content.content import Content
-from relay.mapping.text.text import clean
+from relay.mapping.text.language import say
+from relay.mapping.text.people import language_of, name_of, phone_number
 from relay.model import Address, Client
 
 
@@ -31,8 +32,7 @@ def meet(
     language = shown.get("client_language", before.language)
     touch = content.touch if content is not None else {}
     # The newest touch is told whole: the page of one campaign beside the source of another would be of neither.
-    anew = {"client_display_name", *(("utm", "page") if touch else ())}
-    kept = {name: value for name, value in before.profile.items() if name not in anew}
+    kept = {name: value for name, value in before.profile.items() if not touch or name not in {"utm", "page"}}
     return replace(
         before,
         address=address,
@@ -52,16 +52,11 @@ def client_data(client: Client, public_url: str) -> dict[str, Any]:
 
 
 def _shown(sender: Sender, content: Content | None) -> Mapping[str, Any]:
-    data: dict[str, Any] = {}
-    name = f"{clean(sender.first_name)} {clean(sender.last_name)}".strip()
-    if not name and (username := clean(sender.username)):
-        name = f"@{username}"
-    if name:
-        data["client_display_name"] = name[:256]
-    if language := clean(getattr(sender, "language_code", None)):
-        data["client_language"] = language[:64]
+    data: dict[str, Any] = {"client_display_name": name_of(sender) or say("nameless")}
+    if spoken := language_of(getattr(sender, "language_code", None)):
+        data["client_language"] = spoken
     if content is not None and content.phone:
-        data["client_phone"] = content.phone
+        data["client_phone"] = phone_number(content.phone)
     if content is not None and (position := content.position) is not None:
         data["location"] = {"latitude": position.latitude, "longitude": position.longitude}
     return data

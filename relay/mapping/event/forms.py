@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.kit.models import MediaKind
-from relay.mapping.content.content import File
-from relay.mapping.text.file_names import renamed
-from relay.model import LARGEST_CONVERTED, Media
+from relay.mapping.content.content import STILL, File
+from relay.model import Media
 
 #: Kit's kind of what something was converted into, by the first word of its type.
 _KINDS: Final[Mapping[str, MediaKind]] = {"audio": "audio", "image": "photo", "video": "video"}
-_STILL: Final = "image/webp"
 
 
 def shown(file: File, media_id: str, forms: Mapping[str, str]) -> tuple[MediaKind, Media] | None:
@@ -19,13 +17,13 @@ def shown(file: File, media_id: str, forms: Mapping[str, str]) -> tuple[MediaKin
     `forms` says, by media type, into which other one the relay can convert it. A file that is too large for that, or
     whose form is not among them, is handed out as it came, or by its preview.
     """
-    target = forms.get(file.mime_type) if file.convertible and (file.size or 0) <= LARGEST_CONVERTED else None
+    target, name = file.target(forms), file.shown_name(forms)
     if target is not None:
-        kind, name = _KINDS[target.partition("/")[0]], renamed(file.name, target)
+        kind = _KINDS[target.partition("/")[0]]
         source = Media(media_id, file.file_id, name, target, file.size, file.mime_type, file.preview or None)
         return kind, source
     if file.showable:
-        return file.kind, Media(media_id, file.file_id, file.name, file.mime_type, file.size)
+        return file.kind, Media(media_id, file.file_id, name, file.mime_type, file.size)
     if not file.preview:
         return None
-    return "photo", Media(media_id, file.preview, renamed(file.name, _STILL), _STILL, None)
+    return "photo", Media(media_id, file.preview, name, STILL, None)

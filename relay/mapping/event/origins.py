@@ -44,6 +44,8 @@ def origin_of(update: Update, message: Message, owners: Owners) -> Origin | Decl
     place = place_of(message, sender, owners)
     if declined := why_not(message.chat, place, sender):
         return declined
+    if clean(message.business_connection_id) and message.chat.id == owners.get(clean(message.business_connection_id)):
+        return Declined("the account's chat with itself")
     if message.sender_business_bot is not None:
         return Declined("what the bot itself said in the account's name")
     own = sender.id != place.customer.id

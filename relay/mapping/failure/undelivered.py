@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import urlsplit
 from uuid import uuid5
 
@@ -13,7 +13,18 @@ from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
 from relay.mapping.text.language import heading, say, speaking, to_customer
 from relay.mapping.text.text import clean, shorten, split
 from relay.model import Accepted, Client, Draft, Note
-from relay.steps import SendAlbum, SendFile, SendText, Step
+from relay.steps import (
+    EditText,
+    LeaveChat,
+    MarkRead,
+    SendAlbum,
+    SendContact,
+    SendFile,
+    SendLocation,
+    SendText,
+    SendVenue,
+    Step,
+)
 
 _MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
 _LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
@@ -84,8 +95,10 @@ def _files(step: Step) -> tuple[SendFile, ...]:
             return (step,)
         case SendAlbum():
             return step.items
-        case _:
+        case SendText() | SendLocation() | SendVenue() | SendContact() | EditText() | MarkRead() | LeaveChat():
             return ()
+        case _:
+            assert_never(step)
 
 
 def _line(item: SendFile, language: str, *, by_link: bool) -> str:

@@ -1,4 +1,4 @@
-"""The note to the agent about what Kit sent in a form of which nothing can be made. Pure.
+"""The note to the agent about what Kit sent in a form of which nothing can be made, or for nobody. Pure.
 
 It goes out beside whatever else follows from the event, in the same transaction, so an event that comes again brings no
 second one. While no conversation is open there is none: it would begin one.
@@ -13,7 +13,7 @@ from relay.mapping.failure.undelivered import draft_note
 from relay.mapping.text.language import heading, say, speaking
 from relay.mapping.text.text import clean
 from relay.mapping.to_telegram.keyboards import keyboard_in, labels_of
-from relay.model import Accepted, Known, Outcome, Unreadable
+from relay.model import Accepted, Address, Client, Draft, Known, Outcome, Unreadable
 
 
 def tell_skipped(outcome: Outcome, event: Event, context: KitContext, known: Known) -> Outcome:
@@ -33,6 +33,17 @@ def tell_unfit(outcome: Unreadable, event_id: str, words: str, context: KitConte
     """The outcome of an event that does not fit, and a note that quotes its words, if any could be read."""
     with speaking(context.language):
         return _with_note(outcome, event_id, clean(words).strip(), say("reason.unusable"), context, known)
+
+
+def tell_unknown(event: SendMessageEvent, context: KitContext) -> Draft:
+    """The note that this message reaches nobody: no customer of this client id has written to the bot.
+
+    Whoever wrote it has the conversation open, so the note opens none.
+    """
+    nobody = Client(event.client_id, Address(0))
+    with speaking(context.language):
+        words = clean(event.text).strip()
+        return draft_note(context, nobody, f"{event.event_id}.unknown", words, say("reason.unknown_client"))
 
 
 def _unusable(event: SendMessageEvent) -> Iterator[str]:

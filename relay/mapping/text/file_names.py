@@ -1,36 +1,18 @@
 """Names and types of files. Strangers choose them: they are cleaned before they go into a link or a header. Pure."""
 
 import re
-import unicodedata
 
-from relay.mapping.text.text import clean
+from relay.mapping.text.text import clean, is_visible
+from relay.media.types import UNKNOWN, ending_of, type_of
 
 MAX_NAME = 120  #: Characters.
+_LONGEST_ENDING = 8
 
 # Controls, line separators and halves of characters, and the overrides, embeddings and isolates that show "exe.gpj" as
 # "jpg.exe". All else stays: joiners, marks and tags make Persian, Hebrew and flags what they are, and what this Python
 # does not know yet may be an emoji that every phone shows.
 _DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
-_EXTENSIONS = {
-    "application/pdf": ".pdf",
-    "application/x-tgsticker": ".tgs",
-    "application/zip": ".zip",
-    "audio/aac": ".aac",
-    "audio/mp4": ".m4a",
-    "audio/mpeg": ".mp3",
-    "audio/ogg": ".ogg",
-    "audio/wav": ".wav",
-    "audio/x-wav": ".wav",
-    "image/gif": ".gif",
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "text/plain": ".txt",
-    "video/mp4": ".mp4",
-    "video/quicktime": ".mov",
-    "video/webm": ".webm",
-}
 
 
 def file_name(raw: object, fallback: str) -> str:
@@ -49,21 +31,23 @@ def file_name(raw: object, fallback: str) -> str:
     return stem[: MAX_NAME - len(extension) - 1].rstrip() + dot + extension
 
 
-def mime_type(raw: object, fallback: str) -> str:
-    """A media type that can stand in a header; `fallback` when `raw` is none."""
-    return raw.lower() if isinstance(raw, str) and _MIME_TYPE.fullmatch(raw) else fallback
+def mime_type(raw: object, name: object, usual: str) -> str:
+    """A media type that can stand in a header: what Telegram says, else what the name's ending says, else the usual."""
+    if isinstance(raw, str) and _MIME_TYPE.fullmatch(raw) and raw.lower() != UNKNOWN:
+        return raw.lower()
+    return type_of(clean(name).strip()) or usual
 
 
-def extension(media_type: str) -> str:
-    """The usual extension of a media type, with its dot; "" when we don't know one."""
-    return _EXTENSIONS.get(media_type, "")
+def with_ending(name: str, media_type: str) -> str:
+    """The name with the usual ending of its type, if it has none at all."""
+    return name if "." in name else name[: MAX_NAME - _LONGEST_ENDING] + ending_of(media_type)
 
 
 def renamed(name: str, media_type: str) -> str:
-    """The name with the usual extension of another media type."""
+    """The name with the usual ending of another media type."""
     stem = name.rpartition(".")[0]
-    return (stem or name) + extension(media_type)
+    return (stem or name) + ending_of(media_type)
 
 
 def _is_visible(character: str) -> bool:
-    return character not in "._" and unicodedata.category(character) not in {"Cf", "Zs"}
+    return character not in "._" and is_visible(character)

@@ -3,6 +3,7 @@
 Telegram counts text and places entities in UTF-16 units (https://core.telegram.org/bots/api#messageentity).
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 import regex  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
@@ -12,6 +13,10 @@ _CLUSTER = regex.compile(r"\X")
 _WINDOW = 512  #: Characters. Only a cluster longer than this is cut at a place that Unicode would not choose.
 _SENTENCE_END = regex.compile(r"""[.!?\u2026\u3002\uff01\uff1f][\p{Pe}\p{Pf}"']*$""")
 _IDEOGRAPHIC_ENDS = frozenset("\u3002\uff01\uff1f")  #: After these no white space follows.
+#: Characters that Unicode counts as letters or symbols, and that show nothing: fillers, and Braille without a dot.
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
+#: Kinds of characters that show nothing by themselves: formats, controls, spaces, marks, and what Unicode has not got.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs", "Mn", "Me"})
 _MARKED = frozenset({"text_link", "text_mention", "blockquote", "expandable_blockquote"})
 
 
@@ -26,6 +31,11 @@ def clean(text: object) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def is_visible(character: str) -> bool:
+    """Whether anything is to be seen where the character stands alone."""
+    return character not in _BLANK and unicodedata.category(character) not in _UNSEEN
 
 
 def join(separator: str, *parts: object) -> str:

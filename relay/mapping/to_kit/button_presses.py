@@ -6,9 +6,11 @@ https://core.telegram.org/bots/api#callbackquery
 
 from collections.abc import Iterator
 
-from telegram import CallbackQuery, InlineKeyboardMarkup, MaybeInaccessibleMessage, Message, Update
+from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
 
 from relay.mapping.content.content import Content
+from relay.mapping.content.loose import raw_of
+from relay.mapping.content.rich_text import DEEPEST, inline
 from relay.mapping.event.events import KitContext, Origin, make_event
 from relay.mapping.event.origins import Owners, place_of, why_not
 from relay.mapping.text.language import heading, say
@@ -44,21 +46,36 @@ def map_press(update: Update, query: CallbackQuery, context: KitContext, known: 
     if (rating := rating_in(query)) is not None:
         return map_rating(query, rating, known)
     # An old message is named without its thread; the customer is answered where they were.
-    address = place.address if isinstance(message, Message) or known.client is None else known.client.address
+    address = place.address if message.is_accessible or known.client is None else known.client.address
     origin = Origin(update.update_id, message.message_id, sender, place.client_id, address)
-    return make_event(context, origin, Content(say("pressed", label=_label(query, message))), known, again="press")
+    return make_event(context, origin, Content(_words(query, message)), known, again="press")
 
 
-def _label(query: CallbackQuery, message: MaybeInaccessibleMessage) -> str:
+def _words(query: CallbackQuery, message: MaybeInaccessibleMessage) -> str:
     """What stands on the button, as far as it is known: else what it means to whoever made it."""
     if query.game_short_name:
-        return heading("game", clean(query.game_short_name).strip()[:_LONGEST_LABEL])
+        return say("pressed", label=heading("game", clean(query.game_short_name).strip()[:_LONGEST_LABEL]))
     data = clean(query.data)
-    markup = message.reply_markup if isinstance(message, Message) else None
-    labels = (clean(text).strip() for text in _texts(markup, data)) if data else iter(())
-    return (next(filter(None, labels), "") or data.strip())[:_LONGEST_LABEL] or heading("button")
+    if not data.strip():
+        return say("pressed", label=heading("button"))
+    if (
+        not isinstance(message, Message) or not message.is_accessible
+    ):  # an old one, of which Telegram does not say what buttons it has
+        return say("pressed", label=data.strip()[:_LONGEST_LABEL])
+    label = next(filter(None, _labels([raw_of(message.reply_markup), dict(message.api_kwargs)], data)), "")
+    if label:
+        return say("pressed", label=label[:_LONGEST_LABEL])
+    return say("pressed_unknown", label=data.strip()[:_LONGEST_LABEL])
 
 
-def _texts(markup: InlineKeyboardMarkup | None, data: str) -> Iterator[str]:
-    for row in markup.inline_keyboard if markup is not None else ():
-        yield from (button.text for button in row if button.callback_data == data)
+def _labels(node: object, data: str, depth: int = 0) -> Iterator[str]:
+    """The labels of the buttons that send this, wherever they stand: rich messages have some in the text."""
+    if depth > DEEPEST:
+        return
+    if isinstance(node, dict):
+        if node.get("callback_data") == data:
+            yield inline(node.get("text")).strip() or data.strip()
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for each in node:
+            yield from _labels(each, data, depth + 1)

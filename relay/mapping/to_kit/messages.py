@@ -6,16 +6,19 @@ from typing import Final
 
 from telegram import Message, Update
 
+from relay.mapping.content.cards import is_live
 from relay.mapping.content.commands import link_of, read_start
 from relay.mapping.content.content import Content
-from relay.mapping.content.readers import read_content, remind
-from relay.mapping.content.references import references, refers_to
+from relay.mapping.content.kinds import is_happening
+from relay.mapping.content.readers import excerpt, read_content
+from relay.mapping.content.references import Reference, references, refers_to
 from relay.mapping.content.remembered import own_words, said_in_chat
-from relay.mapping.content.service_messages import person
 from relay.mapping.event.albums import album_of, map_album
 from relay.mapping.event.events import KitContext, Origin, make_event, say_large
 from relay.mapping.event.origins import Owners, client_of, origin_of
+from relay.mapping.text.changes import changed_places
 from relay.mapping.text.language import heading, say
+from relay.mapping.text.people import name_of
 from relay.mapping.text.text import join
 from relay.model import Declined, Known, Outcome, Said, Wants, is_id
 
@@ -38,12 +41,17 @@ def map_message(update: Update, message: Message, context: KitContext, known: Kn
     origin = _origin(update, message, context, known)
     if isinstance(origin, Declined):
         return origin
-    content = read_start(message, known) or _read(message, known.said)
-    before = _before(message, origin, known)
-    said = said_in_chat(message.message_id, content, "agent" if origin.own else "customer")
-    if (group := album_of(message)) is not None:
-        return map_album(context, origin, content, known, group=group, before=before, said=said)
-    return make_event(context, origin, _behind(before, say_large(context, content)), known, said=said)
+    if is_happening(message) and not known.is_open:
+        return Declined("nobody said anything, and no conversation is open")
+    content = read_start(message, known) or _read(message, known.said, context)
+    said = _said(message, content, origin, context)
+    before = _before(message, origin, known, context)
+    if (group := album_of(message)) is None:
+        content = _behind(before, say_large(context, _with(before, content)))
+        return make_event(context, origin, content, known, said=said)
+    if known.album is None:  # what all items of an album answer is shown once
+        content = _with(before, content)
+    return map_album(context, origin, content, known, group=group, before=before.text, said=said)
 
 
 def map_edit(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
@@ -51,18 +59,24 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     origin = _origin(update, message, context, known)
     if isinstance(origin, Declined):
         return origin
-    # PTB's attribute warns of its own future; its dictionary doesn't.
-    if message.location is not None and "live_period" in message.location.to_dict():
+    if message.location is not None and is_live(message.location):
         return Declined("a step of a live location, not its end")
-    content = _read(message, known.said)
-    said = said_in_chat(message.message_id, content, "agent" if origin.own else "customer")
+    if message.location is not None and not known.is_open:
+        return Declined("the end of a live location while no conversation is open")
+    content = _read(message, known.said, context)
+    said = _said(message, content, origin, context)
     # Where a live location ends says all: nobody asks where it began.
     old = known.said.get(message.message_id) if message.location is None else None
     if old is not None and said and (old.text, old.mark) == (said[0].text, said[0].mark):
         return Declined("an edit that changes nothing an agent would see")
-    shown = _behind(_before(message, origin, known), say_large(context, content))
-    content = _edited(shown, own_words(content), old)
-    return make_event(context, origin, content, known, again="edit", said=said)
+    words = own_words(content, context.forms)
+    before = _before(message, origin, known, context).text
+    edited = _edited(before, say_large(context, content), words, old)
+    return make_event(context, origin, edited, known, again="edit", said=said)
+
+
+def _said(message: Message, content: Content, origin: Origin, context: KitContext) -> tuple[Said, ...]:
+    return said_in_chat(message.message_id, content, "agent" if origin.own else "customer", context.forms)
 
 
 def _origin(update: Update, message: Message, context: KitContext, known: Known) -> Origin | Declined:
@@ -72,35 +86,44 @@ def _origin(update: Update, message: Message, context: KitContext, known: Known)
     to wake agents for.
     """
     origin = origin_of(update, message, context.owners)
-    if isinstance(origin, Origin) and origin.own and (known.client is None or not known.client.open):
+    if isinstance(origin, Origin) and origin.own and not known.is_open:
         return Declined("said by the account itself while no conversation is open")
     return origin
 
 
-def _before(message: Message, origin: Origin, known: Known) -> str:
-    """The lines before the content: that it is not the customer's, and what it refers to."""
-    own = say("account_wrote", name=person(message.sender_chat or message.from_user)) if origin.own else ""
-    return join("\n", own, references(message, known.said))
+def _before(message: Message, origin: Origin, known: Known, context: KitContext) -> Reference:
+    """What stands before the content: that it is not the customer's, and what it refers to."""
+    reference = references(message, known.said, context.forms)
+    if not origin.own:
+        return reference
+    key = "account_wrote_automatically" if message.is_from_offline else "account_wrote"
+    own = say(key, name=name_of(message.sender_chat or message.from_user))
+    return replace(reference, text=join("\n", own, reference.text))
 
 
-def _read(message: Message, said: Mapping[int, Said]) -> Content:
-    """What the message holds. That a message was pinned which Telegram shows no more: what we remember of it."""
+def _read(message: Message, said: Mapping[int, Said], context: KitContext) -> Content:
+    """What the message holds. Of a message that was pinned: what agents know it by."""
     pinned = message.pinned_message
-    if pinned is not None and pinned.message_id in refers_to(message) and not message.text:
-        old = said.get(pinned.message_id)
-        if old is not None:
-            return Content(heading("pinned_message", say("quoted", words=remind(old))))
-    return read_content(message)
+    if pinned is None or message.text:
+        return read_content(message)
+    words = excerpt(pinned, said.get(pinned.message_id), context.forms)
+    return Content(heading("pinned_message", say("quoted", words=words)))
 
 
-def _behind(before: str, content: Content) -> Content:
+def _with(before: Reference, content: Content) -> Content:
+    """The content, behind what another chat's message holds that it answers."""
+    return replace(content, items=(*before.items, *content.items)) if before.items else content
+
+
+def _behind(before: Reference, content: Content) -> Content:
     """The content with the lines before it that say what it refers to."""
-    return replace(content, text=f"{before}\n{content.text}".rstrip()) if before else content
+    return replace(content, text=f"{before.text}\n{content.text}".rstrip()) if before.text else content
 
 
-def _edited(content: Content, words: str, old: Said | None) -> Content:
-    """The content as an edit, and what it said before if its words are other ones now."""
+def _edited(before: str, content: Content, words: str, old: Said | None) -> Content:
+    """The content as an edit, and what it said before if its words are other ones now. Of long words, what changed."""
     if old is None or old.text == words:
-        return replace(content, text=say("edited", text=content.text).rstrip())
-    before = old.text if len(old.text) <= _LONGEST_OLD else f"{old.text[:_LONGEST_OLD]}…"
-    return replace(content, text=say("edited_was", text=content.text.strip() or words, old=before))
+        return replace(content, text=say("edited", text=join("\n", before, content.text)).rstrip())
+    was, now = changed_places(old.text.strip(), content.text.strip() or words)
+    was = was if len(was) <= _LONGEST_OLD else f"{was[:_LONGEST_OLD]}…"
+    return replace(content, text=say("edited_was", text=join("\n", before, now), old=was))

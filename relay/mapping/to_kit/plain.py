@@ -12,6 +12,7 @@ from typing import Any, Final
 from relay.mapping.content.content import Content
 from relay.mapping.content.remembered import said_in_chat
 from relay.mapping.event.events import KitContext, Origin, make_event
+from relay.mapping.text.people import handle, shown_name
 from relay.mapping.text.text import clean
 from relay.model import Address, Reading, Wants, is_id
 
@@ -44,7 +45,7 @@ def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | No
     if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
         return None
     origin, content = Origin(update_id, message_id, person, str(person.id), Address(chat["id"])), Content(text)
-    said = said_in_chat(message_id, content, "customer")
+    said = said_in_chat(message_id, content, "customer", context.forms)
     return Reading(lambda known: make_event(context, origin, content, known, said=said), Wants(origin.client_id))
 
 
@@ -58,6 +59,8 @@ def _read_person(raw: object) -> _Person | None:
     first, last, user, language = words = [raw.get(name) for name in _WORDS]
     if first is None or not all(word is None or type(word) is str for word in words):
         return None
+    if not (shown_name(first, last) or handle(user)):
+        return None  # to be named in the agents' language
     return _Person(raw["id"], first, last, user, language)
 
 

@@ -10,7 +10,7 @@ from relay.mapping.event.events import KitContext, Origin, make_event
 from relay.mapping.event.origins import Owners, Place, why_not
 from relay.mapping.text.language import heading, say
 from relay.mapping.text.text import clean
-from relay.model import Address, Known, Outcome, Said, Wants, is_id
+from relay.model import Address, Declined, Known, Outcome, Said, Wants, is_id
 
 
 def reaction_wants(reaction: MessageReactionUpdated, _: Owners) -> Wants:
@@ -27,6 +27,8 @@ def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitC
     place = Place(sender, clean(str(sender.id)), address)
     if declined := why_not(chat, place, sender):
         return declined
+    if not known.is_open:
+        return Declined("a reaction while no conversation is open")
     origin = Origin(update.update_id, reaction.message_id, sender, place.client_id, address)
     content = read_reaction(reaction, known.said.get(reaction.message_id))
     return make_event(context, origin, content, known, again="reaction")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import unquote, urlsplit
 
 from relay.kit.events import (
@@ -48,7 +48,8 @@ def wants_of(event: Event) -> Wants:
     """What mapping the event needs to know of the client."""
     if isinstance(event, OtherEvent):
         return Wants()
-    return Wants(event.client_id, newest=isinstance(event, SendMessageEvent))
+    says = isinstance(event, SendMessageEvent)
+    return Wants(event.client_id, newest=says, told_unknown=says)
 
 
 def skipped_in(event: Event) -> tuple[str, ...]:
@@ -119,6 +120,8 @@ def _steps_of(item: FileItem | PlaceItem | CardItem | WordsItem, caption: str | 
         case CardItem():
             card = person(item)
             return [card] if card else _texts(person_in_words(item))
+        case _:
+            assert_never(item)
 
 
 def _in_albums(steps: Sequence[Step]) -> Iterator[Step]:

@@ -17,11 +17,13 @@ import click
 
 import relay
 from relay.sandbox.demo.narrative import RELAY, Narrative, say, say_line
+from relay.sandbox.kit.control import control_routes as kit_routes
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.cast import gather
 from relay.sandbox.page.process import Line, RelayProcess
 from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import Watch
+from relay.sandbox.telegram.control import control_routes as telegram_routes
 from relay.sandbox.telegram.server import TelegramLookAlike
 
 COMMAND: Final = (sys.executable, "-m", "relay.sandbox.demo.child")
@@ -53,8 +55,10 @@ async def run_demo(stop_on_signals: Callable[[], asyncio.Event], wishes: Wishes)
     async with AsyncExitStack() as stack:
         home = wishes.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-demo-")))
         # A database that is kept knows the update ids of the last demo, and rightly drops them when they come again.
-        telegram = await stack.enter_async_context(TelegramLookAlike(first_update_id=int(time.time() * 1000)))
-        kit = await stack.enter_async_context(KitLookAlike())
+        telegram = await stack.enter_async_context(
+            TelegramLookAlike(first_update_id=int(time.time() * 1000), control=telegram_routes)
+        )
+        kit = await stack.enter_async_context(KitLookAlike(control=kit_routes))
         gather(telegram)
         public, admin = _free_port(), _free_port()
         kit.callbacks.url = f"http://127.0.0.1:{public}/kit/callback"

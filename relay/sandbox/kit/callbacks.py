@@ -5,7 +5,6 @@ https://voximplant.com/kit/docs/channels/custom
 
 import asyncio
 import hashlib
-import json
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 import aiohttp
 
+from relay.sandbox.kit.writing import Style, go_json, php_json
 from relay.sandbox.shared.changes import Changes
 
 AGENT: Mapping[str, Any] = {
@@ -50,12 +50,6 @@ class Posted:
     seconds: float
 
 
-def php_json(document: Mapping[str, Any], *, pretty: bool = True) -> bytes:
-    r"""JSON as the official client writes it: PHP's `json_encode`, with `\/` and `\uXXXX`."""
-    layout: dict[str, Any] = {"indent": 4} if pretty else {"separators": (",", ":")}
-    return json.dumps(document, **layout).replace("/", "\\/").encode()
-
-
 class Callbacks:
     """Makes callbacks and posts them."""
 
@@ -63,7 +57,8 @@ class Callbacks:
         self.salt = salt
         self.token = token
         self.url: str | None = None
-        self.pretty = True  #: Whether bodies are indented.
+        self.pretty = True  #: Whether bodies in PHP's style are indented.
+        self.style: Style = "php"
         self.made: list[Callback] = []  #: Every event that there was to post, in order.
         self.posted: list[Posted] = []
         self._changes = changes
@@ -119,7 +114,8 @@ class Callbacks:
             "event_type": event_type,
             "event_data": dict(event_data),
         }
-        callback = Callback(client_id, event_id, php_json(document, pretty=self.pretty), self.sign(event_id))
+        body = go_json(document) if self.style == "go" else php_json(document, pretty=self.pretty)
+        callback = Callback(client_id, event_id, body, self.sign(event_id))
         self.made.append(callback)
         self._changes.notify()
         return callback

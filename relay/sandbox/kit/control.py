@@ -6,19 +6,18 @@ It stays up while faults are on.
 import asyncio
 import base64
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
+from relay.sandbox.kit.callbacks import Callback, Posted
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.delays import delays
 from relay.sandbox.shared.ordering import out_of_order
 from relay.sandbox.shared.request_body import asked_of
 
-if TYPE_CHECKING:
-    from relay.sandbox.kit.callbacks import Callback, Posted
-    from relay.sandbox.kit.server import KitLookAlike
 
-
-def control_routes(kit: "KitLookAlike") -> list[web.RouteDef]:
+def control_routes(kit: KitLookAlike) -> list[web.RouteDef]:
     """The routes under /sandbox."""
     control = Control(kit)
     return [
@@ -36,7 +35,7 @@ def control_routes(kit: "KitLookAlike") -> list[web.RouteDef]:
 class Control:
     """The handlers."""
 
-    def __init__(self, kit: "KitLookAlike") -> None:
+    def __init__(self, kit: KitLookAlike) -> None:
         self._kit = kit
 
     async def say(self, request: web.Request) -> web.Response:
@@ -98,7 +97,7 @@ class Control:
         posted = [one for lane in await asyncio.gather(*map(self._fire, lanes)) for one in lane]
         return web.json_response(figures(posted, time.monotonic() - began))
 
-    async def _fire(self, lane: "list[Callback]") -> "list[Posted]":
+    async def _fire(self, lane: list[Callback]) -> list[Posted]:
         return [await self._kit.callbacks.post(callback) for callback in lane]
 
     async def stats(self, _: web.Request) -> web.Response:
@@ -113,6 +112,7 @@ class Control:
                 "contradictions": len(kit.contradictions),
                 "clients": len(kit.clients),
                 "out_of_order": out_of_order((sent.client_id, sent.text) for sent in first),
+                "delay_ms": delays((sent.text, sent.at) for sent in first),
                 "overlaps": kit.overlaps,
                 "in_flight_peak": kit.in_flight_peak,
                 "first_at": kit.events[0].at if kit.events else None,
@@ -140,7 +140,7 @@ class Control:
         return web.json_response({"ok": True})
 
 
-def figures(posted: "list[Posted]", seconds: float) -> dict[str, Any]:
+def figures(posted: list[Posted], seconds: float) -> dict[str, Any]:
     """What a load run came to."""
     took = sorted(one.seconds * 1000 for one in posted)
     accepted = sum(one.status == 200 for one in posted)

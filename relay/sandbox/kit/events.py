@@ -1,7 +1,7 @@
 """What Kit takes as an event from a channel: exactly the documented fields, of exactly their types.
 
-https://voximplant.com/kit/docs/channels/custom. No unknown field, no null, no message without content. Written apart
-from the relay's own models, so that it can find their mistakes.
+https://voximplant.com/kit/docs/channels/custom. No unknown field, no null, no message without content; strings that are
+empty, as in the documentation's example. Written apart from the relay's own models, so that it can find their mistakes.
 """
 
 import json
@@ -50,6 +50,12 @@ def web_address(value: object, path: str) -> None:
     except ValueError:
         good = False
     _must(good, path, "must be an absolute http(s) URL")
+
+
+def web_address_or_nothing(value: object, path: str) -> None:
+    """The documentation's own example holds an empty string where a link is unknown."""
+    if value != "":
+        web_address(value, path)
 
 
 def degrees(most: int) -> Check:
@@ -124,7 +130,7 @@ _CLIENT = Shape(
     {"client_id": client_id},
     {
         **_texts("client_phone client_display_name client_email client_language"),
-        "client_avatar": web_address,
+        "client_avatar": web_address_or_nothing,
         "utm": Shape({}, _texts("source campaign content medium term")),
         "page": Shape({}, _texts("url title")),
         "device": Shape({}, _texts("type model user_agent")),

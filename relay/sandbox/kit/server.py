@@ -11,9 +11,9 @@ from typing import Any, Self, TypeVar
 from aiohttp import web
 
 from relay.sandbox.kit.callbacks import AGENT, Callback, Callbacks, Posted
-from relay.sandbox.kit.control import control_routes
 from relay.sandbox.kit.events import check_event, client_of, parse
 from relay.sandbox.kit.files import FileHost, HostedFile
+from relay.sandbox.kit.functions import BOT, PROPERTIES
 from relay.sandbox.kit.ledger import Ledger, Sent, Traffic
 from relay.sandbox.kit.refusal import ACCEPTED, Refused
 from relay.sandbox.kit.tokens import Tokens
@@ -43,7 +43,9 @@ class KitLookAlike:
         callback_url: str | None = None,
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        control: "Callable[[KitLookAlike], list[web.RouteDef]] | None" = None,
     ) -> None:
+        self._control = control  #: The routes of `control.control_routes`, for whoever wants them.
         self.domain = domain
         self.api_token = api_token
         self.channel_uuid = channel_uuid
@@ -151,6 +153,12 @@ class KitLookAlike:
         )
         return (await self.callbacks.post(callback)).status
 
+    async def function_says(
+        self, client_id: str | int, text: str | None = None, *items: Mapping[str, Any]
+    ) -> int | None:
+        """Post what a function of Kit's answers, with items as its SDK makes them (`sandbox/kit/functions.py`)."""
+        return await self.agent_says(client_id, text, [PROPERTIES, *items], sender=BOT)
+
     async def close_conversation(self, client_id: str | int, reason: str = "CLOSED_BY_AGENT") -> int | None:
         """Post the end of a conversation, once: the status it was answered with."""
         return (await self.callbacks.post(self.callbacks.closing(str(client_id), reason))).status
@@ -220,7 +228,8 @@ class KitLookAlike:
         application.router.add_post("/api/v3/botService/login", self._login)
         application.router.add_post("/api/v3/botService/refreshToken", self._refresh)
         application.router.add_get("/files/{number}/{name}", self._file)
-        application.add_routes(control_routes(self))
+        if self._control is not None:
+            application.add_routes(self._control(self))
         application.router.add_post("/{channel_uuid}", self._event)
         application.router.add_get("/{channel_uuid}", self._unknown)
         return application

@@ -5,41 +5,20 @@ https://core.telegram.org/bots/api#businessconnection, https://core.telegram.org
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from relay.sandbox.telegram.refusal import Refused, bad_request
-
-if TYPE_CHECKING:
-    from relay.sandbox.telegram.chats import Chat
-    from relay.sandbox.telegram.customers import Customer
-    from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.sandbox.telegram.chats import Chat
+from relay.sandbox.telegram.customers import Customer
+from relay.sandbox.telegram.world import World
 
 Json = dict[str, Any]
-
-
-class Connection:
-    """What the bot may do in one account's name, as Telegram knows it."""
-
-    def __init__(self, raw: Json) -> None:
-        self.raw = raw  #: The BusinessConnection object.
-
-    def check(self, right: str) -> None:
-        """Raise what Telegram answers when the connection, or a right in it, is not given (any more).
-
-        The Bot API server looks at neither (td, BusinessConnectionManager.cpp: check_business_connection); these are
-        errors of the method behind it: https://core.telegram.org/method/messages.sendMessage
-        """
-        if not self.raw["is_enabled"]:
-            raise bad_request("BUSINESS_CONNECTION_INVALID")
-        if not self.raw["rights"].get(right):
-            raise Refused(403, "Forbidden: BOT_ACCESS_FORBIDDEN")
 
 
 class BusinessAccount:
     """A Business account and its owner. What happens is told to the bot, unless it is `announced=False`."""
 
-    def __init__(self, telegram: "TelegramLookAlike", user_id: int = 900_000_001, connection_id: str = "bc-1") -> None:
-        self._telegram = telegram
+    def __init__(self, world: World, user_id: int = 900_000_001, connection_id: str = "bc-1") -> None:
+        self._world = world
         self.id = user_id
         self.connection_id = connection_id  #: Telegram gives another one each time that the owner changes settings.
         self.user = {"id": user_id, "is_bot": False, "first_name": "Olga", "last_name": "Owner"}
@@ -53,40 +32,40 @@ class BusinessAccount:
         """Take the bot out of the account."""
         return self._tell(announced=True, is_enabled=False, rights={})
 
-    def hears(self, customer: "Customer", text: str, **fields: object) -> Json:
+    def hears(self, customer: Customer, text: str, **fields: object) -> Json:
         """A customer writes to the account."""
         return self._push("business_message", customer, {"from": customer.user, "text": text, **fields})
 
-    def says(self, customer: "Customer", text: str, **fields: object) -> Json:
+    def says(self, customer: Customer, text: str, **fields: object) -> Json:
         """The owner writes to the customer, past the bot."""
         return self._push("business_message", customer, {"from": self.user, "text": text, **fields})
 
-    def sees_edit(self, customer: "Customer", message_id: int, text: str) -> Json:
+    def sees_edit(self, customer: Customer, message_id: int, text: str) -> Json:
         """The customer changes a message."""
         now = {"message_id": message_id, "text": text, "edit_date": int(time.time())}
         return self._push("edited_business_message", customer, {"from": customer.user, **now})
 
-    def sees_deletion(self, customer: "Customer", message_ids: Iterable[int]) -> Json:
+    def sees_deletion(self, customer: Customer, message_ids: Iterable[int]) -> Json:
         """Somebody deletes messages of the chat, for both."""
         deleted = {"chat": customer.chat, "message_ids": list(message_ids)}
-        return self._telegram.push_update(
+        return self._world.push_update(
             {"deleted_business_messages": {"business_connection_id": self.connection_id, **deleted}}
         )
 
-    def chat(self, customer: "Customer") -> "Chat":
+    def chat(self, customer: Customer) -> Chat:
         """What was said in the account's chat with a customer."""
-        return self._telegram.chats.business_chat(self.connection_id, customer.chat)
+        return self._world.chats.business_chat(self.connection_id, customer.chat)
 
-    def _push(self, kind: str, customer: "Customer", fields: Json) -> Json:
+    def _push(self, kind: str, customer: Customer, fields: Json) -> Json:
         frame = {"chat": customer.chat, "date": int(time.time()), "business_connection_id": self.connection_id}
         if "message_id" not in fields:
             frame["message_id"] = self.chat(customer).next_message_id()
-        return self._telegram.push_update({kind: {**frame, **fields}})
+        return self._world.push_update({kind: {**frame, **fields}})
 
     def _tell(self, *, announced: bool, **state: object) -> Json:
         frame = {"id": self.connection_id, "user": self.user, "user_chat_id": self.id, "date": int(time.time())}
         update = {"business_connection": {**frame, **state}}
         if announced:
-            return self._telegram.push_update(update)
-        self._telegram.chats.observe(update)
+            return self._world.push_update(update)
+        self._world.chats.observe(update)
         return update

@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.sandbox.telegram.business import Connection
 from relay.sandbox.telegram.refusal import Refused, bad_request
 
 #: Whoever owns an account that was never shown to the bot.
@@ -111,6 +110,24 @@ class Chat:
         return next((m for m in reversed(self.conversation) if m["message_id"] == message_id), None)
 
 
+class Connection:
+    """What the bot may do in one account's name, as Telegram knows it."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw  #: The BusinessConnection object.
+
+    def check(self, right: str) -> None:
+        """Raise what Telegram answers when the connection, or a right in it, is not given (any more).
+
+        The Bot API server looks at neither (td, BusinessConnectionManager.cpp: check_business_connection); these are
+        errors of the method behind it: https://core.telegram.org/method/messages.sendMessage
+        """
+        if not self.raw["is_enabled"]:
+            raise bad_request("BUSINESS_CONNECTION_INVALID")
+        if not self.raw["rights"].get(right):
+            raise Refused(403, "Forbidden: BOT_ACCESS_FORBIDDEN")
+
+
 class Chats:
     """All chats of one look-alike: the bot's own, and those of Business accounts, which have the customers' ids too."""
 
@@ -193,3 +210,9 @@ class Chats:
     def _owner(self, connection_id: str) -> int:
         connection = self.connections.get(connection_id)
         return int(connection.raw["user"]["id"]) if connection is not None else 0
+
+
+def membership(chat: dict[str, Any], by: dict[str, Any], old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The update that tells the bot of its own place in a chat."""
+    change = {"chat": chat, "from": by, "date": int(time.time())}
+    return {"my_chat_member": {**change, "old_chat_member": old, "new_chat_member": new}}

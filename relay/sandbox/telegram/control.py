@@ -3,16 +3,15 @@
 It stays up while faults are on.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from relay.sandbox.shared.delays import delays
 from relay.sandbox.shared.ordering import out_of_order
 from relay.sandbox.shared.request_body import asked_of
 from relay.sandbox.telegram.files import Kind
-
-if TYPE_CHECKING:
-    from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
 
 _KINDS: tuple[tuple[str, Kind], ...] = (
     ("image/gif", "animation"),
@@ -24,7 +23,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 _MEDIA = ("photo", "video", "animation", "audio", "voice", "video_note", "sticker", "document")
 
 
-def control_routes(telegram: "TelegramLookAlike") -> list[web.RouteDef]:
+def control_routes(telegram: TelegramLookAlike) -> list[web.RouteDef]:
     """The routes under /sandbox."""
     control = Control(telegram)
     return [
@@ -40,7 +39,7 @@ def control_routes(telegram: "TelegramLookAlike") -> list[web.RouteDef]:
 class Control:
     """The handlers."""
 
-    def __init__(self, telegram: "TelegramLookAlike") -> None:
+    def __init__(self, telegram: TelegramLookAlike) -> None:
         self._telegram = telegram
 
     async def say(self, request: web.Request) -> web.Response:
@@ -96,6 +95,7 @@ class Control:
                 "too_many_requests": telegram.limits.given,
                 "broken_retry_after": telegram.limits.broken,
                 "out_of_order": out_of_order((call.chat_id, call.params.get("text")) for call in sent),
+                "delay_ms": delays((call.params.get("text"), call.at) for call in sent),
                 "first_at": sent[0].at if sent else None,
                 "last_at": sent[-1].at if sent else None,
                 "polls": telegram.updates.polls,

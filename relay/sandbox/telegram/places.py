@@ -1,12 +1,11 @@
 """Places beside private chats where people meet the bot: groups, channels, and channels' direct messages."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from relay.sandbox.telegram.chats import Chat
-    from relay.sandbox.telegram.customers import Customer
-    from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.sandbox.telegram.chats import Chat, membership
+from relay.sandbox.telegram.customers import Customer
+from relay.sandbox.telegram.world import World
 
 Json = dict[str, Any]
 
@@ -20,8 +19,8 @@ _RIGHTS = (
 class Place:
     """A group or a channel. Every method answers the raw update that it queued."""
 
-    def __init__(self, telegram: "TelegramLookAlike", details: Json) -> None:
-        self._telegram = telegram
+    def __init__(self, world: World, details: Json) -> None:
+        self._world = world
         self.details = details
 
     @property
@@ -30,25 +29,25 @@ class Place:
         return int(self.details["id"])
 
     @property
-    def chat(self) -> "Chat":
+    def chat(self) -> Chat:
         """What was said in it."""
-        return self._telegram.chats.register(self.details)
+        return self._world.chats.register(self.details)
 
-    def takes_in(self, by: "Customer", **rights: bool) -> Json:
+    def takes_in(self, by: Customer, **rights: bool) -> Json:
         """Somebody adds the bot: as a member, or with rights as an administrator."""
         self.chat.left = False
-        bot = self._telegram.bot
+        bot = self._world.bot
         every = dict.fromkeys(_RIGHTS.split(), False)
         new: Json = {"user": bot, "status": "member"}
         if rights:
             new |= {"status": "administrator", "can_be_edited": False, "is_anonymous": False, **every, **rights}
-        return self._telegram.push_update(membership(self.details, by.user, {"user": bot, "status": "left"}, new))
+        return self._world.push_update(membership(self.details, by.user, {"user": bot, "status": "left"}, new))
 
-    def hears(self, customer: "Customer", text: str, **fields: object) -> Json:
+    def hears(self, customer: Customer, text: str, **fields: object) -> Json:
         """Somebody writes in it."""
-        return self._telegram.push_update({"message": self.message(customer, {"text": text, **fields})})
+        return self._world.push_update({"message": self.message(customer, {"text": text, **fields})})
 
-    def message(self, customer: "Customer", fields: Json) -> Json:
+    def message(self, customer: Customer, fields: Json) -> Json:
         """A message in it, not yet sent."""
         frame = {"message_id": self.chat.next_message_id(), "from": customer.user, "chat": self.details}
         return {**frame, "date": int(time.time()), **fields}
@@ -60,40 +59,32 @@ class DirectMessages(Place):
     https://core.telegram.org/bots/api#directmessagestopic
     """
 
-    def message(self, customer: "Customer", fields: Json) -> Json:
+    def message(self, customer: Customer, fields: Json) -> Json:
         """A message from a customer in their topic, whose id is theirs."""
         return super().message(customer, {"direct_messages_topic": self.topic(customer), **fields})
 
-    def says(self, customer: "Customer", text: str) -> Json:
+    def says(self, customer: Customer, text: str) -> Json:
         """The channel answers a customer, past the bot."""
         channel = {"id": self.id + 1, "title": self.details["title"], "type": "channel"}
         said = {**super().message(customer, {"text": text}), "sender_chat": channel}
         del said["from"]
-        return self._telegram.push_update({"message": {**said, "direct_messages_topic": self.topic(customer)}})
+        return self._world.push_update({"message": {**said, "direct_messages_topic": self.topic(customer)}})
 
-    def topic(self, customer: "Customer") -> Json:
+    def topic(self, customer: Customer) -> Json:
         """The topic of a customer."""
         return {"topic_id": customer.id, "user": customer.user}
 
 
-def group(telegram: "TelegramLookAlike", chat_id: int = -1001234567890, title: str = "Neighbours") -> Place:
+def group(world: World, chat_id: int = -1001234567890, title: str = "Neighbours") -> Place:
     """A group; the bot is not in it yet."""
-    return Place(telegram, {"id": chat_id, "title": title, "type": "supergroup"})
+    return Place(world, {"id": chat_id, "title": title, "type": "supergroup"})
 
 
-def channel(telegram: "TelegramLookAlike", chat_id: int = -1002345678902, title: str = "News") -> Place:
+def channel(world: World, chat_id: int = -1002345678902, title: str = "News") -> Place:
     """A channel; the bot is not in it yet."""
-    return Place(telegram, {"id": chat_id, "title": title, "type": "channel"})
+    return Place(world, {"id": chat_id, "title": title, "type": "channel"})
 
 
-def direct_messages(
-    telegram: "TelegramLookAlike", chat_id: int = -1002345678901, title: str = "News"
-) -> DirectMessages:
+def direct_messages(world: World, chat_id: int = -1002345678901, title: str = "News") -> DirectMessages:
     """The direct messages of a channel whose administrator the bot is."""
-    return DirectMessages(telegram, {"id": chat_id, "title": title, "type": "supergroup", "is_direct_messages": True})
-
-
-def membership(chat: Json, by: Json, old: Json, new: Json) -> Json:
-    """The update that tells the bot of its own place in a chat."""
-    change = {"chat": chat, "from": by, "date": int(time.time())}
-    return {"my_chat_member": {**change, "old_chat_member": old, "new_chat_member": new}}
+    return DirectMessages(world, {"id": chat_id, "title": title, "type": "supergroup", "is_direct_messages": True})

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from relay.sandbox.shared.content import Content
 from relay.sandbox.telegram.call import Upload
 from relay.sandbox.telegram.files import FileStore, Kind, StoredFile
+from relay.sandbox.telegram.html import read_html
+from relay.sandbox.telegram.keyboards import check_markup
 from relay.sandbox.telegram.methods import needed, utf16_length
 from relay.sandbox.telegram.refusal import Refused, bad_request
 
@@ -47,7 +49,6 @@ _ACTIONS = (
 )
 _TOLD = ("duration", "width", "height", "title", "performer")  #: What the bot may say of a file.
 ACTIONS = frozenset(_ACTIONS.split())
-_MARKUPS = ({"inline_keyboard"}, {"keyboard"}, {"remove_keyboard"}, {"force_reply"})
 
 
 class Sending:
@@ -72,7 +73,6 @@ class Sending:
     def contents(self, method: str, params: Fields, uploads: dict[str, Upload]) -> list[Fields]:
         """One set of message fields for each message that the method sends."""
         check_markup(params.get("reply_markup"))
-        check_parse_mode(params.get("parse_mode"))
         builder = self._builders.get(method)
         if builder is not None:
             return builder(params, uploads)
@@ -80,15 +80,15 @@ class Sending:
         return [self._media(kind, params, uploads.get(kind) or needed(params, kind), uploads)]
 
     def _text(self, params: Fields, _: dict[str, Upload]) -> list[Fields]:
-        text = params.get("text", "")
+        text, entities = formatted(params, "text")
         if not text.strip():
             raise bad_request("message text is empty")
         if utf16_length(text) > TEXT_LIMIT:
             raise bad_request("message is too long")
-        return [{"text": text} | ({"entities": params["entities"]} if "entities" in params else {})]
+        return [{"text": text} | ({"entities": entities} if entities else {})]
 
     def _media(self, kind: Kind, params: Fields, file: Upload | str, uploads: dict[str, Upload]) -> Fields:
-        caption = params.get("caption", "")
+        caption, entities = formatted(params, "caption")
         if utf16_length(caption) > CAPTION_LIMIT:
             raise bad_request("message caption is too long")
         stored, upload = self._resolve(kind, file, uploads)
@@ -98,7 +98,8 @@ class Sending:
             fields[kind] |= {name: params[name] for name in _TOLD if name in params}
         if thumbnail := params.get("thumbnail"):
             check_thumbnail(thumbnail, uploads)
-        return fields | ({"caption": caption} if caption else {})
+        fields |= {"caption": caption} if caption else {}
+        return fields | ({"caption_entities": entities} if entities else {})
 
     def _resolve(self, kind: Kind, file: Upload | str, uploads: dict[str, Upload]) -> tuple[StoredFile, Upload | None]:
         if isinstance(file, str) and file.startswith("attach://"):
@@ -185,18 +186,13 @@ def check_album_item(item: object) -> Kind:
     return _ALBUM_KINDS[item["type"]]
 
 
-def check_markup(markup: Fields | None) -> None:
-    """A keyboard must be one of the four kinds and hold rows of buttons with a text."""
-    if markup is None:
-        return
-    if not any(kind <= markup.keys() for kind in _MARKUPS):
-        raise bad_request("object expected as reply markup")
-    rows = markup.get("inline_keyboard", markup.get("keyboard", []))
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise bad_request("a keyboard must be an array of arrays of buttons")
-    for button in (button for row in rows for button in row):
-        if not (button if isinstance(button, str) else isinstance(button, dict) and button.get("text")):
-            raise bad_request("text buttons must be non-empty")
+def formatted(params: Fields, name: str) -> tuple[str, list[Fields]]:
+    """The text of this parameter as people see it, and its entities. Only HTML is read, and what is given."""
+    text, mode = params.get(name, ""), params.get("parse_mode")
+    check_parse_mode(mode)
+    if isinstance(mode, str) and mode.lower() == "html":
+        return read_html(text)
+    return text, params.get("entities" if name == "text" else "caption_entities", [])
 
 
 def check_parse_mode(mode: str | None) -> None:

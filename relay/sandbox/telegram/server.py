@@ -20,7 +20,6 @@ from relay.sandbox.shared.serving import Server, no_browser
 from relay.sandbox.telegram.administration import Administration
 from relay.sandbox.telegram.call import Incoming, read_call
 from relay.sandbox.telegram.chats import Chat, Chats
-from relay.sandbox.telegram.control import control_routes
 from relay.sandbox.telegram.customers import Customer
 from relay.sandbox.telegram.files import LOCAL_LIMIT, FileStore
 from relay.sandbox.telegram.ledger import Call, RefusedCall, made
@@ -29,6 +28,7 @@ from relay.sandbox.telegram.methods import check_parameters
 from relay.sandbox.telegram.refusal import Refused, bad_request
 from relay.sandbox.telegram.sending import Sending
 from relay.sandbox.telegram.updates import UpdateQueue
+from relay.sandbox.telegram.world import World
 
 TOKEN = "123456789:TEST-bot-token-AAE3x0nothing-to-steal"  # noqa: S105 - opens nothing but the look-alike
 UPLOAD_LIMIT = 50 << 20  #: Bytes.
@@ -41,7 +41,7 @@ Seen = TypeVar("Seen")
 class TelegramLookAlike:
     """The Bot API of one bot at `url`; use `url` as the API's base, `token` as the bot's."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a server has so many values
         self,
         token: str = TOKEN,
         *,
@@ -50,7 +50,9 @@ class TelegramLookAlike:
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
         first_update_id: int = FIRST_UPDATE_ID,
+        control: "Callable[[TelegramLookAlike], list[web.RouteDef]] | None" = None,
     ) -> None:
+        self._control = control  #: The routes of `control.control_routes`, for whoever wants them.
         self.token = token
         self.bot = {
             "id": int(token.partition(":")[0]),
@@ -74,11 +76,9 @@ class TelegramLookAlike:
 
     def _begin(self, first_update_id: int) -> None:
         self.limits = Limits(self.clock, self._limited)
-        self.files = FileStore(self.clock)
-        self.chats = Chats()
-        self.updates = UpdateQueue(self.changes, first_update_id)
+        self.world = World(self.bot, FileStore(self.clock), self.changes, first_update_id)
         self.sending = Sending(self.files)
-        self.administration = Administration(self.bot, self.files, self.chats, self.updates)
+        self.administration = Administration(self.world)
         self.customers: dict[int, Customer] = {}
         self.calls: list[Call] = []
         self.actions: list[Call] = []  #: sendChatAction, apart from `calls`: how many there are depends on time.
@@ -90,6 +90,21 @@ class TelegramLookAlike:
         self.faults.clear()
         self._begin(self.updates.next_id)
         self.changes.notify()
+
+    @property
+    def chats(self) -> Chats:
+        """The chats that the bot may know."""
+        return self.world.chats
+
+    @property
+    def files(self) -> FileStore:
+        """The files that Telegram holds."""
+        return self.world.files
+
+    @property
+    def updates(self) -> UpdateQueue:
+        """What waits for the bot."""
+        return self.world.updates
 
     @property
     def url(self) -> str:
@@ -105,7 +120,7 @@ class TelegramLookAlike:
             details = {"id": user_id, "is_bot": False, "first_name": first_name, **user}
             if language_code is not None:
                 details["language_code"] = language_code
-            known = self.customers[user_id] = Customer(self, details)
+            known = self.customers[user_id] = Customer(self.world, details)
         return known
 
     def chat(self, chat_id: int) -> Chat:
@@ -119,10 +134,7 @@ class TelegramLookAlike:
 
     def push_updates(self, updates: Iterable[dict[str, Any]]) -> None:
         """Queue many raw updates at once."""
-        pushed = list(updates)
-        for update in pushed:
-            self.administration.observe(update)
-        self.updates.push(pushed)
+        self.world.push_updates(updates)
 
     def backlog(self, updates: int, chats: int, *, first_chat: int = 5_000_001) -> None:
         """Queue texts `CHAT:SEQ` from so many customers in turn; SEQ counts from 0 in each chat."""
@@ -192,7 +204,8 @@ class TelegramLookAlike:
         application = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[no_browser])
         application.router.add_route("*", "/bot{token}/{method}", self._bot_api)
         application.router.add_get("/file/bot{token}/{path:.+}", self._download)
-        application.add_routes(control_routes(self))
+        if self._control is not None:
+            application.add_routes(self._control(self))
         return application
 
     async def _bot_api(self, request: web.Request) -> web.Response:

@@ -1,32 +1,20 @@
-"""One SQLite connection, one writer, and group commit.
+"""Group commit: whatever waits is committed together and acknowledged together.
 
-Whatever waits is committed together and acknowledged together: a commit costs about as much for a hundred rows as for
-one. SQLite before 3.51.3 can lose a commit when two connections checkpoint (https://sqlite.org/wal.html#walresetbug),
-and a shared connection is a shared transaction: so there is exactly one connection, one task that writes on it, and a
-lock file that keeps a second relay out.
+A commit costs about as much for a hundred rows as for one. Which database it is, is the engine's matter: this room asks
+it for a transaction, and for the meaning of its errors.
 """
 
 import asyncio
-import fcntl
-import os
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-import aiosqlite
-import structlog
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection
 
-from relay.errors import Unavailable
-
-log = structlog.get_logger()
+from relay.errors import StoreUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,10 +23,18 @@ Verb = Callable[[Connection, float, Sequence[Item]], Sequence[Result]]
 
 #: Items that one transaction takes at most, so that nobody waits long behind a flood.
 _BATCH = 1000
+#: Seconds for which a failure to commit stands; who must commit tries again sooner.
+_STANDS = 60.0
 
 
-class StoreLockedError(Exception):
-    """Another process holds the database."""
+class Engine(Protocol):
+    """What a database must do for group commit."""
+
+    async def transaction(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction, off the event loop, and commit it. Raises what the driver raises."""
+
+    def translated(self, error: Exception) -> Exception:
+        """What an error of a transaction means to who asked for it."""
 
 
 @dataclass(slots=True)
@@ -57,38 +53,29 @@ class _Job:
             self.done.set_exception(error)
 
 
-class _Thread(aiosqlite.Connection):
-    """aiosqlite's thread with its SQLite connection, which here takes a whole transaction in one hop.
-
-    A hop for each statement costs a turn of the event loop; under load, 27 of them made a transaction last 28 ms.
-    """
-
-    async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
-        """Call `function` in the thread."""
-        result: Result = await self._execute(function, *arguments)  # type: ignore[no-untyped-call]
-        return result
-
-    def dbapi(self) -> sqlite3.Connection:
-        """The connection itself, for calls within the thread."""
-        return self._conn
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    reason: str
+    verb: Verb[Any, Any]
+    at: float  #: On the monotonic clock.
 
 
 class Database:
-    """Runs verbs in transactions. Use `open_database`."""
+    """Runs verbs in transactions. Use `committing`."""
 
-    def __init__(self, thread: _Thread, connection: Connection, now: Callable[[], float]) -> None:
-        self._thread = thread
-        self._connection = connection
+    def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
+        self._engine = engine
         self._now = now
         self._waiting: list[_Job] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._failure: _Failure | None = None
 
     async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False) -> Result:
         """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
 
         A `late` verb comes after the others of its transaction, so that it sees what was asked for before it.
-        Raises Unavailable when the database cannot commit; then nothing of `item` has happened.
+        Raises StoreUnavailable when the database cannot commit; then nothing of `item` has happened.
         """
         job = _Job(verb, item, late)
         self._waiting.append(job)
@@ -110,6 +97,15 @@ class Database:
                     return
                 self._wake.set()
 
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be stored, in the engine's words; None if something can, as far as is known.
+
+        A failure stands for a minute, or until what failed succeeds: on a full disk something small may still fit.
+        """
+        failure = self._failure
+        return failure.reason if failure is not None and time.monotonic() - failure.at < _STANDS else None
+
     def close(self) -> None:
         """Let `commit_forever` end once nothing waits."""
         self._closing = True
@@ -117,10 +113,10 @@ class Database:
 
     async def _commit(self, batch: list[_Job]) -> None:
         try:
-            results = await self._transaction(batch)
+            results = await self._engine.transaction(partial(_run_verbs, now=self._now(), batch=batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
             if len(batch) == 1:
-                batch[0].fail(_translated(error))
+                self._fail(batch[0], self._engine.translated(error))
                 return
             # One bad item must not take its neighbours along: each gets a transaction of its own.
             for job in batch:
@@ -128,14 +124,25 @@ class Database:
             return
         for job, result in zip(batch, results, strict=True):
             job.resolve(result)
+        if self._failure is not None and any(job.verb == self._failure.verb for job in batch):
+            self._failure = None
 
-    async def _transaction(self, batch: list[_Job]) -> list[object]:
-        return await self._thread.run(_in_transaction, self._connection, self._now(), batch)
+    def _fail(self, job: _Job, error: Exception) -> None:
+        if isinstance(error, StoreUnavailable):
+            self._failure = _Failure(str(error), job.verb, time.monotonic())
+        job.fail(error)
 
 
-def _in_transaction(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
-    with connection.begin():
-        return _run_verbs(connection, now, batch)
+@asynccontextmanager
+async def committing(engine: Engine, now: Callable[[], float]) -> AsyncIterator[Database]:
+    """Commit on this engine until the end of the block, and then what still waits. `now` is Unix time in seconds."""
+    database = Database(engine, now)
+    task = asyncio.create_task(database.commit_forever(), name="database")
+    try:
+        yield database
+    finally:
+        database.close()
+        await task
 
 
 def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
@@ -149,85 +156,3 @@ def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[ob
         for index, answer in zip(indexes, answers, strict=True):
             results[index] = answer
     return results
-
-
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError):
-        log.error("store.failed", error=str(error.orig)[:200])
-        return Unavailable("the database cannot commit now")
-    return error
-
-
-@asynccontextmanager
-async def open_database(
-    path: Path, *, now: Callable[[], float] = time.time, patience: float = 0.0
-) -> AsyncIterator[Database]:
-    """Open the SQLite file at `path`, which must have the current schema, and commit until the end of the block.
-
-    Raises StoreLockedError when another process holds it.
-    """
-    with hold_lock(path, patience=patience):
-        thread = _Thread(partial(_connect, path), iter_chunk_size=64)
-        await thread
-        try:
-            engine = create_engine("sqlite://", creator=thread.dbapi, poolclass=StaticPool, hide_parameters=True)
-            event.listen(engine, "begin", _begin_immediate)
-            connection = await thread.run(engine.connect)
-            database = Database(thread, connection, now)
-            committing = asyncio.create_task(database.commit_forever(), name="database")
-            try:
-                yield database
-            finally:
-                database.close()
-                await committing
-                await thread.run(connection.close)
-        finally:
-            await thread.close()
-
-
-@contextmanager
-def hold_lock(path: Path, *, patience: float = 0.0) -> Iterator[None]:
-    """Keep every other process away from the database at `path`. The kernel lets go when the process dies.
-
-    Waits `patience` seconds, and everything with it, for another one to let go; then raises StoreLockedError.
-    """
-    lock = path.with_name(path.name + ".lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _lock(descriptor, lock, patience)
-        if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
-            raise StoreLockedError(f"{lock} was removed while another relay held it; start again")
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, lock: Path, patience: float) -> None:
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise StoreLockedError(f"another relay holds the database ({lock} is locked)") from None
-        time.sleep(0.02)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Transactions are ours to begin: the driver's own way would begin them too late, and deferred.
-    connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",  # NORMAL may lose acknowledged commits at a power cut
-        "foreign_keys=ON",
-        "busy_timeout=5000",
-        "secure_delete=ON",  # what is erased leaves no bytes behind
-        "temp_store=MEMORY",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def _begin_immediate(connection: Connection) -> None:
-    # A deferred transaction that turns into a writer fails at once with "database is locked", whatever the timeout.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

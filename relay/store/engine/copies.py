@@ -1,50 +1,56 @@
-"""A copy of a database that is whole or not there: a file under the name that was asked for is a good one, always."""
+"""A copy of a database that is whole or not there: a file under the name that was asked for is a good one, always.
+
+A copy is made beside whoever uses the database, by SQLite's backup API (https://sqlite.org/backup.html), over a
+connection that cannot write and so never checkpoints: SQLite before 3.51.3 can lose a commit when two connections do.
+One read transaction spans the whole copy, else every commit of the relay would make it begin anew.
+"""
 
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
 
 #: What the name of a copy ends with until it is known to be good. What is left under it is of no use.
-UNFINISHED = ".unfinished"
+UNFINISHED: Final = ".unfinished"
+#: Pages of one step, about a megabyte; and steps after which what was written is forced to the disk, so that nobody
+#: else who forces a little to the disk must wait for much.
+_STEP: Final = 256
+_SYNC: Final = 8
 
 
 class CopyError(Exception):
     """There is no copy. The message says why and what to do."""
 
 
-def copy_database(source: Path, target: Path) -> None:
-    """Copy the database at `source`, which nobody writes to meanwhile, to `target`, in place of what is there.
+def copy_database(source: Path, target: Path, *, rest: float = 0.0, made_at: float | None = None) -> None:
+    """Copy the database at `source`, which may be in use, to `target`, in place of what is there.
 
     The copy is written beside, forced to the disk and checked before it gets its name, so an end at any moment leaves
-    either the file from before or a good copy. Raises CopyError, and takes away what it wrote.
+    either the file from before or a good copy. After each step it rests that many times as long as the step took.
+    `made_at` (Unix time) is noted in the copy, 0 takes a note away: see `made_at_of`. Raises CopyError, and takes away
+    what it wrote.
     """
     beside = target.with_name(target.name + UNFINISHED)
     try:
-        beside.unlink(missing_ok=True)
-        with closing(sqlite3.connect(source)) as connection:
-            connection.execute("VACUUM INTO ?", (str(beside),))
-        put_in_place(beside, target)
+        _clear(beside)
+        _copy_pages(source, beside, rest, made_at)
+        _put_in_place(beside, target)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            _clear(beside)
         raise CopyError(f"{target} could not be written: {error}. Is the disk full? Make room and try again") from error
 
 
-def put_in_place(written: Path, target: Path) -> None:
-    """Give a copy that was written its name, once it is on the disk and good. Raises OSError and sqlite3.Error."""
-    _force_to_disk(written)
-    fault = fault_of(written)
-    if fault is not None:
-        raise sqlite3.DatabaseError(f"what was written is damaged ({fault})")
-    written.replace(target)
-    _force_to_disk(target.parent)
-
-
 def fault_of(path: Path) -> str | None:
-    """What is wrong with the database at `path`, which nobody writes to; None when it is good. Leaves no trace."""
+    """What is wrong with the database at `path`, with the log beside it if it has one; None when it is good."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)) as connection:
+        with closing(_reader(path)) as connection:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
@@ -54,9 +60,86 @@ def fault_of(path: Path) -> str | None:
     return None if found == ("ok",) else str(found[0])
 
 
-def _force_to_disk(path: Path) -> None:
+def made_at_of(connection: sqlite3.Connection) -> float | None:
+    """When (Unix time) this database was copied, if it is such a copy and no relay has gone on with it."""
+    minutes = connection.execute("PRAGMA user_version").fetchone()[0]
+    return minutes * 60.0 if minutes else None
+
+
+def take_note(tx: Connection) -> float | None:
+    """The same of the database of a transaction, in which the note is taken away: a relay goes on with it now."""
+    minutes = tx.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if not minutes:
+        return None
+    tx.exec_driver_sql("PRAGMA user_version=0")
+    return float(minutes * 60)
+
+
+def moment(at: float) -> str:
+    """A time to the minute, for people."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def force_to_disk(path: Path) -> None:
+    """Return once the file at `path`, or what is in the directory, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _copy_pages(source: Path, beside: Path, rest: float, made_at: float | None) -> None:
+    with closing(_reader(source)) as read, closing(_writer(beside)) as written:
+        read.execute("BEGIN")
+        read.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        descriptor = os.open(beside, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            read.backup(written, pages=_STEP, progress=_paced(descriptor, rest))
+        finally:
+            os.close(descriptor)
+        written.execute("PRAGMA journal_mode=DELETE")  # a file of its own, without a log beside it
+        if made_at is not None:
+            written.execute(f"PRAGMA user_version={int(made_at // 60)}")
+
+
+def _paced(descriptor: int, rest: float) -> Callable[[int, int, int], None]:
+    """What is to be called after each step."""
+    began, steps = time.monotonic(), 0
+
+    def pace(_status: int, _remaining: int, _total: int) -> None:
+        nonlocal began, steps
+        steps += 1
+        if steps % _SYNC == 0:
+            os.fdatasync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # the memory is the relay's
+        time.sleep((time.monotonic() - began) * rest)
+        began = time.monotonic()
+
+    return pace
+
+
+def _put_in_place(written: Path, target: Path) -> None:
+    force_to_disk(written)
+    fault = fault_of(written)
+    if fault is not None:
+        raise sqlite3.DatabaseError(f"what was written is damaged ({fault})")
+    written.replace(target)
+    force_to_disk(target.parent)
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _writer(path: Path) -> sqlite3.Connection:
+    """A connection that writes without looking back: what comes of it is forced to the disk and checked at the end."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1024", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _clear(beside: Path) -> None:
+    for end in ("", "-wal", "-shm", "-journal"):
+        beside.with_name(beside.name + end).unlink(missing_ok=True)

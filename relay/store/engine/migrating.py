@@ -6,13 +6,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from relay.store.engine.commit import hold_lock
 from relay.store.engine.copies import CopyError, copy_database, fault_of
+from relay.store.engine.lock import hold_lock
 
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0006"
+HEAD = "0008"
 #: The exit status of the process that migrates when its last line says what to do.
 _REFUSED = 3
 

@@ -1,9 +1,52 @@
-"""Looking up many rows by keys of several columns in one statement."""
+"""The one place that knows what SQLite and PostgreSQL say differently.
+
+Statements are built once for both: SQLAlchemy's `insert` for PostgreSQL compiles to the same upsert on SQLite, whose
+compiler leaves out the row locks that it does not need, since it has one writer.
+"""
 
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
-from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, bindparam, func, literal_column
+from sqlalchemy import (
+    CTE,
+    Column,
+    ColumnElement,
+    FromClause,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    literal_column,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+__all__ = ["insert", "keys", "leasable", "listed", "locked", "partial_index"]
+
+
+def partial_index(name: str, *columns: str, where: ColumnElement[bool]) -> Index:
+    """An index over the rows that satisfy `where`, on both engines."""
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+def leasable(rows: Select[Any], of: Table) -> CTE:
+    """These rows, each taken by one courier only: what another one is just taking is passed over, not waited for.
+
+    A CTE, since PostgreSQL may take more than its LIMIT in a plain subquery (bug 15715).
+    """
+    return rows.with_for_update(of=of, skip_locked=True, key_share=True).cte("leasable")
+
+
+def locked(rows: Select[Any], of: Table) -> Select[Any]:
+    """These rows, which nobody else changes until the transaction ends. Rows that refer to them may come and go."""
+    return rows.with_for_update(of=of, key_share=True)
 
 
 def listed(table: Table, *key: Column[str] | Column[int]) -> FromClause:
@@ -11,9 +54,9 @@ def listed(table: Table, *key: Column[str] | Column[int]) -> FromClause:
 
     SQLite uses no index for `(a, b) IN (VALUES …)`, whose values have no type: it would read the whole table.
     """
-    wanted = func.json_each(bindparam("wanted")).table_valued("value", name="wanted")
+    wanted = _JsonRows(bindparam("wanted", type_=String)).table_valued("value", name="wanted")
     same: Iterable[ColumnElement[bool]] = (
-        column == func.json_extract(wanted.c.value, literal_column(f"'$[{index}]'")) for index, column in enumerate(key)
+        column == _part(wanted.c.value, index, column) for index, column in enumerate(key)
     )
     return wanted.join(table, and_(*same))
 
@@ -21,3 +64,42 @@ def listed(table: Table, *key: Column[str] | Column[int]) -> FromClause:
 def keys(wanted: Iterable[tuple[str | int, ...]]) -> str:
     """Keys as the parameter of `listed`, each once."""
     return orjson.dumps(list(set(wanted))).decode()
+
+
+class _JsonRows(FunctionElement[Any]):
+    """A JSON array as rows, whose column is called `value`."""
+
+    inherit_cache = True
+
+
+@compiles(_JsonRows, "sqlite")
+def _rows_on_sqlite(element: _JsonRows, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - its interface
+    return f"json_each({compiler.process(element.clauses, **given)})"
+
+
+@compiles(_JsonRows, "postgresql")
+def _rows_on_postgresql(element: _JsonRows, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **given)} AS jsonb))"
+
+
+class _JsonPart(FunctionElement[Any]):
+    """One element of a JSON array."""
+
+    inherit_cache = True
+
+
+@compiles(_JsonPart, "sqlite")
+def _part_on_sqlite(element: _JsonPart, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    value, index = element.clauses
+    return f"json_extract({compiler.process(value, **given)}, '$[{compiler.process(index, **given)}]')"
+
+
+@compiles(_JsonPart, "postgresql")
+def _part_on_postgresql(element: _JsonPart, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    value, index = element.clauses
+    return f"({compiler.process(value, **given)} ->> {compiler.process(index, **given)})"
+
+
+def _part(value: ColumnElement[Any], index: int, column: Column[Any]) -> ColumnElement[Any]:
+    part = _JsonPart(value, literal_column(str(index)))
+    return cast(part, column.type) if isinstance(column.type, Integer) else part

@@ -23,6 +23,8 @@ from sqlalchemy import (
     literal_column,
 )
 
+from relay.store.engine.sql import partial_index
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -51,8 +53,8 @@ inbox = Table(
     Column("declined", Text, nullable=True, comment="why nothing is delivered for this letter"),
     Column("client_id", String(128), nullable=True, comment="null: nobody's"),
     UniqueConstraint("channel", "source", "source_id"),
-    Index("ix_inbox_bodies", "received_at", sqlite_where=Column("body").is_not(None)),
-    Index("ix_inbox_client", "channel", "client_id", "id", sqlite_where=Column("client_id").is_not(None)),
+    partial_index("ix_inbox_bodies", "received_at", where=Column("body").is_not(None)),
+    partial_index("ix_inbox_client", "channel", "client_id", "id", where=Column("client_id").is_not(None)),
 )
 
 #: Columns that are filled in after a migration, a part at a time. A row here goes when that is done.
@@ -65,7 +67,7 @@ backfill = Table(
 
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
 #: A claim is a lease: `lease` counts up, so that what was claimed before can no longer be settled. It ends with the
-#: process that holds the database: the next start ends all leases, and counts a crash for each.
+#: process that holds the database: the next start ends all leases, and charges the death to those that `blame` names.
 lane = Table(
     "lane",
     metadata,
@@ -77,7 +79,8 @@ lane = Table(
     Column("since", Float, nullable=False, server_default="0", comment="when its row of deliveries began to wait"),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
-    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
+    Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
     Column(
         "backs_off",
         Boolean,
@@ -86,13 +89,14 @@ lane = Table(
         comment="nobody asked for the wait until due_at: what is new, or the side's recovery, ends it",
     ),
     UniqueConstraint("channel", "direction", "client_id"),
-    Index(
+    partial_index(
         "ix_lane_due",
         "channel",
         "direction",
         "due_at",
-        sqlite_where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
+        where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
+    Index("ix_lane_account", "channel", "direction", "crashes", sqlite_where=Column("crashes") > 0),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
@@ -118,11 +122,11 @@ outbox = Table(
     Column("parts", Text, nullable=True, comment="an album's parts so far, while it waits for more"),
     Column("address", Text, nullable=True, comment="where to, if not where the client is answered"),
     CheckConstraint("status IN ('waiting', 'delivered', 'dead')", name="status"),
-    Index("ix_outbox_waiting", "lane_id", "id", sqlite_where=Column("status") == "waiting"),
-    Index("ix_outbox_delivered", "settled_at", sqlite_where=Column("status") == "delivered"),
-    Index("ix_outbox_dead", "channel", "id", sqlite_where=Column("status") == "dead"),
+    partial_index("ix_outbox_waiting", "lane_id", "id", where=Column("status") == "waiting"),
+    partial_index("ix_outbox_delivered", "settled_at", where=Column("status") == "delivered"),
+    partial_index("ix_outbox_dead", "channel", "id", where=Column("status") == "dead"),
     Index("ix_outbox_letter_id", "letter_id"),
-    Index("ix_outbox_album", "lane_id", "album", sqlite_where=Column("album").is_not(None)),
+    partial_index("ix_outbox_album", "lane_id", "album", where=Column("album").is_not(None)),
 )
 
 #: Attempts that failed, of deliveries that are still here: those for the same reason are one row.
@@ -176,11 +180,11 @@ client_link = Table(
         server_default=false(),
         comment="they were told in this conversation that something of theirs was lost",
     ),
-    Index(
+    partial_index(
         "ix_client_link_business",
         "channel",
         "business_connection_id",
-        sqlite_where=Column("business_connection_id").is_not(None),
+        where=Column("business_connection_id").is_not(None),
     ),
 )
 
@@ -221,6 +225,17 @@ deep_link = Table(
     Column("code", String(64), primary_key=True),
     Column("touch", Text, nullable=False, comment="utm and page, as JSON"),
     Column("created_at", Float, nullable=False),
+)
+
+#: Clients to whom agents wrote though they have never written to the bot, and whose agents were told so; until the
+#: retention time.
+unknown_client = Table(
+    "unknown_client",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("told_at", Float, nullable=False),
+    Index("ix_unknown_client_told_at", "told_at"),
 )
 
 #: How customers rated closed conversations: one row for each time that they were asked.

@@ -1,0 +1,75 @@
+"""What `relay run` does once it listens to signals: settings, database, relay."""
+
+import asyncio
+import gc
+import signal
+import sqlite3
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from relay.app import Ports, open_relay
+from relay.cli.migrating import bring_database_up_to_date
+from relay.cli.starting import fail, load
+from relay.control.place import NoPlaceError
+from relay.errors import Unavailable
+from relay.monitoring.log import loop_exception_handler
+from relay.settings.channels import Channel
+from relay.settings.loading import summary
+from relay.store.engine.lock import StoreLockedError
+from relay.web.serving import CannotListenError
+
+
+def serve(env_file: Path | None, config: Path | None) -> None:
+    """Run the relay until a signal asks it to stop."""
+    channels = load(env_file, config, talk=True)
+    bring_database_up_to_date(channels[0].settings)
+    run_loop(_relay(channels))
+
+
+async def _relay(channels: tuple[Channel, ...]) -> None:
+
+    def ready(_: Ports) -> None:
+        # What the imports left behind lives as long as the process: the collector need not look at it ever again, and
+        # what a message leaves behind is freed by its last reference.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
+        for each in channels:
+            named = {"channel": each.name} if each.name else {}
+            structlog.get_logger().info("relay.settings", **named, **summary(each.settings))
+
+    stop = stop_on_signals()
+    try:
+        async with open_relay(*channels) as relay:
+            await relay.run(stop, ready)
+    except StoreLockedError as error:
+        fail(str(error))
+    except (Unavailable, sqlite3.Error) as error:
+        fail(
+            f"the database {channels[0].settings.database_path} cannot be used: {error}. Does another program hold it?"
+        )
+    except (CannotListenError, NoPlaceError) as error:
+        fail(str(error), code=2)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+def run_loop(main_task: Coroutine[Any, Any, None]) -> None:
+    """Run this on uvloop; what nobody caught goes into the log."""
+
+    async def guarded() -> None:
+        asyncio.get_running_loop().set_exception_handler(loop_exception_handler)
+        await main_task
+
+    uvloop.run(guarded())

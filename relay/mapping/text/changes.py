@@ -1,0 +1,58 @@
+"""What is different in a long text, so that nobody reads all of it twice to find a comma. Pure."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Final
+
+_LONG: Final = 600  #: Characters of both texts together: so much can be read twice.
+_AROUND: Final = 5  #: Words before and behind a change, by which to find it.
+_WORD: Final = re.compile(r"\s*\S+\s*")
+_GAP: Final = "…"
+#: Of so much of a text that is different, nothing is gained by leaving the rest out.
+_MOST: Final = 0.7
+
+_Span = tuple[int, int]
+
+
+def changed_places(old: str, new: str) -> tuple[str, str]:
+    """Both texts, or of long ones only the places in which they differ, with a few words around each."""
+    if len(old) + len(new) <= _LONG:
+        return old, new
+    before, after = _WORD.findall(old), _WORD.findall(new)
+    changes = _changes(before, after)
+    if sum(end - start for _, (start, end) in changes) > _MOST * len(after):
+        return old, new
+    return _shown(before, [was for was, _ in changes]), _shown(after, [now for _, now in changes])
+
+
+def _changes(before: Sequence[str], after: Sequence[str]) -> list[tuple[_Span, _Span]]:
+    """The places that differ, in both texts; those that nearly touch are one."""
+    changes: list[tuple[_Span, _Span]] = []
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    inner = SequenceMatcher(None, before[start : len(before) - end], after[start : len(after) - end])
+    for kind, *bounds in inner.get_opcodes():
+        if kind == "equal":
+            continue
+        was, now = (start + bounds[0], start + bounds[1]), (start + bounds[2], start + bounds[3])
+        if changes and now[0] - changes[-1][1][1] <= 2 * _AROUND and was[0] - changes[-1][0][1] <= 2 * _AROUND:
+            first_was, first_now = changes.pop()
+            was, now = (first_was[0], was[1]), (first_now[0], now[1])
+        changes.append((was, now))
+    return changes
+
+
+def _common(before: Sequence[str], after: Sequence[str]) -> int:
+    """How many words they begin with that are the same."""
+    pairs = zip(before, after, strict=False)
+    return next((index for index, (was, now) in enumerate(pairs) if was != now), min(len(before), len(after)))
+
+
+def _shown(words: Sequence[str], spans: Sequence[_Span]) -> str:
+    pieces = []
+    for start, end in spans:
+        first, last = max(0, start - _AROUND), min(len(words), end + _AROUND)
+        head, tail = _GAP if first else "", _GAP if last < len(words) else ""
+        pieces.append(f"{head}{''.join(words[first:last]).strip()}{tail}")
+    return " ".join(pieces)

@@ -1,0 +1,45 @@
+"""Charging: whose account a death of the process goes to, so that the delivery that kills it is found out.
+
+Each claim says on disk what a death would mean for its lane. A suspect, which is the only one of its sort that is out,
+answers for it alone; only when none is out do all share it that are in flight. Whoever has been out for seconds without
+a death is innocent, though there is no answer yet: a side that hangs is nobody's crime.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, exists, null, select, update
+
+from relay.model import Delivery
+from relay.store.engine.tables import lane
+
+#: What `lane.blame` says. Null: not to blame.
+SHARED: Final = "shared"
+ALONE: Final = "alone"
+
+
+def charge(tx: Connection) -> None:
+    """Charge the death of the process that held the leases which are found at a start.
+
+    A process that stops lets go of its lanes itself: what is still leased died with it.
+    """
+    tx.execute(_CHARGE, {"guilty": ALONE if tx.scalar(_A_SUSPECT_WAS_OUT) else SHARED})
+
+
+def acquit(tx: Connection, _now: float, deliveries: Sequence[Delivery]) -> list[None]:
+    """Write down that claimed deliveries have been out for so long that no process dies of them.
+
+    What is not ours any more is left alone.
+    """
+    tx.execute(_ACQUIT, [{"of_lane": each.lane_id, "of_lease": each.lease} for each in deliveries])
+    return [None] * len(deliveries)
+
+
+_LEASED = lane.c.leased.is_(True)
+_A_SUSPECT_WAS_OUT = select(exists().where(_LEASED, lane.c.blame == ALONE))
+_CHARGE = update(lane).where(_LEASED, lane.c.blame == bindparam("guilty")).values(crashes=lane.c.crashes + 1)
+_ACQUIT = (
+    update(lane)
+    .where(lane.c.id == bindparam("of_lane"), lane.c.lease == bindparam("of_lease"), _LEASED)
+    .values(crashes=0, blame=null())
+)

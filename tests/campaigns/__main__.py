@@ -1,0 +1,88 @@
+"""`python -m tests.campaigns`: the short form of each campaign, one after the other, each with its seconds.
+
+`python -m tests.campaigns kills drain` runs some of them. A campaign is a module with a command line of its own, whose
+exit code says whether everything held, and whose last line says what was seen; its long form is that command with other
+arguments. To have another one run in `.ci/run`, add its line to CAMPAIGNS.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Final
+
+#: Seconds for all short forms together.
+BUDGET: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign's short form."""
+
+    module: str
+    arguments: str
+    promise: str  #: What it looks at, in a line.
+
+    @property
+    def name(self) -> str:
+        """What it is called on the command line."""
+        return self.module.rpartition(".")[2]
+
+
+CAMPAIGNS: Final = (
+    Campaign("tests.campaigns.kills", "--kills 5 --seed 7", "kill -9 at random moments under load loses nothing"),
+    Campaign(
+        "tests.campaigns.drain",
+        "--replies 200 --clients 60 --rows 2 --row 7 --every 0.7",
+        "a backlog leaves at Telegram's pace, and who is alone waits for nobody",
+    ),
+    Campaign(
+        "tests.campaigns.isolation",
+        "--rounds 1 --seconds 2 --retry-after 2",
+        "a chat that is told to wait waits alone; slow files wait alone",
+    ),
+    Campaign("tests.bench", "--quick", "what is measured loses nothing"),
+)
+
+
+def run(campaign: Campaign, limit: float) -> tuple[bool, str]:
+    """Whether everything held within so many seconds, and what the campaign said."""
+    command = [sys.executable, "-m", campaign.module, *campaign.arguments.split()]
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout
+        return False, f"{said or ''}\nnot done within {limit:.0f} s"
+    return done.returncode == 0, done.stdout
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns", description=__doc__)
+    names = [campaign.name for campaign in CAMPAIGNS]
+    parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help=f"one of {', '.join(names)}; all without any")
+    wanted = parser.parse_args().campaigns or names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"no campaign {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    began = time.monotonic()
+    broken = []
+    for campaign in CAMPAIGNS:
+        if campaign.name not in wanted:
+            continue
+        started = time.monotonic()
+        held, said = run(campaign, max(1.0, began + BUDGET - started))
+        took = time.monotonic() - started
+        print(f"{campaign.name}: {campaign.promise}: {'held' if held else 'BROKEN'}, {took:.0f} s", flush=True)  # noqa: T201 - a report
+        print(said if not held else said.strip().splitlines()[-1], flush=True)  # noqa: T201
+        if not held:
+            broken.append(campaign.name)
+    total = time.monotonic() - began
+    print(f"{len(wanted)} campaigns in {total:.0f} s, broken: {', '.join(broken) or 'none'}")  # noqa: T201
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Whose account a death goes to. A process that dies lets go of nothing: here that is to open the database again."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from relay.model import Delivered, Delivery, Retry
+from relay.store.store import Store, open_store
+from tests.store.conftest import Clock
+from tests.store.letters import CHANNEL, event, update
+
+
+async def claim(store: Store, *, suspects: bool = False, run: int = 1) -> list[Delivery]:
+    return (await store.claim(CHANNEL, "to_kit", 10, run, suspects=suspects)).deliveries
+
+
+async def accounts(store: Store) -> dict[str, int]:
+    """What is on the account of each client that waits. Claims them, as a process does that then dies."""
+    claimed = [*await claim(store), *await claim(store, suspects=True)]
+    return {delivery.client_id: delivery.crashes for delivery in claimed}
+
+
+async def after_deaths(path: Path, clock: Clock, deaths: int, *clients: str) -> None:
+    """Let so many processes die with a delivery of each client in flight."""
+    async with open_store(path, now=clock) as store:
+        for number, client in enumerate(clients):
+            await store.accept(update(1000 + number, client=client))
+    for _ in range(deaths):
+        async with open_store(path, now=clock) as store:
+            assert len(await claim(store)) == len(clients)
+
+
+async def test_a_death_is_charged_to_all_that_were_in_flight(path: Path, clock: Clock) -> None:
+    """Of the first ones nobody knows whose they are; who had nothing in flight has nothing to do with it."""
+    await after_deaths(path, clock, 2, "7", "8")
+    async with open_store(path, now=clock) as store:
+        await store.accept(update(1, client="9"))
+        assert await accounts(store) == {"7": 2, "8": 2, "9": 0}
+
+
+async def test_the_death_with_a_suspect_out_is_charged_to_it_and_to_nobody_else(path: Path, clock: Clock) -> None:
+    """Its claim says so on disk, whatever else was in flight."""
+    await after_deaths(path, clock, 3, "7")
+    async with open_store(path, now=clock) as store:
+        await store.accept(update(1, client="8"))
+        assert [each.client_id for each in await claim(store)] == ["8"]
+        assert [each.client_id for each in await claim(store, suspects=True)] == ["7"]
+    async with open_store(path, now=clock) as store:
+        assert await accounts(store) == {"7": 4, "8": 0}
+
+
+async def test_who_is_acquitted_is_charged_with_nothing(path: Path, clock: Clock) -> None:
+    """Neither with the death that comes, nor any more with those that were."""
+    await after_deaths(path, clock, 2, "7", "8")
+    async with open_store(path, now=clock) as store:
+        [seven, eight] = sorted(await claim(store), key=lambda each: each.client_id)
+        await store.acquit(seven)
+        await store.settle(eight, Retry(0.0, "no answer"))
+        await claim(store)
+        await store.acquit(eight)  # its lease is over: this says nothing of the claim of today
+    async with open_store(path, now=clock) as store:
+        assert await accounts(store) == {"7": 0, "8": 1}
+
+
+async def test_a_step_after_the_one_that_was_acquitted_can_be_charged_again(path: Path, clock: Clock) -> None:
+    """To have been slow once is no licence to kill."""
+    async with open_store(path, now=clock) as store:
+        await store.accept(update(1))
+        await store.accept(event("e1"))
+        [answer] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+        await store.acquit(answer)
+        await store.note_progress(answer, 1, acquitted=True)
+    async with open_store(path, now=clock) as store:
+        [answer] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
+        assert answer.crashes == 1
+
+
+@pytest.mark.parametrize("suspects", [False, True])
+async def test_what_was_not_tried_keeps_its_account_and_what_was_closes_it(
+    path: Path, clock: Clock, *, suspects: bool
+) -> None:
+    """Not its turn yet, or cut by a stop: nothing was learnt. Failed by the other side: it did not kill."""
+    deaths = 3 if suspects else 2
+    await after_deaths(path, clock, deaths, "7")
+    async with open_store(path, now=clock) as store:
+        [delivery] = await claim(store, suspects=suspects)
+        await store.settle(delivery, Retry(0.0, "not its turn", free=True, paced=True))
+    async with open_store(path, now=clock) as store:
+        [delivery] = await claim(store, suspects=suspects)
+        assert delivery.crashes == deaths
+        await store.settle(delivery, Retry(0.0, "500"))
+        assert [each.crashes for each in await claim(store)] == [0]
+
+
+async def test_of_a_lane_with_an_account_one_delivery_goes_at_a_time(path: Path, clock: Clock) -> None:
+    """So that what gets through clears the chat at once, and the next death is not charged on top of old ones."""
+    await after_deaths(path, clock, 1, "7")
+    async with open_store(path, now=clock) as store:
+        for number in range(2):
+            await store.accept(update(number, client="7"))
+        [first] = await claim(store, run=16)
+        assert first.crashes == 1
+        await store.settle(first, Delivered())
+        assert [each.crashes for each in await claim(store, run=16)] == [0, 0]
+
+
+async def test_the_least_suspect_goes_first(path: Path, clock: Clock) -> None:
+    """Deaths from outside are spread over all suspects; and nobody waits behind the one that kills."""
+    await after_deaths(path, clock, 3, "7", "8", "9")
+    seen = []
+    for _ in range(4):
+        async with open_store(path, now=clock) as store:
+            [suspect] = (await store.claim(CHANNEL, "to_kit", 1, suspects=True)).deliveries
+            seen.append((suspect.client_id, suspect.crashes))
+    assert seen == [("7", 3), ("8", 3), ("9", 3), ("7", 4)]
+
+
+async def test_a_suspect_s_due_time_wakes_nobody_but_who_asks_for_suspects(path: Path, clock: Clock) -> None:
+    """A courier that asks for the others would else come back at once, for nothing, again and again."""
+    await after_deaths(path, clock, 3, "7")
+    async with open_store(path, now=clock) as store:
+        assert (await store.claim(CHANNEL, "to_kit", 10)).next_due_at is None
+        [suspect] = await claim(store, suspects=True)
+        await store.settle(suspect, Retry(30.0, "not its turn", tried=False))
+        assert (await store.claim(CHANNEL, "to_kit", 10, suspects=True)).next_due_at == clock() + 30
+
+
+async def test_what_a_stop_lets_go_of_is_charged_with_nothing(path: Path, clock: Clock) -> None:
+    """All of it in the transaction in which it is asked for, together with what else ends."""
+    async with open_store(path, now=clock) as store:
+        for number in range(3):
+            await store.accept(update(number, client=str(number + 7)))
+        held = await claim(store)
+        cut = Retry(0.0, "stopped", free=True, tried=False)
+        assert await asyncio.gather(*(store.settle(each, cut) for each in held)) == [True] * 3
+    async with open_store(path, now=clock) as store:
+        assert await accounts(store) == {"7": 0, "8": 0, "9": 0}
