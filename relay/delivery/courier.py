@@ -88,7 +88,7 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._aside: set[asyncio.Task[None]] = set()
-        self._calls = Calls(self._acquit_soon, self.wake)
+        self._calls = Calls(self._acquit_soon, self._somebody_hangs)
         self._suspects = suspects or Suspects()
         self._suspect_out: int | None = None  #: Its lane.
         self._ask_suspects_at = 0.0  #: On the monotonic clock.
@@ -232,6 +232,11 @@ class Courier:
         task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+
+    def _somebody_hangs(self) -> None:
+        """A call takes no place any more: another may set out. It may be the side that hangs."""
+        self.side.suspect("hangs")
+        self._wake.set()
 
     async def _acquit(self, delivery: Delivery) -> None:
         with suppress(Unavailable):

@@ -113,7 +113,7 @@ class Poller:
 
     async def _pause(self, seconds: float, stopping: asyncio.Task[bool]) -> None:
         hurried = asyncio.create_task(self._hurried.wait(), name="poller: hurry")
-        await asyncio.wait({stopping, hurried}, timeout=seconds)
+        await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
 
     async def _round(self, stopping: asyncio.Task[bool]) -> bool:
