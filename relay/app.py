@@ -19,10 +19,12 @@ from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
 from relay.intake.reading import reader_of
+from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
+from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
@@ -114,14 +116,22 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         stack.push_async_callback(fetcher.close)
         cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
         metrics.media_cache_bytes.set_function(lambda: cache.total)
+        metrics.disk_free_bytes.set_function(
+            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir))
+        )
+        metrics.started_at.set_to_current_time()
         forms = available()
         log.info("media.converted", types=sorted(forms))
+        if forms and (lacks := lacking()):
+            log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
         shared = Shared(store, session, fetcher, now, new_converter, Suspects())
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
             each.callback.add_to(public, each.channel.callback_path)
+            if each.webhook is not None:
+                each.webhook.add_to(public, each.channel.webhook_path)
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)

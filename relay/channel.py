@@ -20,6 +20,7 @@ from relay.delivery import to_kit, to_telegram
 from relay.delivery.courier import Courier
 from relay.delivery.gate import LONGEST_HOLD
 from relay.delivery.policy import back_off
+from relay.delivery.side import Side
 from relay.delivery.suspects import Suspects
 from relay.errors import CredentialsRefused, Unavailable
 from relay.intake.accept import Intake
@@ -43,10 +44,12 @@ from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
 from relay.telegram.sending import Manner, send_step
+from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
 from relay.web.slots import Slots
+from relay.web.telegram_webhook import TelegramWebhook
 
 log = structlog.get_logger()
 
@@ -76,7 +79,8 @@ class OpenChannel:
 
     channel: Channel
     kit: KitClient
-    poller: Poller
+    source: Poller | Webhook  #: Of updates.
+    webhook: TelegramWebhook | None  #: Who takes them, if Telegram brings them.
     couriers: Mapping[Direction, Courier]
     callback: KitCallback
     media: ChannelMedia
@@ -96,7 +100,7 @@ class OpenChannel:
         """
         with bound_contextvars(**self.log_fields):
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.poller.run(stop), name="poller")
+                tasks.create_task(self.source.run(stop), name="updates")
                 tasks.create_task(self.presses.run(stop), name="presses")
                 for direction, courier in self.couriers.items():
                     tasks.create_task(courier.run(stop, grace=grace), name=f"courier {direction}")
@@ -132,11 +136,11 @@ class OpenChannel:
             courier.hurry()
 
     def _poll_age(self) -> float | None:
-        last = self.poller.state().last_success
+        last = self.source.state().last_success
         return None if last is None else time.monotonic() - last
 
     def _check_telegram(self) -> Check:
-        state, gate = self.poller.state(), self.couriers["to_telegram"].gate
+        state, gate = self.source.state(), self.couriers["to_telegram"].gate
         if state.error is not None:
             return Check(ok=False, reason=state.error)
         if state.last_success is None:
@@ -188,18 +192,12 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         Accounts(channel.key, store, partial(_ask_connection, bot), context.owners),
         presses,
     )
-    telegram_side = couriers["to_telegram"].side
-    poller = Poller(
-        bot,
-        offset=partial(store.next_update_id, channel.key),
-        accept=intake.accept_updates,
-        on_failure=partial(telegram_side.suspect, "failed"),
-    )
-    telegram_side.on_return = poller.hurry
+    source, webhook = _source(channel, bot, store, intake, couriers["to_telegram"].side)
     return OpenChannel(
         channel,
         kit,
-        poller,
+        source,
+        webhook,
         couriers,
         KitCallback(
             settings.signing_secrets,
@@ -219,6 +217,37 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     )
 
 
+def _source(
+    channel: Channel, bot: Bot, store: Store, intake: Intake, side: Side
+) -> tuple[Poller | Webhook, TelegramWebhook | None]:
+    """Where updates come from, and who takes them if Telegram brings them. It and the couriers tell each other."""
+    source, webhook = _source_of(channel, bot, store, intake, partial(side.suspect, "failed"))
+    side.on_return = source.hurry
+    return source, webhook
+
+
+def _source_of(
+    channel: Channel, bot: Bot, store: Store, intake: Intake, on_failure: Callable[[], None]
+) -> tuple[Poller | Webhook, TelegramWebhook | None]:
+    settings = channel.settings
+    if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
+        secret = settings.telegram_webhook_secret.get_secret_value()
+        registered = partial(store.forget_offset, channel.key)
+        log_fields = {"channel": channel.name} if channel.name else {}
+        return (
+            Webhook(bot, channel.webhook_url, secret, registered=registered, on_failure=on_failure),
+            TelegramWebhook(secret, intake.accept_update, log_fields),
+        )
+    poller = Poller(
+        bot,
+        offset=partial(store.next_update_id, channel.key),
+        accept=intake.accept_updates,
+        on_failure=on_failure,
+        reclaim=partial(give_up_webhook, bot, channel.webhook_url),
+    )
+    return poller, None
+
+
 def _couriers(
     settings: Settings, shared: Shared, metrics: ChannelMetrics, context: KitContext, kit: KitClient, bot: Bot
 ) -> dict[Direction, Courier]:
@@ -234,6 +263,7 @@ def _couriers(
     couriers["to_kit"] = courier(
         "to_kit",
         carry=to_kit.to_kit(kit),
+        name=to_kit.name,
         limit=_LANES["to_kit"],
         probe=kit.probe,
         check_login=kit.check_login,
@@ -251,6 +281,7 @@ def _couriers(
         ),
         limit=_LANES["to_telegram"],
         probe=partial(probe, settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url),
+        name=to_telegram.name,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )

@@ -18,6 +18,7 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
     },
     "Look and mend": {
         "status": Listed("relay.cli.status:status", "See how the relay does."),
+        "trace": Listed("relay.cli.tracing:trace", "See what became of a message."),
         "dead": Listed("relay.cli.dead:dead", "Look at dead letters, retry them, drop them."),
         "hurry": Listed("relay.cli.hurrying:hurry", "Try at once what waits."),
     },

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from relay.linux import hide_memory
 from relay.monitoring.log import configure
 from relay.settings.channels import Channel, load_channels
 from relay.settings.loading import SettingsError
@@ -38,8 +39,9 @@ def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> t
 
 
 def keep_to_ourselves() -> None:
-    """Customers' words are in the files that we make: no other user of the machine may read them."""
+    """Customers' words are in the files that we make, secrets in our memory: neither is anybody else's to read."""
     os.umask(0o077)
+    hide_memory()
 
 
 def check_writable(setting: str, directory: Path, files: Iterable[Path] = ()) -> None:

@@ -1,7 +1,11 @@
 """What a delivery holds, told without a word of it: kinds and lengths. Pure."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
+
+#: Fields of a message in Telegram whose length says enough.
+_WORDS: Final = frozenset({"text", "caption", "data"})
 
 
 def holds(direction: str, body: str | None, letter_body: str | None) -> list[str]:
@@ -15,7 +19,29 @@ def holds(direction: str, body: str | None, letter_body: str | None) -> list[str
         return [f"{len(body)} characters that are not understood"]
 
 
-def _event(event: dict[str, Any]) -> list[str]:
+#: Of a message in Telegram, what says nothing of what is in it.
+_AROUND: Final = frozenset({"message_id", "date", "edit_date", "chat", "from", "business_connection_id", "entities"})
+
+
+def kinds_in(source: str, letter: Mapping[str, Any]) -> list[str]:
+    """What a letter is and has in it, by the names of its fields."""
+    if source == "kit":
+        return _kinds_in_event(letter)
+    for kind, told in letter.items():
+        if kind != "update_id" and isinstance(told, dict):
+            inside = sorted(name for name in told if name not in _AROUND)
+            return [kind, *(_characters(name, told[name]) if name in _WORDS else name for name in inside)]
+    return []
+
+
+def _kinds_in_event(event: Mapping[str, Any]) -> list[str]:
+    try:
+        return _event(event)
+    except (TypeError, AttributeError, KeyError):
+        return ["an event in a shape of its own"]
+
+
+def _event(event: Mapping[str, Any]) -> list[str]:
     message = event["event_data"].get("message") or {}
     told = [event["event_type"]]
     if text := message.get("text"):
@@ -42,5 +68,5 @@ def _letter(body: str | None) -> list[str]:
     return [f"a letter of {len(body)} characters that could not be read", *map(str, names[:20])]
 
 
-def _characters(what: str, text: str) -> str:
-    return f"{what} of {len(text)} characters"
+def _characters(what: str, text: object) -> str:
+    return f"{what} of {len(str(text))} characters"

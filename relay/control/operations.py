@@ -8,9 +8,11 @@ from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
 from relay.control.office import Operation
 from relay.control.status import status
+from relay.control.trace import trace
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "status": status,
+    "trace": trace,
     "keep_link": keep_link,
     "dead_list": dead_list,
     "dead_show": dead_show,

@@ -24,6 +24,7 @@ class Attempt:
         self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
         self.fresh = fresh  #: Somebody waits for it: it was accepted a moment ago.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
+        self.message_ids: tuple[int, ...] = ()  #: Of what it has sent, where the other side numbers that.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
         self.set_out_at = time.monotonic()  #: The last call.
         self.on_its_way = False  #: The other side may have the last call, and has not answered it.
@@ -121,6 +122,8 @@ class Later:
 
 #: Carries one delivery. True: the other side has it. False: unfinished, go on later. Raises RelayError.
 Carry = Callable[[Attempt], Awaitable[bool | Later]]
+#: What the two sides call a delivery, for the lines of the log about it.
+Name = Callable[[Delivery], dict[str, object]]
 #: The note about a delivery that is to be buried.
 MakeNote = Callable[[Delivery, Bury], Note]
 

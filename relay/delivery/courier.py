@@ -9,12 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
-from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, report_unwritten
+from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name, report_unwritten
 from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
 from relay.delivery.policy import POISON_AFTER
@@ -50,6 +51,20 @@ _MINUTE = 60.0
 _PACED = "it is not its turn yet"
 
 
+@dataclass(slots=True)
+class _Run:
+    """Deliveries of one lane on their way, one after the other, and what is known by now of all of them."""
+
+    last: Delivery
+    unreachable: str | None
+    moved: dict[Address | None, Address | None] = field(default_factory=dict)
+    set_off: float = field(default_factory=time.monotonic)
+
+    def ends_with(self, delivery: Delivery, result: Result) -> bool:
+        """Whether the lane is let go of after this one."""
+        return delivery is self.last or isinstance(result, Retry) or time.monotonic() - self.set_off > _LONGEST
+
+
 class Courier:
     """See the module. `limit` is how many lanes are carried at the same time at most; `now` is the store's clock."""
 
@@ -65,6 +80,7 @@ class Courier:
         now: Callable[[], float] = time.time,
         probe: Probe = answers_always,
         check_login: Ask | None = None,
+        name: Name = lambda _: {},
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
         suspects: Suspects | None = None,
@@ -77,6 +93,7 @@ class Courier:
         self.side = Side(direction, probe, check_login, self.wake, on_state=self._metrics.seems_down, unix=now)
         self._limit = limit
         self._now = now
+        self._name = name
         self._make_note = make_note
         self._on_note = on_note
         self._wake = asyncio.Event()
@@ -269,50 +286,56 @@ class Courier:
         await self._wake.wait()
         alarm.cancel()
 
-    async def _carry_run(self, run: list[Delivery]) -> None:
+    async def _carry_run(self, deliveries: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
-        set_off = time.monotonic()
-        unreachable, moved = run[0].unreachable, dict[Address | None, Address | None]()
-        for claimed in run:
-            started = time.monotonic()
-            # The rest of the run was claimed before it was known that nobody is there, or is somewhere else.
-            address = moved.get(claimed.address, claimed.address)
-            delivery, result = await self._try(replace(claimed, unreachable=unreachable, address=address))
-            moved[claimed.address] = delivery.address
-            if isinstance(result, Bury) and result.unreachable:
-                unreachable = result.reason
-            took = time.monotonic() - started
-            long = time.monotonic() - set_off > _LONGEST
-            last = claimed is run[-1] or isinstance(result, Retry) or long or self._stopping.is_set()
-            if last:
-                # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
-                self._lanes -= 1
-                self._wake.set()
-            ours = await self._settle(delivery, result, last=last)
-            if isinstance(result, Bury) and result.note is not None:
-                self._on_note()
-            self._report(delivery, result, took)
-            if last:
-                return
-            if not ours:
-                self._lanes -= 1
-                return
+        run = _Run(deliveries[-1], deliveries[0].unreachable)
+        for claimed in deliveries:
+            with bound_contextvars(**self._name(claimed)):
+                if not await self._carry_one(claimed, run):
+                    return
 
-    async def _try(self, delivery: Delivery) -> tuple[Delivery, Result]:
-        """What became of the delivery, and the delivery as it stands then: with its steps done, their attempts are."""
+    async def _carry_one(self, claimed: Delivery, run: _Run) -> bool:
+        """Carry one delivery and settle it. False: the lane is let go of."""
+        started = time.monotonic()
+        # The rest of the run was claimed before it was known that nobody is there, or is somewhere else.
+        address = run.moved.get(claimed.address, claimed.address)
+        delivery, result, sent = await self._try(replace(claimed, unreachable=run.unreachable, address=address))
+        run.moved[claimed.address] = delivery.address
+        if isinstance(result, Bury) and result.unreachable:
+            run.unreachable = result.reason
+        took = time.monotonic() - started
+        last = run.ends_with(claimed, result) or self._stopping.is_set()
+        if last:
+            # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
+            self._lanes -= 1
+            self._wake.set()
+        ours = await self._settle(delivery, result, last=last)
+        if isinstance(result, Bury) and result.note is not None:
+            self._on_note()
+        self._report(delivery, result, took, sent)
+        if not ours and not last:
+            self._lanes -= 1
+        return ours and not last
+
+    async def _try(self, delivery: Delivery) -> tuple[Delivery, Result, tuple[int, ...]]:
+        """The delivery as it stands then, what became of it, and the numbers of the messages that it has sent.
+
+        With its steps done, their attempts are.
+        """
         if delivery.unreachable is not None:
-            # One call and one note were enough; the next ones, if the customer writes again, may be made then.
-            return delivery, Bury(delivery.unreachable, "unreachable")
+            # One call was enough; whether another note is due, the note itself knows.
+            return delivery, self._with_note(delivery, Bury(delivery.unreachable, "unreachable")), ()
         if delivery.crashes >= POISON_AFTER:
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
-            return delivery, self._with_note(delivery, Bury(reason, "bug"))
+            return delivery, self._with_note(delivery, Bury(reason, "bug")), ()
         fresh = self._now() - delivery.accepted_at < _FRESH
         attempt = Attempt(delivery, self._store, self._stopping, self._calls, fresh=fresh)
         result = await self._outcome(attempt)
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()
-        return attempt.delivery, self._with_note(attempt.delivery, result) if isinstance(result, Bury) else result
+        result = self._with_note(attempt.delivery, result) if isinstance(result, Bury) else result
+        return attempt.delivery, result, attempt.message_ids
 
     def _with_note(self, delivery: Delivery, bury: Bury) -> Bury:
         return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))
@@ -358,7 +381,7 @@ class Courier:
                 log.warning("delivery.lease_lost", delivery=delivery.id, direction=self.direction)
             return ours
 
-    def _report(self, delivery: Delivery, result: Result, took: float) -> None:
+    def _report(self, delivery: Delivery, result: Result, took: float, message_ids: tuple[int, ...]) -> None:
         outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
         fields: dict[str, object] = {}
         if isinstance(result, Retry):
@@ -370,6 +393,8 @@ class Courier:
             self._metrics.buried(result.why)
         else:
             self._metrics.delivered(self._now() - delivery.accepted_at)
+        if message_ids:
+            fields["message_ids"] = message_ids
         self._took.append((time.monotonic(), took))
         self._metrics.attempted(outcome, took)
         level = log.warning if isinstance(result, Bury) else log.info

@@ -1,9 +1,12 @@
 """How a delivery reaches Kit."""
 
+import orjson
+
 from relay.delivery.attempt import Attempt, Carry, MakeNote
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.lost import note_of_loss
+from relay.model import Delivery
 
 
 def to_kit(kit: KitClient) -> Carry:
@@ -15,6 +18,19 @@ def to_kit(kit: KitClient) -> Carry:
         return True
 
     return carry
+
+
+def name(delivery: Delivery) -> dict[str, object]:
+    """By the update that it comes from, and by the ids under which Kit gets it."""
+    try:
+        event = orjson.loads(delivery.body)
+        names: dict[str, object] = {
+            "event_id": event["event_id"],
+            "message_id": event["event_data"]["message"]["message_id"],
+        }
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        names = {}
+    return names if delivery.source_id is None else {"update": delivery.source_id, **names}
 
 
 def note_maker(context: KitContext) -> MakeNote:

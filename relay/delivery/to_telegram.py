@@ -61,6 +61,11 @@ def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: flo
     return carry
 
 
+def name(delivery: Delivery) -> dict[str, object]:
+    """By the event of Kit's that it comes from."""
+    return {} if delivery.source_id is None else {"event_id": delivery.source_id}
+
+
 def note_maker(context: KitContext) -> MakeNote:
     """Makes the note about a whole delivery that is to be buried: it speaks of the steps that are not done."""
 
@@ -69,7 +74,8 @@ def note_maker(context: KitContext) -> MakeNote:
             steps = load_steps(delivery.body)[delivery.steps_done :]
         except ValidationError:
             steps = []
-        return note_of(context, f"{delivery.id}.{delivery.lease}", steps, bury.why, bury.reason)
+        mark, unreachable = f"{delivery.id}.{delivery.lease}", bury.unreachable or bury.why == "unreachable"
+        return note_of(context, mark, steps, bury.why, bury.reason, unreachable=unreachable)
 
     return make
 
@@ -142,6 +148,7 @@ class _Desk:
         if isinstance(sent, Instead):
             steps[done : done + 1] = sent.steps
             return await attempt.rewrite(dump_steps(steps))
+        attempt.message_ids += sent
         attempt.said += said_by_agent(steps[done], sent, self.context.language)
         if done + 1 == len(steps):
             attempt.finish()

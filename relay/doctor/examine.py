@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 
 from relay.doctor.channels_to_check import Subject, find_subjects
+from relay.doctor.children import check_children
 from relay.doctor.finding import Finding, skipped
 from relay.doctor.kit import check_kit
 from relay.doctor.machine import check_database, check_disk, check_secrecy, check_versions
@@ -33,7 +34,7 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             findings += [replace(each, channel=subject.channel.name) for each in found]
-    return [*findings, *check_versions()]
+    return [*findings, await check_children(), *check_versions()]
 
 
 def _machine(subject: Subject) -> list[Finding]:
@@ -54,7 +55,7 @@ async def _clock(subject: Subject, session: aiohttp.ClientSession) -> Finding:
 async def _channel(subject: Subject, session: aiohttp.ClientSession, send_to: int | None) -> list[Finding]:
     settings, channel = subject.settings, subject.channel
     lacks_bot, lacks_kit = subject.lacks("telegram_bot_token", "telegram_api_url"), subject.lacks(*_KIT)
-    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session))
+    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session, channel.webhook_url))
     findings += await _unless(lacks_kit, "Kit login", lambda: check_kit(settings, session))
     findings += await _unless(subject.lacks(*_CALLBACK), "callback", lambda: check_public(channel, session))
     lacks = subject.lacks("relay_public_url")

@@ -8,8 +8,9 @@ from yarl import URL
 
 from relay.doctor.finding import Finding, well, wrong
 from relay.errors import RelayError, Throttled
+from relay.kit.answers import Tokens, read_tokens
 from relay.kit.client import read_body
-from relay.kit.protocol import Request, Tokens, login_request, read_tokens, refresh_request
+from relay.kit.requests import Request, login_request, refresh_request
 from relay.settings.schema import Settings
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=15)

@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import re
-import shutil
 import sqlite3
 import stat
 import tempfile
@@ -14,13 +13,12 @@ from typing import Final
 
 from relay.doctor.advisories import FLOORS, is_older
 from relay.doctor.finding import Finding, well, wrong
+from relay.monitoring.disk import ROOM, free_bytes, nearest
 from relay.settings.schema import Settings
 from relay.store.engine.lock import StoreLockedError, hold_lock
 from relay.store.engine.migrating import SchemaError, is_current, version_of
 
 _GIGABYTE: Final = 2**30
-#: Bytes that should be free: the database grows, agents' files pass through, and a migration makes a copy.
-_ROOM: Final = _GIGABYTE // 2
 #: How a setting begins that is a secret itself, and not where a secret stands.
 _SECRET: Final = re.compile(rb"^\s*(export\s+)?\w+_(token|salt|secret)(_previous)?\s*=", re.IGNORECASE | re.MULTILINE)
 
@@ -67,9 +65,9 @@ def check_disk(settings: Settings) -> Finding:
     if problem := _unwritable(directory):
         return wrong("disk", f"RELAY_DATA_DIR, {directory}: {problem}", "Let the relay's user write there.")
     places = [directory] if _unwritable(settings.database_path.parent) else [directory, settings.database_path.parent]
-    free = min(shutil.disk_usage(_nearest(place)).free for place in places)
+    free = free_bytes(places)
     words = f"{free / _GIGABYTE:.1f} GB free"
-    return well("disk", words) if free >= _ROOM else wrong("disk", f"only {words}", "Make room: at least 0.5 GB.")
+    return well("disk", words) if free >= ROOM else wrong("disk", f"only {words}", "Make room: at least 0.5 GB.")
 
 
 def check_secrecy(files: Iterable[Path]) -> list[Finding]:
@@ -98,16 +96,10 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _nearest(path: Path) -> Path:
-    """The path, or what of it exists."""
-    path = path.absolute()
-    return next(each for each in (path, *path.parents) if each.exists())
-
-
 def _unwritable(directory: Path, file: Path | None = None) -> str:
     """Why nothing can be written there; "" when it can. Tried, since permissions alone do not tell (root, mounts)."""
     try:
-        place = _nearest(directory)
+        place = nearest(directory)
         with tempfile.TemporaryFile(dir=place):
             pass
         if file is not None and file.exists():

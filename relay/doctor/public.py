@@ -13,7 +13,7 @@ import aiohttp
 
 from relay.doctor.finding import Finding, skipped, well, wrong
 from relay.doctor.stand_in import StandIn, standing_in
-from relay.kit.protocol import CHECK_EVENT
+from relay.kit.callbacks import CHECK_EVENT
 from relay.kit.signature import sign
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings

@@ -1,6 +1,6 @@
 """Whether Telegram knows the bot, and whether its updates come to us. Asks nothing that would take updates away."""
 
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -14,8 +14,8 @@ _PATIENCE: Final = 15.0
 _MANY: Final = 100
 
 
-async def check_bot(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
-    """GetMe and getWebhookInfo, https://core.telegram.org/bots/api#getwebhookinfo."""
+async def check_bot(settings: Settings, session: aiohttp.ClientSession, webhook_url: str = "") -> list[Finding]:
+    """GetMe and getWebhookInfo; `webhook_url` would be this relay's. https://core.telegram.org/bots/api#getwebhookinfo."""
     bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
     try:
         me = await call(bot, "getMe", {}, read_timeout=_PATIENCE)
@@ -31,18 +31,41 @@ async def check_bot(settings: Settings, session: aiohttp.ClientSession) -> list[
     name = me.get("username") if isinstance(me, dict) else None
     if not isinstance(name, str):
         return [wrong("bot", "what answers is no Bot API server", "Look at TELEGRAM_API_URL.")]
-    return [well("bot", f"@{name} answers, id {settings.bot_id}"), _updates(webhook)]
+    return [well("bot", f"@{name} answers, id {settings.bot_id}"), _updates(settings, webhook_url, webhook)]
 
 
-def _updates(webhook: object) -> Finding:
+def _updates(settings: Settings, url: str, webhook: object) -> Finding:
     info = webhook if isinstance(webhook, dict) else {}
-    waiting = info.get("pending_update_count", 0)
+    if settings.telegram_mode == "webhook":
+        return _brought(info, url)
+    if info.get("url") == url:
+        return well("updates", "Telegram brings them to this relay still; it gives up its webhook when it polls")
     if info.get("url"):
         return wrong(
             "updates",
             "a webhook is set, so they go to another program",
             "If that is meant to end, open the bot in @BotFather or call deleteWebhook; the relay polls.",
         )
+    waiting = info.get("pending_update_count", 0)
+    return _waiting(info) or well("updates", f"no webhook is in the way, {waiting} wait at Telegram")
+
+
+def _brought(info: dict[str, Any], url: str) -> Finding:
+    said = info.get("last_error_message")
+    if info.get("url") != url:
+        where = "to another address" if info.get("url") else "nowhere yet"
+        return wrong("updates", f"Telegram brings them {where}", "Start the relay: it registers its webhook itself.")
+    if info.get("pending_update_count") and isinstance(said, str):
+        return wrong(
+            "updates",
+            f"Telegram cannot bring them ({info['pending_update_count']} wait): {said[:200]}",
+            "Look at RELAY_PUBLIC_URL, its certificate and the proxy: Telegram must reach port 443, 80, 88 or 8443.",
+        )
+    return _waiting(info) or well("updates", f"Telegram brings them, {info.get('pending_update_count', 0)} wait there")
+
+
+def _waiting(info: dict[str, Any]) -> Finding | None:
+    waiting = info.get("pending_update_count", 0)
     if isinstance(waiting, int) and waiting > _MANY:
         return wrong("updates", f"{waiting} wait at Telegram, which drops them after 24 hours", "Start the relay.")
-    return well("updates", f"no webhook is in the way, {waiting} wait at Telegram")
+    return None

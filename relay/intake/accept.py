@@ -11,8 +11,9 @@ import structlog
 
 from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
+from relay.intake.numbers import message_id_of
 from relay.intake.reading import event_id_of, read_event, read_update
-from relay.kit.protocol import SignedEvent, UnfitEvent
+from relay.kit.callbacks import SignedEvent, UnfitEvent
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext, skipped_in
 from relay.model import Direction, Letter
@@ -41,28 +42,40 @@ class Intake:
     presses: Presses
 
     async def accept_updates(self, updates: list[dict[str, Any]]) -> None:
-        """Commit raw updates, what follows from them, and the next polling offset.
+        """Commit raw updates that were polled, what follows from them, and the next polling offset.
 
         Raises relay.errors.Unavailable when the database cannot commit; then the offset must not be raised.
         """
+        await self._accept(updates, 1 + max(raw["update_id"] for raw in updates))
+
+    async def accept_update(self, update: dict[str, Any]) -> None:
+        """Commit a raw update that Telegram brought, and what follows from it.
+
+        The polling offset stays: what Telegram brings comes in the order of its chat only, so a higher id says nothing
+        about the lower ones. Raises relay.errors.Unavailable when the database cannot commit; then Telegram must not
+        get a 2xx.
+        """
+        await self._accept([update], None)
+
+    async def _accept(self, updates: list[dict[str, Any]], next_update_id: int | None) -> None:
         await self.accounts.learn(updates)
         letters = []
         for index, raw in enumerate(updates):
             letters.append((_letter(self.channel, raw), read_update(raw, self.context)))
             if index % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-        verdicts = await self.store.accept(
-            Arrival(tuple(letters), self.channel, 1 + max(raw["update_id"] for raw in updates))
-        )
+        verdicts = await self.store.accept(Arrival(tuple(letters), self.channel, next_update_id))
         self.presses.answer_all(updates)
-        for (letter, reading), verdict in zip(letters, verdicts, strict=True):
+        for raw, (letter, reading), verdict in zip(updates, letters, verdicts, strict=True):
             if verdict == "accepted" and reading.wants.client_id is not None:
                 self.wrote(reading.wants.client_id)
             self.metrics.updated(verdict)
             if reading.in_part and verdict == "accepted":
                 self.metrics.read_in_part()
             level = log.warning if verdict in {"tampered", "dead"} else log.debug
-            level("update.received", update=letter.source_id, verdict=verdict)
+            names = {"message_id": message_id_of("telegram", raw), "client": reading.wants.client_id}
+            known = {name: value for name, value in names.items() if value is not None}
+            level("update.received", update=letter.source_id, verdict=verdict, **known)
         self.wake("to_kit")
         self.wake("to_telegram")
 

@@ -11,8 +11,8 @@ import structlog
 from telegram import Update
 
 from relay.errors import place_of
+from relay.kit.callbacks import SignedEvent, UnfitEvent, reread_event
 from relay.kit.events import SendMessageEvent
-from relay.kit.protocol import SignedEvent, UnfitEvent, reread_event
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.unusable import tell_skipped, tell_unfit, tell_unknown
 from relay.mapping.to_kit.old_spellings import modern

@@ -9,7 +9,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from relay.errors import Down, NotAccepted, Unavailable, Uncertain
-from relay.kit.protocol import Request, TokenRefused, Tokens, login_request, read_answer, send_headers, send_path
+from relay.kit.answers import TokenRefused, Tokens, read_answer
+from relay.kit.requests import Request, login_request, send_headers, send_path
 from relay.kit.tokens import Answer, TokenKeeper
 
 #: Seconds in which a probe must have a connection.

@@ -12,8 +12,10 @@ KeyboardKind = Literal[
 #: `any`: of a type that Kit's documentation does not list. Its bytes say more.
 FileKind = MediaKind | Literal["any"]
 
+#: Buttons that Kit's functions attach for other channels.
+BUTTONS_FOR_OTHERS: Final = frozenset({"webchat_inline_buttons", "whatsapp_edna_keyboard"})
 #: Types of items that speak to Kit itself or to other channels: nothing of them is meant for a customer in Telegram.
-FOR_OTHERS: Final = frozenset({"properties", "cmd", "custom_data", "webchat_inline_buttons", "whatsapp_edna_keyboard"})
+FOR_OTHERS: Final = BUTTONS_FOR_OTHERS | {"properties", "cmd", "custom_data"}
 #: What an item without a type is called.
 UNTYPED: Final = "untyped"
 
@@ -83,6 +85,7 @@ class SendMessageEvent:
     text: str = ""
     items: tuple[IncomingItem, ...] = ()
     agent_name: str = ""  #: What Kit calls, to customers, whoever wrote.
+    by_agent: bool = False  #: A person wrote it, not a bot, a function or an automatic reply.
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ _LINKS: Final = ("file_url", "url")
 
 
 def read_items(payload: object) -> tuple[IncomingItem, ...]:
-    """The items of a message's payload, in their order; what is empty is none."""
-    return tuple(_read_item(each) for each in as_list(payload) if not is_empty(each))
+    """The items of a message's payload, in their order, also of lists within it; what is empty is none."""
+    raws = [raw for each in as_list(payload) for raw in (each if isinstance(each, list) else [each])]
+    return tuple(_read_item(raw) for raw in raws if not is_empty(raw))
 
 
 def _read_item(raw: object) -> IncomingItem:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 import structlog
 
 from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable
-from relay.kit.protocol import Request, TokenRefused, Tokens, read_tokens, refresh_request
+from relay.kit.answers import TokenRefused, Tokens, read_tokens
+from relay.kit.requests import Request, refresh_request
 
 LIFE = 15 * 60.0  #: Seconds that an access token lives (https://voximplant.com/kit/docs/channels/custom).
 RENEW_AFTER = 12 * 60.0  #: Age in seconds at which it is renewed, so that no event meets a dying one.

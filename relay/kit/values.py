@@ -14,6 +14,8 @@ from relay.kit.models import MAX_LINE, MAX_URL, mend
 _MAX_ID: Final = 128  #: Characters; Kit's own allow 100.
 _EXACT: Final = 2**53  #: Up to here a float holds an integer exactly.
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:[.,][0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+#: White space, what cannot be seen, and brackets and quotes around a link, as it comes by copying.
+_AROUND: Final = " \t\r\n\v\f\0\u00a0\u2028\u2029\u200b\u200c\u200d\u200e\u200f\u2060\ufeff<>\"'"
 _YES: Final = frozenset({"true", "1", "yes", "on"})
 _NO: Final = frozenset({"false", "0", "no", "off"})
 
@@ -34,8 +36,10 @@ def opened(value: object) -> object:
 
 
 def as_object(value: object) -> dict[str, Any]:
-    """An object's fields; none for what is no object."""
+    """An object's fields, also of one alone in a list; none for what is no object."""
     value = opened(value)
+    if isinstance(value, list) and len(value) == 1:
+        value = opened(value[0])
     return value if isinstance(value, dict) else {}
 
 
@@ -99,7 +103,7 @@ def as_link(value: object) -> str | None:
         value = value[0]
     if not isinstance(value, str):
         return None
-    link = mend(value).strip()
+    link = mend(value).strip(_AROUND)
     link = f"https:{link}" if link.startswith("//") else link
     return link if 0 < len(link) <= MAX_URL else None
 

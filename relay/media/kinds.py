@@ -89,7 +89,8 @@ def format_of(head: bytes, content_type: str = "", name: str = "") -> Format:
         media_type = _media_type(content_type)
         found = _BY_TYPE.get(media_type)
         if found is None and media_type in _NO_TYPE:
-            found = _BY_SUFFIX.get(f".{name.lower().rpartition('.')[2]}")
+            _, dot, suffix = name.lower().rpartition(".")
+            found = _BY_SUFFIX.get(dot + suffix)
     return found or "other"
 
 

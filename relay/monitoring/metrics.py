@@ -16,10 +16,11 @@ _LANE_LABELS = ("channel", "direction")
 
 
 class _Stored(Collector):
-    """What the store counted, as of the last look."""
+    """What the store counted, and how each side was, as of the last look."""
 
     def __init__(self) -> None:
         self.counts: Mapping[str, Counts] = {}  #: By channel, as people call it.
+        self.checks: Mapping[str, bool] = {}  #: As `/readyz` has them.
         self.now = 0.0
 
     def collect(self) -> Iterable[Metric]:
@@ -47,7 +48,10 @@ class _Stored(Collector):
                 dead.add_metric((channel, direction), counts.dead_letters(direction))
                 since = counts.oldest.get(direction, self.now)
                 oldest.add_metric((channel, direction), max(0.0, self.now - since))
-        yield from (*totals.values(), waiting, oldest, dead, ratings, asked)
+        checks = GaugeMetricFamily("relay_check", "1 when this check of /readyz is well.", labels=("check",))
+        for name, well in self.checks.items():
+            checks.add_metric((name,), well)
+        yield from (*totals.values(), waiting, oldest, dead, ratings, asked, checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +188,18 @@ class Metrics:
             registry=registry,
         )
         self.down = Gauge("relay_side_down", "1 while the other side seems down.", _LANE_LABELS, registry=registry)
+        self.started_at = Gauge("relay_started_at_seconds", "Unix time of the start.", registry=registry)
+        self.disk_free_bytes = Gauge(
+            "relay_disk_free_bytes",
+            "Bytes that are free on the fullest disk of the relay's.",
+            registry=registry,
+        )
 
     def of_channel(self, channel: str) -> ChannelMetrics:
         """What one channel measures; `channel` is what people call it."""
         return ChannelMetrics(self, channel)
 
-    def render(self, counts: Mapping[str, Counts], now: float) -> bytes:
-        """The exposition text, with the store's counts of this moment."""
-        self._stored.counts, self._stored.now = counts, now
+    def render(self, counts: Mapping[str, Counts], checks: Mapping[str, bool], now: float) -> bytes:
+        """The exposition text, with the store's counts and the checks of this moment."""
+        self._stored.counts, self._stored.checks, self._stored.now = counts, checks, now
         return generate_latest(self._registry)

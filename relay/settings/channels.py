@@ -64,6 +64,16 @@ class Channel:
         """Where Kit calls: the public URL and this is the channel's callback URL."""
         return f"/kit/callback/{self.name}" if self.name else "/kit/callback"
 
+    @property
+    def webhook_path(self) -> str:
+        """Where Telegram calls, if it does."""
+        return f"/telegram/webhook/{self.name}" if self.name else "/telegram/webhook"
+
+    @property
+    def webhook_url(self) -> str:
+        """The public address of it."""
+        return self.settings.relay_public_url.rstrip("/") + self.webhook_path
+
 
 def load_channels(env_file: Path | None = Path(".env"), config: Path = Path("relay.toml")) -> tuple[Channel, ...]:
     """Read `config` if there is one, the environment, and `env_file`.

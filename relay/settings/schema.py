@@ -70,10 +70,13 @@ class Settings(BaseModel):
         description="Where the files of that local server are mounted: the same path as its own, read-only is enough.",
     )
     telegram_mode: Literal["polling", "webhook"] = Field(
-        "polling", description="How updates come in. This version knows `polling` only."
+        "polling",
+        description="How updates come in: `polling`, or `webhook`, which needs a public address that Telegram reaches.",
     )
     telegram_webhook_secret: Annotated[SecretStr, AfterValidator(webhook_secret)] | None = Field(
-        None, description="Proves that a webhook call is Telegram's. Not used while polling."
+        None,
+        validate_default=True,
+        description="Proves that a webhook call is Telegram's. Needed for `webhook`: 32 characters or more.",
     )
     telegram_rate_limit: _Rate = Field(30, description="Messages a second to all chats together; 0 = no limit.")
     telegram_chat_rate_limit: _Rate = Field(1, description="Messages a second to one chat; 0 = no limit.")
@@ -160,12 +163,12 @@ class Settings(BaseModel):
             raise UnreadableError(value.line)
         return value
 
-    @field_validator("telegram_mode")
+    @field_validator("telegram_webhook_secret")
     @classmethod
-    def _supported(cls, mode: str) -> str:
-        if mode == "webhook":
-            raise ValueError("is `webhook`, which is not supported by this version. Use `polling`.")
-        return mode
+    def _proves(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret is None and info.data.get("telegram_mode") == "webhook":
+            raise ValueError("is missing, and TELEGRAM_MODE is `webhook`. Make one: openssl rand -hex 32")
+        return secret
 
     @field_validator("relay_agent_language")
     @classmethod

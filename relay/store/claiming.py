@@ -31,7 +31,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge
 from relay.store.engine.sql import leasable
-from relay.store.engine.tables import client_link, lane, outbox, waits
+from relay.store.engine.tables import client_link, inbox, lane, outbox, waits
 from relay.store.memory import read_address
 
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
@@ -134,6 +134,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
             uncertain=row.uncertain,
             accepted_at=row.accepted_at,
             failing_since=row.failing_since,
+            source_id=row.source_id,
         )
         runs.setdefault(row.lane_id, []).append(delivery)
     if leaving:
@@ -239,6 +240,7 @@ _RUN = (
         outbox.c.accepted_at,
         outbox.c.not_before,
         outbox.c.address,
+        inbox.c.source_id,
     )
     .select_from(
         lane.join(
@@ -250,7 +252,7 @@ _RUN = (
                 .limit(bindparam("run", type_=Integer))
                 .correlate(lane)
             ),
-        )
+        ).outerjoin(inbox, inbox.c.id == outbox.c.letter_id)
     )
     .where(_THESE_LANES)
     .order_by(outbox.c.id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from relay.model import Media
 from relay.store.engine.tables import media, polling_offset
@@ -14,6 +14,12 @@ def next_update_id(tx: Connection, _now: float, channels: Sequence[str]) -> list
     rows = tx.execute(select(polling_offset).where(polling_offset.c.channel.in_(set(channels))))
     known = {row.channel: row.next_update_id for row in rows}
     return [known.get(channel, 0) for channel in channels]
+
+
+def forget_offset(tx: Connection, _now: float, channels: Sequence[str]) -> list[None]:
+    """Let the next poll begin at the head of Telegram's queue, whatever came by webhook meanwhile."""
+    tx.execute(delete(polling_offset).where(polling_offset.c.channel.in_(set(channels))))
+    return [None] * len(channels)
 
 
 def find_media(tx: Connection, _now: float, ids: Sequence[str]) -> list[Media | None]:

@@ -43,7 +43,7 @@ _BLANK_LETTERS = (
             .limit(bindparam("part", type_=Integer))
         )
     )
-    .values(body=null())
+    .values(body=null(), client_id=null())
 )
 
 

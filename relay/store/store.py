@@ -29,6 +29,7 @@ from relay.store import (
     settling,
     survey,
     totals,
+    tracing,
 )
 from relay.store.accepting import Arrival, Verdict
 from relay.store.backfill import Filled, Unfilled
@@ -45,6 +46,7 @@ from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
+from relay.store.tracing import Trace, TraceWish
 
 log = structlog.get_logger()
 
@@ -112,6 +114,10 @@ class Store:
         """
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
+    async def forget_offset(self, channel: str) -> None:
+        """Let the next poll begin at the head of Telegram's queue: updates come by webhook now."""
+        await self._database.run(queries.forget_offset, channel)
+
     async def find_media(self, media_id: str) -> Media | None:
         """The file behind a capability, or None."""
         return await self._database.run(queries.find_media, media_id)
@@ -159,6 +165,10 @@ class Store:
     async def survey(self, channel: str) -> Survey:
         """What a person wants to see of a channel, read in one transaction."""
         return await self._database.run(survey.survey, channel)
+
+    async def trace(self, wish: TraceWish) -> Trace:
+        """A page of letters, the newest first, with what became of them."""
+        return await self._database.run(tracing.trace, wish)
 
     async def find_dead(self, wish: DeadWish) -> FoundDead:
         """Dead letters, the oldest first, and how many there are in all."""

@@ -63,15 +63,17 @@ class Poller:
 
     `accept` gets dicts that all have an integer `update_id`, and the offset that it is to store is the highest one
     plus 1: Telegram may begin anew at a lower id after a week of silence, so it may be lower than the one before.
+    `reclaim` is called when updates go elsewhere: to a webhook, perhaps, that was ours before.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its whole world, said once where the channel is put together
         self,
         bot: Bot,
         *,
         offset: Callable[[], Awaitable[int]],
         accept: Callable[[list[dict[str, Any]]], Awaitable[None]],
         on_failure: Callable[[], None] = lambda: None,
+        reclaim: Callable[[], Awaitable[object]] | None = None,
         poll_timeout: int = 30,
         dice: Callable[[], float] = random.random,
     ) -> None:
@@ -79,6 +81,7 @@ class Poller:
         self._stored_offset = offset
         self._accept = accept
         self._on_failure = on_failure
+        self._reclaim = reclaim
         self._poll_timeout = poll_timeout
         self._dice = dice
         self._next: int | None = None
@@ -103,6 +106,8 @@ class Poller:
                 try:
                     answered = await self._round(stopping)
                 except RelayError as error:
+                    if isinstance(error, PolledElsewhere):
+                        await self._take_back()
                     await self._pause(self._failed(error), stopping)
                     continue
                 if answered:
@@ -116,6 +121,14 @@ class Poller:
         await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
 
+    async def _take_back(self) -> None:
+        if self._reclaim is None:
+            return
+        try:
+            await self._reclaim()
+        except RelayError as error:
+            log.warning("poll.not_reclaimed", reason=str(error))
+
     async def _round(self, stopping: asyncio.Task[bool]) -> bool:
         """Fetch a batch and have it accepted. Returns whether Telegram answered."""
         if self._next is None:
@@ -123,7 +136,7 @@ class Poller:
         batch = await self._fetch(self._next, stopping)
         if not batch:
             return batch is not None
-        updates = [update for update in batch if _has_id(update)]
+        updates = [update for update in batch if has_id(update)]
         if len(updates) < len(batch):
             log.error("poll.update_without_id", updates=len(batch) - len(updates))
         if not updates:
@@ -193,6 +206,7 @@ class Poller:
         return pause
 
 
-def _has_id(update: object) -> bool:
+def has_id(update: object) -> bool:
+    """Whether an update can be told from others, and be stored."""
     # JSON knows larger numbers than a database does.
     return isinstance(update, dict) and type(number := update.get("update_id")) is int and 0 <= number < 2**62

@@ -44,7 +44,9 @@ class Admin:
         except Unavailable:
             return web.Response(status=503, text="the database does not answer")
         counts = {each.label: counts for each, counts in zip(self.channels, counted, strict=True)}
-        body = self.metrics.render(counts, time.time())
+        health = await look(self.channels, self.store)
+        checks = {name: check.ok for name, check in health.checks.items()}
+        body = self.metrics.render(counts, checks, time.time())
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
 
 

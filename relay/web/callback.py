@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 
 from relay.errors import Unavailable
 from relay.intake.accept import AcceptCallback
-from relay.kit.protocol import (
+from relay.kit.callbacks import (
     CHECK_EVENT,
     BadEvent,
     BadSignature,

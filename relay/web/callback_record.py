@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from relay.errors import Unavailable
-from relay.kit.protocol import is_event_id
+from relay.kit.callbacks import is_event_id
 from relay.kit.reading import client_in
 from relay.kit.signature import is_shaped
 from relay.monitoring.metrics import ChannelMetrics

@@ -42,6 +42,9 @@ CAMPAIGNS: Final = (
         "--rounds 1 --seconds 2 --retry-after 2",
         "a chat that is told to wait waits alone; slow files wait alone",
     ),
+    Campaign("tests.campaigns.backup", "--rounds 1 --megabytes 64 --calm 2", "a backup beside messages is a good one"),
+    Campaign("tests.campaigns.attacks", "", "of what strangers, customers, agents and files try nothing gets through"),
+    Campaign("tests.campaigns.confinement", "--rounds 3", "a child that was taken over can reach nothing"),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

@@ -185,7 +185,7 @@ async def test_the_cache_may_be_deleted_while_the_relay_runs(desk: Desk) -> None
 
 async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process is gone when the opener is told that there is nothing, and no opening starts another."""
-    monkeypatch.setattr(converter_module, "longest", lambda _: 0.02)
+    monkeypatch.setattr(converter_module, "longest", lambda *_: 0.02)
     source = Source()
     source.go.set()
     assert [await desk.bytes_of(source) for _ in range(3)] == [None] * 3

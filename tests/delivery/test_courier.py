@@ -2,6 +2,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -421,8 +422,9 @@ async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock:
 
 
 def noting(delivery: Delivery, bury: Bury) -> Note:
-    def note(client: Client) -> Accepted:
-        return Accepted(Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}"))
+    def note(client: Client) -> Accepted | None:
+        draft = Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}")
+        return None if client.unreachable_told else Accepted(draft, replace(client, unreachable_told=True))
 
     return note
 

@@ -115,8 +115,26 @@ async def wrong_salt(telegram: TelegramLookAlike, kit: KitLookAlike, home: Path)
         return {"refused": await typed(home, relay.environment, "status")}
 
 
+async def lost_and_found(telegram: TelegramLookAlike, kit: KitLookAlike, home: Path) -> dict[str, str]:
+    """`trace` of a customer whose message Kit took at the third attempt, and who blocked the bot then."""
+    async with relay_between(telegram, kit, home) as relay:
+        await relay.start()
+        await relay.ready()
+        anna = telegram.customer(107804195)
+        kit.faults.answer_next(500, times=2, on="event")
+        anna.writes("Where is my parcel?")
+        await kit.wait_for(lambda: kit.events, 20)
+        await kit.agent_says("107804195", "Good morning! One moment, please.")
+        await relay.settled("to_telegram")
+        anna.blocks_bot(announced=False)
+        await kit.agent_says("107804195", "It arrives tomorrow.")
+        await kit.wait_for(lambda: len(kit.events) == 2)
+        await relay.settled("to_kit")
+        return {"trace": await typed(home, relay.environment, "trace", "107804195")}
+
+
 #: By what is seen in the pictures.
-DAYS: Final = (bad_day, wrong_salt)
+DAYS: Final = (bad_day, wrong_salt, lost_and_found)
 
 
 async def main() -> None:

@@ -57,7 +57,7 @@ def test_the_page_explains_no_event_that_there_is_not() -> None:
 
 def test_every_metric_is_explained() -> None:
     """What `/metrics` shows is in the table, by its full name, and nothing else is."""
-    exposed = Metrics().render({"1": Counts()}, 0.0).decode()
+    exposed = Metrics().render({"1": Counts()}, {}, 0.0).decode()
     names = {
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in text_string_to_metric_families(exposed)

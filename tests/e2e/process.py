@@ -16,6 +16,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import new_database
 from tests.e2e.doors import Doors
+from tests.secrets import secrets_in, spellings
 from tests.starting import Started, run, start
 from tests.waiting import eventually
 
@@ -81,9 +82,9 @@ async def run_to_its_end(relay: RelayProcess) -> tuple[int, str, list[str]]:
     return done.code, done.said, done.complained.splitlines()
 
 
-async def command(relay: RelayProcess, *arguments: str, say: str = "") -> tuple[int, str, str]:
+async def command(relay: RelayProcess, *arguments: str, say: str = "", within: float = 30.0) -> tuple[int, str, str]:
     """Run another `relay …` where this one lives: exit code, standard output, standard error; `say` goes in."""
-    done = await run(arguments, home=relay.home, environment=relay.environment, say=say)
+    done = await run(arguments, home=relay.home, environment=relay.environment, say=say, within=within)
     return done.code, done.said, done.complained
 
 
@@ -101,6 +102,14 @@ async def relay_between(
     finally:
         if relay.process is not None and relay.process.returncode is None:
             await relay.kill()
+    # Whatever a test was about, and at whatever level it logs, which is DEBUG unless it says otherwise.
+    secrets = spellings(telegram.token, kit.api_token, kit.salt, *kit.tokens.issued)
+    assert secrets_in(_written(home), secrets) == [], "a secret in the log, or in the database"
+
+
+def _written(home: Path) -> list[bytes]:
+    """The log and the database, as raw bytes."""
+    return [path.read_bytes() for path in home.glob("relay.*") if path.is_file()]
 
 
 def environment(

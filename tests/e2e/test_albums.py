@@ -3,7 +3,6 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.customers import Customer
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
-from tests.e2e.process import RelayProcess, relay_between
+from tests.e2e.process import RelayProcess
 from tests.waiting import eventually
 
 ANNA, BEN = 107804195, 107804196
@@ -43,24 +42,22 @@ async def accepted(relay: RelayProcess, updates: int) -> None:
 
 @pytest.mark.timeout(60)
 async def test_an_album_of_ten_late_siblings_and_a_kill_between(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """Ten photos, the process killed while they wait, two of them late: all ten, in order, none twice."""
     anna = telegram.customer(ANNA)
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        sent = sends_items(anna, range(4))
-        await accepted(relay, 4)
-        await relay.kill()
-        assert kit.messages(ANNA) == []
-        sent += sends_items(anna, range(4, 8))
-        await relay.start()
-        await kit.wait_for(lambda: len(numbers_in(kit.messages(ANNA))) == 8)
-        began = len(kit.messages(ANNA))
-        sent += sends_items(anna, range(8, 10))
-        await kit.wait_for(lambda: len(numbers_in(kit.messages(ANNA))) == 10)
-        figures = await relay.settled("to_kit")
-        assert await relay.stop() == 0
+    sent = sends_items(anna, range(4))
+    await accepted(relay, 4)
+    await relay.kill()
+    assert kit.messages(ANNA) == []
+    sent += sends_items(anna, range(4, 8))
+    await relay.start()
+    await kit.wait_for(lambda: len(numbers_in(kit.messages(ANNA))) == 8)
+    began = len(kit.messages(ANNA))
+    sent += sends_items(anna, range(8, 10))
+    await kit.wait_for(lambda: len(numbers_in(kit.messages(ANNA))) == 10)
+    figures = await relay.settled("to_kit")
+    assert await relay.stop() == 0
     messages = kit.messages(ANNA)
     assert numbers_in(messages) == list(range(10))
     assert [item["file_name"] for each in messages for item in each.payload] == [
@@ -78,25 +75,23 @@ async def test_an_album_of_ten_late_siblings_and_a_kill_between(
 
 @pytest.mark.timeout(60)
 async def test_an_album_that_trickles_in_and_a_chat_beside_it(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """One item a second is one message, what follows it waits for it, and another chat is served meanwhile, at once."""
     anna, ben = telegram.customer(ANNA), telegram.customer(BEN)
     delays = []
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        for number in range(4):
-            sends_items(anna, range(number, number + 1))
-            began = time.monotonic()
-            ben.writes(str(number))
-            await kit.wait_for(lambda number=number: len(kit.messages(BEN)) == number + 1)  # type: ignore[misc]
-            delays.append(time.monotonic() - began)
-            assert kit.messages(ANNA) == []
-            if number < 3:
-                await asyncio.sleep(1.0)  # so slowly they come
-        anna.writes("this is what I wanted to say")
-        await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2, ALBUM_LONGEST)
-        assert await relay.stop() == 0
+    for number in range(4):
+        sends_items(anna, range(number, number + 1))
+        began = time.monotonic()
+        ben.writes(str(number))
+        await kit.wait_for(lambda number=number: len(kit.messages(BEN)) == number + 1)  # type: ignore[misc]
+        delays.append(time.monotonic() - began)
+        assert kit.messages(ANNA) == []
+        if number < 3:
+            await asyncio.sleep(1.0)  # so slowly they come
+    anna.writes("this is what I wanted to say")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2, ALBUM_LONGEST)
+    assert await relay.stop() == 0
     album, after = kit.messages(ANNA)
     assert (numbers_in([album]), len(album.payload)) == ([0, 1, 2, 3], 4)
     assert after.text == "this is what I wanted to say"

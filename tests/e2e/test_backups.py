@@ -42,57 +42,53 @@ async def dead(relay: RelayProcess, *options: str) -> Sequence[dict[str, object]
 
 
 async def test_what_waited_in_a_backup_goes_on_only_when_asked(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """Backed up while Kit is down, delivered, restored: listed as dead, nothing is sent; retried: the same event."""
     anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("before")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
-        kit.faults.down = True
-        anna.writes("waits")
-        await relay.shows("relay_waiting", 1, direction="to_kit")
-        assert "copy.db: " in await done(relay, "backup", "copy.db")
-        kit.faults.down = False
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
-        assert await relay.stop() == 0
+    anna.writes("before")
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+    kit.faults.down = True
+    anna.writes("waits")
+    await relay.shows("relay_waiting", 1, direction="to_kit")
+    assert "copy.db: " in await done(relay, "backup", "copy.db")
+    kit.faults.down = False
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
+    assert await relay.stop() == 0
 
-        said = await done(relay, "restore", "copy.db")
-        assert "1 deliveries waited in it" in said
-        assert "relay dead retry --reason restored" in said
-        await relay.start()
-        anna.writes("after")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits", "after"], 30)
-        [letter] = await dead(relay, "--reason", "restored")
-        assert letter["client"] == str(anna.id)
-        assert re.fullmatch(r"restored from the copy of \d{4}-.* UTC: it may have arrived since", str(letter["reason"]))
-        figures = await relay.settled("to_kit")
-        assert (figures.dead, figures.waiting, figures.unaccounted) == (1, 0, 0)
-        assert '"store.restored"' in relay.log
+    said = await done(relay, "restore", "copy.db")
+    assert "1 deliveries waited in it" in said
+    assert "relay dead retry --reason restored" in said
+    await relay.start()
+    anna.writes("after")
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits", "after"], 30)
+    [letter] = await dead(relay, "--reason", "restored")
+    assert letter["client"] == str(anna.id)
+    assert re.fullmatch(r"restored from the copy of \d{4}-.* UTC: it may have arrived since", str(letter["reason"]))
+    figures = await relay.settled("to_kit")
+    assert (figures.dead, figures.waiting, figures.unaccounted) == (1, 0, 0)
+    assert '"store.restored"' in relay.log
 
-        assert "1 on the way again" in await done(relay, "dead", "retry", "--reason", "restored")
-        await kit.wait_for(lambda: len(kit.events) == 4, 30)
-        assert [(event.text, event.duplicate) for event in kit.events][-1] == ("waits", True)
-        assert (await relay.settled("to_kit")).unaccounted == 0
+    assert "1 on the way again" in await done(relay, "dead", "retry", "--reason", "restored")
+    await kit.wait_for(lambda: len(kit.events) == 4, 30)
+    assert [(event.text, event.duplicate) for event in kit.events][-1] == ("waits", True)
+    assert (await relay.settled("to_kit")).unaccounted == 0
 
 
 async def test_the_database_from_before_can_be_put_back(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, tmp_path: Path
 ) -> None:
     """Restored by mistake, also after a kill: the file that was replaced holds everything, and is named."""
     anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        await done(relay, "backup", "empty.db")
-        anna.writes("kept")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["kept"], 20)
-        await relay.kill()
-        [aside] = re.findall(r"to go back: relay restore (\S+)\n", await done(relay, "restore", "empty.db"))
-        assert rows(tmp_path, "SELECT count(*) FROM inbox") == [(0,)]
-        await done(relay, "restore", aside)
-        assert rows(tmp_path, "SELECT count(*) FROM inbox") == [(1,)]
-        await relay.start()
+    await done(relay, "backup", "empty.db")
+    anna.writes("kept")
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["kept"], 20)
+    await relay.kill()
+    [aside] = re.findall(r"to go back: relay restore (\S+)\n", await done(relay, "restore", "empty.db"))
+    assert rows(tmp_path, "SELECT count(*) FROM inbox") == [(0,)]
+    await done(relay, "restore", aside)
+    assert rows(tmp_path, "SELECT count(*) FROM inbox") == [(1,)]
+    await relay.start()
     assert len(files(tmp_path, r"relay\.db\.replaced-\w+")) == 2
 
 

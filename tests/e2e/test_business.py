@@ -1,6 +1,5 @@
 """Telegram Business: the bot answers in the name of an account, in chats that are the account's."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, relay_between
 
 ANNA = 107804195
-
-
-@pytest.fixture
-async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> AsyncIterator[RelayProcess]:
-    async with relay_between(telegram, kit, tmp_path) as process:
-        await process.start()
-        yield process
 
 
 @pytest.fixture

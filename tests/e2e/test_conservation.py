@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 from relay.model import Direction
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.doors import Figures
-from tests.e2e.inside import InnerRelay, relay_inside
+from tests.e2e.inside import InnerRelay
 
 #: Where somebody is who walks: declined, because only start and end are carried.
 STEP = {"latitude": 55.75, "longitude": 37.61, "live_period": 900}
@@ -16,22 +15,21 @@ CHATS, ROUNDS = 20, 10
 
 
 async def test_every_letter_is_accounted_for_at_every_moment(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """Through refusals, repeats, poison, strangers and outages no look at `/metrics` finds a letter missing."""
     kit.faults.latency = telegram.faults.latency = 0.01
     looks: dict[Direction, list[Figures]] = {"to_kit": [], "to_telegram": []}
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        watching = asyncio.create_task(_watch(relay, looks))
-        await _make_noise(telegram, kit)
-        await kit.callbacks_done(20)
-        await kit.wait_for(lambda: not kit.faults.next_answers)
-        telegram.faults.clear()
-        kit.faults.clear()
-        to_kit, to_telegram = await relay.settled("to_kit"), await relay.settled("to_telegram")
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+    watching = asyncio.create_task(_watch(inner, looks))
+    await _make_noise(telegram, kit)
+    await kit.callbacks_done(20)
+    await kit.wait_for(lambda: not kit.faults.next_answers)
+    telegram.faults.clear()
+    kit.faults.clear()
+    to_kit, to_telegram = await inner.settled("to_kit"), await inner.settled("to_telegram")
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
     for direction, seen in looks.items():
         assert len(seen) > 10, direction
         assert any(figures.waiting for figures in seen), "nobody looked while something was on its way"

@@ -1,23 +1,13 @@
 """What messages refer to, in a relay of its own process that remembers what was said in its database."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import png
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.e2e.process import RelayProcess, relay_between
+from tests.e2e.process import RelayProcess
 
 ANNA = 107804195
-
-
-@pytest.fixture
-async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> AsyncIterator[RelayProcess]:
-    async with relay_between(telegram, kit, tmp_path) as process:
-        await process.start()
-        yield process
 
 
 async def test_edits_show_what_was_said_before(

@@ -7,7 +7,7 @@ import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.e2e.process import relay_between
+from tests.e2e.process import RelayProcess, relay_between
 
 UPDATES, CHATS = 1500, 50
 CALLBACKS, CLIENTS = 800, 40
@@ -39,27 +39,25 @@ async def test_four_kills_in_the_middle_of_inbound_updates(
 
 @pytest.mark.timeout(120)
 async def test_three_kills_in_the_middle_of_callbacks(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """800 callbacks for 40 chats, repeated by Kit until answered 200, three kills: all arrive, in order."""
     telegram.faults.latency = 0.01
     clients = [telegram.customer(7_000_000 + number) for number in range(CLIENTS)]
-    async with relay_between(telegram, kit, tmp_path) as relay:
+    for client in clients:
+        client.writes("hello")
+    await kit.wait_for(lambda: len(kit.clients) == CLIENTS, 20)
+    kit.enqueue_callbacks(
+        kit.callbacks.message(str(clients[number % CLIENTS].id), f"answer {number // CLIENTS}")
+        for number in range(CALLBACKS)
+    )
+    for kill in range(1, 4):
+        await telegram.wait_for(lambda kill=kill: _arrived(telegram) >= kill * CALLBACKS // 4, 30)  # type: ignore[misc]
+        await relay.kill()
         await relay.start()
-        for client in clients:
-            client.writes("hello")
-        await kit.wait_for(lambda: len(kit.clients) == CLIENTS, 20)
-        kit.enqueue_callbacks(
-            kit.callbacks.message(str(clients[number % CLIENTS].id), f"answer {number // CLIENTS}")
-            for number in range(CALLBACKS)
-        )
-        for kill in range(1, 4):
-            await telegram.wait_for(lambda kill=kill: _arrived(telegram) >= kill * CALLBACKS // 4, 30)  # type: ignore[misc]
-            await relay.kill()
-            await relay.start()
-        await kit.callbacks_done(30)
-        await telegram.wait_for(lambda: len(_distinct(telegram)) == CALLBACKS, 30)
-        assert await relay.stop() == 0
+    await kit.callbacks_done(30)
+    await telegram.wait_for(lambda: len(_distinct(telegram)) == CALLBACKS, 30)
+    assert await relay.stop() == 0
     for client in clients:
         texts = telegram.chat(client.id).texts
         first_seen = list(dict.fromkeys(texts))

@@ -71,7 +71,7 @@ async def test_each_format_arrives_as_its_native_kind(
 
 
 async def test_twelve_photos_arrive_as_ten_and_two(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """Albums are as full as they may be, in the agent's order, and a long text stands before them."""
     text = "x" * 1025
@@ -79,10 +79,9 @@ async def test_twelve_photos_arrive_as_ten_and_two(
         {"type": "photo", "file_name": f"{n}.png", "file_url": kit.host_file(PNG + bytes([n]), f"{n}.png", "image/png")}
         for n in range(12)
     ]
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await _sent(telegram, kit, relay, [])
-        assert await kit.agent_says(ANNA, text, payload) == 200
-        await relay.settled("to_telegram")
+    await _sent(telegram, kit, inner, [])
+    assert await kit.agent_says(ANNA, text, payload) == 200
+    await inner.settled("to_telegram")
     message, ten, two = _sends(telegram)
     assert message.params["text"] == text
     assert [len(ten.files), len(two.files)] == [10, 2]
@@ -91,7 +90,7 @@ async def test_twelve_photos_arrive_as_ten_and_two(
 
 
 async def test_albums_whose_answer_fails_are_not_repeated_once_confirmed(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """An album is one step: a failed second one is tried again alone, with all its files."""
     payload = [
@@ -99,13 +98,12 @@ async def test_albums_whose_answer_fails_are_not_repeated_once_confirmed(
         for n in range(12)
     ]
 
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await _sent(telegram, kit, relay, [])
-        telegram.faults.hold, telegram.faults.hold_on = asyncio.Event(), "sendMediaGroup"
-        assert await kit.agent_says(ANNA, "see", payload) == 200
-        await telegram.wait_for(lambda: _sends(telegram))
-        telegram.next_answer(502, "Bad Gateway", on="sendMediaGroup")
-        telegram.faults.hold.set()
-        await relay.settled("to_telegram")
+    await _sent(telegram, kit, inner, [])
+    telegram.faults.hold, telegram.faults.hold_on = asyncio.Event(), "sendMediaGroup"
+    assert await kit.agent_says(ANNA, "see", payload) == 200
+    await telegram.wait_for(lambda: _sends(telegram))
+    telegram.next_answer(502, "Bad Gateway", on="sendMediaGroup")
+    telegram.faults.hold.set()
+    await inner.settled("to_telegram")
     assert [len(call.files) for call in _sends(telegram)] == [10, 2]
     assert [(refused.method, refused.status) for refused in telegram.refused] == [("sendMediaGroup", 502)]

@@ -1,25 +1,25 @@
 """One lane, one order; and lanes don't wait for each other."""
 
 import time
-from pathlib import Path
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.e2e.inside import relay_inside
+from tests.e2e.inside import InnerRelay
 
 MESSAGES, CHATS = 600, 60
 LATENCY = 0.1
 
 
-async def test_chats_do_not_wait_for_each_other(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+async def test_chats_do_not_wait_for_each_other(
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
+) -> None:
     """600 messages of 60 chats to a Kit that takes 100 ms each: in order, many at a time, never two of one client."""
     kit.faults.latency = LATENCY
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        began = time.monotonic()
-        telegram.backlog(MESSAGES, CHATS)
-        await kit.wait_for(lambda: len(kit.events) == MESSAGES, 30)
-        took = time.monotonic() - began
-        figures = await relay.settled("to_kit")
+    began = time.monotonic()
+    telegram.backlog(MESSAGES, CHATS)
+    await kit.wait_for(lambda: len(kit.events) == MESSAGES, 30)
+    took = time.monotonic() - began
+    figures = await inner.settled("to_kit")
     assert took < MESSAGES * LATENCY / 4
     assert kit.in_flight_peak > 30
     assert kit.overlaps == 0

@@ -24,26 +24,26 @@ CHATS, ROUNDS, STOPS = 20, 40, 10
 
 
 @pytest.mark.timeout(120)
-async def test_stopped_at_ten_random_moments(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+async def test_stopped_at_ten_random_moments(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
+) -> None:
     """SIGTERM under load both ways: exit 0 each time, nothing lost, nothing reordered, and nothing repeated either."""
     dice = random.Random(20_261_122)  # noqa: S311 - moments that can be had again
     kit.faults.latency = telegram.faults.latency = 0.03
     customers = [telegram.customer(5_000_001 + number) for number in range(CHATS)]
-    async with relay_between(telegram, kit, tmp_path) as relay:
+    for customer in customers:
+        customer.writes("hello")
+    await kit.wait_for(lambda: len(kit.clients) == CHATS, 20)
+    for _ in range(STOPS):
+        _add_load(telegram, kit, ROUNDS // STOPS)
+        await asyncio.sleep(dice.uniform(0, 0.25))
+        assert await relay.stop(grace=25) == 0
         await relay.start()
-        for customer in customers:
-            customer.writes("hello")
-        await kit.wait_for(lambda: len(kit.clients) == CHATS, 20)
-        for _ in range(STOPS):
-            _add_load(telegram, kit, ROUNDS // STOPS)
-            await asyncio.sleep(dice.uniform(0, 0.25))
-            assert await relay.stop(grace=25) == 0
-            await relay.start()
-        await kit.callbacks_done(30)
-        await kit.wait_for(lambda: all(len(kit.messages(one.id)) == ROUNDS + 1 for one in customers), 30)
-        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= ROUNDS for one in customers), 30)
-        figures = await relay.all_figures()
-        assert await relay.stop() == 0
+    await kit.callbacks_done(30)
+    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == ROUNDS + 1 for one in customers), 30)
+    await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= ROUNDS for one in customers), 30)
+    figures = await relay.all_figures()
+    assert await relay.stop() == 0
     assert not any(sent.duplicate for sent in kit.events)
     for customer in customers:
         assert kit.texts(customer.id) == ["hello", *(str(number) for number in range(ROUNDS))]
@@ -59,22 +59,20 @@ def _add_load(telegram: TelegramLookAlike, kit: KitLookAlike, rounds: int) -> No
             kit.enqueue_callbacks([kit.callbacks.message(str(customer.id), str(number))])
 
 
-async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess) -> None:
     """Who asks again and presses Ctrl-C too does not get a crash: what is in hand is finished, exit 0."""
     anna = telegram.customer()
     kit.faults.latency = 0.5
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("in hand")
-        await kit.wait_for(lambda: kit.events, 20)
-        assert relay.process is not None
-        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
-            relay.process.send_signal(number)
-            await asyncio.sleep(0.05)
-        assert await asyncio.wait_for(relay.process.wait(), 25) == 0
-        await relay.start()
-        anna.writes("next")
-        await kit.wait_for(lambda: len(kit.events) == 2)
+    anna.writes("in hand")
+    await kit.wait_for(lambda: kit.events, 20)
+    assert relay.process is not None
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        relay.process.send_signal(number)
+        await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(relay.process.wait(), 25) == 0
+    await relay.start()
+    anna.writes("next")
+    await kit.wait_for(lambda: len(kit.events) == 2)
     assert [(sent.text, sent.duplicate) for sent in kit.events] == [("in hand", False), ("next", False)]
     assert "relay.stopped" in relay.log
     assert "Traceback" not in relay.log

@@ -6,28 +6,27 @@ from pathlib import Path
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
-from tests.e2e.inside import relay_inside
+from tests.e2e.inside import InnerRelay, relay_inside
 
 
 async def test_one_chat_is_told_to_wait_and_the_others_talk_on(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay, tmp_path: Path
 ) -> None:
     """A 429 parks its chat until `retry_after` is over, costs no attempt, keeps the order and delays nobody else."""
     slow, *others = [telegram.customer(7_000_000 + number) for number in range(6)]
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        for customer in (slow, *others):
-            customer.writes("hello")
-        await kit.wait_for(lambda: len(kit.clients) == 6)
-        telegram.next_answer(429, "Too Many Requests: retry after 2", on="sendMessage", of=slow.id, retry_after=2)
-        began = time.monotonic()
-        kit.enqueue_callbacks(
-            kit.callbacks.message(str(customer.id), str(number)) for number in range(10) for customer in (slow, *others)
-        )
-        await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) == 10 for one in others), 2)
-        others_took = time.monotonic() - began
-        assert telegram.chat(slow.id).texts == []
-        await telegram.wait_for(lambda: len(telegram.chat(slow.id).texts) == 10)
-        figures = await relay.settled("to_telegram")
+    for customer in (slow, *others):
+        customer.writes("hello")
+    await kit.wait_for(lambda: len(kit.clients) == 6)
+    telegram.next_answer(429, "Too Many Requests: retry after 2", on="sendMessage", of=slow.id, retry_after=2)
+    began = time.monotonic()
+    kit.enqueue_callbacks(
+        kit.callbacks.message(str(customer.id), str(number)) for number in range(10) for customer in (slow, *others)
+    )
+    await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) == 10 for one in others), 2)
+    others_took = time.monotonic() - began
+    assert telegram.chat(slow.id).texts == []
+    await telegram.wait_for(lambda: len(telegram.chat(slow.id).texts) == 10)
+    figures = await inner.settled("to_telegram")
     assert others_took < 1.5
     assert telegram.limits.broken == 0, "it came back too early"
     for customer in (slow, *others):

@@ -9,7 +9,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.customers import Customer
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import relay_inside
-from tests.e2e.process import command, relay_between
+from tests.e2e.process import RelayProcess, command
 from tests.e2e.refusing import REFUSAL, WITNESS, refused_for_good
 
 
@@ -34,23 +34,21 @@ async def refusing(telegram: TelegramLookAlike, kit: KitLookAlike, customer: Cus
 
 
 async def test_the_agent_reads_that_something_is_missing(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """Kind, size, time and number, in the chat itself, before what comes next; `relay dead` knows the number."""
     anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        await refused_for_good(telegram, kit, anna, "my secret is 4711")
-        await kit.wait_for(lambda: kit.texts(anna.id), 20)
-        [note] = kit.texts(anna.id)
-        assert note is not None
-        assert "text (17 characters)" in note
-        assert "4711" not in note
-        number = note.rpartition(" ")[2].rstrip(".")
-        code, said, _ = await command(relay, "dead", "show", number)
-        assert code == 0
-        assert REFUSAL in said
-        figures = await relay.settled("to_kit")
+    await refused_for_good(telegram, kit, anna, "my secret is 4711")
+    await kit.wait_for(lambda: kit.texts(anna.id), 20)
+    [note] = kit.texts(anna.id)
+    assert note is not None
+    assert "text (17 characters)" in note
+    assert "4711" not in note
+    number = note.rpartition(" ")[2].rstrip(".")
+    code, said, _ = await command(relay, "dead", "show", number)
+    assert code == 0
+    assert REFUSAL in said
+    figures = await relay.settled("to_kit")
     assert (figures.received, figures.delivered, figures.dead, figures.unaccounted) == (3, 2, 1, 0)
     assert telegram.chat(anna.id).texts == []
 

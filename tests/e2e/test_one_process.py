@@ -94,17 +94,13 @@ async def test_two_relays_cannot_share_a_data_directory(
         await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"], 20)
 
 
-async def test_a_relay_that_was_killed_leaves_nothing_in_the_way(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
-) -> None:
+async def test_a_relay_that_was_killed_leaves_nothing_in_the_way(relay: RelayProcess, tmp_path: Path) -> None:
     """After `kill -9` commands ask the store, the next start takes the old socket away, and commands ask the relay."""
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        await relay.kill()
-        assert (tmp_path / "relay.sock").is_socket()
-        assert (await command(relay, "status"))[0] == 3
-        await relay.start()
-        await relay.ready()
-        assert (await command(relay, "status"))[0] == 0
-        assert await relay.stop() == 0
-        assert not (tmp_path / "relay.sock").exists()
+    await relay.kill()
+    assert (tmp_path / "relay.sock").is_socket()
+    assert (await command(relay, "status"))[0] == 3
+    await relay.start()
+    await relay.ready()
+    assert (await command(relay, "status"))[0] == 0
+    assert await relay.stop() == 0
+    assert not (tmp_path / "relay.sock").exists()

@@ -110,18 +110,16 @@ async def test_a_business_accounts_customers_are_people_too(
     assert "utm" not in told(kit, client)[0]
 
 
-async def test_a_picture_delays_no_message(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+async def test_a_picture_delays_no_message(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess) -> None:
     """While Telegram keeps silent about pictures, messages go both ways."""
     anna = telegram.customer(int(ANNA))
     telegram.faults.hold, telegram.faults.hold_on = asyncio.Event(), "getUserProfilePhotos"
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("one")
-        anna.writes("two")
-        await kit.wait_for(lambda: kit.texts(ANNA) == ["one", "two"], 5)
-        await kit.agent_says(ANNA, "hello")
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["hello"], 5)
-        assert await relay.stop() == 0
+    anna.writes("one")
+    anna.writes("two")
+    await kit.wait_for(lambda: kit.texts(ANNA) == ["one", "two"], 5)
+    await kit.agent_says(ANNA, "hello")
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["hello"], 5)
+    assert await relay.stop() == 0
 
 
 async def test_a_customer_shares_the_number_by_a_key(
@@ -146,39 +144,35 @@ async def test_a_customer_shares_the_number_by_a_key(
 
 
 async def test_a_file_over_the_limit_is_told_to_both_sides_once(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """The agent reads name and size, the customer one line, though Telegram repeats the update after a crash."""
     anna = telegram.customer(int(ANNA), language_code="de")
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        update = anna.sends_video(b"film", file_name="film.mp4", size=30 << 20)
-        expected = words_for("de").say("customer.too_large", name="film.mp4", megabytes=30.0)
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [expected])
-        await relay.settled("to_telegram")
-        await relay.kill()
-        telegram.push_update(dict(update))
-        await relay.start()
-        anna.writes("and?")
-        await kit.wait_for(lambda: len(kit.texts(ANNA)) == 2)
-        figures = await relay.settled("to_telegram")
-        assert (figures.received, figures.delivered) == (1, 1)
+    update = anna.sends_video(b"film", file_name="film.mp4", size=30 << 20)
+    expected = words_for("de").say("customer.too_large", name="film.mp4", megabytes=30.0)
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [expected])
+    await relay.settled("to_telegram")
+    await relay.kill()
+    telegram.push_update(dict(update))
+    await relay.start()
+    anna.writes("and?")
+    await kit.wait_for(lambda: len(kit.texts(ANNA)) == 2)
+    figures = await relay.settled("to_telegram")
+    assert (figures.received, figures.delivered) == (1, 1)
     assert kit.texts(ANNA) == ["[video] film.mp4, 30.0 MB: too large to be passed on", "and?"]
     assert telegram.chat(anna.id).texts == [expected]
 
 
 async def test_an_albums_large_files_are_told_in_one_line(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """Agents read one message with what passes and the names of the rest; the customer one line, about the first."""
     anna = telegram.customer(int(ANNA))
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        for name, size in (("a.mp4", 30), ("b.mp4", 1), ("c.mp4", 40)):
-            anna.sends("video", None, file_name=name, size=size << 20, media_group_id="album")
-        [message] = await kit.wait_for(lambda: kit.messages(ANNA))
-        figures = await relay.settled("to_telegram")
-        assert (figures.received, figures.delivered) == (1, 1)
+    for name, size in (("a.mp4", 30), ("b.mp4", 1), ("c.mp4", 40)):
+        anna.sends("video", None, file_name=name, size=size << 20, media_group_id="album")
+    [message] = await kit.wait_for(lambda: kit.messages(ANNA))
+    figures = await relay.settled("to_telegram")
+    assert (figures.received, figures.delivered) == (1, 1)
     assert [item["file_name"] for item in message.payload] == ["b.mp4"]
     assert message.text is not None
     assert [line.split(",")[0] for line in message.text.splitlines()] == ["[video] a.mp4", "[video] c.mp4"]

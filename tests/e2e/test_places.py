@@ -1,9 +1,6 @@
 """Topics, channels' direct messages, groups, buttons, and customers who block the bot."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.customers import in_topic
@@ -14,13 +11,6 @@ from tests.e2e.process import RelayProcess, relay_between
 ANNA = 107804195
 CLIENT = str(ANNA)
 FAREWELL = "I only talk in private chats. Please write to me there."
-
-
-@pytest.fixture
-async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> AsyncIterator[RelayProcess]:
-    async with relay_between(telegram, kit, tmp_path) as process:
-        await process.start()
-        yield process
 
 
 async def test_an_answer_goes_into_the_thread_that_was_written_in(

@@ -15,8 +15,8 @@ from relay.sandbox.kit.writing import php_json
 from relay.sandbox.telegram.ledger import Call
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import rows
-from tests.e2e.inside import relay_inside
-from tests.e2e.process import free_port, relay_between
+from tests.e2e.inside import InnerRelay, relay_inside
+from tests.e2e.process import RelayProcess, free_port
 from tests.formats import JPEG, MP3, MP4, OGG, PDF, PNG
 from tests.waiting import eventually
 
@@ -61,26 +61,27 @@ def escaped_json(event: dict[str, Any]) -> bytes:
     ids=["pretty", "compact", "plain", "escaped"],
 )
 async def test_every_sample_is_understood(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, written: Callable[[dict[str, Any]], bytes]
+    telegram: TelegramLookAlike,
+    kit: KitLookAlike,
+    relay: RelayProcess,
+    written: Callable[[dict[str, Any]], bytes],
 ) -> None:
     """All seventeen are answered 200 by a relay of its own, and the customer sees what they say, files included."""
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        await _first_contact(telegram, kit)
-        texts: list[str] = []
-        names: list[str] = []
-        for name in NAMES:
-            event = json.loads((DIRECTORY / f"{name}.json").read_text())
-            if name in WITH_FILES:
-                # The signature does not cover the body: the same event, with files that can be fetched.
-                _host_files(kit, event)
-            texts += _texts(event)
-            names += [item["file_name"] for item in _items(event) if "file_url" in item]
-            answer = await kit.post_callback(written(event), SIGNATURES[name])
-            assert (answer.status, answer.text) == (200, "OK"), name
-        figures = await relay.settled("to_telegram")
-        assert figures.received == 17
-        assert (figures.delivered, figures.declined, figures.dead) == (13, 4, 0)
+    await _first_contact(telegram, kit)
+    texts: list[str] = []
+    names: list[str] = []
+    for name in NAMES:
+        event = json.loads((DIRECTORY / f"{name}.json").read_text())
+        if name in WITH_FILES:
+            # The signature does not cover the body: the same event, with files that can be fetched.
+            _host_files(kit, event)
+        texts += _texts(event)
+        names += [item["file_name"] for item in _items(event) if "file_url" in item]
+        answer = await kit.post_callback(written(event), SIGNATURES[name])
+        assert (answer.status, answer.text) == (200, "OK"), name
+    figures = await relay.settled("to_telegram")
+    assert figures.received == 17
+    assert (figures.delivered, figures.declined, figures.dead) == (13, 4, 0)
     calls = [call for call in telegram.calls if call.method.startswith("send")]
     words = "".join("".join(_words_of(call).split()) for call in calls)
     for text in texts:
@@ -134,18 +135,17 @@ async def test_a_sample_arrives_as_its_native_kind(
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_sample_as_it_came_is_taken_once(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, name: str
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay, name: str
 ) -> None:
     """Byte for byte as the client wrote it: 200, counted once; under another event's signature 401."""
     body = (DIRECTORY / f"{name}.json").read_bytes()
     other = NAMES[NAMES.index(name) - 1]
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await _first_contact(telegram, kit)
-        statuses = [
-            (await kit.post_callback(body, signature)).status
-            for signature in (SIGNATURES[other], SIGNATURES["_channel_test"], SIGNATURES[name], SIGNATURES[name])
-        ]
-        figures = await relay.figures("to_telegram")
+    await _first_contact(telegram, kit)
+    statuses = [
+        (await kit.post_callback(body, signature)).status
+        for signature in (SIGNATURES[other], SIGNATURES["_channel_test"], SIGNATURES[name], SIGNATURES[name])
+    ]
+    figures = await inner.figures("to_telegram")
     assert statuses == [401, 401, 200, 200]
     assert figures.received == 1
     assert figures.dead == 0 or name in WITH_FILES

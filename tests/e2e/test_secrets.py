@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -11,6 +10,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import png
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, relay_between
+from tests.secrets import secrets_in, spellings
 
 ANNA = "107804195"
 
@@ -52,10 +52,7 @@ async def test_no_secret_leaves(
     assert "delivery.attempted" in relay.log
     assert "debug" in relay.log.lower()
     haystacks = [*(text.encode() for text in said), relay.log.encode(), *stored]
-    for secret in _spellings(telegram.token, kit.api_token, kit.salt, *jwts):
-        for haystack in haystacks:
-            at = haystack.find(secret)
-            assert at < 0, f"a secret in {haystack[max(0, at - 200) : at]!r}"
+    assert secrets_in(haystacks, spellings(telegram.token, kit.api_token, kit.salt, *jwts)) == []
 
 
 def _make_the_others_babble(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
@@ -99,10 +96,3 @@ def _database_files(home: Path) -> list[bytes]:
 
 def _issued(kit: KitLookAlike) -> set[str]:
     return {*kit.tokens._access, *kit.tokens._refresh}
-
-
-def _spellings(*secrets: str) -> set[bytes]:
-    """Each secret as it is, percent-encoded, and as it looks within JSON."""
-    bare = {*secrets, *(secret.partition(":")[2] for secret in secrets if ":" in secret)}
-    spelt = {spelling for secret in bare for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])}
-    return {spelling.encode() for spelling in spelt}

@@ -11,7 +11,7 @@ import pytest
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import png
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.e2e.process import relay_between
+from tests.e2e.process import RelayProcess
 from tests.e2e.several import Pair, Several, several_channels
 
 ANNA = 107804195
@@ -149,49 +149,45 @@ async def test_two_channels_survive_kills(tmp_path: Path) -> None:
 
 
 async def test_a_bot_token_is_changed_and_no_chat_is_lost(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """@BotFather revokes the token: what waits is kept, and the next start with the new one goes on where it was."""
     anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("before")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
-        telegram.token = "123456789:AAH-quite-another-token-of-the-same-bot"
-        anna.writes("in between")
-        await kit.agent_says(anna.id, "an answer in between")
-        assert await relay.unready("telegram") == "Telegram refused the bot token"
-        assert await relay.stop() == 0
-        relay.environment["TELEGRAM_BOT_TOKEN"] = telegram.token
-        await relay.start()
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "in between"], 20)
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["an answer in between"], 20)
-        await relay.ready()
-        for figures in (await relay.all_figures()).values():
-            assert (figures.dead, figures.waiting, figures.unaccounted) == (0, 0, 0)
+    anna.writes("before")
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+    telegram.token = "123456789:AAH-quite-another-token-of-the-same-bot"
+    anna.writes("in between")
+    await kit.agent_says(anna.id, "an answer in between")
+    assert await relay.unready("telegram") == "Telegram refused the bot token"
+    assert await relay.stop() == 0
+    relay.environment["TELEGRAM_BOT_TOKEN"] = telegram.token
+    await relay.start()
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "in between"], 20)
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["an answer in between"], 20)
+    await relay.ready()
+    for figures in (await relay.all_figures()).values():
+        assert (figures.dead, figures.waiting, figures.unaccounted) == (0, 0, 0)
     assert not any(sent.duplicate for sent in kit.events)
 
 
 async def test_kits_secrets_are_changed_and_nothing_is_refused(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
 ) -> None:
     """With the new values in place and the old ones as PREVIOUS, callbacks hold before and after Kit changes over."""
     anna = telegram.customer()
     old = {"KIT_API_TOKEN_PREVIOUS": kit.api_token, "KIT_SECURITY_SALT_PREVIOUS": kit.salt}
     new = {"KIT_API_TOKEN": "the-next-api-token", "KIT_SECURITY_SALT": "the-next-salt"}
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("before")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
-        assert await relay.stop() == 0
-        relay.environment |= {**new, **old}
-        await relay.start()
-        assert await kit.agent_says(anna.id, "signed with the old ones") == 200
-        anna.writes("waits")
-        kit.change_secrets(*new.values())
-        assert await kit.agent_says(anna.id, "signed with the new ones") == 200
-        await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
-        kit.callbacks.token = kit.callbacks.salt = "stranger"
-        assert await kit.agent_says(anna.id, "signed with neither") == 401
+    anna.writes("before")
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+    assert await relay.stop() == 0
+    relay.environment |= {**new, **old}
+    await relay.start()
+    assert await kit.agent_says(anna.id, "signed with the old ones") == 200
+    anna.writes("waits")
+    kit.change_secrets(*new.values())
+    assert await kit.agent_says(anna.id, "signed with the new ones") == 200
+    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
+    kit.callbacks.token = kit.callbacks.salt = "stranger"
+    assert await kit.agent_says(anna.id, "signed with neither") == 401
     assert telegram.chat(anna.id).texts == ["signed with the old ones", "signed with the new ones"]

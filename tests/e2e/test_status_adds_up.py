@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import change
-from tests.e2e.inside import relay_inside
-from tests.e2e.process import RelayProcess, command, relay_between
+from tests.e2e.inside import InnerRelay
+from tests.e2e.process import RelayProcess, command
 from tests.waiting import eventually
 
 
@@ -23,24 +23,22 @@ async def asked(relay: RelayProcess) -> tuple[int, dict[str, Any], str]:
     return code, json.loads(document), words
 
 
-async def test_every_letter_is_somewhere(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+async def test_every_letter_is_somewhere(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess) -> None:
     """In all: received + retried = delivered + waiting + died + declined; and unknown clients are told."""
     anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.texts(anna.id))
-        assert await kit.agent_says(anna.id, "hi") == 200
-        assert await kit.agent_says("404", "is anybody there?") == 200
-        assert await kit.close_conversation(anna.id) == 200
-        await relay.settled("to_telegram")
-        await relay.ready()
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.texts(anna.id))
+    assert await kit.agent_says(anna.id, "hi") == 200
+    assert await kit.agent_says("404", "is anybody there?") == 200
+    assert await kit.close_conversation(anna.id) == 200
+    await relay.settled("to_telegram")
+    await relay.ready()
 
-        async def named() -> bool:
-            return "@" in (await command(relay, "status"))[1]
+    async def named() -> bool:
+        return "@" in (await command(relay, "status"))[1]
 
-        await eventually(named, within=10)
-        code, found, words = await asked(relay)
+    await eventually(named, within=10)
+    code, found, words = await asked(relay)
     [channel] = found["channels"]
     assert code == 0
     for figures in channel["directions"].values():
@@ -57,33 +55,31 @@ async def test_every_letter_is_somewhere(telegram: TelegramLookAlike, kit: KitLo
 
 
 async def test_what_waits_for_long_is_not_well_and_what_is_held_is_told(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, tmp_path: Path
 ) -> None:
     """Each side is well, and one message has waited for ten minutes: /readyz 503, so exit 1, with the same words."""
     anna = telegram.customer()
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        anna.writes("hello")
-        await relay.settled("to_kit")
-        kit.faults.down = True
-        anna.writes("waits")
-        await relay.unready("kit")
-        await relay.stop()
-        change(
-            tmp_path,
-            "UPDATE outbox SET accepted_at = accepted_at - 600 WHERE status = 'waiting'",
-            "UPDATE lane SET due_at = due_at + 1800 WHERE due_at IS NOT NULL",
-        )
-        kit.faults.down = False
-        await relay.start()
-        reason = await relay.unready("oldest_waiting")
-        await eventually(lambda: _only_unwell(relay, "oldest_waiting"), within=10)
-        code, found, words = await asked(relay)
-        assert "to_kit has waited 6" in reason
-        assert code == 1
-        assert {name for name, check in found["checks"].items() if not check["ok"]} == {"oldest_waiting"}
-        assert "✗ waiting   to_kit has waited" in words
-        assert "held to Kit: 1 chat waits for the next attempt, for 30 min at most" in words
+    anna.writes("hello")
+    await relay.settled("to_kit")
+    kit.faults.down = True
+    anna.writes("waits")
+    await relay.unready("kit")
+    await relay.stop()
+    change(
+        tmp_path,
+        "UPDATE outbox SET accepted_at = accepted_at - 600 WHERE status = 'waiting'",
+        "UPDATE lane SET due_at = due_at + 1800 WHERE due_at IS NOT NULL",
+    )
+    kit.faults.down = False
+    await relay.start()
+    reason = await relay.unready("oldest_waiting")
+    await eventually(lambda: _only_unwell(relay, "oldest_waiting"), within=10)
+    code, found, words = await asked(relay)
+    assert "to_kit has waited 6" in reason
+    assert code == 1
+    assert {name for name, check in found["checks"].items() if not check["ok"]} == {"oldest_waiting"}
+    assert "✗ waiting   to_kit has waited" in words
+    assert "held to Kit: 1 chat waits for the next attempt, for 30 min at most" in words
 
 
 async def _only_unwell(relay: RelayProcess, check: str) -> bool:
@@ -92,32 +88,31 @@ async def _only_unwell(relay: RelayProcess, check: str) -> bool:
 
 @pytest.mark.parametrize("side", ["telegram", "kit"])
 async def test_a_full_disk_is_the_databases(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, side: str
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay, side: str
 ) -> None:
     """Whoever brings what cannot be stored: the database is not well, with SQLite's words, and neither side is blamed.
 
     When there is room again, what waited at Telegram goes on.
     """
     anna = telegram.customer()
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        await relay.ready()
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.texts(anna.id))
-        await relay.settled("to_kit")
-        pages = await relay.relay.store._database.run(_page_count, None)
-        await relay.relay.store._database.run(_limit, pages)
-        long = "word " * 800
-        if side == "telegram":
-            for _ in range(20):
-                anna.writes(long)
-        else:
-            await kit.agent_says(anna.id, long * 20)
-        reason = await relay.unready("database")
-        readiness = await relay.readiness()
-        await relay.relay.store._database.run(_limit, 2**30)
-        if side == "telegram":
-            await kit.wait_for(lambda: len(kit.texts(anna.id)) == 21, 20)
-            await relay.ready()
+    await inner.ready()
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.texts(anna.id))
+    await inner.settled("to_kit")
+    pages = await inner.relay.store._database.run(_page_count, None)
+    await inner.relay.store._database.run(_limit, pages)
+    long = "word " * 800
+    if side == "telegram":
+        for _ in range(20):
+            anna.writes(long)
+    else:
+        await kit.agent_says(anna.id, long * 20)
+    reason = await inner.unready("database")
+    readiness = await inner.readiness()
+    await inner.relay.store._database.run(_limit, 2**30)
+    if side == "telegram":
+        await kit.wait_for(lambda: len(kit.texts(anna.id)) == 21, 20)
+        await inner.ready()
     assert "cannot commit" in reason
     assert "full" in reason
     assert readiness.unwell == {"database"}

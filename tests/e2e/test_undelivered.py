@@ -9,8 +9,9 @@ import pytest
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import Content, png
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.e2e.inside import relay_inside
-from tests.e2e.process import relay_between
+from tests.databases import change
+from tests.e2e.inside import InnerRelay, relay_inside
+from tests.e2e.process import RelayProcess
 
 ANNA = "107804195"
 BLOCKED = "⚠️ Not delivered: ❝one❞ — the customer has blocked the bot"
@@ -27,28 +28,62 @@ def sends(telegram: TelegramLookAlike, chat_id: int) -> list[str]:
 
 
 async def test_a_blocked_customer_costs_one_call_and_one_note(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """The next replies fail at once, without a call and without a note, until the customer writes again."""
     anna = telegram.customer(int(ANNA))
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    anna.blocks_bot(announced=False)
+    for text in ("one", "two", "three"):
+        assert await kit.agent_says(ANNA, text) == 200
+    await kit.wait_for(lambda: notes(kit))
+    await inner.settled("to_telegram")
+    assert await kit.agent_says(ANNA, "four") == 200
+    await inner.settled("to_telegram")
+    refused = [each for each in telegram.refused if each.method == "sendMessage"]
+    figures = await inner.figures("to_telegram")
+    assert (len(refused), notes(kit), figures.dead, figures.unaccounted) == (1, [BLOCKED], 4, 0)
+    anna.unblocks_bot()
+    anna.writes("I am back")
+    await kit.wait_for(lambda: kit.texts(ANNA)[-1] == "I am back")
+    assert await kit.agent_says(ANNA, "welcome") == 200
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["welcome"])
+
+
+UNREACHABLE = "⚠️ Not delivered: ❝{}❞ — the customer cannot be reached until they write again"
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_block_is_told_once_in_each_conversation(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, *, announced: bool
+) -> None:
+    """An agent who begins another conversation, a minute after the end of one or later, is told anew; a bot is not."""
+    anna = telegram.customer(int(ANNA))
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    if not announced:
         anna.blocks_bot(announced=False)
-        for text in ("one", "two", "three"):
-            assert await kit.agent_says(ANNA, text) == 200
-        await kit.wait_for(lambda: notes(kit))
-        await relay.settled("to_telegram")
-        assert await kit.agent_says(ANNA, "four") == 200
-        await relay.settled("to_telegram")
-        refused = [each for each in telegram.refused if each.method == "sendMessage"]
-        figures = await relay.figures("to_telegram")
-        assert (len(refused), notes(kit), figures.dead, figures.unaccounted) == (1, [BLOCKED], 4, 0)
-        anna.unblocks_bot()
-        anna.writes("I am back")
-        await kit.wait_for(lambda: kit.texts(ANNA)[-1] == "I am back")
-        assert await kit.agent_says(ANNA, "welcome") == 200
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["welcome"])
+        assert await kit.agent_says(ANNA, "one") == 200
+        await kit.wait_for(lambda: notes(kit) == [BLOCKED], 20)
+    await kit.close_conversation(ANNA)
+    if announced:
+        anna.blocks_bot()
+        await relay.shows("relay_updates_total", 1, verdict="declined")
+    assert await kit.agent_says(ANNA, "overtaken by the end of the conversation") == 200
+    await relay.settled("to_telegram")
+    assert notes(kit) == ([] if announced else [BLOCKED])
+    await relay.stop()
+    change(relay.home, "UPDATE client_link SET closed_at = closed_at - 60")
+    await relay.start()
+    assert await kit.agent_says(ANNA, "from a bot", sender=None) == 200
+    await relay.settled("to_telegram")
+    for text in ("two", "three"):
+        assert await kit.agent_says(ANNA, text) == 200
+    await kit.wait_for(lambda: UNREACHABLE.format("two") in notes(kit), 20)
+    await relay.settled("to_telegram")
+    await relay.settled("to_kit")
+    assert notes(kit) == [*([] if announced else [BLOCKED]), UNREACHABLE.format("two")]
 
 
 async def test_no_note_wakes_a_closed_conversation(
@@ -90,6 +125,8 @@ BUTTONS: dict[str, Any] = {
         (("hi", [{"type": "cmd"}]), ["hi"], None),
         ((None, [{"type": "properties"}, BUTTONS]), [], "[buttons] Yes, No"),
         ((" ", [BUTTONS]), [], "[buttons] Yes, No"),
+        ((None, [{"type": "properties"}, {"type": "webchat_inline_buttons", "buttons": []}]), [], "[buttons]"),
+        (("hi", [{"type": "webchat_inline_buttons", "buttons": []}]), ["hi"], None),
         (
             ("hi", [{"type": BUTTONS["type"], "inline_keyboard_markup": [[{"text": "Pay", "pay": True}]]}]),
             ["hi"],
@@ -103,22 +140,21 @@ BUTTONS: dict[str, Any] = {
 async def test_what_nothing_can_be_made_of_is_told_once(
     telegram: TelegramLookAlike,
     kit: KitLookAlike,
-    tmp_path: Path,
+    inner: InnerRelay,
     message: tuple[str | None, list[Any]],
     arrived: list[str],
     note: str | None,
 ) -> None:
     """The customer gets what can be used of a message; of the rest the agent reads, unless it was for others."""
     anna = telegram.customer(int(ANNA))
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        assert await kit.agent_says(ANNA, *message) == 200
-        assert await kit.agent_says(ANNA, "next") == 200
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [*arrived, "next"])
-        for direction in ("to_telegram", "to_kit"):
-            assert (await relay.settled(direction)).unaccounted == 0
-    reason = ALONE if note == "[buttons] Yes, No" else UNUSABLE
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    assert await kit.agent_says(ANNA, *message) == 200
+    assert await kit.agent_says(ANNA, "next") == 200
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == [*arrived, "next"])
+    for direction in ("to_telegram", "to_kit"):
+        assert (await inner.settled(direction)).unaccounted == 0
+    reason = ALONE if note in {"[buttons] Yes, No", "[buttons]"} else UNUSABLE
     assert notes(kit) == ([] if note is None else [f"⚠️ Not delivered: ❝{note}❞ — {reason}"])
 
 
@@ -152,7 +188,7 @@ async def test_an_unfit_event_is_told_once_and_only_while_the_conversation_is_op
 
 
 async def test_a_text_does_not_die_with_its_file(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """A file that is gone: the words arrive, with an apology in the customer's language; what follows arrives too."""
     anna = telegram.customer(int(ANNA), language_code="de")
@@ -162,13 +198,12 @@ async def test_a_text_does_not_die_with_its_file(
         {"type": "document", "file_name": "invoice.pdf", "file_url": gone},
         {"type": "photo", "file_name": "ok.png", "file_url": photo},
     ]
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        assert await kit.agent_says(ANNA, "Here is the invoice", items) == 200
-        await kit.wait_for(lambda: notes(kit))
-        await relay.settled("to_telegram")
-        figures = await relay.figures("to_telegram")
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    assert await kit.agent_says(ANNA, "Here is the invoice", items) == 200
+    await kit.wait_for(lambda: notes(kit))
+    await inner.settled("to_telegram")
+    figures = await inner.figures("to_telegram")
     [text] = telegram.chat(anna.id).texts
     assert text.startswith("Here is the invoice\n\n")
     assert "invoice.pdf" in text
@@ -179,19 +214,18 @@ async def test_a_text_does_not_die_with_its_file(
 
 
 async def test_one_bad_file_of_an_album_does_not_take_the_others_along(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """The good ones arrive in their order, the bad one is a dead letter with one note that names it."""
     anna = telegram.customer(int(ANNA))
     good = [kit.host_file(png(64, 64), f"{number}.png", "image/png") for number in range(2)]
     urls = [good[0], f"{kit.url}/files/gone/bad.png", good[1]]
     items = [{"type": "photo", "file_name": f"photo {n}.png", "file_url": url} for n, url in enumerate(urls)]
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        assert await kit.agent_says(ANNA, None, items) == 200
-        await kit.wait_for(lambda: notes(kit))
-        figures = await relay.settled("to_telegram")
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    assert await kit.agent_says(ANNA, None, items) == 200
+    await kit.wait_for(lambda: notes(kit))
+    figures = await inner.settled("to_telegram")
     assert sends(telegram, anna.id) == ["sendPhoto", "sendMessage", "sendPhoto"]
     [text] = telegram.chat(anna.id).texts
     assert "photo 1.png" in text
@@ -200,19 +234,18 @@ async def test_one_bad_file_of_an_album_does_not_take_the_others_along(
 
 
 async def test_what_telegram_never_takes_is_told_once(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """A text that is refused is a dead letter with Telegram's reason, and one note; the next one arrives."""
     anna = telegram.customer(int(ANNA))
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        telegram.next_answer(400, "Bad Request: MESSAGE_TOO_CLEVER", on="sendMessage")
-        assert await kit.agent_says(ANNA, "a riddle") == 200
-        assert await kit.agent_says(ANNA, "a plain word") == 200
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["a plain word"])
-        await kit.wait_for(lambda: notes(kit))
-        assert (await relay.figures("to_telegram")).dead == 1
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    telegram.next_answer(400, "Bad Request: MESSAGE_TOO_CLEVER", on="sendMessage")
+    assert await kit.agent_says(ANNA, "a riddle") == 200
+    assert await kit.agent_says(ANNA, "a plain word") == 200
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["a plain word"])
+    await kit.wait_for(lambda: notes(kit))
+    assert (await inner.figures("to_telegram")).dead == 1
     assert notes(kit) == ["⚠️ Not delivered: ❝a riddle❞ — Telegram does not accept this content"]
 
 
@@ -236,41 +269,38 @@ async def test_a_chat_that_moved_is_followed(telegram: TelegramLookAlike, kit: K
 
 @pytest.mark.parametrize("kills", [3])
 async def test_a_note_is_neither_lost_nor_doubled_by_kills(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, kills: int
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, kills: int
 ) -> None:
     """While Kit is down a reply fails, and the relay is killed again and again: the note arrives once."""
     anna = telegram.customer(int(ANNA))
-    async with relay_between(telegram, kit, tmp_path) as relay:
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    kit.faults.apply({"down": True})
+    anna.blocks_bot(announced=False)
+    assert await kit.agent_says(ANNA, "one") == 200
+    await telegram.wait_for(lambda: telegram.refused)
+    await relay.settled("to_telegram")
+    for _ in range(kills):
+        await relay.kill()
         await relay.start()
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA), 20)
-        kit.faults.apply({"down": True})
-        anna.blocks_bot(announced=False)
-        assert await kit.agent_says(ANNA, "one") == 200
-        await telegram.wait_for(lambda: telegram.refused)
-        await relay.settled("to_telegram")
-        for _ in range(kills):
-            await relay.kill()
-            await relay.start()
-        kit.faults.apply({"down": False})
-        await kit.wait_for(lambda: notes(kit), 30)
-        await relay.settled("to_kit")
+    kit.faults.apply({"down": False})
+    await kit.wait_for(lambda: notes(kit), 30)
+    await relay.settled("to_kit")
     assert notes(kit) == [BLOCKED]
 
 
 async def test_a_file_that_is_too_large_is_given_as_a_link(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
     """What Telegram's size limit forbids is told to both; a link within this machine is given to nobody."""
     anna = telegram.customer(int(ANNA))
     url = kit.host_file(Content.of(51 * 2**20), "film.bin")
-    async with relay_inside(telegram, kit, tmp_path) as relay:
-        anna.writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        item = {"type": "document", "file_name": "film.bin", "file_url": url}
-        assert await kit.agent_says(ANNA, None, [item]) == 200
-        await kit.wait_for(lambda: notes(kit), 20)
-        await relay.settled("to_telegram")
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    item = {"type": "document", "file_name": "film.bin", "file_url": url}
+    assert await kit.agent_says(ANNA, None, [item]) == 200
+    await kit.wait_for(lambda: notes(kit), 20)
+    await inner.settled("to_telegram")
     [text] = telegram.chat(anna.id).texts
     assert "film.bin" in text
     assert url not in text

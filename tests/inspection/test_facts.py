@@ -20,6 +20,8 @@ from relay.media.subprocesses import run_child
 from tests.inspection.made import PERFORMER, TITLE, film, m4a, moving, mp3, opus
 from tests.waiting import eventually
 
+LOOK = "relay.media.inspection.look"
+
 
 async def found(content: bytes, form: str, directory: Path) -> Facts:
     path = directory / "file"
@@ -102,7 +104,7 @@ async def test_a_child_that_hangs_is_killed(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     began = time.monotonic()
-    code, printed = await in_child("relay.media.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=0.5)
+    code, printed = await in_child(LOOK, pipe, tmp_path / "p", "mp4", seconds=0.5)
     assert (code, printed) == (-9, b"")
     assert time.monotonic() - began < 5
 
@@ -113,9 +115,7 @@ async def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "1:secret")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    task = asyncio.create_task(
-        in_child("relay.media.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60)
-    )
+    task = asyncio.create_task(in_child(LOOK, pipe, tmp_path / "p", "mp4", seconds=60))
 
     async def is_there() -> bool:
         return bool(_with_argument(str(pipe)))
@@ -135,9 +135,7 @@ async def test_cancelling_one_that_begins_ends_it(tmp_path: Path, turns: int) ->
     """At whatever moment: its waiter is let go at once, and no process stays."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    task = asyncio.create_task(
-        run_child("relay.media.inspection.look", str(pipe), "mp4", str(tmp_path / "p"), seconds=60)
-    )
+    task = asyncio.create_task(run_child(LOOK, pipe, tmp_path / "p", "mp4", seconds=60))
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.kit.protocol import LOGIN_PATH, REFRESH_PATH
+from relay.kit.requests import LOGIN_PATH, REFRESH_PATH
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import NotAccepted, RelayError, Throttled, Unavailable
-from relay.kit.protocol import (
-    TokenRefused,
-    Tokens,
-    login_request,
-    read_answer,
-    read_tokens,
-    refresh_request,
-    send_headers,
-    send_path,
-)
+from relay.kit.answers import TokenRefused, Tokens, read_answer, read_tokens
+from relay.kit.requests import login_request, refresh_request, send_headers, send_path
 
 NOW = 1_700_000_000.0
 OK = b'{"success": true, "result": true}'

@@ -10,6 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.kit.callbacks import (
+    BadEvent,
+    BadSignature,
+    Callback,
+    ChannelTest,
+    SignedEvent,
+    UnfitEvent,
+    read_event,
+    reread_event,
+)
 from relay.kit.events import (
     CardItem,
     CloseConversationEvent,
@@ -21,16 +31,6 @@ from relay.kit.events import (
     SendMessageEvent,
     UnusableItem,
     WordsItem,
-)
-from relay.kit.protocol import (
-    BadEvent,
-    BadSignature,
-    Callback,
-    ChannelTest,
-    SignedEvent,
-    UnfitEvent,
-    read_event,
-    reread_event,
 )
 from relay.kit.signature import sign, sign_channel_test
 from tests.kit.length_extension import extend
@@ -208,6 +208,17 @@ def test_what_is_not_strict_json_is_a_bad_event(body: bytes) -> None:
         read(body, sign(SALT, TOKEN, "e1").encode())
 
 
+def test_a_body_that_was_encoded_twice_is_opened_once() -> None:
+    """As by a program that hands over a string of JSON as JSON."""
+    once = json.dumps({"event_id": "e1", "event_type": "new"})
+    header = sign(SALT, TOKEN, "e1").encode()
+    assert read(json.dumps(once).encode(), header) == SignedEvent(OtherEvent("e1", "new"), "plain")
+    with pytest.raises(BadEvent):
+        read(json.dumps(json.dumps(once)).encode(), header)
+    with pytest.raises(BadEvent):
+        read(json.dumps('{"event_id": "e1", "event_id": "e1"}').encode(), header)
+
+
 def test_a_byte_order_mark_before_the_json_is_nothing() -> None:
     """Programs of the Windows world write one; read again from the store it is nothing either."""
     body = b'\xef\xbb\xbf{"event_id": "e1", "event_type": "new"}'
@@ -337,6 +348,8 @@ def test_a_message_may_be_empty(message: object) -> None:
         {"event_data": json.dumps({"message": {"text": "hello"}})},
         {"event_data": {"message": json.dumps({"text": "hello"})}},
         {"event_data": {"message": "hello"}},
+        {"event_data": {"message": [{"text": "hello"}]}},
+        {"event_data": [{"message": {"text": "hello"}}]},
         {"client_data": json.dumps({"client_id": 7})},
         {"event_type": " SEND_MESSAGE "},
     ],
@@ -449,6 +462,8 @@ def test_an_empty_payload_is_none(payload: object) -> None:
         {"0": PHOTO},
         {"1": PHOTO},
         {"picture": PHOTO},
+        [[PHOTO]],
+        [[None, PHOTO], []],
         json.dumps({"3": PHOTO}),
     ],
     ids=str,
@@ -464,7 +479,7 @@ def test_items_keep_their_order_in_an_object() -> None:
     assert [item.name for item in read_message({"payload": items}).items if isinstance(item, FileItem)] == ["b", "a"]
 
 
-@pytest.mark.parametrize("link", [" {} ", "\n{}", "{}\r\n", "\t{}"])
+@pytest.mark.parametrize("link", [" {} ", "\n{}", "{}\r\n", "\t{}", "\ufeff{}\u200b", "\u00a0{}", "<{}>", '"{}"'])
 def test_white_space_around_a_link_is_none_of_it(link: str) -> None:
     """As it comes by copying."""
     assert read_items({"type": "photo", "file_url": link.format("https://f.example/a.png")}) == [FILE]

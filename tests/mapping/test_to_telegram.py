@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.kit.callbacks import SignedEvent, read_event
 from relay.kit.events import CloseConversationEvent, OtherEvent, SendMessageEvent
-from relay.kit.protocol import SignedEvent, read_event
 from relay.kit.reading import read_fields
 from relay.kit.signature import sign
 from relay.mapping.text.text import units

@@ -119,7 +119,6 @@ WRONG: list[tuple[str, str, str]] = [
     ("TELEGRAM_LOCAL_FILES", "data/telegram", "must begin with a slash"),
     ("RELAY_MEDIA_CACHE_MB", "minus5", "must be a whole number"),
     ("RELAY_MEDIA_CACHE_MB", "-5125", "must be 0 or more"),
-    ("TELEGRAM_MODE", "webhook", "not supported by this version"),
     ("TELEGRAM_MODE", "pigeon", "'polling'"),
     ("TELEGRAM_WEBHOOK_SECRET", "with.dot.secret", "letters, digits"),
     ("TELEGRAM_RATE_LIMIT", "minus5", "must be a number"),
@@ -188,7 +187,7 @@ def test_a_wrong_value_is_named_and_never_shown(
     said = refused.value.lines[0]
     assert said.startswith(name)
     assert words in said
-    if value not in {"webhook", "8080", "sqlite://", "sqlite:///", "https://"}:  # values that the words have anyway
+    if value not in {"8080", "sqlite://", "sqlite:///", "https://"}:  # values that the words have anyway
         assert value.strip() not in str(refused.value)
     assert refused.value.__cause__ is None
     assert refused.value.__context__ is None
@@ -362,3 +361,15 @@ def test_no_text_whatever_breaks_the_start(name: str, value: str) -> None:
     except ValidationError as error:
         fields = {str(wrong["loc"][0]).upper() for wrong in error.errors()}
         assert fields <= {name, "RELAY_ADMIN_PORT"}
+
+
+def test_a_webhook_needs_its_secret(env: pytest.MonkeyPatch) -> None:
+    """Without the secret anybody could bring updates: the line says how to make one."""
+    env.setenv("TELEGRAM_MODE", "webhook")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(None)
+    [line] = refused.value.lines
+    assert line.startswith("TELEGRAM_WEBHOOK_SECRET")
+    assert "openssl rand -hex 32" in line
+    env.setenv("TELEGRAM_WEBHOOK_SECRET", "a" * 64)
+    assert load_settings(None).telegram_mode == "webhook"

@@ -79,9 +79,12 @@ async def start(
     streams: tuple[IO[Any] | int | None, IO[Any], IO[Any]],
     cold: bool = False,
 ) -> Started | asyncio.subprocess.Process:
-    """`relay ARGUMENTS` in that directory, with that environment, and with standard input, output and error."""
+    """`relay ARGUMENTS` in that directory, with that environment, and with standard input, output and error.
+
+    What Python itself reads from the environment it reads when it starts: with any of that, the start is a cold one.
+    """
     given, output, errors = streams
-    if cold or sys.platform != "linux":
+    if cold or sys.platform != "linux" or any(name.startswith("PYTHON") for name in environment):
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "relay", *arguments),
             cwd=home,

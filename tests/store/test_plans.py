@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from relay.model import Delivered, Retry, Said, Wants
+from relay.store.callbacks import CallbacksSeen
 from relay.store.store import Store
+from relay.store.tracing import TraceWish
 from tests.store import letters
 from tests.store.test_albums import item
 
@@ -33,6 +35,11 @@ async def _everyday_life(store: Store) -> None:
     await store.claim(letters.CHANNEL, "to_kit", 1, suspects=True)
     await store.find_media("id")
     await store.next_update_id(letters.CHANNEL)
+    await store.trace(TraceWish(letters.CHANNEL, "7"))
+    await store.trace(TraceWish(letters.CHANNEL, source_id="e1"))
+    await store.note_callbacks(CallbacksSeen(letters.CHANNEL, accepted=True, refused={"7": 1}))
+    await store.find_callbacks(letters.CHANNEL)
+    await store.next_unfilled()
     await store.forget(0.0)
 
 

@@ -63,15 +63,15 @@ def unfinished(directory: Path) -> list[str]:
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_copy_that_is_killed_is_not_there(tmp_path: Path, moment: str) -> None:
     """Killed at each write, sync, rename and removal in turn: under the copy's name lies a good copy or nothing."""
-    path = older_database(tmp_path, letters=20)
+    path = older_database(tmp_path, letters=3)
     copy = tmp_path / "copy.db"
     struck = 0
     while run(["-c", COPY, path, copy], inject=f"{moment}:signal=KILL:when={struck + 1}") is not None:
         struck += 1
-        assert not copy.exists() or (fault_of(copy), letters(copy)) == (None, 20)
+        assert not copy.exists() or (fault_of(copy), letters(copy)) == (None, 3)
         copy.unlink(missing_ok=True)
     assert struck >= 1
-    assert (fault_of(copy), letters(copy)) == (None, 20)
+    assert (fault_of(copy), letters(copy)) == (None, 3)
     assert unfinished(tmp_path) == []
 
 
@@ -79,7 +79,7 @@ def test_a_copy_that_is_killed_is_not_there(tmp_path: Path, moment: str) -> None
 @pytest.mark.parametrize("moment", ["pwrite64:error=ENOSPC", "fsync:error=EIO", "rename:error=ENOSPC"])
 def test_a_copy_that_a_bad_disk_refuses_leaves_the_one_from_before(tmp_path: Path, moment: str) -> None:
     """Each write, sync and rename that fails in turn: the older copy is still there, nothing half-made beside it."""
-    path = older_database(tmp_path, letters=20)
+    path = older_database(tmp_path, letters=3)
     copy = tmp_path / "copy.db"
     copy_database(path, copy)
     before = copy.read_bytes()
@@ -117,7 +117,7 @@ def test_the_reason_reaches_who_starts_the_relay(tmp_path: Path) -> None:
 
 
 @needs("strace")
-@pytest.mark.parametrize(("moment", "every"), [("pwrite64", 20), ("fsync", 2), ("rename", 1), ("unlink", 3)])
+@pytest.mark.parametrize(("moment", "every"), [("pwrite64", 40), ("fsync", 2), ("rename", 1), ("unlink", 5)])
 def test_an_upgrade_that_is_killed_has_its_copy_first(tmp_path: Path, moment: str, every: int) -> None:
     """Killed at any call: an old database, or a good copy of it; and the next start ends what was begun."""
     path = older_database(tmp_path, letters=3)

@@ -7,7 +7,15 @@ second one. While no conversation is open there is none: it would begin one.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from relay.kit.events import FOR_OTHERS, UNTYPED, Event, KeyboardItem, SendMessageEvent, UnusableItem
+from relay.kit.events import (
+    BUTTONS_FOR_OTHERS,
+    FOR_OTHERS,
+    UNTYPED,
+    Event,
+    KeyboardItem,
+    SendMessageEvent,
+    UnusableItem,
+)
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.undelivered import draft_note
 from relay.mapping.text.language import heading, say, speaking
@@ -55,9 +63,11 @@ def _unusable(event: SendMessageEvent) -> Iterator[str]:
 def _buttons(event: SendMessageEvent, *, shown: bool) -> Iterator[str]:
     """The buttons that customers do not see: with nothing to stand under, or none that Telegram would take."""
     keyboards = [item for item in event.items if isinstance(item, KeyboardItem)]
-    if not keyboards or (shown and keyboard_in(event.items)[0] is not None):
+    if shown and (not keyboards or keyboard_in(event.items)[0] is not None):
         return
-    yield heading("keyboard", ", ".join(label for each in keyboards for label in labels_of(each)))
+    for_others = any(isinstance(item, UnusableItem) and item.type in BUTTONS_FOR_OTHERS for item in event.items)
+    if keyboards or for_others:
+        yield heading("keyboard", ", ".join(label for each in keyboards for label in labels_of(each)))
 
 
 def _with_note(outcome: Outcome, event_id: str, words: str, reason: str, context: KitContext, known: Known) -> Outcome:

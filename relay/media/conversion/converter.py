@@ -21,6 +21,7 @@ from relay.model import LARGEST_CONVERTED
 #: Opens the source as a stream.
 Fetch = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
+_WORKER: Final = "relay.media.conversion.worker"
 #: Counts with the way of converting, so that what an older one made is not used any more.
 _VERSION: Final = 1
 #: Conversions into one type that may be under way, those that fetch or wait included; one of them runs.
@@ -105,8 +106,10 @@ class Converter:
         try:
             with tempfile.TemporaryDirectory(dir=self._cache.work) as work:
                 source, target = Path(work) / "source", Path(work) / "target"
-                if await _save(fetch, source):
-                    outcome = await self._convert(source_type, source, target)
+                size = await _save(fetch, source)
+                if size is not None:
+                    seconds = longest(source_type, size)
+                    outcome = await self._convert(source_type, source, target, seconds)
                 if outcome == "made":
                     self._cache.put(key, target)
         except OSError as error:  # no space, no process: not the file's fault
@@ -118,7 +121,7 @@ class Converter:
         self._outcomes.labels(outcome).inc()
         return outcome == "made"
 
-    async def _convert(self, source_type: str, source: Path, target: Path) -> str:
+    async def _convert(self, source_type: str, source: Path, target: Path, seconds: float) -> str:
         place = self._lines[self._forms[source_type]].place
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -126,7 +129,8 @@ class Converter:
         except TimeoutError:
             return "busy"
         try:
-            return "made" if await _run(source_type, source, target) == 0 else "failed"
+            status, _ = await run_child(_WORKER, source, target, source_type, seconds=seconds)
+            return "made" if status == 0 else "failed"
         finally:
             place.release()
 
@@ -136,21 +140,14 @@ class Converter:
             self._unfit.popitem(last=False)
 
 
-async def _save(fetch: Fetch, path: Path) -> bool:
-    """Whether the source is small enough; then it is in the file."""
+async def _save(fetch: Fetch, path: Path) -> int | None:
+    """Put the source into the file: its bytes. None if it is too large."""
     size = 0
     with path.open("xb") as file:
         async with fetch() as chunks:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > LARGEST_CONVERTED:
-                    return False
+                    return None
                 file.write(chunk)
-    return True
-
-
-async def _run(source_type: str, source: Path, target: Path) -> int:
-    """Convert in a process that knows nothing but these two files. Its exit status."""
-    arguments, seconds = (source_type, str(source), str(target)), longest(source_type)
-    status, _ = await run_child("relay.media.conversion.worker", *arguments, seconds=seconds, directory=source.parent)
-    return status
+    return size

@@ -17,15 +17,21 @@ class Form:
     source: str  #: Media type at Telegram.
     extension: str  #: The usual one of the source.
     target: str  #: Media type that agents get.
-    seconds: int  #: That a conversion may take.
+    seconds: int  #: Of work that a conversion may take, at most.
+    bytes_a_second: int  #: Of the source, for which it gets another one.
     parts: tuple[str, ...]  #: Modules that it takes, all in the extra `media`.
 
 
-#: A voice message of an hour takes half of its time, a sticker a tenth.
+#: Of work, for the smallest file: what is short is quickly done, or made to be endless.
+_SHORTEST: Final = 5
+#: By the clock it may take so many times as long: other children, and the relay itself, go first.
+_PATIENCE: Final = 2
+
+#: A voice message of an hour takes 20 to 54 seconds (it has 2 to 12 MB, 12 seconds each at most), a sticker one or two.
 FORMS: Final = (
-    Form("audio/ogg", ".ogg", "audio/mp4", 60, ("av",)),
-    Form("application/x-tgsticker", ".tgs", "image/webp", 10, ("rlottie_python", "PIL")),
-    Form("video/webm", ".webm", "image/webp", 10, ("av", "PIL")),
+    Form("audio/ogg", ".ogg", "audio/mp4", 90, 40_000, ("av",)),
+    Form("application/x-tgsticker", ".tgs", "image/webp", 10, 8_000, ("rlottie_python", "PIL")),
+    Form("video/webm", ".webm", "image/webp", 10, 32_000, ("av", "PIL")),
 )
 
 
@@ -34,9 +40,15 @@ def available() -> dict[str, str]:
     return {form.source: form.target for form in FORMS if all(map(importlib.util.find_spec, form.parts))}
 
 
-def longest(source_type: str) -> int:
-    """Seconds that a conversion of this type may take."""
-    return next(form.seconds for form in FORMS if form.source == source_type)
+def work_seconds(source_type: str, size: int) -> int:
+    """Seconds on the processor that the conversion of a file of so many bytes may take."""
+    form = next(form for form in FORMS if form.source == source_type)
+    return min(form.seconds, _SHORTEST + size // form.bytes_a_second)
+
+
+def longest(source_type: str, size: int) -> int:
+    """Seconds on the clock that it may take."""
+    return _PATIENCE * work_seconds(source_type, size)
 
 
 def original_name(name: str, source_type: str) -> str:

@@ -1,29 +1,31 @@
-"""`python -m relay.conversion.worker TYPE SOURCE TARGET`: one conversion, in a process that has nothing to lose.
+"""Conversions: each is the work of a child process that has nothing to lose.
 
-The source is a stranger's and may be made to break whoever reads it. So this process has no secrets and no connections,
-limits of its own on time, memory and file size that hold even if the relay dies, and a forced format for each type:
-FFmpeg would otherwise guess, and some formats name other files and addresses to read. Exit status 0: the target is
-complete and on disk.
+The source is a stranger's and may be made to break whoever reads it. So each type has a forced format: FFmpeg would
+otherwise guess, and some formats name other files and addresses to read. Exit status 0: the result is complete and on
+disk.
 """
 
 import json
 import os
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from relay.media.confinement import confine
-from relay.media.conversion.forms import longest
+from relay.media.confinement.limits import Limits
+from relay.media.conversion.forms import longest, work_seconds
 from relay.media.conversion.layers import check_layers
+from relay.media.decoders import load_ffmpeg, load_lottie, load_pillow
+from relay.media.work import Work
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from PIL.Image import Image
 
 #: A sticker takes 300 MiB of address space, most of it libraries.
-LIMITS: Final = {"memory": 512 * 2**20, "writes": 64 * 2**20}
+_MEMORY: Final = 512 * 2**20
+_WRITES: Final = 64 * 2**20
 
 _RATE: Final = 48_000  #: Samples a second, Opus's own.
 _BITS: Final = 64_000  #: A second.
@@ -40,24 +42,40 @@ class UnfitError(Exception):
     """The source is not what its type says, or more than Telegram allows."""
 
 
-def main(arguments: list[str]) -> int:
-    """Convert one file."""
-    source_type, source, target = arguments
-    confine(**LIMITS, seconds=longest(source_type))
-    CONVERSIONS[source_type](Path(source), Path(target))
-    with Path(target).open("rb") as written:
+def work(source_type: str) -> Work:
+    """To convert a file of this type."""
+    load, convert = CONVERSIONS[source_type]
+    return Work(load, partial(_run, convert), partial(_limits, source_type))
+
+
+def _limits(source_type: str, size: int) -> Limits:
+    return Limits(_MEMORY, _WRITES, work_seconds(source_type, size), longest(source_type, size))
+
+
+def _run(convert: Callable[[BinaryIO, Path], None], source: BinaryIO, target: Path) -> int:
+    convert(source, target)
+    with target.open("rb") as written:
         os.fsync(written.fileno())
         return 0 if os.fstat(written.fileno()).st_size else 1
 
 
-def voice(source: Path, target: Path) -> None:
+def _load_lottie() -> None:
+    load_lottie()
+    load_pillow()
+
+
+def _load_film() -> None:
+    load_ffmpeg()
+    load_pillow()
+
+
+def voice(source: BinaryIO, target: Path) -> None:
     """Ogg with Opus to AAC in m4a, playable from its first bytes."""
-    import av  # noqa: PLC0415 - after the limits are set
+    import av  # noqa: PLC0415 - loaded before
 
     samples = 0
     with (
-        source.open("rb") as raw,
-        av.open(raw, "r", format="ogg") as heard,
+        av.open(source, "r", format="ogg") as heard,
         av.open(str(target), "w", format="ipod", options={"movflags": "+faststart"}) as said,
     ):
         stream = heard.streams.audio[0]
@@ -74,12 +92,12 @@ def voice(source: Path, target: Path) -> None:
         raise UnfitError("no sound")
 
 
-def animated_sticker(source: Path, target: Path) -> None:
+def animated_sticker(source: BinaryIO, target: Path) -> None:
     """Compressed Lottie to animated WebP."""
-    from rlottie_python.rlottie_wrapper import LottieAnimation  # noqa: PLC0415 - after the limits are set
+    from rlottie_python.rlottie_wrapper import LottieAnimation  # noqa: PLC0415 - loaded before
 
     unpacker = zlib.decompressobj(wbits=31)
-    drawing = json.loads(unpacker.decompress(source.read_bytes(), _MOST_JSON))
+    drawing = json.loads(unpacker.decompress(source.read(), _MOST_JSON))
     assets = drawing.get("assets", [])
     if unpacker.unconsumed_tail or any("p" in asset for asset in assets):
         raise UnfitError("too large, or with pictures from elsewhere, which Telegram does not allow")
@@ -100,11 +118,11 @@ def animated_sticker(source: Path, target: Path) -> None:
         _write(pictures, seconds / count, target)
 
 
-def video_sticker(source: Path, target: Path) -> None:
+def video_sticker(source: BinaryIO, target: Path) -> None:
     """A VP9 film with transparency to animated WebP. FFmpeg's own decoder ignores transparency; libvpx does not."""
-    import av  # noqa: PLC0415 - after the limits are set
+    import av  # noqa: PLC0415 - loaded before
 
-    with source.open("rb") as raw, av.open(raw, "r", format="matroska") as film:
+    with av.open(source, "r", format="matroska") as film:
         stream = film.streams.video[0]
         context = stream.codec_context
         if context.name != "vp9" or max(context.width, context.height) > _MOST_PIXELS:
@@ -117,7 +135,7 @@ def video_sticker(source: Path, target: Path) -> None:
 
 
 def _pictures(frames: "Iterable[VideoFrame]") -> "Iterator[Image]":
-    from PIL import Image  # noqa: PLC0415 - after the limits are set
+    from PIL import Image  # noqa: PLC0415 - loaded before
 
     for number, frame in enumerate(frames):
         if number >= _MOST_FRAMES or max(frame.width, frame.height) > _MOST_PIXELS:
@@ -136,11 +154,9 @@ def _write(pictures: "Iterable[Image]", seconds: float, target: Path) -> None:
     )
 
 
-CONVERSIONS: Final[dict[str, Callable[[Path, Path], None]]] = {
-    "audio/ogg": voice,
-    "application/x-tgsticker": animated_sticker,
-    "video/webm": video_sticker,
+#: What each takes, and how it goes.
+CONVERSIONS: Final[dict[str, tuple[Callable[[], None], Callable[[BinaryIO, Path], None]]]] = {
+    "audio/ogg": (load_ffmpeg, voice),
+    "application/x-tgsticker": (_load_lottie, animated_sticker),
+    "video/webm": (_load_film, video_sticker),
 }
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -40,9 +40,9 @@ async def facts_of(path: Path, form: str, preview: Path) -> Facts:
     """
     if form not in _DEMUXERS or not is_installed():
         return Facts()
-    arguments = (str(path), _DEMUXERS[form], str(preview))
+    program, demuxer = "relay.media.inspection.look", _DEMUXERS[form]
     try:
-        code, printed = await in_child("relay.media.inspection.look", *arguments, seconds=_PATIENCE)
+        code, printed = await in_child(program, path, preview, demuxer, seconds=_PATIENCE)
     except OSError as error:  # no process to be had: the file goes all the same
         log.warning("media.not_inspected", reason=error.strerror)
         return Facts()

@@ -1,37 +1,54 @@
-"""A program: looks into one media file and prints, as a line of JSON, what stands in it.
+"""Looks into one media file, in a child process, and prints, as a line of JSON, what stands in it.
 
-    python -m relay.inspection.look FILE FORMAT PREVIEW
-
-FORMAT is FFmpeg's name of a demuxer: it is never guessed, since playlists among the formats may name other files. What
-is in the picture goes to the path PREVIEW as a JPEG. A second, fuller line follows once a picture could be decoded.
+Its argument is FFmpeg's name of a demuxer: it is never guessed, since playlists among the formats may name other files.
+The result is what is in the picture, as a JPEG. A second, fuller line follows once a picture could be decoded.
 """
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
-from relay.media.confinement import confine
+from relay.media.confinement.limits import Limits
+from relay.media.decoders import load_ffmpeg, load_pillow
+from relay.media.work import Work
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+_SECONDS: Final = 15  #: Of work, at most.
+_SHORTEST: Final = 5  #: For the smallest file.
+_BYTES_A_SECOND: Final = 2 * 2**20  #: That give another one.
+
 PREVIEW_SIDE = 320  #: Pixels; https://core.telegram.org/bots/api#sendvideo
 PREVIEW_SIZE = 200 * 1000  #: Bytes.
 MOST_PIXELS = 8192 * 8192  #: Of a picture that is decoded.
 
 
-def look(path: Path, form: str, preview: Path) -> None:
+def work(form: str) -> Work:
+    """To look into a file of this format."""
+    return Work(_load, partial(look, form), _limits)
+
+
+def _limits(size: int) -> Limits:
+    seconds = min(_SECONDS, _SHORTEST + size // _BYTES_A_SECOND)
+    return Limits(memory=2**30, writes=2**20, work=seconds, time=_SECONDS)
+
+
+def _load() -> None:
+    load_ffmpeg()
+    load_pillow()
+
+
+def look(form: str, file: BinaryIO, preview: Path) -> int:
     """Print what stands in the file."""
-    import av  # noqa: PLC0415 - after the confinement
+    import av  # noqa: PLC0415 - loaded before
 
     options = {"protocol_whitelist": "none"}
-    with (
-        path.open("rb") as file,
-        av.open(file, "r", format=form, options=options, io_open=_refuse, metadata_errors="replace") as container,
-    ):
+    with av.open(file, "r", format=form, options=options, io_open=_refuse, metadata_errors="replace") as container:
         facts = _facts(container)
         covers = av.stream.Disposition.attached_pic
         videos = [stream for stream in container.streams.video if not stream.disposition & covers]
@@ -40,6 +57,7 @@ def look(path: Path, form: str, preview: Path) -> None:
         _tell(facts)  # should the picture kill this process, so much is known
         if videos and 0 < videos[0].codec_context.width * videos[0].codec_context.height <= MOST_PIXELS:
             _tell(facts | _picture(container, videos[0], preview))
+    return 0
 
 
 def _tell(facts: dict[str, object]) -> None:
@@ -81,8 +99,3 @@ def _save(frame: "VideoFrame", turned: int, preview: Path) -> None:
         image.save(preview, "JPEG", quality=quality)
         if preview.stat().st_size <= PREVIEW_SIZE:
             return
-
-
-if __name__ == "__main__":
-    confine(memory=2**30, seconds=15, writes=2**20)
-    look(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

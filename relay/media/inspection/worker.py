@@ -3,6 +3,7 @@
 import asyncio
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from relay.media.subprocesses import run_child
@@ -18,10 +19,7 @@ def is_installed() -> bool:
     return find_spec("av") is not None and find_spec("PIL") is not None
 
 
-async def in_child(module: str, *arguments: str, seconds: float) -> tuple[int, bytes]:
-    """Run a module as a program of its own: its exit code (negative when it was killed) and what it printed.
-
-    It is killed after so many seconds. Cancelling kills it too.
-    """
+async def in_child(module: str, source: Path, result: Path, *arguments: str, seconds: float) -> tuple[int, bytes]:
+    """Like `run_child`, in turn."""
     async with _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_CHILDREN)):
-        return await run_child(module, *arguments, seconds=seconds)
+        return await run_child(module, source, result, *arguments, seconds=seconds)

@@ -30,6 +30,7 @@ class Tokens:
     logins: int = 0  #: Granted ones.
     refreshes: int = 0  #: Granted ones.
     api_token_revoked: bool = False
+    issued: set[str] = field(default_factory=set)  #: Every token that was ever given out.
     _access: dict[str, float] = field(default_factory=dict)
     _refresh: dict[str, tuple[float, str]] = field(default_factory=dict)
 
@@ -83,6 +84,7 @@ class Tokens:
         refresh = base64.b64encode(secrets.token_bytes(24)).decode() + "+/=="
         self._access[access] = now + self.access_ttl
         self._refresh[refresh] = (now + self.refresh_ttl, access)
+        self.issued |= {access, refresh}
         return {"access_token": access, "refresh_token": refresh}
 
 

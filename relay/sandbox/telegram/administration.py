@@ -24,6 +24,7 @@ class Administration:
     def __init__(self, world: World) -> None:
         self._world = world
         self.webhook: Params = {}  #: What the last setWebhook said.
+        self.webhook_error: Callable[[], Params] = dict  #: What the last call of the webhook ended with.
         self._answers: dict[str, Callable[[Params], object]] = {
             "getMe": lambda _: self._world.bot,
             "setWebhook": self._set_webhook,
@@ -55,6 +56,7 @@ class Administration:
         if params.get("drop_pending_updates"):
             self._world.updates.clear()
         connections = min(max(params.get("max_connections", 40), 1), 100)
+        self._world.updates.ask_for(params.get("allowed_updates"))
         self._world.updates.webhook_url, self.webhook = url, {**params, "max_connections": connections}
         return True
 
@@ -70,6 +72,7 @@ class Administration:
             "url": self._world.updates.webhook_url,
             "has_custom_certificate": False,
             "pending_update_count": self._world.updates.pending_count,
+            **self.webhook_error(),
         }
 
     def _chat(self, params: Params) -> Params:

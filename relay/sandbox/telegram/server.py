@@ -1,9 +1,10 @@
 """A look-alike of Telegram's Bot API server: one bot, its chats, and the customers behind them.
 
 Stricter than the original where a mistake would otherwise stay unseen: unknown parameters are refused. What it does not
-have: delivery to webhooks, entity parsing, editing and deleting.
+have: entity parsing, editing and deleting.
 """
 
+import asyncio
 import json
 import tempfile
 import time
@@ -28,6 +29,7 @@ from relay.sandbox.telegram.methods import check_parameters
 from relay.sandbox.telegram.refusal import Refused, bad_request
 from relay.sandbox.telegram.sending import Sending
 from relay.sandbox.telegram.updates import UpdateQueue
+from relay.sandbox.telegram.webhooks import WebhookSender
 from relay.sandbox.telegram.world import World
 
 TOKEN = "123456789:TEST-bot-token-AAE3x0nothing-to-steal"  # noqa: S105 - opens nothing but the look-alike
@@ -73,16 +75,20 @@ class TelegramLookAlike:
         self._spool: tempfile.TemporaryDirectory[str] | None = None
         self._limited = limits
         self._begin(first_update_id)
+        self.webhooks = WebhookSender(lambda: self.world, lambda: self.administration.webhook)
+        self._bringing: asyncio.Task[None] | None = None
 
     def _begin(self, first_update_id: int) -> None:
         self.limits = Limits(self.clock, self._limited)
         self.world = World(self.bot, FileStore(self.clock), self.changes, first_update_id)
         self.sending = Sending(self.files)
         self.administration = Administration(self.world)
+        self.administration.webhook_error = lambda: self.webhooks.last_error
         self.customers: dict[int, Customer] = {}
         self.calls: list[Call] = []
         self.actions: list[Call] = []  #: sendChatAction, apart from `calls`: how many there are depends on time.
         self.lookups: list[Call] = []  #: getUserProfilePhotos, apart for the same reason.
+        self.introductions: list[Call] = []  #: getMe: it comes when it comes.
         self.refused: list[RefusedCall] = []
 
     def reset(self) -> None:
@@ -187,6 +193,7 @@ class TelegramLookAlike:
 
     async def __aenter__(self) -> Self:
         await self.server.start()
+        self._bringing = asyncio.create_task(self.webhooks.run(), name="webhooks")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -194,6 +201,9 @@ class TelegramLookAlike:
 
     async def close(self) -> None:
         """Stop serving and remove the spooled uploads."""
+        if self._bringing is not None:
+            self._bringing.cancel()
+            await asyncio.gather(self._bringing, return_exceptions=True)
         await self.server.stop()
         if self._spool is not None:
             self._spool.cleanup()
@@ -245,7 +255,11 @@ class TelegramLookAlike:
             result = messages if call.method == "sendMediaGroup" else messages[0]
         else:
             result = self.administration.perform(call.method, params)
-        aside = {"sendChatAction": self.actions, "getUserProfilePhotos": self.lookups}
+        aside = {
+            "sendChatAction": self.actions,
+            "getUserProfilePhotos": self.lookups,
+            "getMe": self.introductions,
+        }
         aside.get(call.method, self.calls).append(made(call, params, self.clock(), message_id))
         self.changes.notify()
         return result

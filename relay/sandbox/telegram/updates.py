@@ -74,6 +74,18 @@ class UpdateQueue:
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
+    def take(self, number: int) -> None:
+        """Confirm one update, wherever it stands: a webhook took it."""
+        kept = deque(update for update in self._updates if update["update_id"] != number)
+        self.confirmed += len(self._updates) - len(kept)
+        self._updates = kept
+        self._changes.notify()
+
+    def ask_for(self, kinds: list[str] | None) -> None:
+        """Which kinds are wanted from now on (allowed_updates); None: as before."""
+        if kinds is not None:
+            self._asked = frozenset(kinds) or None
+
     def clear(self) -> None:
         """Drop whatever waits (drop_pending_updates)."""
         self._updates.clear()
@@ -88,8 +100,7 @@ class UpdateQueue:
         if self.webhook_url:
             raise Refused(409, WEBHOOK_ACTIVE)
         self.polls += 1
-        if allowed is not None:
-            self._asked = frozenset(allowed) or None
+        self.ask_for(allowed)
         if self._poll is not None and not self._poll.done():
             self._poll.set_exception(Refused(409, OTHER_POLLER))
         self._confirm(offset)

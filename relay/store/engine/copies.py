@@ -12,9 +12,10 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection
+if TYPE_CHECKING:  # who only copies waits for none of it
+    from sqlalchemy import Connection
 
 #: What the name of a copy ends with until it is known to be good. What is left under it is of no use.
 UNFINISHED: Final = ".unfinished"
@@ -66,7 +67,7 @@ def made_at_of(connection: sqlite3.Connection) -> float | None:
     return minutes * 60.0 if minutes else None
 
 
-def take_note(tx: Connection) -> float | None:
+def take_note(tx: "Connection") -> float | None:
     """The same of the database of a transaction, in which the note is taken away: a relay goes on with it now."""
     minutes = tx.exec_driver_sql("PRAGMA user_version").scalar_one()
     if not minutes:

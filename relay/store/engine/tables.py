@@ -96,7 +96,7 @@ lane = Table(
         "due_at",
         where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
-    Index("ix_lane_account", "channel", "direction", "crashes", sqlite_where=Column("crashes") > 0),
+    partial_index("ix_lane_account", "channel", "direction", "crashes", where=Column("crashes") > 0),
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
@@ -126,6 +126,7 @@ outbox = Table(
     partial_index("ix_outbox_delivered", "settled_at", where=Column("status") == "delivered"),
     partial_index("ix_outbox_dead", "channel", "id", where=Column("status") == "dead"),
     Index("ix_outbox_letter_id", "letter_id"),
+    partial_index("ix_outbox_letterless", "lane_id", "id", where=Column("letter_id").is_(None)),
     partial_index("ix_outbox_album", "lane_id", "album", where=Column("album").is_not(None)),
 )
 
@@ -156,6 +157,7 @@ client_link = Table(
     Column("client_id", String(128), primary_key=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("open", Boolean, nullable=False, comment="a conversation is open in Kit, as far as we know"),
+    Column("closed_at", Float, nullable=True),
     Column("created_at", Float, nullable=False),
     Column("business_connection_id", String(255), nullable=True),
     Column("message_thread_id", BigInteger, nullable=True),

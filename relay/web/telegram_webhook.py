@@ -1,0 +1,69 @@
+"""Telegram's webhook: an empty 2xx only after the update is on disk, and nothing for anybody else.
+
+The body of an answer is never used: Telegram would execute JSON in it. https://core.telegram.org/bots/api#setwebhook
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import orjson
+import structlog
+from aiohttp import web
+from structlog.contextvars import bound_contextvars
+
+from relay.errors import Unavailable
+from relay.telegram.polling import has_id
+from relay.web.readers import Readers
+from relay.web.serving import however_slashed
+
+log = structlog.get_logger()
+
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
+#: Seconds that a body may take to arrive.
+_BODY_TIME = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramWebhook:
+    """The handler of one bot's webhook. `accept` commits an update; it raises relay.errors.Unavailable."""
+
+    secret: str
+    accept: Callable[[dict[str, Any]], Awaitable[None]]
+    log_fields: Mapping[str, str] = field(default_factory=dict)
+    readers: Readers = field(default_factory=Readers)
+
+    def add_to(self, app: web.Application, path: str) -> None:
+        """Add the route."""
+        app.router.add_post(however_slashed(path), self.answer)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """An update: from Telegram, committed, acknowledged."""
+        with bound_contextvars(**self.log_fields):
+            return await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self.secret.encode()):
+            log.warning("webhook.refused", status=401)
+            return web.Response(status=401)
+        try:
+            async with self.readers.reading(_BODY_TIME):
+                update = orjson.loads(await request.read())
+        except (TimeoutError, ConnectionError, aiohttp.ClientError):
+            return web.Response(status=408)
+        except orjson.JSONDecodeError:
+            log.error("webhook.unreadable")  # noqa: TRY400 - the error would quote a customer's words
+            return web.Response(status=400)
+        if not has_id(update):
+            # Without an id it can neither be told from others nor be asked for again: to refuse it would only bring it
+            # back for a day, and hold up its chat.
+            log.error("webhook.update_without_id")
+            return web.Response()
+        try:
+            await self.accept(update)
+        except Unavailable:
+            return web.Response(status=503, headers={"Retry-After": "5"})
+        return web.Response()
