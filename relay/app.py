@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
+import aiohttp
 import structlog
 from aiohttp import web
 
@@ -24,8 +25,10 @@ from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
+from relay.monitoring.alerts import Alerts
 from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
+from relay.monitoring.outlets import outlets_of
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.engine.migrating import PATIENCE
@@ -63,6 +66,7 @@ class Relay:
     public: web.Application
     admin: web.Application
     office: Office
+    alerts: Alerts
 
     async def run(
         self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None, *, grace: float = GRACE
@@ -83,6 +87,7 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            alerting = tasks.create_task(self.alerts.run(), name="alerts")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
@@ -91,6 +96,8 @@ class Relay:
             log.info("relay.stopping")
             forgetting.cancel()
             filling.cancel()
+            alerting.cancel()
+        await self.alerts.end()
         log.info("relay.stopped")
 
     async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
@@ -140,7 +147,16 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
         office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office)
+        # A session of its own: what goes to Telegram may go another way.
+        alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        alerts = Alerts(
+            watched,
+            store,
+            outlets_of(settings, alerting, opened[0].say),
+            settings.relay_agent_language,
+            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir)),
+        )
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

@@ -6,7 +6,7 @@ media, paces, gates) each has to itself, so that one's outage, wrong token or fl
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
+from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
 from relay.delivery.gate import LONGEST_HOLD
 from relay.delivery.policy import back_off
@@ -54,7 +55,7 @@ from relay.web.telegram_webhook import TelegramWebhook
 log = structlog.get_logger()
 
 #: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
-_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 64}
+_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 256}
 #: Seconds between two logins before the first message: of a Kit that is away, and of one that refuses us.
 _AWAY, _REFUSED = 4.0, 15.0
 #: Seconds without an answer after which polling is no long poll any more but deaf.
@@ -87,6 +88,7 @@ class OpenChannel:
     avatars: Avatars
     presses: Presses
     identity: Identity
+    say: Callable[[int, str], Awaitable[object]]  #: Sends a line of the relay's own to a chat. Raises RelayError.
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -214,6 +216,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         avatars,
         presses,
         Identity(bot),
+        partial(_say, bot),
     )
 
 
@@ -270,22 +273,29 @@ def _couriers(
         make_note=to_kit.note_maker(context),
         on_note=wake_both,
     )
+    calls = Calls(partial(call, bot, "getMe", {}, read_timeout=5.0))
     couriers["to_telegram"] = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
             partial(call, bot, "getMe", {}),
             context,
+            calls,
             rate=settings.telegram_rate_limit,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
         probe=partial(probe, settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url),
         name=to_telegram.name,
+        calls=calls,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )
     return couriers
+
+
+async def _say(bot: Bot, chat_id: int, text: str) -> object:
+    return await call(bot, "sendMessage", {"chat_id": chat_id, "text": text}, read_timeout=15.0)
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:

@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name, report_unwritten
 from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
-from relay.delivery.policy import POISON_AFTER
+from relay.delivery.policy import LONE_POISON_AFTER, POISON_AFTER
 from relay.delivery.side import Ask, Probe, Side, answers_always, cut_short
 from relay.delivery.suspects import Suspects
 from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
@@ -39,8 +39,6 @@ _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops; and then to write down how the others stand.
 GRACE = 18.0
 LAST = 3.0
-#: Seconds since its acceptance for which somebody is taken to wait for a delivery.
-_FRESH = 10.0
 #: Every so many places for a lane one goes to who has waited longest, however many fresh ones come.
 _OLD = 4
 #: Seconds after which places that are kept free are offered again.
@@ -83,6 +81,7 @@ class Courier:
         name: Name = lambda _: {},
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
+        calls: Calls | None = None,
         suspects: Suspects | None = None,
     ) -> None:
         self.channel = channel
@@ -105,7 +104,9 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._aside: set[asyncio.Task[None]] = set()
-        self._calls = Calls(self._acquit_soon, self._somebody_hangs)
+        self._calls = calls or Calls()
+        self._calls.tell_room(self.wake)
+        self._calls.tell_innocent(self._acquit_soon)
         self._suspects = suspects or Suspects()
         self._suspect_out: int | None = None  #: Its lane.
         self._ask_suspects_at = 0.0  #: On the monotonic clock.
@@ -152,6 +153,7 @@ class Courier:
                 await self._let_out_suspect()
                 await self._rest(next_due_at)
             await self._finish(grace)
+            self._calls.close()
             for task in (stopping, watching, *self._aside, *self._tasks):
                 task.cancel()
 
@@ -245,15 +247,14 @@ class Courier:
         task.add_done_callback(lambda _: self._suspect_is_back(run[0].lane_id))
 
     def _acquit_soon(self, delivery: Delivery) -> None:
-        """A call is out for so long that no process dies of it: that is to be on disk before its answer comes."""
+        """A call is out for so long that no process dies of it: that is to be on disk before its answer comes.
+
+        And it may be the other side that hangs.
+        """
+        self.side.suspect("hangs")
         task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
-
-    def _somebody_hangs(self) -> None:
-        """A call takes no place any more: another may set out. It may be the side that hangs."""
-        self.side.suspect("hangs")
-        self._wake.set()
 
     async def _acquit(self, delivery: Delivery) -> None:
         with suppress(Unavailable):
@@ -325,17 +326,23 @@ class Courier:
         if delivery.unreachable is not None:
             # One call was enough; whether another note is due, the note itself knows.
             return delivery, self._with_note(delivery, Bury(delivery.unreachable, "unreachable")), ()
-        if delivery.crashes >= POISON_AFTER:
+        if await self._is_poison(delivery):
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
             return delivery, self._with_note(delivery, Bury(reason, "bug")), ()
-        fresh = self._now() - delivery.accepted_at < _FRESH
-        attempt = Attempt(delivery, self._store, self._stopping, self._calls, fresh=fresh)
+        age = self._now() - delivery.accepted_at
+        attempt = Attempt(delivery, self._store, self._stopping, self._calls, age=age)
         result = await self._outcome(attempt)
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()
         result = self._with_note(attempt.delivery, result) if isinstance(result, Bury) else result
         return attempt.delivery, result, attempt.message_ids
+
+    async def _is_poison(self, delivery: Delivery) -> bool:
+        """Whether the relay has died of it often enough, while the other side took what others sent."""
+        if delivery.crashes < POISON_AFTER:
+            return False
+        return delivery.crashes >= LONE_POISON_AFTER or await self._store.others_passed(delivery)
 
     def _with_note(self, delivery: Delivery, bury: Bury) -> Bury:
         return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))

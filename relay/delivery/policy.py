@@ -26,8 +26,10 @@ FRESH_FOR = 3600.0
 MAX_REFUSED_BACK_OFF = 60.0
 #: At least, after an attempt that hung: by then a probe has told whether the side is there at all.
 HUNG_BACK_OFF = 6.0
-#: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
+#: After so many deaths of the process a delivery is buried: at the last ones no other suspect was out. While nothing
+#: else gets through to its side, it may be an outage during which somebody kills the relay: then after so many.
 POISON_AFTER = SUSPECT_AFTER + 3
+LONE_POISON_AFTER = SUSPECT_AFTER + 9
 #: Seconds after which no process dies of a call any more: whoever kills does it at once.
 INNOCENT_AFTER = 3.0
 #: Seconds after which a call that is not answered takes no place and no turn from others.

@@ -30,7 +30,9 @@ from relay.settings.values import (
     public_url,
     secret,
     sqlite_url,
+    standard_webhook_secret,
     url,
+    web_url,
     webhook_secret,
 )
 from relay.words.catalogue import languages
@@ -144,6 +146,16 @@ class Settings(BaseModel):
         default=True,
         description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
     )
+    relay_alert_url: Annotated[str, AfterValidator(web_url)] | None = Field(
+        None, description="Where to POST when a person is needed, and when that is over; signed with the secret."
+    )
+    relay_alert_secret: Annotated[SecretStr, AfterValidator(standard_webhook_secret)] | None = Field(
+        None, validate_default=True, description="Signs those POSTs as Standard Webhooks are: `whsec_` and base64."
+    )
+    relay_alert_chat: int | None = Field(
+        None,
+        description="A Telegram chat that the first channel's bot tells the same; a group that it does not leave.",
+    )
     relay_texts_file: Path | None = Field(
         None, description="A TOML file with lines of your own instead of the relay's; docs/languages.md says how."
     )
@@ -176,6 +188,13 @@ class Settings(BaseModel):
         if language not in languages():
             raise ValueError(f"must be one of: {', '.join(languages())}.")
         return language
+
+    @field_validator("relay_alert_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret is None and info.data.get("relay_alert_url") is not None:
+            raise ValueError("is missing, and RELAY_ALERT_URL is set. Make one: echo whsec_$(openssl rand -base64 32)")
+        return secret
 
     @field_validator("kit_region")
     @classmethod

@@ -13,6 +13,7 @@ import structlog
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
+    alerts,
     avatars,
     backfill,
     business_connections,
@@ -32,6 +33,7 @@ from relay.store import (
     tracing,
 )
 from relay.store.accepting import Arrival, Verdict
+from relay.store.alerts import Alert
 from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
@@ -95,6 +97,10 @@ class Store:
     async def acquit(self, delivery: Delivery) -> None:
         """Write down that a claimed delivery has been out for so long that no process dies of it."""
         await self._database.run(charging.acquit, delivery)
+
+    async def others_passed(self, delivery: Delivery) -> bool:
+        """Whether anything has got through to the same side since this one was accepted."""
+        return await self._database.run(charging.others_passed, delivery)
 
     async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
         """Give a claimed delivery another body, and bury what is `lost` of the old one.
@@ -209,6 +215,26 @@ class Store:
     def failure(self) -> str | None:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
+
+    async def all_alerts(self) -> list[Alert]:
+        """Those that are not over, or of whose end somebody is to be told yet."""
+        return await self._database.run(alerts.all_alerts, None)
+
+    async def keep_alert(self, alert: Alert) -> None:
+        """Keep an alert as it is now."""
+        await self._database.run(alerts.keep_alert, alert)
+
+    async def drop_alert(self, name: str) -> None:
+        """Forget an alert: it is over, and everybody knows."""
+        await self._database.run(alerts.drop_alert, name)
+
+    async def begin_run(self) -> int:
+        """Note a start. Returns how many processes of the last ten minutes ended without being told to."""
+        return await self._database.run(alerts.begin_run, None)
+
+    async def end_run(self) -> None:
+        """Note that the process ends as it was told to."""
+        await self._database.run(alerts.end_run, None)
 
     async def release_all(self) -> int:
         """End the leases of couriers that died, and charge their deaths. Only for who holds the database alone.

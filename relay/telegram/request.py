@@ -64,7 +64,7 @@ class AiohttpRequest(BaseRequest):
     """Carries Bot API calls over `session`, which stays the caller's to close.
 
     Timeouts are seconds: `connect_timeout` until the connection stands, then `read_timeout` for the whole answer, and
-    for uploads `write_timeout` on top. None means for ever.
+    for uploads `write_timeout` on top. None means for ever. An answer of more bytes than `largest_answer` is cut.
     """
 
     def __init__(
@@ -74,7 +74,9 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
         write_timeout: float = 60.0,
+        largest_answer: int = MAX_ANSWER,
     ) -> None:
+        self._largest_answer = largest_answer
         self._session = session
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -118,7 +120,7 @@ class AiohttpRequest(BaseRequest):
                 timeout=aiohttp.ClientTimeout(total=total, connect=connect),
                 allow_redirects=False,
             ) as response:
-                status, payload = response.status, await _read(response)
+                status, payload = response.status, await _read(response, self._largest_answer)
         except _BEFORE_SENDING as error:
             raise NotReached(f"Telegram could not be reached ({type(error).__name__})") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -165,12 +167,12 @@ def _form(request_data: RequestData) -> aiohttp.FormData:
     return form
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
-        if size > MAX_ANSWER:
+        if size > largest:
             raise aiohttp.ClientPayloadError
         chunks.append(chunk)
     return b"".join(chunks)

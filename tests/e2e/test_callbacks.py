@@ -262,15 +262,14 @@ async def test_a_compressed_body_is_not_unpacked(desk: Desk, encoding: str) -> N
     await desk.nothing_went_out()
 
 
-async def test_a_half_sent_body_does_not_wait_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who stops in the middle is answered 408 after the body's time (10 s, here less); nobody waits for it."""
-    monkeypatch.setattr("relay.web.callback._BODY_TIME", 0.3)
+async def test_a_half_sent_body_does_not_wait_for_ever(desk: Desk) -> None:
+    """Who stops in the middle is answered 408 after the body's time, ten seconds; nobody waits for it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", desk.relay.port)
     try:
         head = b"POST /kit/callback HTTP/1.1\r\nHost: relay\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n{"
         writer.write(head % (b"0" * 32))
         await desk.nothing_went_out()
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
     finally:
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")

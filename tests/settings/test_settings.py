@@ -242,15 +242,42 @@ def test_both_ports_may_be_any_free_one(env: pytest.MonkeyPatch) -> None:
     assert load_settings(None).relay_admin_port == 0
 
 
+ALERTS = {
+    "RELAY_ALERT_URL": "https://example.com/alerts",
+    "RELAY_ALERT_SECRET": f"whsec_{'A' * 43}=",
+    "RELAY_ALERT_CHAT": "-1001234567890",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RELAY_ALERT_URL", "https://example.com/alerts", "RELAY_ALERT_SECRET: is missing, and RELAY_ALERT_URL is set"),
+        ("RELAY_ALERT_URL", "http://example.com/alerts", "must begin with https://"),
+        ("RELAY_ALERT_SECRET", "A" * 44, "must be whsec_ and 24 to 64 bytes in base64"),
+        ("RELAY_ALERT_SECRET", "whsec_short", "must be whsec_ and 24 to 64 bytes in base64"),
+        ("RELAY_ALERT_CHAT", "@acme", "RELAY_ALERT_CHAT"),
+    ],
+)
+def test_a_wrong_setting_of_the_alerts_is_one_line(env: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    """It says what is expected, and how to make a secret; never the value."""
+    env.setenv(name, value)
+    [line] = lines()
+    assert words in line
+    assert value not in line or value.startswith("https")
+
+
 @pytest.mark.parametrize("name", [field.upper() for field in Settings.model_fields])
 def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """NAME_FILE gives what NAME would, for every setting; the file's last line break is not part of the value."""
-    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | NEEDED
+    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | ALERTS | NEEDED
     value |= {
         field.upper(): str(default) for field, default in DEFAULTS.items() if default is not None and default != ""
     }
     (tmp_path / "texts.toml").touch()
     value["RELAY_TEXTS_FILE"] = str(tmp_path / "texts.toml")
+    if name == "RELAY_ALERT_URL":
+        env.setenv("RELAY_ALERT_SECRET", ALERTS["RELAY_ALERT_SECRET"])
     text = value.get(name, "files.example.com")
     env.setenv(name, text)
     expected = load_settings(None)

@@ -31,6 +31,7 @@ async def _everyday_life(store: Store) -> None:
     [answer] = (await store.claim(letters.CHANNEL, "to_telegram", 10, 16)).deliveries
     await store.note_progress(answer, 1, (Said(5, "agent", "words"),))
     await store.acquit(answer)
+    await store.others_passed(answer)
     await store.settle(answer, Delivered((Said(6, "agent", "words"),)))
     await store.claim(letters.CHANNEL, "to_kit", 1, suspects=True)
     await store.find_media("id")

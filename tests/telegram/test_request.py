@@ -18,7 +18,6 @@ from telegram.error import (
     TimedOut,
 )
 
-from relay.telegram import request as request_module
 from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, open_session
 from tests.telegram.wires import Talk, closed_port, read_request, wire
 
@@ -98,12 +97,11 @@ async def test_a_silent_server_is_left_after_the_read_timeout() -> None:
             await post(base, read_timeout=0.05, connect_timeout=0.05)
 
 
-async def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endless_answer_is_cut() -> None:
     """An answer over the limit is not collected in memory: TimedOut."""
-    monkeypatch.setattr(request_module, "MAX_ANSWER", 1000)
-    async with wire(answering(http(200, {"ok": True, "result": "x" * 2000}))) as base:
+    async with wire(answering(http(200, {"ok": True, "result": "x" * 2000}))) as base, open_session() as session:
         with pytest.raises(TimedOut):
-            await post(base)
+            await AiohttpRequest(session, largest_answer=1000).post(f"{base}/bot{TOKEN}/sendMessage")
 
 
 @pytest.mark.parametrize(
