@@ -40,8 +40,8 @@ lock: ## Lock the newest versions that pyproject.toml allows
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
 	&& "$$tools/bin/pip" install --quiet --disable-pip-version-check uv \
 	&& compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade" \
-	&& $$compile pyproject.toml --extra media -o requirements.lock \
-	&& $$compile pyproject.toml --extra media --group dev -c requirements.lock -o requirements-dev.lock
+	&& $$compile pyproject.toml --extra media --extra postgres -o requirements.lock \
+	&& $$compile pyproject.toml --extra media --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
 
 $(READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). On Debian: apt-get install python3 python3-venv"; exit 1; }

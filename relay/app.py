@@ -117,15 +117,13 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         now = steady_clock()
-        store = await stack.enter_async_context(open_store(settings.database_path, now=now, patience=PATIENCE))
+        store = await stack.enter_async_context(open_store(settings.database, now=now, patience=PATIENCE))
         session = await stack.enter_async_context(open_session())
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
         cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
         metrics.media_cache_bytes.set_function(lambda: cache.total)
-        metrics.disk_free_bytes.set_function(
-            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir))
-        )
+        metrics.disk_free_bytes.set_function(lambda: free_bytes(settings.written_directories))
         metrics.started_at.set_to_current_time()
         forms = available()
         log.info("media.converted", types=sorted(forms))
@@ -154,7 +152,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             store,
             outlets_of(settings, alerting, opened[0].say),
             settings.relay_agent_language,
-            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir)),
+            lambda: free_bytes(settings.written_directories),
         )
         yield Relay(settings, store, cache, tuple(opened), public, admin, office, alerts)
 

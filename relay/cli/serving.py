@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 import uvloop
+from sqlalchemy.exc import DBAPIError
 
 from relay.app import Ports, open_relay
 from relay.cli.migrating import bring_database_up_to_date
@@ -48,9 +49,9 @@ async def _relay(channels: tuple[Channel, ...]) -> None:
             await relay.run(stop, ready)
     except StoreLockedError as error:
         fail(str(error))
-    except (Unavailable, sqlite3.Error) as error:
+    except (Unavailable, sqlite3.Error, DBAPIError) as error:
         fail(
-            f"the database {channels[0].settings.database_path} cannot be used: {error}. Does another program hold it?"
+            f"the database {channels[0].settings.database_name} cannot be used: {error}. Does another program hold it?"
         )
     except (CannotListenError, NoPlaceError) as error:
         fail(str(error), code=2)

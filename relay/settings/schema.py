@@ -7,6 +7,7 @@ cannot pick up a real token by accident.
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,12 +25,12 @@ from relay.settings.values import (
     absolute,
     account,
     bot_token,
+    database_url,
     host_list,
     host_url,
     name,
     public_url,
     secret,
-    sqlite_url,
     standard_webhook_secret,
     url,
     web_url,
@@ -111,9 +112,9 @@ class Settings(BaseModel):
     relay_port: _Port = Field(8080, description="The public port; 0 = any free one.")
     relay_admin_host: _Name = Field("127.0.0.1", description="The address for health and metrics. Never publish it.")
     relay_admin_port: _Port = Field(8081, description="The port for health and metrics; 0 = any free one.")
-    relay_database_url: Annotated[str, AfterValidator(sqlite_url)] = Field(
+    relay_database_url: Annotated[str, AfterValidator(database_url)] = Field(
         "sqlite:///data/relay.db",
-        description="The database: `sqlite:///` and a path; four slashes for an absolute one.",
+        description="The database: `sqlite:///` and a path (four slashes for an absolute one), or `postgresql://`.",
     )
     relay_data_dir: Path = Field(Path("data"), description="The directory for files in transit.")
     relay_media_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
@@ -245,9 +246,25 @@ class Settings(BaseModel):
         return self.telegram_bot_token.get_secret_value().partition(":")[0]
 
     @property
-    def database_path(self) -> Path:
-        """SQLite's file."""
-        return Path(self.relay_database_url.removeprefix("sqlite:///"))
+    def database(self) -> Path | str:
+        """SQLite's file, or PostgreSQL's URL."""
+        path = self.relay_database_url.removeprefix("sqlite:///")
+        return path if path == self.relay_database_url else Path(path)
+
+    @property
+    def database_name(self) -> str:
+        """How people call it; without the user and the password."""
+        if isinstance(self.database, Path):
+            return str(self.database)
+        parts = urlsplit(self.database)
+        return f"postgresql://{parts.hostname or ''}{parts.path}"
+
+    @property
+    def written_directories(self) -> tuple[Path, ...]:
+        """Where the relay writes: its data, and SQLite's file."""
+        if isinstance(self.database, Path):
+            return self.database.parent, self.relay_data_dir
+        return (self.relay_data_dir,)
 
     @property
     def trusted_file_hosts(self) -> frozenset[str]:
@@ -258,4 +275,7 @@ class Settings(BaseModel):
     def secrets(self) -> tuple[str, ...]:
         """The secret values themselves, for the log to look for."""
         values = (getattr(self, field) for field in type(self).model_fields)
-        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        if isinstance(self.database, str) and (password := urlsplit(self.database).password):
+            secrets += [password, unquote(password)]
+        return tuple(secrets)

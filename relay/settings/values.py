@@ -103,13 +103,15 @@ def host_url(value: str) -> str:
     return address
 
 
-def sqlite_url(value: str) -> str:
-    """SQLAlchemy's notation for a SQLite file."""
-    if value.startswith(("postgresql://", "postgres://", "postgresql+")):
-        raise ValueError("names PostgreSQL, which is not supported by this version. Use sqlite:///data/relay.db.")
+def database_url(value: str) -> str:
+    """SQLAlchemy's notation for an SQLite file, or a PostgreSQL's own URL."""
+    if value.startswith(("postgres://", "postgresql+")):
+        raise ValueError("must begin with postgresql://, or with sqlite:///.")
+    if value.startswith("postgresql://"):
+        return value
     path = value.removeprefix("sqlite:///")
     if path == value:
-        raise ValueError("must begin with sqlite:/// and go on with a path.")
+        raise ValueError("must begin with sqlite:/// and go on with a path, or with postgresql://.")
     if not path or path.endswith("/") or path.startswith(":") or re.search(r"[?#\x00]", path):
         raise ValueError("names no file. Write a plain path after sqlite:///, as in sqlite:///data/relay.db.")
     return value

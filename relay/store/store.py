@@ -4,7 +4,7 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from time import time
 
@@ -245,14 +245,25 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(path: Path, *, now: Callable[[], float] = time, patience: float = 0.0) -> AsyncIterator[Store]:
-    """Open the database at `path`, which must have the current schema, for this process alone.
+async def open_store(
+    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0
+) -> AsyncIterator[Store]:
+    """Open a database that has the current schema, for this process alone: an SQLite file, or a PostgreSQL by its URL.
 
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_sqlite(path, now=now, patience=patience) as database:
+    async with _opened(place, now, patience) as database:
         store = Store(database)
-        if (parked := await store.park_copy()) is not None:
+        # A copy of an SQLite file says of itself that it is one; of a PostgreSQL's its own tools make copies.
+        if isinstance(place, Path) and (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store
+
+
+def _opened(place: Path | str, now: Callable[[], float], patience: float) -> AbstractAsyncContextManager[Database]:
+    if isinstance(place, Path):
+        return open_sqlite(place, now=now, patience=patience)
+    from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
+
+    return open_postgresql(place, now=now, patience=patience)

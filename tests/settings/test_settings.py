@@ -77,7 +77,7 @@ def test_what_is_needed_is_enough(env: pytest.MonkeyPatch) -> None:
     assert settings.bot_id == "123456789"
     assert settings.kit_base_url == "https://kit-im-eu.voximplant.com"
     assert settings.relay_public_url == "https://relay.example.com"
-    assert settings.database_path == Path("data/relay.db")
+    assert settings.database == Path("data/relay.db")
     assert settings.trusted_file_hosts == frozenset()
     assert set(settings.secrets) == {TOKEN, "kit-api-token+/=", "S3cr3t-salt"}
 
@@ -150,7 +150,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("RELAY_PORT", "65536", "must be 65535 or less"),
     ("RELAY_PORT", "-12345", "must be 0 or more"),
     ("RELAY_ADMIN_PORT", "8080", "the same as RELAY_PORT"),
-    ("RELAY_DATABASE_URL", "postgresql://relay:word@db/relay", "not supported by this version"),
+    ("RELAY_DATABASE_URL", "postgres://relay:word@db/relay", "must begin with postgresql://"),
     ("RELAY_DATABASE_URL", "mysql://db/relay", "must begin with sqlite:///"),
     ("RELAY_DATABASE_URL", "sqlite://", "must begin with sqlite:///"),
     ("RELAY_DATABASE_URL", "sqlite:///", "names no file"),
@@ -211,7 +211,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("TELEGRAM_LOCAL_API", "1", "upload_limit", 2000 * 2**20),
     ("TELEGRAM_LOCAL_API", "0", "upload_limit", 50 * 2**20),
     ("TELEGRAM_RATE_LIMIT", "0", "telegram_rate_limit", 0),
-    ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database_path", Path("/var/lib/relay/relay.db")),
+    ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database", Path("/var/lib/relay/relay.db")),
     (
         "RELAY_TRUSTED_FILE_HOSTS",
         " Files.example.com, 10.0.0.7:9000,[::1]:80,",
