@@ -38,6 +38,8 @@ from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz
 from relay.web.callback import BODY_LIMIT
 from relay.web.media import add_media_routes
+from relay.web.own_name import only_by_own_name
+from relay.web.refusals import Refusals
 from relay.web.serving import serve
 from relay.words.catalogue import overridden
 from relay.words.texts import read_texts
@@ -66,6 +68,7 @@ class Relay:
     public: web.Application
     admin: web.Application
     office: Office
+    refusals: Refusals
     alerts: Alerts
 
     async def run(
@@ -79,7 +82,7 @@ class Relay:
         async with (
             serve_control(self.office, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
-            serve(self.public, settings.relay_host, settings.relay_port) as public,
+            serve(self.public, settings.relay_host, settings.relay_port, refusals=self.refusals) as public,
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
@@ -130,7 +133,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if forms and (lacks := lacking()):
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
-        shared = Shared(store, session, fetcher, now, new_converter, Suspects())
+        refusals = Refusals()
+        shared = Shared(store, session, fetcher, now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
@@ -140,7 +144,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)
-        admin = web.Application()
+        admin = web.Application(middlewares=[only_by_own_name(settings.relay_admin_host)])
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
@@ -154,7 +158,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             settings.relay_agent_language,
             lambda: free_bytes(settings.written_directories),
         )
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office, alerts)
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

@@ -49,6 +49,7 @@ from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
+from relay.web.refusals import Refusals
 from relay.web.slots import Slots
 from relay.web.telegram_webhook import TelegramWebhook
 
@@ -72,6 +73,7 @@ class Shared:
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
     suspects: Suspects
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         Accounts(channel.key, store, partial(_ask_connection, bot), context.owners),
         presses,
     )
-    source, webhook = _source(channel, bot, store, intake, couriers["to_telegram"].side)
+    source, webhook = _source(channel, bot, shared, intake, couriers["to_telegram"].side)
     return OpenChannel(
         channel,
         kit,
@@ -205,7 +207,8 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             settings.signing_secrets,
             intake.accept_callback,
             metrics,
-            CallbackRecord(channel.key, store, metrics),
+            CallbackRecord(channel.key, store, metrics, shared.refusals),
+            shared.refusals,
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(
@@ -221,29 +224,29 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
 
 
 def _source(
-    channel: Channel, bot: Bot, store: Store, intake: Intake, side: Side
+    channel: Channel, bot: Bot, shared: Shared, intake: Intake, side: Side
 ) -> tuple[Poller | Webhook, TelegramWebhook | None]:
     """Where updates come from, and who takes them if Telegram brings them. It and the couriers tell each other."""
-    source, webhook = _source_of(channel, bot, store, intake, partial(side.suspect, "failed"))
+    source, webhook = _source_of(channel, bot, shared, intake, partial(side.suspect, "failed"))
     side.on_return = source.hurry
     return source, webhook
 
 
 def _source_of(
-    channel: Channel, bot: Bot, store: Store, intake: Intake, on_failure: Callable[[], None]
+    channel: Channel, bot: Bot, shared: Shared, intake: Intake, on_failure: Callable[[], None]
 ) -> tuple[Poller | Webhook, TelegramWebhook | None]:
     settings = channel.settings
     if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
         secret = settings.telegram_webhook_secret.get_secret_value()
-        registered = partial(store.forget_offset, channel.key)
+        registered = partial(shared.store.forget_offset, channel.key)
         log_fields = {"channel": channel.name} if channel.name else {}
         return (
             Webhook(bot, channel.webhook_url, secret, registered=registered, on_failure=on_failure),
-            TelegramWebhook(secret, intake.accept_update, log_fields),
+            TelegramWebhook(secret, intake.accept_update, shared.refusals, log_fields),
         )
     poller = Poller(
         bot,
-        offset=partial(store.next_update_id, channel.key),
+        offset=partial(shared.store.next_update_id, channel.key),
         accept=intake.accept_updates,
         on_failure=on_failure,
         reclaim=partial(give_up_webhook, bot, channel.webhook_url),

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import sqlite3
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 import uvloop
@@ -23,10 +24,14 @@ from relay.settings.loading import summary
 from relay.store.engine.lock import StoreLockedError
 from relay.web.serving import CannotListenError
 
+#: More than connections, files in transit and all else ever need together.
+_OPEN_FILES: Final = 16_384
+
 
 def serve(env_file: Path | None, config: Path | None) -> None:
     """Run the relay until a signal asks it to stop."""
     channels = load(env_file, config, talk=True)
+    raise_open_files_limit()
     bring_database_up_to_date(channels[0].settings)
     run_loop(_relay(channels))
 
@@ -55,6 +60,14 @@ async def _relay(channels: tuple[Channel, ...]) -> None:
         )
     except (CannotListenError, NoPlaceError) as error:
         fail(str(error), code=2)
+
+
+def raise_open_files_limit() -> None:
+    """Let this process have as many files open as it may: what it starts with is often 1,024, for old programs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def stop_on_signals() -> asyncio.Event:
