@@ -76,7 +76,8 @@ class Relay:
     ) -> None:
         """Relay until `stop`, then finish what is in hand within `grace` seconds, and let go of the rest.
 
-        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
+        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug,
+        or with StoreLost in it.
         """
         settings = self.settings
         async with (
@@ -90,6 +91,7 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
@@ -99,9 +101,14 @@ class Relay:
             log.info("relay.stopping")
             forgetting.cancel()
             filling.cancel()
+            watching.cancel()
             alerting.cancel()
         await self.alerts.end()
         log.info("relay.stopped")
+
+    async def _end_with_the_store(self) -> None:
+        """A process that can store nothing must end: nobody may hear that it has taken anything."""
+        raise await self.store.lost()
 
     async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
         """What tells what stored letters say, by channel."""

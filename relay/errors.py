@@ -29,6 +29,14 @@ class StoreUnavailable(Unavailable):
     """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
 
 
+class StoreFull(StoreUnavailable):
+    """The disk is full: new things must wait. What is done may still be written down."""
+
+
+class StoreLost(StoreUnavailable):
+    """Our own database is not what it was, or the disk did not keep what was written: this process must end."""
+
+
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
 
