@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
+from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
 from relay.control.office import Operation
 from relay.control.status import status
@@ -17,4 +18,5 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_show": dead_show,
     "dead_retry": dead_retry,
     "dead_drop": dead_drop,
+    "hurry": hurry,
 }

@@ -83,6 +83,14 @@ class PostgreSQL:
             return StoreUnavailable(f"cannot commit: {reason}")
         return error
 
+    async def takes_more(self) -> bool:
+        """Its disk is the server's matter."""
+        return True
+
+    async def make_room(self) -> bool:
+        """Nothing is kept for the worst here."""
+        return False
+
     def close(self) -> None:
         """End the thread; nothing may be in it."""
         self._thread.shutdown()
