@@ -73,6 +73,14 @@ class PostgreSQL:
         if connection.scalar(_STILL_OURS, {"me": self._holder}) is None:
             raise DeposedError("another relay has taken the database over")
 
+    async def remove_bytes(self) -> None:
+        """Let PostgreSQL give deleted rows' room to others. Its write-ahead log and replicas are not ours to clean."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._vacuum)
+
+    def _vacuum(self) -> None:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM"))
+
     def translated(self, error: Exception) -> Exception:
         """Data that the database cannot hold are their own fault; whatever else the driver raises is an outage."""
         if isinstance(error, DataError | IntegrityError):

@@ -60,6 +60,15 @@ class SQLite:
         with self._connection.begin():
             return work(self._connection)
 
+    async def remove_bytes(self) -> None:
+        """Empty the write-ahead log: deleted rows are zeros in the file, but their old pages wait in the log."""
+        await self._thread.run(self._truncate_log)
+
+    def _truncate_log(self) -> None:
+        busy, _, _ = self._thread.dbapi().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreUnavailable("somebody reads the database: its log cannot be emptied now")
+
     def translated(self, error: Exception) -> Exception:
         """An error of the driver means that the database cannot commit now."""
         if isinstance(error, DBAPIError):
