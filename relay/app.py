@@ -39,6 +39,8 @@ from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz
 from relay.web.callback import BODY_LIMIT
 from relay.web.media import add_media_routes
+from relay.web.own_name import only_by_own_name
+from relay.web.refusals import Refusals
 from relay.web.serving import serve
 from relay.words.catalogue import overridden
 from relay.words.texts import read_texts
@@ -67,6 +69,7 @@ class Relay:
     public: web.Application
     admin: web.Application
     office: Office
+    refusals: Refusals
     alerts: Alerts
 
     async def run(
@@ -74,13 +77,14 @@ class Relay:
     ) -> None:
         """Relay until `stop`, then finish what is in hand within `grace` seconds, and let go of the rest.
 
-        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
+        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug,
+        or with StoreLost in it.
         """
         settings = self.settings
         async with (
             serve_control(self.office, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
-            serve(self.public, settings.relay_host, settings.relay_port) as public,
+            serve(self.public, settings.relay_host, settings.relay_port, refusals=self.refusals) as public,
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
@@ -88,6 +92,7 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
             erasing = tasks.create_task(_go_on_erasing(self.store), name="erasing")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
@@ -99,9 +104,14 @@ class Relay:
             forgetting.cancel()
             filling.cancel()
             erasing.cancel()
+            watching.cancel()
             alerting.cancel()
         await self.alerts.end()
         log.info("relay.stopped")
+
+    async def _end_with_the_store(self) -> None:
+        """A process that can store nothing must end: nobody may hear that it has taken anything."""
+        raise await self.store.lost()
 
     async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
         """What tells what stored letters say, by channel."""
@@ -133,7 +143,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if forms and (lacks := lacking()):
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
-        shared = Shared(store, session, fetcher, now, new_converter, Suspects())
+        refusals = Refusals()
+        shared = Shared(store, session, fetcher, now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
@@ -143,7 +154,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)
-        admin = web.Application()
+        admin = web.Application(middlewares=[only_by_own_name(settings.relay_admin_host)])
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
@@ -156,7 +167,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             settings.relay_agent_language,
             lambda: free_bytes(settings.written_directories),
         )
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office, alerts)
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

@@ -47,6 +47,7 @@ from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
+from relay.web.refusals import Refusals
 from relay.web.slots import Slots
 from relay.web.telegram_webhook import TelegramWebhook
 
@@ -68,6 +69,7 @@ class Shared:
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
     suspects: Suspects
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,14 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     return OpenChannel(
         channel,
         kit,
-        *_source(channel, bot, store, intake),
+        *_source(channel, bot, shared, intake),
         couriers,
         KitCallback(
             settings.signing_secrets,
             intake.accept_callback,
             metrics,
-            CallbackRecord(channel.key, store, metrics),
+            CallbackRecord(channel.key, store, metrics, shared.refusals),
+            shared.refusals,
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(
@@ -203,21 +206,21 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
 
 
 def _source(
-    channel: Channel, bot: Bot, store: Store, intake: Intake
+    channel: Channel, bot: Bot, shared: Shared, intake: Intake
 ) -> tuple[Poller | Webhook, TelegramWebhook | None]:
     """Where updates come from, and who takes them if Telegram brings them."""
     settings = channel.settings
     if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
         secret = settings.telegram_webhook_secret.get_secret_value()
-        registered = partial(store.forget_offset, channel.key)
+        registered = partial(shared.store.forget_offset, channel.key)
         log_fields = {"channel": channel.name} if channel.name else {}
         return (
             Webhook(bot, channel.webhook_url, secret, registered=registered),
-            TelegramWebhook(secret, intake.accept_update, log_fields),
+            TelegramWebhook(secret, intake.accept_update, shared.refusals, log_fields),
         )
     poller = Poller(
         bot,
-        offset=partial(store.next_update_id, channel.key),
+        offset=partial(shared.store.next_update_id, channel.key),
         accept=intake.accept_updates,
         reclaim=partial(give_up_webhook, bot, channel.webhook_url),
     )

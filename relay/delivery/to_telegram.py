@@ -16,7 +16,7 @@ from relay.delivery.chat_limits import Chats
 from relay.delivery.pace import Pace
 from relay.delivery.policy import buries_step
 from relay.delivery.turns import Turns
-from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain, cause_of
 from relay.mapping.content.remembered import said_by_agent
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.undelivered import instead_of, note_of
@@ -144,7 +144,7 @@ class _Desk:
                 ):
                     return await self.do_step(address, step, attempt.leave)
             except OSError as error:
-                raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
+                raise SourceUnavailable(f"the file could not be read ({cause_of(error)})") from None
 
     async def _note(self, attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead) -> bool:
         """Remember what came of the step that was due. False: go no further."""

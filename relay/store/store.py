@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from relay.errors import StoreLost
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
@@ -62,7 +63,7 @@ class Store:
 
     async def accept(self, arrival: Arrival) -> list[Verdict]:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
-        return await self._database.run(accepting.accept, arrival)
+        return await self._database.run(accepting.accept, arrival, grows=True)
 
     async def claim(  # noqa: PLR0913 - one wish, said in full
         self,
@@ -135,11 +136,11 @@ class Store:
 
     async def keep_avatar(self, avatar: avatars.Avatar) -> None:
         """Keep what was found when a picture was looked up."""
-        await self._database.run(avatars.keep_avatar, avatar)
+        await self._database.run(avatars.keep_avatar, avatar, grows=True)
 
     async def keep_link(self, link: Link) -> None:
         """Keep a deep link for ever: it may be printed anywhere."""
-        await self._database.run(deep_links.keep_link, link)
+        await self._database.run(deep_links.keep_link, link, grows=True)
 
     async def find_owner(self, channel: str, connection_id: str) -> int | None:
         """The user id of the owner of a Business connection; None for one that nobody told of."""
@@ -151,7 +152,7 @@ class Store:
 
     async def meet_connection(self, met: Met) -> None:
         """Remember a Business connection of which no update told."""
-        await self._database.run(business_connections.meet_connection, met)
+        await self._database.run(business_connections.meet_connection, met, grows=True)
 
     async def next_update_id(self, channel: str) -> int:
         """The polling offset; 0 when there is none yet."""
@@ -183,7 +184,7 @@ class Store:
 
     async def revive(self, wish: Revival) -> Revived:
         """Map a dead letter anew and let it wait again, in its old place in its lane."""
-        return await self._database.run(reviving.revive, wish)
+        return await self._database.run(reviving.revive, wish, grows=True)
 
     async def drop(self, delivery_id: int) -> bool:
         """Throw a dead letter away for good. False: there is none of this id."""
@@ -230,11 +231,15 @@ class Store:
 
     async def fill(self, part: Filled) -> None:
         """Note whose the letters of a part are."""
-        await self._database.run(backfill.fill, part)
+        await self._database.run(backfill.fill, part, grows=True)
 
     async def park_copy(self) -> Parked | None:
         """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
         return await self._database.run(parking.park, None)
+
+    async def lost(self) -> StoreLost:
+        """Wait until nothing can be stored any more by this process; why."""
+        return await self._database.lost()
 
     @property
     def failure(self) -> str | None:

@@ -18,7 +18,7 @@ import aiohttp
 from telegram import Bot
 from yarl import URL
 
-from relay.errors import NotAccepted, Throttled, Unavailable
+from relay.errors import NotAccepted, Throttled, Unavailable, cause_of
 from relay.media.ranges import Span
 from relay.media.streams import OpenFile, from_disk, from_server
 from relay.telegram.api import TokenRefused, call
@@ -163,7 +163,7 @@ class TelegramFiles:
         try:
             response = await self._session.get(url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"Telegram's files could not be reached ({type(error).__name__})") from None
+            raise Unavailable(f"Telegram's files could not be reached ({cause_of(error)})") from None
         if response.status in _GONE:
             self._paths.pop(file_id, None)
         return file, response

@@ -24,6 +24,8 @@ from telegram.error import (
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
+from relay.errors import cause_of
+
 if TYPE_CHECKING:
     from telegram._utils.types import ODVInput  # BaseRequest's signature has it; PTB exports it nowhere else
 
@@ -122,7 +124,7 @@ class AiohttpRequest(BaseRequest):
             ) as response:
                 status, payload = response.status, await _read(response, self._largest_answer)
         except _BEFORE_SENDING as error:
-            raise NotReached(f"Telegram could not be reached ({type(error).__name__})") from None
+            raise NotReached(f"Telegram could not be reached ({cause_of(error)})") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TimedOut(f"the answer was lost ({type(error).__name__})") from None
         if 200 <= status < 300:
