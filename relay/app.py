@@ -157,7 +157,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         admin = web.Application(middlewares=[only_by_own_name(settings.relay_admin_host)])
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
-        office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
+        wake, hurry = partial(_wake, opened), partial(_hurry, opened)
+        office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
         # A session of its own: what goes to Telegram may go another way.
         alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         alerts = Alerts(
@@ -174,6 +175,12 @@ def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None
     for each in opened:
         if each.channel.key == key:
             each.wake(direction)
+
+
+def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
+    for each in opened:
+        if each.channel.key == key:
+            each.hurry()
 
 
 def steady_clock() -> Callable[[], float]:

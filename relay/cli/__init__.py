@@ -20,6 +20,7 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
         "status": Listed("relay.cli.status:status", "See how the relay does."),
         "trace": Listed("relay.cli.tracing:trace", "See what became of a message."),
         "dead": Listed("relay.cli.dead:dead", "Look at dead letters, retry them, drop them."),
+        "hurry": Listed("relay.cli.hurrying:hurry", "Try at once what waits."),
     },
     "Keep safe": {
         "backup": Listed("relay.cli.backups:backup", "Copy the database, also while the relay runs."),

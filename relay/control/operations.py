@@ -5,6 +5,7 @@ from typing import Final
 
 from relay.control.customers import customer_erase, customer_rows, customer_show
 from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
+from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
 from relay.control.office import Operation
 from relay.control.status import status
@@ -21,4 +22,5 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_show": dead_show,
     "dead_retry": dead_retry,
     "dead_drop": dead_drop,
+    "hurry": hurry,
 }

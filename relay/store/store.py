@@ -25,6 +25,7 @@ from relay.store import (
     customers,
     dead_letters,
     deep_links,
+    hurrying,
     parking,
     queries,
     retention,
@@ -45,6 +46,7 @@ from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
+from relay.store.hurrying import Hurry
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
@@ -185,6 +187,10 @@ class Store:
     async def revive(self, wish: Revival) -> Revived:
         """Map a dead letter anew and let it wait again, in its old place in its lane."""
         return await self._database.run(reviving.revive, wish, grows=True)
+
+    async def hurry(self, wish: Hurry) -> int:
+        """Make lanes due that are parked. Returns how many there were."""
+        return await self._database.run(hurrying.hurry, wish)
 
     async def drop(self, delivery_id: int) -> bool:
         """Throw a dead letter away for good. False: there is none of this id."""

@@ -81,6 +81,13 @@ lane = Table(
     Column("leased", Boolean, nullable=False, server_default=false()),
     Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
     Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
+    Column(
+        "backs_off",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="nobody asked for the wait until due_at: what is new, or the side's recovery, ends it",
+    ),
     UniqueConstraint("channel", "direction", "client_id"),
     partial_index(
         "ix_lane_due",
@@ -106,6 +113,7 @@ outbox = Table(
     Column("steps_done", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("uncertain", Integer, nullable=False, server_default="0"),
+    Column("failing_since", Float, nullable=True, comment="since when attempts that count have failed"),
     Column("reason", Text, nullable=True, comment="what the last failure said"),
     Column("accepted_at", Float, nullable=False),
     Column("settled_at", Float, nullable=True),
