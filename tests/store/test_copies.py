@@ -2,10 +2,17 @@
 
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from relay.errors import Unavailable
 from relay.store.engine.copies import UNFINISHED, copy_database, fault_of, made_at_of, moment
+from relay.store.store import open_store
+from tests.databases import new_database
+from tests.store.letters import update
 
 MORNING = 1_800_000_000.0
 _TABLE = "CREATE TABLE pair (id INTEGER PRIMARY KEY, one INTEGER, other INTEGER, words TEXT)"
@@ -97,3 +104,20 @@ def test_what_a_broken_copy_left_is_in_nobodys_way(tmp_path: Path) -> None:
         copy_database(path, tmp_path / "copy.db")
     assert fault_of(tmp_path / "copy.db") is None
     assert [each.name for each in tmp_path.iterdir() if UNFINISHED in each.name] == []
+
+
+async def test_nobody_waits_for_a_backup_when_the_log_is_to_be_emptied(tmp_path: Path) -> None:
+    """Somebody reads for minutes: the log stays as it is, that is said at once, and commits go on."""
+    path = new_database(tmp_path)
+    async with open_store(path) as store:
+        await store.accept(update(1))
+        with closing(sqlite3.connect(path, isolation_level=None)) as reading:
+            reading.execute("BEGIN")
+            reading.execute("SELECT count(*) FROM inbox").fetchone()
+            await store.accept(update(2))
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match="somebody reads the database"):
+                await store.remove_bytes()
+            assert time.monotonic() - began < 2
+            await store.accept(update(3))
+        await store.remove_bytes()
