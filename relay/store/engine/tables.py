@@ -331,3 +331,14 @@ process_run = Table(
     Column("started_at", Float, primary_key=True),
     Column("clean", Boolean, nullable=False, comment="it ended as it was told to"),
 )
+
+#: Customers who are being erased. A row here goes when nothing of theirs is left.
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("asked_at", Float, nullable=False),
+    Column("last_letter", BigInteger, nullable=False, comment="what came later is a new customer's"),
+    Column("last_delivery", BigInteger, nullable=False, comment="the same"),
+)
