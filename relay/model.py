@@ -259,6 +259,8 @@ class Retry:
     paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
     tried: bool = True  #: It was out and came back, so no process dies of it.
+    asked_for: bool = False  #: The other side said how long to wait.
+    note: "Note | None" = None  #: What is told of it.
 
 
 #: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside

@@ -26,7 +26,7 @@ from relay.telegram.actions import showing
 from relay.telegram.api import BadContent, ThreadGone, call
 from relay.telegram.chats import leave_chat, mark_read
 from relay.telegram.download import FileFetcher
-from relay.telegram.uploading import fetched, send_album, send_file
+from relay.telegram.uploading import fetched, fetched_together, send_album, send_file
 
 _Card = SendLocation | SendVenue | SendContact
 #: A call that is only short of its keyboard. Returns Telegram's answer.
@@ -81,11 +81,14 @@ async def _send(
         case LeaveChat():
             return await leave_chat(bot, address, step)
         case SendAlbum(items):
-            async with showing(bot, address, items[0].kind), fetched(fetcher, items, manner.upload_limit) as files:
+            limit = manner.upload_limit
+            async with showing(bot, address, items[0].kind), fetched_together(fetcher, items, limit) as files:
+                if isinstance(files, Instead):
+                    return files
                 leave()
                 sent = await send_album(bot, address, files)
         case SendFile():
-            async with showing(bot, address, step.kind), fetched(fetcher, [step], manner.upload_limit) as (ready,):
+            async with showing(bot, address, step.kind), fetched(fetcher, step, manner.upload_limit) as ready:
                 leave()
                 sent = await _with_keyboard(address, step, partial(send_file, bot, address, ready))
         case SendText():

@@ -24,6 +24,7 @@ async def serve(app: web.Application, host: str, port: int, *, setting: str = "R
     Bodies are not decompressed: nothing that calls us compresses, and a zip bomb must not be unpacked to be refused.
     Raises CannotListenError.
     """
+    app.on_response_prepare.append(_name_no_versions)
     # No access log: it would hold capability URLs. Our own lines say what happened, by ids.
     runner = web.AppRunner(
         app,
@@ -42,6 +43,10 @@ async def serve(app: web.Application, host: str, port: int, *, setting: str = "R
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)
 
 
 def however_slashed(path: str) -> str:

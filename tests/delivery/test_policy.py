@@ -32,7 +32,12 @@ TABLE = [
     # a refusal is final at once
     (NotAccepted("no"), delivery(), False, Bury("no", "refused_content")),
     # a throttle is obeyed to the second and costs nothing, not even at the last attempt
-    (Throttled("slow", retry_after=5), delivery(attempts=MAX_ATTEMPTS), False, Retry(5, "slow", free=True)),
+    (
+        Throttled("slow", retry_after=5),
+        delivery(attempts=MAX_ATTEMPTS),
+        False,
+        Retry(5, "slow", free=True, asked_for=True),
+    ),
     # the first failure waits a second (dice 1.0 of the jitter), the fourth eight
     (Unavailable("500"), delivery(), False, Retry(1.0, "500")),
     (Unavailable("500"), delivery(attempts=4), False, Retry(8.0, "500")),
@@ -47,7 +52,7 @@ TABLE = [
         SourceUnavailable("no file"),
         delivery("to_telegram", attempts=MAX_SOURCE_ATTEMPTS),
         False,
-        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file", "file_gone"),
+        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file", "file_no_answer"),
     ),
     # Kit knows a repeated event by its id: an answer may be missed as often as it likes
     (Uncertain("cut"), delivery(attempts=2, uncertain=0), False, Retry(2.0, "cut")),
