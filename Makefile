@@ -1,6 +1,8 @@
 # Everything from a bare checkout: each target makes .venv by itself, from locked dependencies with hashes.
 # What runs the relay needs the runtime lock only; what works on it needs the other one too.
 PYTHON ?= python3
+# One more than there are cores: most tests spend most of their time waiting.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinity(0)) + 1))' 2>/dev/null || echo 2)
 PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
@@ -20,7 +22,7 @@ run: $(READY) ## Run the relay with the settings of the environment and .env
 	.venv/bin/python -m relay run
 
 test: $(READY_DEV) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
-	.venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
 
 campaigns: $(READY_DEV) ## Run each campaign in its short form; ARGS="kills" runs one
 	.venv/bin/python -m tests.campaigns $(ARGS)
@@ -40,8 +42,8 @@ lock: ## Lock the newest versions that pyproject.toml allows
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
 	&& "$$tools/bin/pip" install --quiet --disable-pip-version-check uv \
 	&& compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade" \
-	&& $$compile pyproject.toml --extra media -o requirements.lock \
-	&& $$compile pyproject.toml --extra media --group dev -c requirements.lock -o requirements-dev.lock
+	&& $$compile pyproject.toml --extra media --extra postgres -o requirements.lock \
+	&& $$compile pyproject.toml --extra media --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
 
 $(READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). On Debian: apt-get install python3 python3-venv"; exit 1; }

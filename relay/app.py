@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
+import aiohttp
 import structlog
 from aiohttp import web
 
@@ -24,8 +25,10 @@ from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading
+from relay.monitoring.alerts import Alerts
 from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
+from relay.monitoring.outlets import outlets_of
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.engine.migrating import PATIENCE
@@ -35,6 +38,8 @@ from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz
 from relay.web.callback import BODY_LIMIT
 from relay.web.media import add_media_routes
+from relay.web.own_name import only_by_own_name
+from relay.web.refusals import Refusals
 from relay.web.serving import serve
 from relay.words.catalogue import overridden
 from relay.words.texts import read_texts
@@ -63,19 +68,22 @@ class Relay:
     public: web.Application
     admin: web.Application
     office: Office
+    refusals: Refusals
+    alerts: Alerts
 
     async def run(
         self, stop: asyncio.Event, on_ready: Callable[[Ports], None] = lambda _: None, *, grace: float = GRACE
     ) -> None:
         """Relay until `stop`, then finish what is in hand within `grace` seconds, and let go of the rest.
 
-        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
+        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug,
+        or with StoreLost in it.
         """
         settings = self.settings
         async with (
             serve_control(self.office, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
-            serve(self.public, settings.relay_host, settings.relay_port) as public,
+            serve(self.public, settings.relay_host, settings.relay_port, refusals=self.refusals) as public,
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
@@ -83,6 +91,8 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            watching = tasks.create_task(self._end_with_the_store(), name="store")
+            alerting = tasks.create_task(self.alerts.run(), name="alerts")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
@@ -91,7 +101,14 @@ class Relay:
             log.info("relay.stopping")
             forgetting.cancel()
             filling.cancel()
+            watching.cancel()
+            alerting.cancel()
+        await self.alerts.end()
         log.info("relay.stopped")
+
+    async def _end_with_the_store(self) -> None:
+        """A process that can store nothing must end: nobody may hear that it has taken anything."""
+        raise await self.store.lost()
 
     async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
         """What tells what stored letters say, by channel."""
@@ -110,22 +127,21 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         now = steady_clock()
-        store = await stack.enter_async_context(open_store(settings.database_path, now=now, patience=PATIENCE))
+        store = await stack.enter_async_context(open_store(settings.database, now=now, patience=PATIENCE))
         session = await stack.enter_async_context(open_session())
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
         cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
         metrics.media_cache_bytes.set_function(lambda: cache.total)
-        metrics.disk_free_bytes.set_function(
-            lambda: free_bytes((settings.database_path.parent, settings.relay_data_dir))
-        )
+        metrics.disk_free_bytes.set_function(lambda: free_bytes(settings.written_directories))
         metrics.started_at.set_to_current_time()
         forms = available()
         log.info("media.converted", types=sorted(forms))
         if forms and (lacks := lacking()):
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
-        shared = Shared(store, session, fetcher, now, new_converter, Suspects())
+        refusals = Refusals()
+        shared = Shared(store, session, fetcher, now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
@@ -135,11 +151,20 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         media = {each.channel.key: each.media for each in opened}
         add_media_routes(public, store.find_media, media)
         public.router.add_get("/healthz", healthz)
-        admin = web.Application()
+        admin = web.Application(middlewares=[only_by_own_name(settings.relay_admin_host)])
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office)
+        # A session of its own: what goes to Telegram may go another way.
+        alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        alerts = Alerts(
+            watched,
+            store,
+            outlets_of(settings, alerting, opened[0].say),
+            settings.relay_agent_language,
+            lambda: free_bytes(settings.written_directories),
+        )
+        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

@@ -6,7 +6,7 @@ media, paces, gates) each has to itself, so that one's outage, wrong token or fl
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
+from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
 from relay.delivery.policy import back_off
 from relay.delivery.suspects import Suspects
@@ -46,13 +47,14 @@ from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
 from relay.web.callback_record import CallbackRecord
 from relay.web.media import ChannelMedia
+from relay.web.refusals import Refusals
 from relay.web.slots import Slots
 from relay.web.telegram_webhook import TelegramWebhook
 
 log = structlog.get_logger()
 
 #: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
-_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 64}
+_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 256}
 #: Seconds without an answer after which polling is no long poll any more but deaf.
 _DEAF = 90.0
 
@@ -67,6 +69,7 @@ class Shared:
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
     suspects: Suspects
+    refusals: Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class OpenChannel:
     avatars: Avatars
     presses: Presses
     identity: Identity
+    say: Callable[[int, str], Awaitable[object]]  #: Sends a line of the relay's own to a chat. Raises RelayError.
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -179,13 +183,14 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     return OpenChannel(
         channel,
         kit,
-        *_source(channel, bot, store, intake),
+        *_source(channel, bot, shared, intake),
         couriers,
         KitCallback(
             settings.signing_secrets,
             intake.accept_callback,
             metrics,
-            CallbackRecord(channel.key, store, metrics),
+            CallbackRecord(channel.key, store, metrics, shared.refusals),
+            shared.refusals,
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(
@@ -196,25 +201,26 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         avatars,
         presses,
         Identity(bot),
+        partial(_say, bot),
     )
 
 
 def _source(
-    channel: Channel, bot: Bot, store: Store, intake: Intake
+    channel: Channel, bot: Bot, shared: Shared, intake: Intake
 ) -> tuple[Poller | Webhook, TelegramWebhook | None]:
     """Where updates come from, and who takes them if Telegram brings them."""
     settings = channel.settings
     if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
         secret = settings.telegram_webhook_secret.get_secret_value()
-        registered = partial(store.forget_offset, channel.key)
+        registered = partial(shared.store.forget_offset, channel.key)
         log_fields = {"channel": channel.name} if channel.name else {}
         return (
             Webhook(bot, channel.webhook_url, secret, registered=registered),
-            TelegramWebhook(secret, intake.accept_update, log_fields),
+            TelegramWebhook(secret, intake.accept_update, shared.refusals, log_fields),
         )
     poller = Poller(
         bot,
-        offset=partial(store.next_update_id, channel.key),
+        offset=partial(shared.store.next_update_id, channel.key),
         accept=intake.accept_updates,
         reclaim=partial(give_up_webhook, bot, channel.webhook_url),
     )
@@ -242,21 +248,28 @@ def _couriers(
         make_note=to_kit.note_maker(context),
         on_note=wake_both,
     )
+    calls = Calls(partial(call, bot, "getMe", {}, read_timeout=5.0))
     couriers["to_telegram"] = courier(
         "to_telegram",
         carry=to_telegram.to_telegram(
             partial(send_step, bot, shared.fetcher, manner=Manner(settings.relay_link_previews, settings.upload_limit)),
             partial(call, bot, "getMe", {}),
             context,
+            calls,
             rate=settings.telegram_rate_limit,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
         name=to_telegram.name,
+        calls=calls,
         make_note=to_telegram.note_maker(context),
         on_note=wake_both,
     )
     return couriers
+
+
+async def _say(bot: Bot, chat_id: int, text: str) -> object:
+    return await call(bot, "sendMessage", {"chat_id": chat_id, "text": text}, read_timeout=15.0)
 
 
 async def _ask_connection(bot: Bot, connection_id: str) -> object:

@@ -1,5 +1,8 @@
 """Errors, named by what the caller does next. Adapters translate into these; nobody else speaks of statuses."""
 
+import errno
+from typing import Final
+
 
 class RelayError(Exception):
     """Something on the other side went wrong. The message holds no secret and no customer's words."""
@@ -20,6 +23,14 @@ class Down(Unavailable):
 
 class StoreUnavailable(Unavailable):
     """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
+
+
+class StoreFull(StoreUnavailable):
+    """The disk is full: new things must wait. What is done may still be written down."""
+
+
+class StoreLost(StoreUnavailable):
+    """Our own database is not what it was, or the disk did not keep what was written: this process must end."""
 
 
 class SourceUnavailable(Unavailable):
@@ -68,6 +79,20 @@ class SourceRefused(NotAccepted):
     """A third party, the server of an agent's file, will never give it, or we may not ask it."""
 
     why = "file_gone"
+
+
+#: What this process lacks, by the number that the kernel gives it, in words that say what to do.
+_LACKING: Final = {
+    errno.EMFILE: "EMFILE: this process may have no more files open; raise LimitNOFILE or --ulimit nofile",
+    errno.ENFILE: "ENFILE: this machine may have no more files open; raise fs.file-max",
+    errno.ENOMEM: "ENOMEM: this machine has no memory left",
+}
+
+
+def cause_of(error: BaseException) -> str:
+    """The error's kind, without its own text: that may quote a URL. Of what an operator can mend, that."""
+    number = error.errno if isinstance(error, OSError) else None
+    return _LACKING.get(number or 0, type(error).__name__)
 
 
 def place_of(error: Exception) -> str:

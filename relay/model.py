@@ -62,6 +62,7 @@ class Client:
     profile: Mapping[str, Any] = field(default_factory=dict)  #: Kit's `client_data`, but for the id.
     first_touch: Mapping[str, Any] = field(default_factory=dict)  #: The `utm` and `page` that brought them first.
     avatar: str | None = None  #: Of their picture: what follows /media/ in its link.
+    unreachable_told: bool = False  #: The agent of the open conversation knows that they cannot be reached.
     loss_told: bool = False  #: They were told, in this conversation, that something of theirs was lost.
 
 
@@ -203,6 +204,8 @@ class Known:
     def is_open(self) -> bool:
         """Whether a conversation with the client is open in Kit, as far as we know. What comes now would begin one."""
         return self.client is not None and self.client.open
+
+    closed_lately: bool = False  #: The client's conversation was closed a moment ago.
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     "media.conversion": {"media", "media.confinement", "model"},
     "telegram": {"errors", "media", "media.inspection", "model", "steps"},
     # What comes in, what goes out; they meet only in the store.
-    "monitoring": {"errors", "model", "store"},
+    "monitoring": {"errors", "model", "settings", "store", "words"},
     "intake": {
         "errors", "kit", "mapping.event", "mapping.failure", "mapping.text", "mapping.to_kit", "mapping.to_telegram",
         "media.conversion", "model", "monitoring", "settings", "store",

@@ -14,6 +14,7 @@ import click
 from relay.cli.options import settings_options
 from relay.cli.printing import age
 from relay.cli.starting import fail, load
+from relay.settings.schema import Settings
 from relay.store.engine.copies import CopyError, copy_database
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.restoring import RestoreError
@@ -40,7 +41,7 @@ def backup(*, file: Path, keep: int | None, env_file: Path | None, config: Path 
     With --keep the time is put into the name (relay.db becomes relay-20261129T094200Z.db), and older backups of that
     name are deleted, but for the newest N. What waits in a copy does not go on by itself: see relay restore.
     """
-    database = load(env_file, config)[0].settings.database_path
+    database = _file_of(load(env_file, config)[0].settings)
     began, now = time.monotonic(), time.time()
     target = file if keep is None else file.with_name(f"{file.stem}-{_at(now)}{file.suffix}")
     _must_be_free(target, database)
@@ -66,7 +67,7 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
     What waited in the copy may have arrived since it was made. So it does not go on by itself: the next start makes
     dead letters of it, which you can look at, retry and drop. Only for a move to another machine: --continue.
     """
-    database = load(env_file, config)[0].settings.database_path
+    database = _file_of(load(env_file, config)[0].settings)
     try:
         done = put_in_place(file, database, time.time(), go_on=go_on)
     except StoreLockedError as error:
@@ -84,6 +85,13 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
         click.echo(f"{done.waiting} deliveries waited in it and may have arrived since. Once the relay has started:")
         click.echo("  relay dead list --reason restored     lists them")
         click.echo("  relay dead retry --reason restored    lets them go on")
+
+
+def _file_of(settings: Settings) -> Path:
+    """SQLite's file. Exit 2 with a line for PostgreSQL, which has tools of its own."""
+    if not isinstance(settings.database, Path):
+        fail("The database is a PostgreSQL. Use its own tools: pg_dump copies it, pg_restore puts it back.", code=2)
+    return settings.database
 
 
 def _must_be_free(target: Path, database: Path) -> None:

@@ -17,17 +17,18 @@ def migrate(env_file: Path | None, config: Path | None) -> None:
     """Bring the database to this version's schema (`relay run` does it by itself)."""
     settings = load(env_file, config, talk=True)[0].settings
     bring_database_up_to_date(settings)
-    click.echo(f"{settings.database_path}: the schema is current")
+    click.echo(f"{settings.database_name}: the schema is current")
 
 
 def bring_database_up_to_date(settings: Settings) -> None:
     """Migrate the database if it needs it. Exit 1 or 2 with a line that says what stands in the way."""
-    path = settings.database_path
-    beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
-    check_writable("RELAY_DATABASE_URL", path.parent, beside)
+    place = settings.database
+    if isinstance(place, Path):
+        beside = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock", ".reserve")]
+        check_writable("RELAY_DATABASE_URL", place.parent, beside)
     for directory in ("tmp", "media-cache"):
         check_writable("RELAY_DATA_DIR", settings.relay_data_dir / directory)
     try:
-        bring_up_to_date(settings.database_path)
+        bring_up_to_date(place)
     except (SchemaError, StoreLockedError) as error:
         fail(str(error))

@@ -19,13 +19,16 @@ class NoPlaceError(Exception):
     """The socket cannot be had. The message names the setting, the path and the reason."""
 
 
-def listen(directory: Path) -> socket.socket:
-    """A socket that listens in `directory`; one that a dead relay left there is taken away. Raises NoPlaceError."""
+def listen(directory: Path, descriptors: Path = _DESCRIPTORS) -> socket.socket:
+    """A socket that listens in `directory`; one that a dead relay left there is taken away. Raises NoPlaceError.
+
+    `descriptors` is where the system shows a process its open files, if it does.
+    """
     place = directory / NAME
     _clear(directory)
     listener = socket.socket(socket.AF_UNIX)
     try:
-        with _reachable(directory) as path:
+        with _reachable(directory, descriptors) as path:
             listener.bind(path)
             os.chmod(path, 0o600)  # noqa: PTH101 - before anybody can connect; the path may be no real one
         listener.listen(16)
@@ -67,14 +70,14 @@ def _clear(directory: Path) -> None:
 
 
 @contextmanager
-def _reachable(directory: Path) -> Iterator[str]:
+def _reachable(directory: Path, descriptors: Path = _DESCRIPTORS) -> Iterator[str]:
     """The socket's path in a form that is short enough: a long one goes by way of the open directory."""
     path = str(directory / NAME)
-    if len(os.fsencode(path)) <= LONGEST or not _DESCRIPTORS.is_dir():
+    if len(os.fsencode(path)) <= LONGEST or not descriptors.is_dir():
         yield path
         return
     opened = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield str(_DESCRIPTORS / str(opened) / NAME)
+        yield str(descriptors / str(opened) / NAME)
     finally:
         os.close(opened)

@@ -5,11 +5,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-from relay.delivery.calls import Calls
+from relay.delivery.calls import Call, Calls
 from relay.errors import Unavailable, place_of
 from relay.model import Address, Bury, Delivery, Lost, Note, Retry, Said
 from relay.store.store import Store
@@ -17,12 +17,17 @@ from relay.store.store import Store
 log = structlog.get_logger()
 
 
+#: Seconds since its acceptance for which somebody is taken to wait for a delivery.
+FRESH: Final = 10.0
+
+
 class Attempt:
     """What a carrier may do to a delivery besides carrying it."""
 
-    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event, calls: Calls, *, fresh: bool) -> None:
+    def __init__(self, delivery: Delivery, store: Store, stopping: asyncio.Event, calls: Calls, *, age: float) -> None:
         self.delivery = delivery  #: As it stands now: a confirmed step begins anew, without attempts and doubts.
-        self.fresh = fresh  #: Somebody waits for it: it was accepted a moment ago.
+        self.fresh = age < FRESH  #: Somebody waits for it: it was accepted a moment ago.
+        self.accepted_at = asyncio.get_running_loop().time() - age  #: On the loop's clock.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self.message_ids: tuple[int, ...] = ()  #: Of what it has sent, where the other side numbers that.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
@@ -34,7 +39,7 @@ class Attempt:
         self._calls = calls
 
     @contextmanager
-    def calling(self, *, on_its_way: bool = True) -> Iterator[None]:
+    def calling(self, *, on_its_way: bool = True) -> Iterator[Call]:
         """The other side is called meanwhile; `on_its_way`: from the beginning it may have its effect there.
 
         Whoever leaves by an error leaves the attempt as it was then.
@@ -42,7 +47,7 @@ class Attempt:
         with self._calls.out(self.delivery) as call:
             self.set_out_at, self.on_its_way = time.monotonic(), on_its_way
             try:
-                yield
+                yield call
             finally:
                 self._acquitted = call.innocent
         self.on_its_way = False

@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name, report_unwritten
 from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
-from relay.delivery.policy import POISON_AFTER
+from relay.delivery.policy import LONE_POISON_AFTER, POISON_AFTER
 from relay.delivery.suspects import Suspects
 from relay.delivery.verdicts import CheckLogin, Verdicts, cut_short
 from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
@@ -38,8 +38,6 @@ _LOOK = 5.0
 #: Seconds that deliveries in flight get to end when the relay stops; and then to write down how the others stand.
 GRACE = 18.0
 LAST = 3.0
-#: Seconds since its acceptance for which somebody is taken to wait for a delivery.
-_FRESH = 10.0
 #: Every so many places for a lane one goes to who has waited longest, however many fresh ones come.
 _OLD = 4
 #: Seconds after which places that are kept free are offered again.
@@ -81,6 +79,7 @@ class Courier:
         name: Name = lambda _: {},
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
+        calls: Calls | None = None,
         suspects: Suspects | None = None,
     ) -> None:
         self.channel = channel
@@ -104,7 +103,9 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._group = asyncio.TaskGroup()
         self._aside: set[asyncio.Task[None]] = set()
-        self._calls = Calls(self._acquit_soon, self.wake)
+        self._calls = calls or Calls()
+        self._calls.tell_room(self.wake)
+        self._calls.tell_innocent(self._acquit_soon)
         self._suspects = suspects or Suspects()
         self._suspect_out: int | None = None  #: Its lane.
         self._ask_suspects_at = 0.0  #: On the monotonic clock.
@@ -139,6 +140,7 @@ class Courier:
                 await self._let_out_suspect()
                 await self._rest(next_due_at)
             await self._finish(grace)
+            self._calls.close()
             for task in (stopping, *self._aside, *self._tasks):
                 task.cancel()
 
@@ -279,19 +281,25 @@ class Courier:
         With its steps done, their attempts are.
         """
         if delivery.unreachable is not None:
-            # One call and one note were enough; the next ones, if the customer writes again, may be made then.
-            return delivery, Bury(delivery.unreachable, "unreachable"), ()
-        if delivery.crashes >= POISON_AFTER:
+            # One call was enough; whether another note is due, the note itself knows.
+            return delivery, self._with_note(delivery, Bury(delivery.unreachable, "unreachable")), ()
+        if await self._is_poison(delivery):
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
             return delivery, self._with_note(delivery, Bury(reason, "bug")), ()
-        fresh = self._now() - delivery.accepted_at < _FRESH
-        attempt = Attempt(delivery, self._store, self._stopping, self._calls, fresh=fresh)
+        age = self._now() - delivery.accepted_at
+        attempt = Attempt(delivery, self._store, self._stopping, self._calls, age=age)
         result = await self._outcome(attempt)
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()
         result = self._with_note(attempt.delivery, result) if isinstance(result, Bury | Retry) else result
         return attempt.delivery, result, attempt.message_ids
+
+    async def _is_poison(self, delivery: Delivery) -> bool:
+        """Whether the relay has died of it often enough, while the other side took what others sent."""
+        if delivery.crashes < POISON_AFTER:
+            return False
+        return delivery.crashes >= LONE_POISON_AFTER or await self._store.others_passed(delivery)
 
     def _with_note(self, delivery: Delivery, result: Bury | Retry) -> Bury | Retry:
         return result if self._make_note is None else replace(result, note=self._make_note(delivery, result))

@@ -12,9 +12,9 @@ class Pace:
         self._tolerance = self._interval * (burst - 1)
         self._next: dict[int, float] = {}
 
-    def delay(self, key: int, now: float) -> float:
-        """How long the next free place of `key` is away. Takes nothing."""
-        return max(0.0, self._next.get(key, now) - self._tolerance - now)
+    def delay(self, key: int, now: float, *, keep: int = 0) -> float:
+        """How long the next free place of `key` is away, if `keep` of a burst are to be left. Takes nothing."""
+        return max(0.0, self._next.get(key, now) - self._tolerance + keep * self._interval - now)
 
     def reserve(self, key: int, now: float) -> float:
         """Take the next free place of `key` and return how long it is away."""

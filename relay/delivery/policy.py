@@ -19,8 +19,10 @@ MAX_SOURCE_ATTEMPTS = 9
 MAX_BACK_OFF = 600.0
 #: The same of what Kit refuses, as long as nobody knows whether that is the delivery's fault.
 MAX_REFUSED_BACK_OFF = 60.0
-#: After so many deaths of the process a delivery is buried: at the last ones it was carried alone (`SUSPECT_AFTER`).
+#: After so many deaths of the process a delivery is buried: at the last ones no other suspect was out. While nothing
+#: else gets through to its side, it may be an outage during which somebody kills the relay: then after so many.
 POISON_AFTER = SUSPECT_AFTER + 3
+LONE_POISON_AFTER = SUSPECT_AFTER + 9
 #: Seconds after which no process dies of a call any more: whoever kills does it at once.
 INNOCENT_AFTER = 3.0
 #: Seconds after which a call that is not answered takes no place and no turn from others.

@@ -12,11 +12,12 @@ from typing import Final
 from pydantic import ValidationError
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote
+from relay.delivery.calls import Calls
 from relay.delivery.chat_limits import Chats
 from relay.delivery.pace import Pace
 from relay.delivery.policy import buries_step
 from relay.delivery.turns import Turns
-from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain
+from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain, cause_of
 from relay.mapping.content.remembered import said_by_agent
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.undelivered import instead_of, note_of, note_of_file, note_of_wait
@@ -44,13 +45,15 @@ DoStep = Callable[[Address, Step, Callable[[], None]], Awaitable[tuple[int, ...]
 Probe = Callable[[], Awaitable[object]]
 
 
-def to_telegram(do_step: DoStep, probe: Probe, context: KitContext, *, rate: float, chat_rate: float) -> Carry:
+def to_telegram(
+    do_step: DoStep, probe: Probe, context: KitContext, calls: Calls, *, rate: float, chat_rate: float
+) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
 
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    desk = _Desk(do_step, context, Chats(chat_rate), Turns(rate, _BURST))
+    desk = _Desk(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls))
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address
@@ -83,7 +86,8 @@ def note_maker(context: KitContext) -> MakeNote:
             steps = load_steps(delivery.body)[delivery.steps_done :]
         except ValidationError:
             steps = []
-        return note_of(context, mark, steps, result.why, result.reason)
+        unreachable = result.unreachable or result.why == "unreachable"
+        return note_of(context, mark, steps, result.why, result.reason, unreachable=unreachable)
 
     return make
 
@@ -139,16 +143,17 @@ class _Desk:
                 if not await attempt.pause(wait):
                     return None
                 urgent = attempt.fresh and not of_file
-                if not await attempt.comes(
-                    self.turns.take(urgent_since=attempt.delivery.accepted_at if urgent else None)
-                ):
+                if not await attempt.comes(self.turns.take(urgent_since=attempt.accepted_at if urgent else None)):
                     return None
                 self.chats.left(address.chat_id, _messages(step), time.monotonic())
             try:
-                with nullcontext() if of_file else self.turns.unanswered(), attempt.calling(on_its_way=not of_file):
+                with (
+                    attempt.calling(on_its_way=not of_file) as call,
+                    nullcontext() if of_file else self.turns.unanswered(call),
+                ):
                     return await self.do_step(address, step, attempt.leave)
             except OSError as error:
-                raise SourceUnavailable(f"the file could not be read ({type(error).__name__})") from None
+                raise SourceUnavailable(f"the file could not be read ({cause_of(error)})") from None
 
     async def _note(self, attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead) -> bool:
         """Remember what came of the step that was due. False: go no further."""

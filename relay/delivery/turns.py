@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from relay.delivery.calls import Call, Calls
 from relay.delivery.pace import Pace
-from relay.delivery.policy import SLOW_AFTER
 
 _ALL: Final = 0
 #: Every so many turns one goes to who has waited longest, urgent or not: nobody waits for ever.
@@ -16,8 +16,9 @@ _SHARE: Final = 4
 #: Calls that may be unanswered at a time, as a share of those that may leave in a second: what leaves in time and is
 #: held up on its way must not arrive in a bunch that is over the limit.
 _UNANSWERED: Final = 0.8
-#: Who is overtaken by an answer to what left so many seconds later is not held up on the way, but hangs.
-_OVERTAKEN_BY: Final = 0.25
+#: So much of a burst is kept for those who have waited for less than so many seconds.
+_KEPT: Final = 2
+_JUST: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,21 @@ class Turns:
     answer is quick even then. The others go in their order.
     """
 
-    def __init__(self, rate: float, burst: int) -> None:
+    def __init__(self, rate: float, burst: int, calls: Calls) -> None:
         self._pace = Pace(rate, burst)
         self._most = max(1.0, rate * _UNANSWERED) if rate else math.inf
-        self._out: dict[object, float] = {}  #: Calls that are not answered yet: when they left.
-        self._answered = -math.inf  #: When the last one left of those that are answered.
+        self._kept = min(_KEPT, burst - 1)
+        self._calls = calls
+        self._out: set[Call] = set()  #: Whose turn came, and who are not answered yet.
         self._waiting: list[_Waiting] = []  #: In the order in which they came; not more than there are lanes in flight.
         self._timer: asyncio.TimerHandle | None = None
         self._given = 0
+        calls.tell_room(self._give)
 
     def take(self, *, urgent_since: float | None) -> asyncio.Future[None]:
         """A turn: done at once, or when it comes. Who does not want it any more cancels it.
 
-        `urgent_since` is when the wait for what is urgent began, and None for what is not.
+        `urgent_since` is when the wait for what is urgent began, on the loop's clock, and None for what is not.
         """
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(turn, urgent_since))
@@ -53,55 +56,55 @@ class Turns:
         return turn
 
     @contextmanager
-    def unanswered(self) -> Iterator[None]:
-        """A call whose turn came is on its way meanwhile. Of slow ones so many hold up those behind them.
+    def unanswered(self, call: Call) -> Iterator[None]:
+        """A call whose turn came is on its way meanwhile. Of those that are not answered so many hold up others.
 
         One that hangs does not: its chat is to blame, and not the way.
         """
-        loop, call = asyncio.get_running_loop(), object()
-        left = self._out[call] = loop.time()
-        hangs = loop.call_at(left + SLOW_AFTER, self._give)
+        self._out.add(call)
         try:
             yield
-            self._answered = max(self._answered, left)
         finally:
-            hangs.cancel()
-            del self._out[call]
+            self._out.remove(call)
             self._give()
 
-    def _held_up(self, now: float) -> int:
-        """How many calls are unanswered, and may be so because of what holds up all of them."""
-        after = max(now - SLOW_AFTER, self._answered - _OVERTAKEN_BY)
-        return sum(left > after for left in self._out.values())
+    def _is_held_up(self) -> bool:
+        """Whether too many calls are not answered that may be held up on their way. In good time it is found out."""
+        out = sum(not call.slow for call in self._out)
+        if out >= self._most / 2:
+            self._calls.question()
+        return out >= self._most
 
     def _give(self) -> None:
         """Give the turns that there are now, and come back for the next one."""
         if self._timer is not None:
-            return
+            self._timer.cancel()
+            self._timer = None
         loop = asyncio.get_running_loop()
-        while self._waiting and self._held_up(loop.time()) < self._most:
-            wait = self._pace.delay(_ALL, loop.time())
+        while (chosen := self._choose()) is not None and not self._is_held_up():
+            wait = self._pace.delay(_ALL, loop.time(), keep=self._kept_from(chosen, loop.time()))
             if wait > 0:
-                self._timer = loop.call_later(wait, self._again)
+                self._timer = loop.call_later(wait, self._give)
                 return
-            if (turn := self._next()) is not None:
-                self._pace.reserve(_ALL, loop.time())
-                self._given += 1
-                turn.set_result(None)
+            self._waiting.remove(chosen)
+            self._pace.reserve(_ALL, loop.time())
+            self._given += 1
+            chosen.turn.set_result(None)
 
-    def _again(self) -> None:
-        self._timer = None
-        self._give()
-
-    def _next(self) -> asyncio.Future[None] | None:
-        """Whose turn it is, taken out of the line. None: all have gone away."""
+    def _choose(self) -> _Waiting | None:
+        """Whose turn it is. None: nobody waits."""
         self._waiting = [each for each in self._waiting if not each.turn.done()]
         urgent = [each for each in self._waiting if each.since is not None]
-        if urgent and self._given % _SHARE != _SHARE - 1:
-            chosen = max(urgent, key=lambda each: each.since or 0.0)
-        elif self._waiting:
-            chosen = self._waiting[0]
-        else:
-            return None
-        self._waiting.remove(chosen)
-        return chosen.turn
+        if urgent and not self._is_share:
+            return max(urgent, key=lambda each: each.since or 0.0)
+        return self._waiting[0] if self._waiting else None
+
+    def _kept_from(self, chosen: _Waiting, now: float) -> int:
+        """How much of a burst is not for this one: who has just been answered need not wait behind a backlog."""
+        has_just_come = chosen.since is not None and now - chosen.since < _JUST
+        return 0 if has_just_come or self._is_share else self._kept
+
+    @property
+    def _is_share(self) -> bool:
+        """Whether the next turn is for who has waited longest."""
+        return self._given % _SHARE == _SHARE - 1

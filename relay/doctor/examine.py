@@ -13,7 +13,7 @@ from relay.doctor.kit import check_kit
 from relay.doctor.machine import check_database, check_disk, check_secrecy, check_versions
 from relay.doctor.public import check_certificate, check_clock, check_public
 from relay.doctor.running import check_running
-from relay.doctor.telegram import check_bot
+from relay.doctor.telegram import check_alert_chat, check_bot
 from relay.doctor.test_messages import send_both_ways
 
 _KIT = ("kit_api_url", "kit_region", "kit_domain", "kit_api_token", "kit_channel_uuid")
@@ -31,6 +31,8 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
             findings.append(await _clock(subjects[0], session))
             lacks = subjects[0].lacks("relay_admin_host", "relay_admin_port")
             findings += [skipped("relay", lacks)] if lacks else await check_running(subjects[0].settings, session)
+            lacks = subjects[0].lacks("telegram_bot_token", "telegram_api_url")
+            findings += [] if lacks else await check_alert_chat(subjects[0].settings, session)
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             findings += [replace(each, channel=subject.channel.name) for each in found]

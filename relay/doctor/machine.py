@@ -16,7 +16,7 @@ from relay.doctor.finding import Finding, well, wrong
 from relay.monitoring.disk import ROOM, free_bytes, nearest
 from relay.settings.schema import Settings
 from relay.store.engine.lock import StoreLockedError, hold_lock
-from relay.store.engine.migrating import SchemaError, is_current, version_of
+from relay.store.engine.migrating import HEAD, SchemaError, is_current, version_at, version_of
 
 _GIGABYTE: Final = 2**30
 #: How a setting begins that is a secret itself, and not where a secret stands.
@@ -25,7 +25,9 @@ _SECRET: Final = re.compile(rb"^\s*(export\s+)?\w+_(token|salt|secret)(_previous
 
 def check_database(settings: Settings) -> Finding:
     """Whether the database is there, healthy, and of this version; or held by a relay, which is as good."""
-    name, path = "database", settings.database_path
+    name, path = "database", settings.database
+    if not isinstance(path, Path):
+        return _on_a_server(settings, path)
     if problem := _unwritable(path.parent, path):
         return wrong(name, f"{path.parent}: {problem}", "Give the relay's user a directory of its own to write in.")
     if not path.exists():
@@ -38,6 +40,19 @@ def check_database(settings: Settings) -> Finding:
     except SchemaError as error:
         words, _, remedy = str(error).partition(": ")
         return wrong(name, words, f"{remedy[:1].upper()}{remedy[1:]}.")
+
+
+def _on_a_server(settings: Settings, url: str) -> Finding:
+    name = settings.database_name
+    try:
+        version = version_at(url)
+    except SchemaError as error:
+        return wrong("database", str(error), "Look at RELAY_DATABASE_URL, and whether the server runs and lets you in.")
+    if version is None:
+        return well("database", f"{name} gets its tables at the first start")
+    if version != HEAD:
+        return wrong("database", f"{name} has schema {version}, this relay knows {HEAD}", "Run the version that fits.")
+    return well("database", f"{name} answers, schema {version}")
 
 
 def _at_rest(path: Path) -> Finding:
@@ -64,7 +79,7 @@ def check_disk(settings: Settings) -> Finding:
     directory = settings.relay_data_dir
     if problem := _unwritable(directory):
         return wrong("disk", f"RELAY_DATA_DIR, {directory}: {problem}", "Let the relay's user write there.")
-    places = [directory] if _unwritable(settings.database_path.parent) else [directory, settings.database_path.parent]
+    places = [each for each in settings.written_directories if not _unwritable(each)]
     free = free_bytes(places)
     words = f"{free / _GIGABYTE:.1f} GB free"
     return well("disk", words) if free >= ROOM else wrong("disk", f"only {words}", "Make room: at least 0.5 GB.")

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from relay.doctor.finding import Finding, well, wrong
-from relay.errors import RelayError, Unavailable
+from relay.doctor.finding import Finding, skipped, well, wrong
+from relay.errors import NotAccepted, RelayError, Unavailable
 from relay.settings.schema import Settings
 from relay.telegram.api import TokenRefused, call, open_bot
 
@@ -32,6 +32,23 @@ async def check_bot(settings: Settings, session: aiohttp.ClientSession, webhook_
     if not isinstance(name, str):
         return [wrong("bot", "what answers is no Bot API server", "Look at TELEGRAM_API_URL.")]
     return [well("bot", f"@{name} answers, id {settings.bot_id}"), _updates(settings, webhook_url, webhook)]
+
+
+async def check_alert_chat(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
+    """Whether the bot is in the chat where it is to call people. https://core.telegram.org/bots/api#getchat."""
+    chat_id = settings.relay_alert_chat
+    if chat_id is None:
+        return []
+    bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
+    try:
+        chat = await call(bot, "getChat", {"chat_id": chat_id}, read_timeout=_PATIENCE)
+    except NotAccepted:
+        words = "the bot is not in the chat of RELAY_ALERT_CHAT"
+        return [wrong("alerts", words, "Add it to the group, or write to it from the private chat.")]
+    except RelayError as error:
+        return [skipped("alerts", f"nobody could say whether the chat is there ({error})")]
+    kind = chat.get("type") if isinstance(chat, dict) else "chat"
+    return [well("alerts", f"the bot is in the {kind} where it is to call people")]
 
 
 def _updates(settings: Settings, url: str, webhook: object) -> Finding:

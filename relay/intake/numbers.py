@@ -12,6 +12,14 @@ def message_id_of(source: str, document: Mapping[str, Any]) -> object:
     return told.get("message_id", as_object(told.get("message")).get("message_id"))
 
 
+def chat_id_of(update: Mapping[str, Any]) -> object:
+    """The id of the chat that an update is about. A Business account's chats are its owner's, and are not meant."""
+    told = told_in(update)
+    if "business_connection_id" in told:
+        return None
+    return as_object(told.get("chat") or as_object(told.get("message")).get("chat")).get("id")
+
+
 def told_in(update: Mapping[str, Any]) -> Mapping[str, Any]:
     """What an update tells of: its one field beside the id."""
     return next((value for name, value in update.items() if name != "update_id" and isinstance(value, dict)), {})

@@ -11,6 +11,7 @@ import structlog
 from telegram import Update
 
 from relay.errors import place_of
+from relay.intake.numbers import chat_id_of
 from relay.kit.callbacks import SignedEvent, UnfitEvent, reread_event
 from relay.kit.events import SendMessageEvent
 from relay.mapping.event.events import KitContext
@@ -22,7 +23,7 @@ from relay.mapping.to_kit.updates import read as read_parsed
 from relay.mapping.to_telegram.events import TelegramContext, map_event
 from relay.mapping.to_telegram.events import wants_of as wants_of_event
 from relay.media.conversion.forms import available
-from relay.model import Letter, Reading, Unreadable, Wants
+from relay.model import Declined, Letter, Reading, Unreadable, Wants
 from relay.settings.channels import Channel
 
 log = structlog.get_logger()
@@ -37,6 +38,8 @@ def reread(letter: Letter, context: KitContext, telegram: TelegramContext) -> Re
 
 def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
+    if context.alert_chat is not None and chat_id_of(raw) == context.alert_chat:
+        return Reading(lambda _: Declined("in the chat where alerts are told"))
     try:
         return read_plain_text(raw, context) or read_parsed(Update.de_json(modern(raw), None), context)
     except Exception as error:  # noqa: BLE001 - python-telegram-bot raises whatever its constructors do
@@ -84,6 +87,7 @@ def contexts_of(channel: Channel) -> tuple[KitContext, TelegramContext]:
         ask_phone=settings.relay_ask_phone,
         forms=available(),
         leave_groups=settings.relay_leave_groups,
+        alert_chat=settings.relay_alert_chat,
     )
     telegram = TelegramContext(
         channel.key, settings.relay_show_agent_name, settings.relay_closing_texts, settings.relay_ask_rating

@@ -8,7 +8,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from relay.errors import Down, NotAccepted, Unavailable, Uncertain
+from relay.errors import Down, NotAccepted, Unavailable, Uncertain, cause_of
 from relay.kit.answers import TokenRefused, Tokens, read_answer
 from relay.kit.requests import Request, login_request, send_headers, send_path
 from relay.kit.tokens import Answer, TokenKeeper
@@ -116,7 +116,7 @@ class KitClient:
             ) as response:
                 return response.status, response.headers, await read_body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise Down(f"no connection to Kit ({type(error).__name__})") from None
+            raise Down(f"no connection to Kit ({cause_of(error)})") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             # aiohttp's own texts may quote the URL, and a login's URL holds the API token.
             raise Uncertain(f"Kit's answer was lost ({type(error).__name__})") from None

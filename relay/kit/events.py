@@ -85,6 +85,7 @@ class SendMessageEvent:
     text: str = ""
     items: tuple[IncomingItem, ...] = ()
     agent_name: str = ""  #: What Kit calls, to customers, whoever wrote.
+    by_agent: bool = False  #: A person wrote it, not a bot, a function or an automatic reply.
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def _message(raw: dict[str, Any], event_id: str) -> SendMessageEvent:
         raise Misfit(f"the event's event_data.message.payload holds more than {MAX_ITEMS} items")
     if text is None:
         items = (UnusableItem("text"), *items)
-    return SendMessageEvent(event_id, client_id, text or "", items, _name_in(data))
+    return SendMessageEvent(event_id, client_id, text or "", items, _name_in(data), _is_by_agent(data))
 
 
 def _close(raw: dict[str, Any], event_id: str) -> CloseConversationEvent:
@@ -70,6 +70,11 @@ def _said(data: dict[str, Any]) -> dict[str, Any]:
     """The message's fields; of a message that is written as bare words, these."""
     message = data.get("message")
     return as_object(message) or ({} if is_empty(message) else {"text": message})
+
+
+def _is_by_agent(data: dict[str, Any]) -> bool:
+    sender = as_object(data.get("sender_data"))
+    return sender.get("sender_type") == "agent" and sender.get("is_bot") is not True
 
 
 def _name_in(data: dict[str, Any]) -> str:

@@ -71,7 +71,8 @@ def check_value(field: str, value: str) -> None:
 
 def summary(settings: Settings) -> dict[str, object]:
     """All settings for the log of a start: secrets only as "set"."""
-    return {field: _shown(getattr(settings, field)) for field in type(settings).model_fields}
+    shown = {field: _shown(getattr(settings, field)) for field in type(settings).model_fields}
+    return {**shown, "relay_database_url": settings.database_name}
 
 
 def _shown(value: object) -> object:

@@ -7,6 +7,7 @@ cannot pick up a real token by accident.
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,13 +25,15 @@ from relay.settings.values import (
     absolute,
     account,
     bot_token,
+    database_url,
     host_list,
     host_url,
     name,
     public_url,
     secret,
-    sqlite_url,
+    standard_webhook_secret,
     url,
+    web_url,
     webhook_secret,
 )
 from relay.words.catalogue import languages
@@ -109,9 +112,9 @@ class Settings(BaseModel):
     relay_port: _Port = Field(8080, description="The public port; 0 = any free one.")
     relay_admin_host: _Name = Field("127.0.0.1", description="The address for health and metrics. Never publish it.")
     relay_admin_port: _Port = Field(8081, description="The port for health and metrics; 0 = any free one.")
-    relay_database_url: Annotated[str, AfterValidator(sqlite_url)] = Field(
+    relay_database_url: Annotated[str, AfterValidator(database_url)] = Field(
         "sqlite:///data/relay.db",
-        description="The database: `sqlite:///` and a path; four slashes for an absolute one.",
+        description="The database: `sqlite:///` and a path (four slashes for an absolute one), or `postgresql://`.",
     )
     relay_data_dir: Path = Field(Path("data"), description="The directory for files in transit.")
     relay_media_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
@@ -143,6 +146,16 @@ class Settings(BaseModel):
     relay_leave_groups: bool = Field(
         default=True,
         description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
+    )
+    relay_alert_url: Annotated[str, AfterValidator(web_url)] | None = Field(
+        None, description="Where to POST when a person is needed, and when that is over; signed with the secret."
+    )
+    relay_alert_secret: Annotated[SecretStr, AfterValidator(standard_webhook_secret)] | None = Field(
+        None, validate_default=True, description="Signs those POSTs as Standard Webhooks are: `whsec_` and base64."
+    )
+    relay_alert_chat: int | None = Field(
+        None,
+        description="A Telegram chat that the first channel's bot tells the same; a group that it does not leave.",
     )
     relay_texts_file: Path | None = Field(
         None, description="A TOML file with lines of your own instead of the relay's; docs/languages.md says how."
@@ -176,6 +189,13 @@ class Settings(BaseModel):
         if language not in languages():
             raise ValueError(f"must be one of: {', '.join(languages())}.")
         return language
+
+    @field_validator("relay_alert_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if secret is None and info.data.get("relay_alert_url") is not None:
+            raise ValueError("is missing, and RELAY_ALERT_URL is set. Make one: echo whsec_$(openssl rand -base64 32)")
+        return secret
 
     @field_validator("kit_region")
     @classmethod
@@ -226,9 +246,25 @@ class Settings(BaseModel):
         return self.telegram_bot_token.get_secret_value().partition(":")[0]
 
     @property
-    def database_path(self) -> Path:
-        """SQLite's file."""
-        return Path(self.relay_database_url.removeprefix("sqlite:///"))
+    def database(self) -> Path | str:
+        """SQLite's file, or PostgreSQL's URL."""
+        path = self.relay_database_url.removeprefix("sqlite:///")
+        return path if path == self.relay_database_url else Path(path)
+
+    @property
+    def database_name(self) -> str:
+        """How people call it; without the user and the password."""
+        if isinstance(self.database, Path):
+            return str(self.database)
+        parts = urlsplit(self.database)
+        return f"postgresql://{parts.hostname or ''}{parts.path}"
+
+    @property
+    def written_directories(self) -> tuple[Path, ...]:
+        """Where the relay writes: its data, and SQLite's file."""
+        if isinstance(self.database, Path):
+            return self.database.parent, self.relay_data_dir
+        return (self.relay_data_dir,)
 
     @property
     def trusted_file_hosts(self) -> frozenset[str]:
@@ -239,4 +275,7 @@ class Settings(BaseModel):
     def secrets(self) -> tuple[str, ...]:
         """The secret values themselves, for the log to look for."""
         values = (getattr(self, field) for field in type(self).model_fields)
-        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        if isinstance(self.database, str) and (password := urlsplit(self.database).password):
+            secrets += [password, unquote(password)]
+        return tuple(secrets)

@@ -5,6 +5,7 @@ never repeat the value: it may be a secret, or a secret pasted into the wrong pl
 """
 
 import re
+from base64 import b64decode
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,18 @@ def webhook_secret(value: SecretStr) -> SecretStr:
     """The characters that Telegram allows in a webhook's secret."""
     if not _WEBHOOK_SECRET.fullmatch(value.get_secret_value()):
         raise ValueError("may have 1 to 256 letters, digits, _ and - only.")
+    return value
+
+
+def standard_webhook_secret(value: SecretStr) -> SecretStr:
+    """A secret as Standard Webhooks write it: whsec_ and the base64 of 24 to 64 bytes."""
+    prefix, key = value.get_secret_value()[:6], value.get_secret_value()[6:]
+    try:
+        length = len(b64decode(key, validate=True))
+    except ValueError:
+        length = 0
+    if prefix != "whsec_" or not 24 <= length <= 64:
+        raise ValueError("must be whsec_ and 24 to 64 bytes in base64. Make one: echo whsec_$(openssl rand -base64 32)")
     return value
 
 
@@ -90,13 +103,15 @@ def host_url(value: str) -> str:
     return address
 
 
-def sqlite_url(value: str) -> str:
-    """SQLAlchemy's notation for a SQLite file."""
-    if value.startswith(("postgresql://", "postgres://", "postgresql+")):
-        raise ValueError("names PostgreSQL, which is not supported by this version. Use sqlite:///data/relay.db.")
+def database_url(value: str) -> str:
+    """SQLAlchemy's notation for an SQLite file, or a PostgreSQL's own URL."""
+    if value.startswith(("postgres://", "postgresql+")):
+        raise ValueError("must begin with postgresql://, or with sqlite:///.")
+    if value.startswith("postgresql://"):
+        return value
     path = value.removeprefix("sqlite:///")
     if path == value:
-        raise ValueError("must begin with sqlite:/// and go on with a path.")
+        raise ValueError("must begin with sqlite:/// and go on with a path, or with postgresql://.")
     if not path or path.endswith("/") or path.startswith(":") or re.search(r"[?#\x00]", path):
         raise ValueError("names no file. Write a plain path after sqlite:///, as in sqlite:///data/relay.db.")
     return value

@@ -88,7 +88,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     rows = [[Row(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
     everything = [row for group in rows for row in group]
     fresh = _insert_letters(tx, now, everything)
-    memory = recall(tx, ((row.letter.channel, row.reading.wants) for row in fresh))
+    memory = recall(tx, now, ((row.letter.channel, row.reading.wants) for row in fresh))
     deliveries = Deliveries(now, memory)
     for row in fresh:
         _map(row, memory)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, select
 
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import callback_record, client_link, refused_callback
@@ -87,6 +87,6 @@ _DROP_OLD = delete(refused_callback).where(
     refused_callback.c.channel == bindparam("of_channel"), refused_callback.c.minute < bindparam("since")
 )
 _RECORD = select(callback_record).where(callback_record.c.channel == bindparam("of_channel"))
-_REFUSED_SINCE = select(func.coalesce(func.sum(refused_callback.c.times), 0)).where(
+_REFUSED_SINCE = select(cast(func.coalesce(func.sum(refused_callback.c.times), 0), BigInteger)).where(
     refused_callback.c.channel == bindparam("of_channel"), refused_callback.c.minute >= bindparam("since")
 )

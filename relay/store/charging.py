@@ -8,10 +8,10 @@ a death is innocent, though there is no answer yet: a side that hangs is nobody'
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, exists, null, select, update
+from sqlalchemy import Connection, bindparam, exists, literal_column, null, select, update
 
 from relay.model import Delivery
-from relay.store.engine.tables import lane
+from relay.store.engine.tables import lane, outbox
 
 #: What `lane.blame` says. Null: not to blame.
 SHARED: Final = "shared"
@@ -35,9 +35,30 @@ def acquit(tx: Connection, _now: float, deliveries: Sequence[Delivery]) -> list[
     return [None] * len(deliveries)
 
 
+def others_passed(tx: Connection, _now: float, deliveries: Sequence[Delivery]) -> list[bool]:
+    """Whether anything has got through to the same side since the delivery was accepted."""
+    return [
+        bool(
+            tx.scalar(
+                _OTHERS_PASSED,
+                {"of_channel": each.channel, "to_direction": each.direction, "since": each.accepted_at},
+            )
+        )
+        for each in deliveries
+    ]
+
+
 _LEASED = lane.c.leased.is_(True)
 _A_SUSPECT_WAS_OUT = select(exists().where(_LEASED, lane.c.blame == ALONE))
 _CHARGE = update(lane).where(_LEASED, lane.c.blame == bindparam("guilty")).values(crashes=lane.c.crashes + 1)
+_OTHERS_PASSED = select(
+    exists().where(
+        outbox.c.status == literal_column("'delivered'"),
+        outbox.c.settled_at > bindparam("since"),
+        outbox.c.channel == bindparam("of_channel"),
+        outbox.c.direction == bindparam("to_direction"),
+    )
+)
 _ACQUIT = (
     update(lane)
     .where(lane.c.id == bindparam("of_lane"), lane.c.lease == bindparam("of_lease"), _LEASED)

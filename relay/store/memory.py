@@ -17,6 +17,8 @@ from relay.store.engine.tables import client_link, deep_link, lane, message, out
 from relay.store.ratings import recall_ratings
 from relay.store.unknown_clients import recall_told
 
+#: Seconds for which a conversation was closed lately: Kit's callbacks may overtake each other.
+_LATELY = 60.0
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -33,7 +35,9 @@ class OpenAlbum:
 class Memory:
     """What is known of the letters of one transaction. Keys begin with the channel."""
 
+    now: float
     clients: dict[tuple[str, str], Client] = field(default_factory=dict)
+    closed_at: dict[tuple[str, str], float] = field(default_factory=dict)  #: Of clients without a conversation.
     said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
     albums: dict[tuple[str, str, str], Album] = field(default_factory=dict)
     open_albums: dict[tuple[str, str, str], OpenAlbum] = field(default_factory=dict)
@@ -59,13 +63,14 @@ class Memory:
         touch = _NOTHING if wants.link is None else self.links.get((channel, wants.link), _NOTHING)
         rating = None if wants.rating is None else self.ratings.get((channel, client_id, wants.rating))
         client = self.clients.get((channel, client_id))
+        lately = self.now - self.closed_at.get((channel, client_id), -_LATELY) < _LATELY
         if client is None and wants.told_unknown:
             return Known(told_unknown=(channel, client_id) in self.told_unknown)
         if wants.newest and client is not None and (connection_id := client.address.business_connection_id) is not None:
             connection = self.connections.by_id.get((channel, connection_id))
             newest = self.connections.newest_messages.get((channel, client_id))
-            return Known(client, said, album, touch, connection=connection, newest=newest)
-        return Known(client, said, album, touch, rating=rating)
+            return Known(client, said, album, touch, connection=connection, newest=newest, closed_lately=lately)
+        return Known(client, said, album, touch, rating=rating, closed_lately=lately)
 
     def _known_account(self, channel: str, owner: int) -> Known:
         """What is known of a Business account: how its newest connection stands, and who is talked to in it."""
@@ -88,6 +93,7 @@ class Memory:
         if isinstance(outcome, Accepted | Declined) and outcome.client is not None:
             key = channel, outcome.client.client_id
             if self.clients.get(key) != outcome.client:
+                self._note_closing(key, outcome.client)
                 self.clients[key] = self.new_clients[key] = outcome.client
         if isinstance(outcome, Accepted | Declined) and outcome.connection is not None:
             self.connections.note(channel, outcome.connection)
@@ -99,12 +105,19 @@ class Memory:
                 asked = channel, outcome.draft.client_id, outcome.rating.id
                 self.ratings[asked] = self.new_ratings[asked] = outcome.rating
 
+    def _note_closing(self, key: tuple[str, str], client: Client) -> None:
+        before = self.clients.get(key)
+        if client.open:
+            self.closed_at.pop(key, None)
+        elif before is not None and before.open:
+            self.closed_at[key] = self.now
 
-def recall(tx: Connection, wanted: Iterable[tuple[str, Wants]]) -> Memory:
+
+def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> Memory:
     """Read what the letters of one transaction want to know, in a statement for each kind of thing."""
     all_wanted = [*wanted]
     asked = [(channel, wants.client_id, wants) for channel, wants in all_wanted if wants.client_id is not None]
-    memory = Memory()
+    memory = Memory(now)
     owners = {(channel, wants.owner) for channel, wants in all_wanted if wants.owner is not None}
     memory.clients |= {(row.channel, row.client_id): _client(row) for row in clients_of(tx, owners)}
     if asked:
@@ -116,6 +129,8 @@ def recall(tx: Connection, wanted: Iterable[tuple[str, Wants]]) -> Memory:
 def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: Memory) -> None:
     for row in tx.execute(_CLIENTS, {"wanted": keys((channel, client_id) for channel, client_id, _ in asked)}):
         memory.clients[row.channel, row.client_id] = _client(row)
+        if row.closed_at is not None:
+            memory.closed_at[row.channel, row.client_id] = row.closed_at
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
         for row in tx.execute(_SAID, {"wanted": keys(messages)}):
             said = Said(row.message_id, row.author, row.text, row.mark)
@@ -166,7 +181,11 @@ def _recall_albums(tx: Connection, wanted: list[tuple[str, str, str]], memory: M
 def write_clients(tx: Connection, now: float, memory: Memory) -> None:
     """Write what changed of clients."""
     if memory.new_clients:
-        tx.execute(_WRITE_CLIENTS, [_client_values(key[0], client, now) for key, client in memory.new_clients.items()])
+        values = [
+            {**_client_values(key[0], client, now), "closed_at": memory.closed_at.get(key)}
+            for key, client in memory.new_clients.items()
+        ]
+        tx.execute(_WRITE_CLIENTS, values)
 
 
 def write_said(tx: Connection, now: float, memory: Memory) -> None:
@@ -215,6 +234,7 @@ def _client(row: Row[Any]) -> Client:
         profile=orjson.loads(row.profile),
         first_touch=orjson.loads(row.first_touch),
         avatar=row.avatar,
+        unreachable_told=row.unreachable_told,
         loss_told=row.loss_told,
     )
 
@@ -233,6 +253,7 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
         "language": client.language,
         "profile": orjson.dumps(client.profile).decode(),
         "first_touch": orjson.dumps(client.first_touch).decode(),
+        "unreachable_told": client.unreachable_told,
         "loss_told": client.loss_told,
         "created_at": now,
     }
@@ -273,6 +294,8 @@ _WRITE_CLIENTS = _clients.on_conflict_do_update(
             "language",
             "profile",
             "first_touch",
+            "closed_at",
+            "unreachable_told",
             "loss_told",
         )
     },

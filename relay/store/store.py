@@ -4,15 +4,17 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from time import time
 
 import structlog
 
+from relay.errors import StoreLost
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
+    alerts,
     avatars,
     backfill,
     business_connections,
@@ -31,6 +33,7 @@ from relay.store import (
     tracing,
 )
 from relay.store.accepting import Arrival, Verdict
+from relay.store.alerts import Alert
 from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
@@ -57,7 +60,7 @@ class Store:
 
     async def accept(self, arrival: Arrival) -> list[Verdict]:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
-        return await self._database.run(accepting.accept, arrival)
+        return await self._database.run(accepting.accept, arrival, grows=True)
 
     async def claim(  # noqa: PLR0913 - one wish, said in full
         self,
@@ -94,6 +97,10 @@ class Store:
         """Write down that a claimed delivery has been out for so long that no process dies of it."""
         await self._database.run(charging.acquit, delivery)
 
+    async def others_passed(self, delivery: Delivery) -> bool:
+        """Whether anything has got through to the same side since this one was accepted."""
+        return await self._database.run(charging.others_passed, delivery)
+
     async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
         """Give a claimed delivery another body, and bury what is `lost` of the old one.
 
@@ -126,11 +133,11 @@ class Store:
 
     async def keep_avatar(self, avatar: avatars.Avatar) -> None:
         """Keep what was found when a picture was looked up."""
-        await self._database.run(avatars.keep_avatar, avatar)
+        await self._database.run(avatars.keep_avatar, avatar, grows=True)
 
     async def keep_link(self, link: Link) -> None:
         """Keep a deep link for ever: it may be printed anywhere."""
-        await self._database.run(deep_links.keep_link, link)
+        await self._database.run(deep_links.keep_link, link, grows=True)
 
     async def find_owner(self, channel: str, connection_id: str) -> int | None:
         """The user id of the owner of a Business connection; None for one that nobody told of."""
@@ -142,7 +149,7 @@ class Store:
 
     async def meet_connection(self, met: Met) -> None:
         """Remember a Business connection of which no update told."""
-        await self._database.run(business_connections.meet_connection, met)
+        await self._database.run(business_connections.meet_connection, met, grows=True)
 
     async def next_update_id(self, channel: str) -> int:
         """The polling offset; 0 when there is none yet."""
@@ -174,7 +181,7 @@ class Store:
 
     async def revive(self, wish: Revival) -> Revived:
         """Map a dead letter anew and let it wait again, in its old place in its lane."""
-        return await self._database.run(reviving.revive, wish)
+        return await self._database.run(reviving.revive, wish, grows=True)
 
     async def drop(self, delivery_id: int) -> bool:
         """Throw a dead letter away for good. False: there is none of this id."""
@@ -193,16 +200,40 @@ class Store:
 
     async def fill(self, part: Filled) -> None:
         """Note whose the letters of a part are."""
-        await self._database.run(backfill.fill, part)
+        await self._database.run(backfill.fill, part, grows=True)
 
     async def park_copy(self) -> Parked | None:
         """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
         return await self._database.run(parking.park, None)
 
+    async def lost(self) -> StoreLost:
+        """Wait until nothing can be stored any more by this process; why."""
+        return await self._database.lost()
+
     @property
     def failure(self) -> str | None:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
+
+    async def all_alerts(self) -> list[Alert]:
+        """Those that are not over, or of whose end somebody is to be told yet."""
+        return await self._database.run(alerts.all_alerts, None)
+
+    async def keep_alert(self, alert: Alert) -> None:
+        """Keep an alert as it is now."""
+        await self._database.run(alerts.keep_alert, alert)
+
+    async def drop_alert(self, name: str) -> None:
+        """Forget an alert: it is over, and everybody knows."""
+        await self._database.run(alerts.drop_alert, name)
+
+    async def begin_run(self) -> int:
+        """Note a start. Returns how many processes of the last ten minutes ended without being told to."""
+        return await self._database.run(alerts.begin_run, None)
+
+    async def end_run(self) -> None:
+        """Note that the process ends as it was told to."""
+        await self._database.run(alerts.end_run, None)
 
     async def release_all(self) -> int:
         """End the leases of couriers that died, and charge their deaths. Only for who holds the database alone.
@@ -213,14 +244,25 @@ class Store:
 
 
 @asynccontextmanager
-async def open_store(path: Path, *, now: Callable[[], float] = time, patience: float = 0.0) -> AsyncIterator[Store]:
-    """Open the database at `path`, which must have the current schema, for this process alone.
+async def open_store(
+    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0
+) -> AsyncIterator[Store]:
+    """Open a database that has the current schema, for this process alone: an SQLite file, or a PostgreSQL by its URL.
 
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with open_sqlite(path, now=now, patience=patience) as database:
+    async with _opened(place, now, patience) as database:
         store = Store(database)
-        if (parked := await store.park_copy()) is not None:
+        # A copy of an SQLite file says of itself that it is one; of a PostgreSQL's its own tools make copies.
+        if isinstance(place, Path) and (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store
+
+
+def _opened(place: Path | str, now: Callable[[], float], patience: float) -> AbstractAsyncContextManager[Database]:
+    if isinstance(place, Path):
+        return open_sqlite(place, now=now, patience=patience)
+    from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
+
+    return open_postgresql(place, now=now, patience=patience)

@@ -30,12 +30,13 @@ _ACTIONS: Final[dict[FileKind, str]] = {
 
 
 @asynccontextmanager
-async def showing(bot: Bot, address: Address, kind: FileKind) -> AsyncIterator[None]:
+async def showing(bot: Bot, address: Address, kind: FileKind, refresh: float = REFRESH) -> AsyncIterator[None]:
     """Show in the chat that a file of this kind is being sent, until the block ends. Never fails and never delays it.
 
+    It is shown again each `refresh` seconds.
     Telegram does not count actions as messages, so no pace holds them up.
     """
-    task = asyncio.create_task(_keep_showing(bot, address, _ACTIONS[kind]), name=f"action {address.chat_id}")
+    task = asyncio.create_task(_keep_showing(bot, address, _ACTIONS[kind], refresh), name=f"action {address.chat_id}")
     try:
         yield
     finally:
@@ -43,14 +44,14 @@ async def showing(bot: Bot, address: Address, kind: FileKind) -> AsyncIterator[N
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_showing(bot: Bot, address: Address, action: str) -> None:
+async def _keep_showing(bot: Bot, address: Address, action: str, refresh: float) -> None:
     # It is a courtesy: the step itself will say what is wrong, if anything is.
     where = replace(address, direct_messages_topic_id=None).parameters()  # the one parameter that this method lacks
     while True:
         try:
-            await call(bot, "sendChatAction", {**where, "action": action}, read_timeout=REFRESH)
+            await call(bot, "sendChatAction", {**where, "action": action}, read_timeout=refresh)
         except (NotAccepted, Throttled):
             return
         except Unavailable:
             pass
-        await asyncio.sleep(REFRESH)
+        await asyncio.sleep(refresh)

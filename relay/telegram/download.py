@@ -23,7 +23,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.multipart import BadContentDispositionHeader
 from yarl import URL
 
-from relay.errors import SourceRefused, SourceUnavailable
+from relay.errors import SourceRefused, SourceUnavailable, cause_of
 from relay.telegram.guard import ForbiddenAddressError, public_socket
 
 MAX_REDIRECTS: Final = 3
@@ -103,7 +103,7 @@ class FileFetcher:
                     path = Path(file.name)
                     download = await self._download(target, file, max_bytes or self._max_bytes)
             except OSError as error:
-                raise SourceUnavailable(f"the file could not be stored ({type(error).__name__})") from None
+                raise SourceUnavailable(f"the file could not be stored ({cause_of(error)})") from None
             yield FetchedFile(path, *download)
         finally:
             if path is not None:

@@ -18,7 +18,7 @@ import aiohttp
 from telegram import Bot
 from yarl import URL
 
-from relay.errors import NotAccepted, Throttled, Unavailable
+from relay.errors import NotAccepted, Throttled, Unavailable, cause_of
 from relay.media.ranges import Span
 from relay.media.streams import OpenFile, from_disk, from_server
 from relay.telegram.api import TokenRefused, call
@@ -29,7 +29,6 @@ from relay.telegram.shared import opened
 LOCAL_PATIENCE: Final = 15 * 60.0
 #: Seconds. Telegram promises an hour: https://core.telegram.org/bots/api#getfile
 PATH_LIFETIME: Final = 50 * 60.0
-MAX_PATHS: Final = 10_000
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=30.0)
 #: The path is not good any more, or the file is not there at the moment: the next question tells which.
@@ -58,7 +57,7 @@ class RemoteFile:
 
 
 class TelegramFiles:
-    """Opens files by `file_id`. Remembers their paths for 50 minutes, the latest 10,000 of them.
+    """Opens files by `file_id`. Remembers their paths for 50 minutes, the latest `most_paths` of them.
 
     `shared` is the directory that we share with a local Bot API server in local mode, None without one. `clock` gives
     seconds.
@@ -70,7 +69,9 @@ class TelegramFiles:
         session: aiohttp.ClientSession,
         shared: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
+        most_paths: int = 10_000,
     ) -> None:
+        self._most_paths = most_paths
         self._bot = bot
         self._session = session
         self._shared = shared
@@ -89,7 +90,7 @@ class TelegramFiles:
         file = await self._ask(file_id)
         self._paths[file_id] = (self._clock() + PATH_LIFETIME, file)
         self._paths.move_to_end(file_id)
-        if len(self._paths) > MAX_PATHS:
+        if len(self._paths) > self._most_paths:
             self._paths.popitem(last=False)
         return file
 
@@ -162,7 +163,7 @@ class TelegramFiles:
         try:
             response = await self._session.get(url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"Telegram's files could not be reached ({type(error).__name__})") from None
+            raise Unavailable(f"Telegram's files could not be reached ({cause_of(error)})") from None
         if response.status in _GONE:
             self._paths.pop(file_id, None)
         return file, response

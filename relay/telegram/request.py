@@ -25,6 +25,7 @@ from telegram.error import (
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
+from relay.errors import cause_of
 from relay.telegram.upload import Upload
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class AiohttpRequest(BaseRequest):
     """Carries Bot API calls over `session`, which stays the caller's to close.
 
     Timeouts are seconds: `connect_timeout` until the connection stands, then `read_timeout` for the whole answer. For
-    uploads it is `write_timeout`, and counts from the last byte that moved. None means for ever.
+    uploads it is `write_timeout`, and counts from the last byte that moved. None means for ever. An answer of more
+    bytes than `largest_answer` is cut.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
         write_timeout: float = 120.0,
+        largest_answer: int = MAX_ANSWER,
     ) -> None:
+        self._largest_answer = largest_answer
         self._session = session
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -129,9 +133,9 @@ class AiohttpRequest(BaseRequest):
                     upload_tracker=None if upload is None else upload.tracker,
                 ) as response,
             ):
-                status, payload = response.status, await _read(response)
+                status, payload = response.status, await _read(response, self._largest_answer)
         except _BEFORE_SENDING as error:
-            raise NotReached(f"Telegram could not be reached ({type(error).__name__})") from None
+            raise NotReached(f"Telegram could not be reached ({cause_of(error)})") from None
         except (aiohttp.ClientError, OSError) as error:
             if upload is not None and not upload.has_ended:
                 raise NetworkError(f"the upload broke off ({type(error).__name__})") from None
@@ -178,12 +182,12 @@ def _form(request_data: RequestData) -> aiohttp.FormData:
     return form
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
-        if size > MAX_ANSWER:
+        if size > largest:
             raise aiohttp.ClientPayloadError
         chunks.append(chunk)
     return b"".join(chunks)

@@ -22,7 +22,7 @@ from relay.steps import (
     SendVenue,
     Step,
 )
-from relay.telegram.actions import showing
+from relay.telegram.actions import REFRESH, showing
 from relay.telegram.api import BadContent, ThreadGone, call
 from relay.telegram.chats import leave_chat, mark_read
 from relay.telegram.download import FileFetcher
@@ -41,6 +41,7 @@ class Manner:
 
     link_previews: bool = True
     upload_limit: int = 50 * 2**20  #: Bytes of a file that Telegram takes.
+    refresh: float = REFRESH  #: Seconds after which it is shown again that a file is on its way.
 
 
 USUAL: Final = Manner()
@@ -81,14 +82,19 @@ async def _send(
         case LeaveChat():
             return await leave_chat(bot, address, step)
         case SendAlbum(items):
-            limit = manner.upload_limit
-            async with showing(bot, address, items[0].kind), fetched_together(fetcher, items, limit) as files:
+            async with (
+                showing(bot, address, items[0].kind, manner.refresh),
+                fetched_together(fetcher, items, manner.upload_limit) as files,
+            ):
                 if isinstance(files, Instead):
                     return files
                 leave()
                 sent = await send_album(bot, address, files)
         case SendFile():
-            async with showing(bot, address, step.kind), fetched(fetcher, step, manner.upload_limit) as ready:
+            async with (
+                showing(bot, address, step.kind, manner.refresh),
+                fetched(fetcher, step, manner.upload_limit) as ready,
+            ):
                 leave()
                 sent = await _with_keyboard(address, step, partial(send_file, bot, address, ready))
         case SendText():

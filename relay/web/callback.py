@@ -27,7 +27,9 @@ from relay.kit.callbacks import (
 from relay.kit.signature import is_shaped
 from relay.monitoring.metrics import ChannelMetrics
 from relay.web.callback_record import CallbackRecord
+from relay.web.door import whose_of
 from relay.web.readers import Readers
+from relay.web.refusals import Refusals
 from relay.web.serving import however_slashed
 
 log = structlog.get_logger()
@@ -46,6 +48,7 @@ class KitCallback:
     accept: AcceptCallback
     metrics: ChannelMetrics
     record: CallbackRecord
+    refusals: Refusals  #: Of the whole relay: gets the lines about what is refused.
     log_fields: Mapping[str, str] = field(default_factory=dict)
     readers: Readers = field(default_factory=Readers)
 
@@ -101,8 +104,10 @@ class KitCallback:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not accepted")
         try:
-            async with self.readers.reading(_BODY_TIME):
+            async with self.readers.reading(_BODY_TIME, whose_of(request.get_extra_info("peername"))):
                 return await request.read()
+        except Unavailable:
+            raise web.HTTPServiceUnavailable(reason="too many bodies at once") from None
         except TimeoutError:
             raise web.HTTPRequestTimeout(reason="the body took too long") from None
         except (ConnectionError, aiohttp.ClientError):
@@ -128,8 +133,9 @@ class KitCallback:
 
     def _refuse(self, status: int, reason: str) -> web.Response:
         self.metrics.called_back("refused")
-        log.warning("callback.refused", status=status, reason=reason)
-        return web.Response(status=status, text=reason)
+        self.refusals.note("callback.refused", status=status, reason=reason)
+        headers = {"Retry-After": "5"} if status == 503 else None
+        return web.Response(status=status, text=reason, headers=headers)
 
 
 def _is_sample(callback: SignedEvent | UnfitEvent) -> bool:

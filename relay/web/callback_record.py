@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Final
 
 import orjson
-import structlog
 
 from relay.errors import Unavailable
 from relay.kit.callbacks import is_event_id
@@ -20,8 +19,7 @@ from relay.kit.signature import is_shaped
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.callbacks import CallbacksSeen
 from relay.store.store import Store
-
-log = structlog.get_logger()
+from relay.web.refusals import Refusals
 
 _PAUSE: Final = 1.0  #: Seconds between two notes.
 #: Refused requests that are looked at between two notes.
@@ -33,10 +31,11 @@ _BODY: Final = 2**16
 class CallbackRecord:
     """The record of one channel. `run` writes it down."""
 
-    def __init__(self, channel: str, store: Store, metrics: ChannelMetrics) -> None:
+    def __init__(self, channel: str, store: Store, metrics: ChannelMetrics, refusals: Refusals) -> None:
         self._channel = channel
         self._store = store
         self._metrics = metrics
+        self._refusals = refusals
         self._accepted = False
         self._refused: Counter[str] = Counter()
         self._left = _LOOKED_AT
@@ -81,9 +80,8 @@ class CallbackRecord:
     def _tell(self, refused: int) -> None:
         if refused:
             self._metrics.refused_from_kit(refused)
-            log.warning(
-                "callback.refused_from_kit", times=refused, reason="KIT_SECURITY_SALT or KIT_API_TOKEN is wrong"
-            )
+            reason = "KIT_SECURITY_SALT or KIT_API_TOKEN is wrong"
+            self._refusals.note("callback.refused_from_kit", times=refused, reason=reason)
 
 
 def _client_of(body: bytes) -> str | None:

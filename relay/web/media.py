@@ -52,16 +52,19 @@ class ChannelMedia:
     converter: Converter
 
 
-def add_media_routes(app: web.Application, find: FindMedia, channels: Mapping[str, ChannelMedia]) -> None:
+def add_media_routes(
+    app: web.Application, find: FindMedia, channels: Mapping[str, ChannelMedia], slowest_write: float = SLOWEST_WRITE
+) -> None:
     """Serve what `find` knows by its id, from its channel and in one of that channel's slots.
 
     Whoever waits for a conversion has no slot yet.
 
     Answers 404 in words for an id that is unknown or a file that is gone or too big, 503 with Retry-After when Telegram
     or the store is not to be had. A download that breaks off upstream breaks off here too, never ends as if complete.
-    What cannot be converted is served as it came.
+    What cannot be converted is served as it came. A reader who takes longer than `slowest_write` seconds for 64 KiB is
+    cut off.
     """
-    desk = _MediaDesk(find, channels)
+    desk = _MediaDesk(find, channels, slowest_write)
     app.router.add_get("/media/{id}", desk.serve)
     app.router.add_get("/media/{id}/{name:.*}", desk.serve)
 
@@ -83,9 +86,10 @@ class _Source:
 
 
 class _MediaDesk:
-    def __init__(self, find: FindMedia, channels: Mapping[str, ChannelMedia]) -> None:
+    def __init__(self, find: FindMedia, channels: Mapping[str, ChannelMedia], slowest_write: float) -> None:
         self._find = find
         self._channels = channels
+        self._slowest_write = slowest_write
 
     async def serve(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one per status
         media_id = request.match_info["id"]
@@ -98,7 +102,8 @@ class _MediaDesk:
                 if request.method == "HEAD":
                     return await _describe(request, await _source(media, path, channel.files))
                 async with channel.slots.taken(media_id):
-                    return await _send(request, await _source(media, path, channel.files))
+                    source = await _source(media, path, channel.files)
+                    return await _send(request, source, self._slowest_write)
         except UnsatisfiableError as error:
             return _words(416, "The file has no such part.", {"Content-Range": f"bytes */{error.size}"})
         except NotAccepted as error:
@@ -167,7 +172,7 @@ async def _describe(request: web.Request, source: _Source) -> web.StreamResponse
     return response
 
 
-async def _send(request: web.Request, source: _Source) -> web.StreamResponse:
+async def _send(request: web.Request, source: _Source, slowest_write: float) -> web.StreamResponse:
     # If-Range names a version of the file, and we name none: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
     wanted = None if "If-Range" in request.headers else request.headers.get("Range")
     span = None if source.size is None else asked_span(wanted, source.size)
@@ -179,17 +184,17 @@ async def _send(request: web.Request, source: _Source) -> web.StreamResponse:
             response.headers["Content-Range"] = f"bytes {span.first}-{span.last}/{file.size}"
             response.content_length = len(span)
         await response.prepare(request)
-        if not await _pour(file, response) and request.transport is not None:
+        if not await _pour(file, response, slowest_write) and request.transport is not None:
             request.transport.abort()
     return response
 
 
-async def _pour(file: OpenFile, response: web.StreamResponse) -> bool:
+async def _pour(file: OpenFile, response: web.StreamResponse, slowest_write: float) -> bool:
     """Pass the bytes on at the reader's pace. Returns whether all of them went."""
     try:
         async with asyncio.timeout(LONGEST + (response.content_length or 0) / BYTES_A_SECOND):
             async for chunk in file.chunks:
-                async with asyncio.timeout(SLOWEST_WRITE):
+                async with asyncio.timeout(slowest_write):
                     await response.write(chunk)
     except (RelayError, ConnectionError, TimeoutError) as error:
         log.info("media.broken_off", reason=str(error) or type(error).__name__)

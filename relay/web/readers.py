@@ -1,12 +1,15 @@
-"""How many bodies are read at the same time. When there are more, who has waited longest gives way to the newcomer.
+"""How many bodies are read at the same time. When there are more, who reads most gives way to the newcomer.
 
 Kit's bodies come with their heads, so they are read at once and never wait long. Turning newcomers away would let
 strangers shut Kit out with bodies that never come to their end.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from relay.errors import Unavailable
 
 #: With the limit of one body: what strangers can make us hold.
 _MOST = 64
@@ -17,22 +20,32 @@ class Readers:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._waiting: dict[asyncio.Timeout, None] = {}  # who has waited longest comes first
+        self._waiting: dict[asyncio.Timeout, str] = {}  #: Whose each is; who has waited longest comes first.
+        self._given_way: set[asyncio.Timeout] = set()
 
     @asynccontextmanager
-    async def reading(self, seconds: float) -> AsyncIterator[None]:
-        """Read a body within the block. Raises TimeoutError in it after so long, or when its place is needed."""
+    async def reading(self, seconds: float, whose: str) -> AsyncIterator[None]:
+        """Read a body within the block. Raises TimeoutError after so long, Unavailable when its place was needed."""
         if len(self._waiting) >= self._most:
             self._give_way()
-        async with asyncio.timeout(seconds) as own:
-            self._waiting[own] = None
-            try:
+        own = asyncio.timeout(seconds)
+        try:
+            async with own:
+                self._waiting[own] = whose
                 yield
-            finally:
-                self._waiting.pop(own, None)
+        except TimeoutError:
+            if own in self._given_way:
+                raise Unavailable("others need the place") from None
+            raise
+        finally:
+            self._waiting.pop(own, None)
+            self._given_way.discard(own)
 
     def _give_way(self) -> None:
-        longest = next(iter(self._waiting))
-        del self._waiting[longest]
-        if not longest.expired():
-            longest.reschedule(0)  # long ago
+        """Of whoever reads most, the one that has waited longest."""
+        opened = Counter(self._waiting.values())
+        chosen = max(self._waiting, key=lambda each: opened[self._waiting[each]])
+        del self._waiting[chosen]
+        if not chosen.expired():
+            self._given_way.add(chosen)
+            chosen.reschedule(0)  # long ago

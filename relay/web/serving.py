@@ -1,15 +1,23 @@
 """Listening: one application on one address."""
 
+import asyncio
 import errno
 import os
+import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
+from relay.web.door import MOST, Connection, Door, say_no_name, through_the_door
+from relay.web.refusals import Refusals
+
 #: Seconds that requests in progress get when the relay stops, and a refused body to end.
 _GRACE = 2.0
+#: Seconds that a connection may rest between two requests: longer than proxies keep theirs.
+_KEEP_ALIVE = 75.0
 
 
 class CannotListenError(Exception):
@@ -17,36 +25,52 @@ class CannotListenError(Exception):
 
 
 @asynccontextmanager
-async def serve(app: web.Application, host: str, port: int, *, setting: str = "RELAY") -> AsyncIterator[int]:
+async def serve(
+    app: web.Application, host: str, port: int, *, setting: str = "RELAY", refusals: Refusals | None = None
+) -> AsyncIterator[int]:
     """Serve `app` until the end of the block; yields the port, which differs from `port` only when that is 0.
 
-    `setting` is how the names of the settings begin that `host` and `port` came from.
+    `setting` is how the names of the settings begin that `host` and `port` came from; `refusals` gets the lines about
+    what is no request, or too much. Raises CannotListenError.
     Bodies are not decompressed: nothing that calls us compresses, and a zip bomb must not be unpacked to be refused.
-    Raises CannotListenError.
     """
-    app.on_response_prepare.append(_name_no_versions)
+    own = refusals or Refusals()
+    door = Door(own, most=_most_connections())
+    app.middlewares.insert(0, through_the_door)
+    app.on_response_prepare.append(say_no_name)
+    runner = web.AppRunner(app, shutdown_timeout=_GRACE)
+    await runner.setup()
+    assert runner.server is not None  # noqa: S101 - it has been set up
     # No access log: it would hold capability URLs. Our own lines say what happened, by ids.
-    runner = web.AppRunner(
-        app,
+    connect = partial(
+        Connection,
+        runner.server,
+        door,
+        loop=asyncio.get_running_loop(),
         access_log=None,
         auto_decompress=False,
-        shutdown_timeout=_GRACE,
-        keepalive_timeout=75,
+        keepalive_timeout=_KEEP_ALIVE,
         lingering_time=_GRACE,
     )
-    await runner.setup()
+    listening: asyncio.Server | None = None
     try:
         try:
-            await web.TCPSite(runner, host, port, backlog=1024).start()
+            listening = await asyncio.get_running_loop().create_server(connect, host, port, backlog=1024)
         except OSError as error:
             raise CannotListenError(_words(error, host, port, setting)) from None
-        yield runner.addresses[0][1]
+        yield listening.sockets[0].getsockname()[1]
     finally:
+        if listening is not None:
+            listening.close()
         await runner.cleanup()
+        door.close()
+        own.end()
 
 
-async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)
+def _most_connections() -> int:
+    """Half of the files that this process may have open: strangers leave enough for everything else."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else min(MOST, soft // 2)
 
 
 def however_slashed(path: str) -> str:

@@ -4,14 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from prometheus_client import Gauge
 
 from relay.errors import Unavailable
-
-#: Seconds to wait for a free stream.
-PATIENCE: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -23,10 +19,11 @@ class _Link:
 class Slots:
     """At most `total` streams, and of one link `each`, so that slow readers of one leave streams to the others.
 
-    `in_use` shows how many there are.
+    `in_use` shows how many there are. Who finds none free waits for `patience` seconds.
     """
 
-    def __init__(self, in_use: Gauge, total: int = 32, each: int = 6) -> None:
+    def __init__(self, in_use: Gauge, total: int = 32, each: int = 6, patience: float = 10.0) -> None:
+        self._patience = patience
         self._in_use = in_use
         self._all = asyncio.Semaphore(total)
         self._each = each  # six: what a browser opens to one host at a time
@@ -40,8 +37,8 @@ class Slots:
         try:
             # One's own first: who waits for that takes none of all.
             async with (
-                _in_time(own.slots, "all streams of this link are in use"),
-                _in_time(self._all, "all media streams are in use"),
+                self._in_time(own.slots, "all streams of this link are in use"),
+                self._in_time(self._all, "all media streams are in use"),
             ):
                 with self._in_use.track_inprogress():
                     yield
@@ -50,15 +47,14 @@ class Slots:
             if not own.users:
                 del self._links[link]
 
-
-@asynccontextmanager
-async def _in_time(slots: asyncio.Semaphore, otherwise: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await slots.acquire()
-    except TimeoutError:
-        raise Unavailable(otherwise) from None
-    try:
-        yield
-    finally:
-        slots.release()
+    @asynccontextmanager
+    async def _in_time(self, slots: asyncio.Semaphore, otherwise: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience):
+                await slots.acquire()
+        except TimeoutError:
+            raise Unavailable(otherwise) from None
+        try:
+            yield
+        finally:
+            slots.release()

@@ -16,7 +16,9 @@ from structlog.contextvars import bound_contextvars
 
 from relay.errors import Unavailable
 from relay.telegram.polling import has_id
+from relay.web.door import whose_of
 from relay.web.readers import Readers
+from relay.web.refusals import Refusals
 from relay.web.serving import however_slashed
 
 log = structlog.get_logger()
@@ -32,6 +34,7 @@ class TelegramWebhook:
 
     secret: str
     accept: Callable[[dict[str, Any]], Awaitable[None]]
+    refusals: Refusals  #: Of the whole relay: gets the lines about what is refused.
     log_fields: Mapping[str, str] = field(default_factory=dict)
     readers: Readers = field(default_factory=Readers)
 
@@ -47,16 +50,12 @@ class TelegramWebhook:
     async def _answer(self, request: web.Request) -> web.Response:
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self.secret.encode()):
-            log.warning("webhook.refused", status=401)
+            self.refusals.note("webhook.refused", status=401)
             return web.Response(status=401)
         try:
-            async with self.readers.reading(_BODY_TIME):
-                update = orjson.loads(await request.read())
-        except (TimeoutError, ConnectionError, aiohttp.ClientError):
-            return web.Response(status=408)
-        except orjson.JSONDecodeError:
-            log.error("webhook.unreadable")  # noqa: TRY400 - the error would quote a customer's words
-            return web.Response(status=400)
+            update = await self._read(request)
+        except web.HTTPException as error:
+            return _refusal(error.status)
         if not has_id(update):
             # Without an id it can neither be told from others nor be asked for again: to refuse it would only bring it
             # back for a day, and hold up its chat.
@@ -65,5 +64,22 @@ class TelegramWebhook:
         try:
             await self.accept(update)
         except Unavailable:
-            return web.Response(status=503, headers={"Retry-After": "5"})
+            return _refusal(503)
         return web.Response()
+
+    async def _read(self, request: web.Request) -> Any:  # noqa: ANN401 - whatever came
+        """The body as JSON. Raises web.HTTPException: too slow, too many at once, or no JSON."""
+        try:
+            async with self.readers.reading(_BODY_TIME, whose_of(request.get_extra_info("peername"))):
+                return orjson.loads(await request.read())
+        except Unavailable:
+            raise web.HTTPServiceUnavailable from None
+        except (TimeoutError, ConnectionError, aiohttp.ClientError):
+            raise web.HTTPRequestTimeout from None
+        except orjson.JSONDecodeError:
+            log.error("webhook.unreadable")  # noqa: TRY400 - the error would quote a customer's words
+            raise web.HTTPBadRequest from None
+
+
+def _refusal(status: int) -> web.Response:
+    return web.Response(status=status, headers={"Retry-After": "5"} if status == 503 else None)

@@ -51,7 +51,7 @@ def table(runs: int) -> str:
 def _one_batch(connection: Connection, batch: Sequence[dict[str, Any]], spent: _Spent) -> None:
     """The way of a batch through the relay, each stretch timed."""
     updates = _timed(spent, "Update.de_json", lambda raw: Update.de_json(raw, None), batch)
-    known = recall(connection, ((_CONTEXT.channel, wants_of(update)) for update in updates))
+    known = recall(connection, time.time(), ((_CONTEXT.channel, wants_of(update)) for update in updates))
     outcomes = _timed(spent, "mapping it", lambda update: _map(update, known), updates)
     began = time.thread_time()
     for outcome in outcomes:
@@ -69,7 +69,7 @@ def _map(update: Update, memory: Memory) -> Outcome:
 def _map_plain(raw: dict[str, Any]) -> Outcome:
     reading = read_plain_text(raw, _CONTEXT)
     assert reading is not None
-    return reading.decide(Memory().known(_CONTEXT.channel, reading.wants))
+    return reading.decide(Memory(time.time()).known(_CONTEXT.channel, reading.wants))
 
 
 def _timed(spent: _Spent, name: str, do: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -45,6 +45,16 @@ CAMPAIGNS: Final = (
     Campaign("tests.campaigns.backup", "--rounds 1 --megabytes 64 --calm 2", "a backup beside messages is a good one"),
     Campaign("tests.campaigns.attacks", "", "of what strangers, customers, agents and files try nothing gets through"),
     Campaign("tests.campaigns.confinement", "--rounds 3", "a child that was taken over can reach nothing"),
+    Campaign(
+        "tests.campaigns.hanging",
+        "--chats 60 --calm 3 --seconds 8",
+        "chats that hang on either side take neither places nor turns from others",
+    ),
+    Campaign(
+        "tests.campaigns.suspects",
+        "--killer to_telegram --restarts 1",
+        "the message that kills is found out, and no death and no stop costs anybody else anything",
+    ),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

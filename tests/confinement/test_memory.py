@@ -24,6 +24,11 @@ def can_read(path: str) -> bool:
     return done.returncode == 0
 
 
+def limits_of(pid: int) -> str:
+    """What the kernel lets a process have."""
+    return Path(f"/proc/{pid}/limits").read_text()
+
+
 @asynccontextmanager
 async def running(command: Sequence[str], **how: object) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(*WITHOUT, *command, **how)  # type: ignore[arg-type]
@@ -48,3 +53,20 @@ async def test_a_relays_environment_is_closed(telegram: TelegramLookAlike, kit: 
                 await eventually(answers, within=20)
                 assert not can_read(f"/proc/{process.pid}/environ")
                 assert not can_read(f"/proc/{process.pid}/maps")
+
+
+async def test_a_relay_may_have_as_many_files_open_as_the_machine_lets_it(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """However few a shell or a supervisor gives it to begin with."""
+    few = ("prlimit", "--nofile=256:4096")
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        with (tmp_path / "log").open("wb") as log:
+            command = (*few, *COMMAND)
+            async with running(command, cwd=tmp_path, env=relay.environment, stdout=log, stderr=log) as process:
+
+                async def answers() -> bool:
+                    return (await relay.get("/healthz"))[0] == 200
+
+                await eventually(answers, within=20)
+                assert "Max open files            4096                 4096" in limits_of(process.pid)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-from relay.control import place
 from relay.control.client import Answer, ask
 from relay.control.office import Office, Operation, RefusedError, UnansweredError
 from relay.control.place import LONGEST, NAME, NoPlaceError, connect, listen
@@ -130,13 +129,12 @@ def test_the_socket_is_for_its_own_user_wherever_it_lies(tmp_path: Path, *, deep
         assert stat.S_IMODE((home / NAME).stat().st_mode) == 0o600
 
 
-def test_a_path_that_is_too_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_too_long_is_said(tmp_path: Path) -> None:
     """Where there is no way around the limit, a line names the setting and the path."""
     home = tmp_path / ("deep" * 50)
     home.mkdir()
-    monkeypatch.setattr(place, "_DESCRIPTORS", tmp_path / "nowhere")
     with pytest.raises(NoPlaceError, match=r"RELAY_DATA_DIR: no control socket at .*too long"):
-        listen(home)
+        listen(home, tmp_path / "nowhere")
 
 
 def test_what_a_dead_relay_left_is_taken_away(tmp_path: Path) -> None:

@@ -15,9 +15,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from relay.errors import Unavailable
-from relay.media.conversion import converter as converter_module
 from relay.media.conversion.cache import Cache
-from relay.media.conversion.converter import Converter
+from relay.media.conversion.converter import Converter, Limits
 from relay.media.conversion.forms import available
 from relay.model import LARGEST_CONVERTED
 from tests import media
@@ -73,10 +72,16 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+def limits() -> Limits:
+    """The usual ones, unless a test wants others."""
+    return Limits()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, limits: Limits) -> AsyncIterator[Desk]:
     outcomes = Counter("outcomes", "", ("outcome",), registry=CollectorRegistry())
     cache = Cache(tmp_path / "cache", 2**30)
-    converter = Converter(cache, available(), outcomes)
+    converter = Converter(cache, available(), outcomes, limits)
     yield Desk(converter, cache, outcomes)
     await converter.close()
 
@@ -117,9 +122,9 @@ async def test_what_is_unfit_is_remembered(desk: Desk, source: Source) -> None:
     assert list(desk.cache.work.iterdir()) == []
 
 
-async def test_how_many_are_under_way_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limits", [Limits(most=2)])
+async def test_how_many_are_under_way_is_bounded(desk: Desk) -> None:
     """Beyond that the original must do for now; later the same file is converted."""
-    monkeypatch.setattr(converter_module, "_MOST", 2)
     held, late = Source(), Source()
     late.go.set()
     waiting = [asyncio.create_task(desk.bytes_of(held, f"held {number}")) for number in range(2)]
@@ -131,21 +136,21 @@ async def test_how_many_are_under_way_is_bounded(desk: Desk, monkeypatch: pytest
     assert await desk.bytes_of(late)
 
 
-async def test_who_waits_too_long_for_a_turn_gets_the_original(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limits", [Limits(patience=0.0)])
+async def test_who_waits_too_long_for_a_turn_gets_the_original(desk: Desk) -> None:
     """It is nobody's fault, so the next opening tries again."""
-    monkeypatch.setattr(converter_module, "_PATIENCE", 0.0)
     source = Source()
     source.go.set()
     async with desk.converter._lines["audio/mp4"].place:
         assert await desk.bytes_of(source) is None
     assert desk.counted() == {"busy": 1}
-    monkeypatch.setattr(converter_module, "_PATIENCE", 30.0)
+    desk.converter = Converter(desk.cache, available(), desk.outcomes, Limits(patience=30.0))
     assert await desk.bytes_of(source)
 
 
-async def test_stickers_hold_up_no_voice_and_no_other_channel(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limits", [Limits(most=1)])
+async def test_stickers_hold_up_no_voice_and_no_other_channel(desk: Desk) -> None:
     """With as many stickers under way as may be, a voice message is converted, and so is another channel's sticker."""
-    monkeypatch.setattr(converter_module, "_MOST", 1)
     held, spoken, drawn = Source(), Source(), Source(media.animated_sticker(6))
     flood = asyncio.create_task(desk.bytes_of(held, "flood", TGS))
     await asyncio.sleep(0)
@@ -183,9 +188,9 @@ async def test_the_cache_may_be_deleted_while_the_relay_runs(desk: Desk) -> None
     assert desk.counted() == {"made": 2}
 
 
-async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limits", [Limits(longest=lambda *_: 0.02)])
+async def test_a_conversion_that_takes_too_long_is_ended(desk: Desk) -> None:
     """Its process is gone when the opener is told that there is nothing, and no opening starts another."""
-    monkeypatch.setattr(converter_module, "longest", lambda *_: 0.02)
     source = Source()
     source.go.set()
     assert [await desk.bytes_of(source) for _ in range(3)] == [None] * 3

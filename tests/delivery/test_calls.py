@@ -1,9 +1,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
 from relay.delivery.calls import Calls
+from relay.errors import Uncertain
 from relay.model import Delivery
 from tests.virtual_time import run
 
@@ -22,7 +24,9 @@ class Watched:
         self.innocent: list[tuple[float, int]] = []
         self.room: list[float] = []
         self.began = asyncio.get_running_loop().time()
-        self.calls = Calls(self._note_innocent, lambda: self.room.append(self.now), slow_places=slow_places)
+        self.calls = Calls(slow_places=slow_places)
+        self.calls.tell_room(lambda: self.room.append(self.now))
+        self.calls.tell_innocent(self._note_innocent)
 
     @property
     def now(self) -> float:
@@ -31,10 +35,12 @@ class Watched:
     def _note_innocent(self, delivery: Delivery) -> None:
         self.innocent.append((self.now, delivery.id))
 
-    def call(self, number: int, seconds: float) -> asyncio.Task[None]:
+    def call(self, number: int, seconds: float, *, answered: bool = False) -> asyncio.Task[None]:
         async def out() -> None:
-            with self.calls.out(delivery(number)):
+            with suppress(Uncertain), self.calls.out(delivery(number)):
                 await asyncio.sleep(seconds)
+                if not answered:
+                    raise Uncertain("no answer")
 
         return asyncio.create_task(out())
 
@@ -84,6 +90,24 @@ def test_no_more_than_so_many_are_slow_and_the_next_takes_the_place_of_one_that_
 
     seen = watched(story, slow_places=2)
     assert seen.room == [5.0, 7.0]
+
+
+def test_who_is_overtaken_by_an_answer_takes_no_place_from_then_on() -> None:
+    """Only who left a good while before it: two that are on their way together may arrive in any order."""
+
+    async def story(watch: Watched) -> None:
+        watch.call(1, 20)
+        await asyncio.sleep(0.1)
+        watch.call(2, 20)
+        await asyncio.sleep(0.2)
+        watch.call(3, 0.5, answered=True)
+        await asyncio.sleep(0.6)
+        assert watch.calls.slow == 1
+        watch.call(4, 0.5)
+        await asyncio.sleep(0.6)
+        assert watch.calls.slow == 1, "an error shows nothing of the way"
+
+    assert watched(story).room == [0.8]
 
 
 def test_cut_ends_those_that_wait_for_an_answer_and_nobody_else() -> None:

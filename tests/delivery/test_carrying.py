@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
 from relay.delivery.to_telegram import note_maker, to_telegram
 from relay.errors import NotAccepted
@@ -29,9 +30,10 @@ def answer(client: str, steps: list[Step]) -> Arrival:
 
 async def carried(store: Store, send: "Chat", answers: int, *, chat_rate: float) -> None:
     """Let a courier carry until so many answers are delivered."""
-    carry = to_telegram(send.do, send.probe, CONTEXT, rate=0, chat_rate=chat_rate)
+    calls = Calls()
+    carry = to_telegram(send.do, send.probe, CONTEXT, calls, rate=0, chat_rate=chat_rate)
     metrics = Metrics().of_channel(CHANNEL)
-    courier = Courier(CHANNEL, "to_telegram", store, carry, metrics, make_note=note_maker(CONTEXT))
+    courier = Courier(CHANNEL, "to_telegram", store, carry, metrics, make_note=note_maker(CONTEXT), calls=calls)
     stop = asyncio.Event()
     running = asyncio.create_task(courier.run(stop))
 

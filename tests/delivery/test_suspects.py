@@ -98,6 +98,35 @@ async def test_a_delivery_that_kills_is_buried_after_six_deaths_and_its_neighbou
     assert {each.crashes for each in (await store.claim(CHANNEL, "to_kit", 30)).deliveries} == {0}
 
 
+@pytest.mark.parametrize("others", [True, False])
+async def test_six_quick_kills_while_a_side_hangs_bury_nothing(store: Store, *, others: bool) -> None:
+    """A lone chat, and each time it is out for less than three seconds: it is no killer until others get through."""
+    await store.accept(update(1))
+    await deaths(store, 3, 1)
+    out = asyncio.Event()
+
+    async def carry(attempt: Attempt) -> bool:
+        if attempt.delivery.client_id == "9":
+            return True
+        out.set()
+        with attempt.calling():
+            await asyncio.sleep(100)
+        return True
+
+    lives = 0
+    while not await total(store, "dead") and lives < 8:
+        lives += 1
+        out.clear()
+        if others:
+            await store.accept(update(lives + 10, client="9"))
+        async with running(courier(store, carry)):
+            dead = asyncio.create_task(eventually(reached(store, "dead", 1)))
+            await asyncio.wait([asyncio.create_task(out.wait()), dead], return_when=asyncio.FIRST_COMPLETED)
+        dead.cancel()
+        await store.release_all()
+    assert (lives, await total(store, "dead")) == ((4, 1) if others else (8, 0))
+
+
 async def test_suspects_hold_up_nobody_and_go_one_at_a_time(store: Store) -> None:
     """Five of them hang: who comes meanwhile, in either direction, is carried at once; and never two are out."""
     for client in range(1, 6):
@@ -265,7 +294,7 @@ async def test_calls_that_hang_take_no_place_from_others(store: Store) -> None:
         began = time.monotonic()
         await store.accept(update(99, client="99"))
         one.wake()
-        await eventually(_is(lambda: "99" in out))
+        await eventually(_is(lambda: "99" in out), within=10)
         assert 4.5 < time.monotonic() - began < 6
         await eventually(_is(lambda: len(out) >= 14))  # a quarter of the places is kept for who comes meanwhile
         with suppress(TimeoutError):

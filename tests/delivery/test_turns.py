@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.delivery.calls import Calls
 from relay.delivery.turns import Turns
+from relay.errors import Down
+from tests.delivery.test_calls import delivery
 from tests.examples import portions
 from tests.virtual_time import run
+
+DELIVERY = delivery(1)
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Wish:
 
     name: str
     at: float = 0.0
-    urgent_since: float | None = None
+    urgent_since: float | None = None  #: The same.
     patience: float | None = None  #: Seconds after which it goes away.
 
 
@@ -25,7 +30,7 @@ def given_to(wishes: Sequence[Wish], rate: float, burst: int) -> list[tuple[str,
     """Who got a turn, and when, in that order."""
 
     async def all_of_them() -> list[tuple[str, float]]:
-        loop, turns = asyncio.get_running_loop(), Turns(rate, burst)
+        loop, turns = asyncio.get_running_loop(), Turns(rate, burst, Calls())
         began, got = loop.time(), list[tuple[str, float]]()
 
         def note(name: str) -> Callable[[asyncio.Future[None]], None]:
@@ -33,7 +38,7 @@ def given_to(wishes: Sequence[Wish], rate: float, burst: int) -> list[tuple[str,
 
         async def one(wish: Wish) -> None:
             await asyncio.sleep(wish.at)
-            turn = turns.take(urgent_since=wish.urgent_since)
+            turn = turns.take(urgent_since=None if wish.urgent_since is None else began + wish.urgent_since)
             turn.add_done_callback(note(wish.name))
             if wish.patience is not None:
                 loop.call_later(wish.patience, turn.cancel)
@@ -83,9 +88,19 @@ def test_without_a_limit_nobody_waits() -> None:
 
 
 def test_after_a_rest_a_burst_leaves_at_once() -> None:
-    """Three at once, one each half second from then on; three seconds later three at once again."""
-    got = given_to([*(Wish("a") for _ in range(5)), *(Wish("b", 4.0) for _ in range(4))], rate=2, burst=3)
-    assert [at for _, at in got] == pytest.approx([0, 0, 0, 0.5, 1.0, 4.0, 4.0, 4.0, 4.5])
+    """Three at once, and the fourth half a second later; three seconds later three at once again."""
+    answers = [*(Wish("a", 0.0, 0.0) for _ in range(4)), *(Wish("b", 4.0, 4.0) for _ in range(4))]
+    got = given_to(answers, rate=2, burst=3)
+    assert [at for _, at in got] == pytest.approx([0, 0, 0, 0.5, 4.0, 4.0, 4.0, 4.5])
+
+
+def test_a_backlog_leaves_a_part_of_a_burst_to_who_has_just_been_answered() -> None:
+    """However long the line, an answer a second leaves at once; and the backlog takes all the other turns there are."""
+    backlog = [Wish("o") for _ in range(300)]
+    answers = [Wish("X", 2.0 + second, 2.0 + second) for second in range(8)]
+    got = given_to([*backlog, *answers], rate=30, burst=5)
+    assert [at for name, at in got if name == "X"] == pytest.approx([2.0 + second for second in range(8)], abs=0.04)
+    assert got[-1][1] == pytest.approx((308 - 5) / 30, abs=0.11)
 
 
 WISHES = st.lists(
@@ -115,11 +130,11 @@ def test_however_they_come_the_rate_holds_and_all_get_one(wishes: list[Wish], ra
 
 
 @portions(1 / 4)
-@given(st.integers(1, 12), st.floats(0.1, 0.24))
-def test_nobody_starves(others: int, gap: float) -> None:
+@given(st.integers(1, 12), st.floats(0.1, 0.24), st.sampled_from([1, 5]))
+def test_nobody_starves(others: int, gap: float, burst: int) -> None:
     """However many urgent ones come, and however fast, the others get each fourth turn."""
     flood = [Wish("X", number * gap, number * gap) for number in range(int(others * 4 / gap))]
-    got = names(given_to([*(Wish("o") for _ in range(others)), *flood], rate=1, burst=1))
+    got = names(given_to([*(Wish("o") for _ in range(others)), *flood], rate=1, burst=burst))
     for number in range(1, others):
         assert got.count("o", 0, 4 * number + 1) >= number
 
@@ -128,13 +143,14 @@ def test_what_is_not_answered_holds_up_what_is_behind_it() -> None:
     """Of a rate of ten, eight calls may be on their way: the ninth leaves when one of them is answered."""
 
     async def slow_answers() -> list[float]:
-        loop, turns = asyncio.get_running_loop(), Turns(10, 1)
+        loop, calls = asyncio.get_running_loop(), Calls()
+        turns = Turns(10, 1, calls)
         began, left = loop.time(), list[float]()
 
         async def one() -> None:
             await turns.take(urgent_since=None)
             left.append(loop.time() - began)
-            with turns.unanswered():
+            with calls.out(DELIVERY) as call, turns.unanswered(call):
                 await asyncio.sleep(5)
 
         await asyncio.gather(*(one() for _ in range(10)))
@@ -149,13 +165,14 @@ def test_after_five_seconds_a_call_holds_up_nobody() -> None:
     """All that may be on their way hang for good: those behind them leave after five seconds, and each five more."""
 
     async def hang() -> list[float]:
-        loop, turns = asyncio.get_running_loop(), Turns(10, 1)
+        loop, calls = asyncio.get_running_loop(), Calls()
+        turns = Turns(10, 1, calls)
         began, left = loop.time(), list[float]()
 
         async def one() -> None:
             await turns.take(urgent_since=None)
             left.append(loop.time() - began)
-            with turns.unanswered():
+            with calls.out(DELIVERY) as call, turns.unanswered(call):
                 await asyncio.sleep(1000)
 
         hanging = [asyncio.create_task(one()) for _ in range(24)]
@@ -171,19 +188,20 @@ def test_who_is_overtaken_by_an_answer_holds_up_nobody() -> None:
     """Chats hang while others are answered: it is not the way that holds them up, so the others wait for none of it."""
 
     async def some_hang() -> list[tuple[float, float]]:
-        loop, turns = asyncio.get_running_loop(), Turns(30, 5)
+        loop, calls = asyncio.get_running_loop(), Calls()
+        turns = Turns(30, 5, calls)
         waited = list[tuple[float, float]]()
 
         async def hanging() -> None:
             await turns.take(urgent_since=0.0)
-            with turns.unanswered():
+            with calls.out(DELIVERY) as call, turns.unanswered(call):
                 await asyncio.sleep(1000)
 
         async def answered() -> None:
             came = loop.time()
             await turns.take(urgent_since=came)
             waited.append((came, loop.time() - came))
-            with turns.unanswered():
+            with calls.out(DELIVERY) as call, turns.unanswered(call):
                 await asyncio.sleep(0.02)
 
         tasks = [asyncio.create_task(hanging()) for _ in range(200)]
@@ -195,3 +213,42 @@ def test_who_is_overtaken_by_an_answer_holds_up_nobody() -> None:
         return waited
 
     assert max(seconds for _, seconds in run(some_hang())) < 0.1
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_while_nobody_is_answered_the_way_is_asked(*, answers: bool) -> None:
+    """All chats hang at once: if Telegram answers a harmless call, they hold up nobody; if not, the way is held up."""
+
+    async def all_hang() -> tuple[float, int]:
+        loop, probes = asyncio.get_running_loop(), 0
+
+        async def probe() -> None:
+            nonlocal probes
+            probes += 1
+            await asyncio.sleep(0.02)
+            if not answers:
+                raise Down("no answer")
+
+        calls = Calls(probe)
+        turns = Turns(30, 5, calls)
+
+        async def hanging() -> None:
+            await turns.take(urgent_since=0.0)
+            with calls.out(DELIVERY) as call, turns.unanswered(call):
+                await asyncio.sleep(1000)
+
+        tasks = [asyncio.create_task(hanging()) for _ in range(200)]
+        await asyncio.sleep(2)
+        since = loop.time()
+        await turns.take(urgent_since=since)
+        waited = loop.time() - since
+        for each in tasks:
+            each.cancel()
+        return waited, probes
+
+    waited, probes = run(all_hang())
+    assert probes <= 4 * 5
+    if answers:
+        assert waited < 0.1
+    else:
+        assert 2.5 < waited < 3.1

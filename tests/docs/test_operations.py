@@ -18,7 +18,8 @@ from relay.store.totals import Counts
 
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-_LEVELS: Final = frozenset({"info", "warning", "error", "critical", "level"})
+#: Calls that write a line; `note` is that of `Refusals`.
+_LEVELS: Final = frozenset({"info", "warning", "error", "critical", "level", "note"})
 
 
 def events() -> Iterator[str]:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.places import group
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.store.engine.lock import hold_lock
 from relay.web.serving import serve
@@ -179,6 +180,20 @@ async def test_secrets_that_every_user_can_read_are_told(
         assert found.code == 1
         assert "chmod 600" in found.lines["secrets"]
         assert "s3cret" not in found.output
+
+
+async def test_the_chat_of_the_alerts_is_looked_for(
+    telegram: TelegramLookAlike, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """A group that the bot is in is well; one that it is not in is wrong, with what to do; nothing is sent."""
+    here, elsewhere = group(telegram.world, -1001), -1002
+    here.takes_in(telegram.customer())
+    found = await examined(tmp_path, {**settings, "RELAY_ALERT_CHAT": str(here.id)})
+    assert (found.code, found.verdicts["alerts"]) == (0, "well")
+    found = await examined(tmp_path, {**settings, "RELAY_ALERT_CHAT": str(elsewhere)})
+    assert (found.code, found.verdicts["alerts"]) == (1, "wrong")
+    assert "Add it to the group" in found.lines["alerts"]
+    assert telegram.chat(here.id).texts == []
 
 
 async def test_a_held_database_is_left_alone(settings: dict[str, str], tmp_path: Path) -> None:

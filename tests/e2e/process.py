@@ -109,7 +109,7 @@ async def relay_between(
 
 def _written(home: Path) -> list[bytes]:
     """The log and the database, as raw bytes."""
-    return [path.read_bytes() for path in home.glob("relay.*") if path.is_file()]
+    return [path.read_bytes() for pattern in ("relay.log", "relay.db*") for path in home.glob(pattern)]
 
 
 def environment(

@@ -8,6 +8,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.doors import Figures
 from tests.e2e.inside import InnerRelay
+from tests.waiting import eventually
 
 #: Where somebody is who walks: declined, because only start and end are carried.
 STEP = {"latitude": 55.75, "longitude": 37.61, "live_period": 900}
@@ -21,17 +22,21 @@ async def test_every_letter_is_accounted_for_at_every_moment(
     kit.faults.latency = telegram.faults.latency = 0.01
     looks: dict[Direction, list[Figures]] = {"to_kit": [], "to_telegram": []}
     watching = asyncio.create_task(_watch(inner, looks))
+
+    async def enough() -> bool:
+        return all(len(seen) > 10 for seen in looks.values())
+
     await _make_noise(telegram, kit)
     await kit.callbacks_done(20)
     await kit.wait_for(lambda: not kit.faults.next_answers)
     telegram.faults.clear()
     kit.faults.clear()
     to_kit, to_telegram = await inner.settled("to_kit"), await inner.settled("to_telegram")
+    await eventually(enough, within=20)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     for direction, seen in looks.items():
-        assert len(seen) > 10, direction
         assert any(figures.waiting for figures in seen), "nobody looked while something was on its way"
         assert {figures.unaccounted for figures in seen} == {0}, direction
         assert [figures.received for figures in seen] == sorted(figures.received for figures in seen)

@@ -9,6 +9,7 @@ import pytest
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import Content, png
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.databases import change
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.e2e.process import RelayProcess
 
@@ -48,6 +49,41 @@ async def test_a_blocked_customer_costs_one_call_and_one_note(
     await kit.wait_for(lambda: kit.texts(ANNA)[-1] == "I am back")
     assert await kit.agent_says(ANNA, "welcome") == 200
     await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["welcome"])
+
+
+UNREACHABLE = "⚠️ Not delivered: ❝{}❞ — the customer cannot be reached until they write again"
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_block_is_told_once_in_each_conversation(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, *, announced: bool
+) -> None:
+    """An agent who begins another conversation, a minute after the end of one or later, is told anew; a bot is not."""
+    anna = telegram.customer(int(ANNA))
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    if not announced:
+        anna.blocks_bot(announced=False)
+        assert await kit.agent_says(ANNA, "one") == 200
+        await kit.wait_for(lambda: notes(kit) == [BLOCKED], 20)
+    await kit.close_conversation(ANNA)
+    if announced:
+        anna.blocks_bot()
+        await relay.shows("relay_updates_total", 1, verdict="declined")
+    assert await kit.agent_says(ANNA, "overtaken by the end of the conversation") == 200
+    await relay.settled("to_telegram")
+    assert notes(kit) == ([] if announced else [BLOCKED])
+    await relay.stop()
+    change(relay.home, "UPDATE client_link SET closed_at = closed_at - 60")
+    await relay.start()
+    assert await kit.agent_says(ANNA, "from a bot", sender=None) == 200
+    await relay.settled("to_telegram")
+    for text in ("two", "three"):
+        assert await kit.agent_says(ANNA, text) == 200
+    await kit.wait_for(lambda: UNREACHABLE.format("two") in notes(kit), 20)
+    await relay.settled("to_telegram")
+    await relay.settled("to_kit")
+    assert notes(kit) == [*([] if announced else [BLOCKED]), UNREACHABLE.format("two")]
 
 
 async def test_no_note_wakes_a_closed_conversation(

@@ -1,6 +1,7 @@
 """The client keeps a token fresh, loses no event, and says what became of each."""
 
 import asyncio
+import resource
 import socket
 import traceback
 from collections.abc import AsyncIterator
@@ -263,6 +264,19 @@ async def test_where_nobody_listens_nothing_was_sent(clock: Clock) -> None:
         with pytest.raises(Down) as caught:
             await client.send(EVENT)
         assert type(caught.value) is Down
+
+
+async def test_where_no_file_can_be_opened_any_more_that_is_said(kit: Kit, clock: Clock) -> None:
+    """What an operator can mend is named, with what to do; once it is mended, all goes on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with connected(kit.base_url, clock) as client:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        try:
+            with pytest.raises(Down, match="EMFILE: this process may have no more files open"):
+                await client.send(EVENT)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await client.send(EVENT)
 
 
 async def test_waiting_for_a_free_connection_is_no_uncertainty(kit: Kit, clock: Clock) -> None:

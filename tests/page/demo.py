@@ -1,8 +1,8 @@
 """`relay demo` as a process of its own, and a real Chromium in front of its page."""
 
 import asyncio
+import os
 import re
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.components import COMPONENTS
+from tests.starting import start
+from tests.waiting import eventually
 
 ARGUMENTS: Final = [
     "--headless",
@@ -25,35 +27,33 @@ ARGUMENTS: Final = [
     "--disable-sync",
 ]
 
+_PAGE: Final = re.compile(r"The page: (\S+)")
+
 Scheme = Literal["light", "dark"]
 
 
 @asynccontextmanager
 async def running_demo(home: Path, *arguments: str) -> AsyncIterator[str]:
     """A demo on any free port: its page's address, once the conversation has been played."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "relay", "demo", "--no-browser", "--port", "0", *arguments),
-        cwd=home,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    assert process.stdout is not None
-    draining: asyncio.Task[bytes] | None = None
+    said = home / "demo.log"
+    with said.open("wb") as log:
+        process = await start(
+            ("demo", "--no-browser", "--port", "0", *arguments),
+            home=home,
+            environment={"PATH": os.environ["PATH"]},
+            streams=(None, log, log),
+        )
+
+    async def is_up() -> bool:
+        assert process.returncode is None, said.read_text()
+        return _PAGE.search(said.read_text()) is not None
+
     try:
-        async with asyncio.timeout(40):
-            said = ""
-            while not (found := re.search(r"The page: (\S+)", said)):
-                line = await process.stdout.readline()
-                assert line, said
-                said += line.decode()
-        draining = asyncio.create_task(process.stdout.read())
-        yield found[1]
+        await eventually(is_up, within=50)
+        yield str(_PAGE.findall(said.read_text())[0])
     finally:
-        if process.returncode is None:
-            process.terminate()
+        process.terminate()
         await asyncio.wait_for(process.wait(), 25)
-        if draining is not None:
-            await draining
     assert process.returncode == 0
 
 

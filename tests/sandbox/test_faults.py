@@ -31,6 +31,22 @@ async def test_a_lost_answer_has_had_its_effect(telegram: TelegramLookAlike, htt
     assert telegram.faults.lost == 1
 
 
+async def test_one_chat_hangs_and_the_others_do_not(telegram: TelegramLookAlike, http: aiohttp.ClientSession) -> None:
+    """What is sent to it is done at once, and answered when the switch is off; who is not meant notices nothing."""
+    for chat in (CHAT, CHAT + 1):
+        telegram.customer(chat).writes("hi")
+    async with http.post(f"{telegram.url}/sandbox/faults", json={"hang_of": [CHAT + 1]}) as answer:
+        assert answer.status == 200
+    url = f"{telegram.url}/bot{telegram.token}/sendMessage"
+    hanging = asyncio.create_task(http.post(url, json={"chat_id": CHAT + 1, "text": "hangs"}))
+    assert await say(http, telegram, "goes") == 200
+    await telegram.wait_for(lambda: telegram.chat(CHAT + 1).texts == ["hangs"])
+    assert not hanging.done()
+    telegram.faults.clear()
+    async with await hanging as answer:
+        assert answer.status == 200
+
+
 async def test_down_closes_connections_and_does_nothing(
     telegram: TelegramLookAlike, http: aiohttp.ClientSession
 ) -> None:

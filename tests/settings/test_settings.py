@@ -77,7 +77,7 @@ def test_what_is_needed_is_enough(env: pytest.MonkeyPatch) -> None:
     assert settings.bot_id == "123456789"
     assert settings.kit_base_url == "https://kit-im-eu.voximplant.com"
     assert settings.relay_public_url == "https://relay.example.com"
-    assert settings.database_path == Path("data/relay.db")
+    assert settings.database == Path("data/relay.db")
     assert settings.trusted_file_hosts == frozenset()
     assert set(settings.secrets) == {TOKEN, "kit-api-token+/=", "S3cr3t-salt"}
 
@@ -150,7 +150,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("RELAY_PORT", "65536", "must be 65535 or less"),
     ("RELAY_PORT", "-12345", "must be 0 or more"),
     ("RELAY_ADMIN_PORT", "8080", "the same as RELAY_PORT"),
-    ("RELAY_DATABASE_URL", "postgresql://relay:word@db/relay", "not supported by this version"),
+    ("RELAY_DATABASE_URL", "postgres://relay:word@db/relay", "must begin with postgresql://"),
     ("RELAY_DATABASE_URL", "mysql://db/relay", "must begin with sqlite:///"),
     ("RELAY_DATABASE_URL", "sqlite://", "must begin with sqlite:///"),
     ("RELAY_DATABASE_URL", "sqlite:///", "names no file"),
@@ -211,7 +211,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("TELEGRAM_LOCAL_API", "1", "upload_limit", 2000 * 2**20),
     ("TELEGRAM_LOCAL_API", "0", "upload_limit", 50 * 2**20),
     ("TELEGRAM_RATE_LIMIT", "0", "telegram_rate_limit", 0),
-    ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database_path", Path("/var/lib/relay/relay.db")),
+    ("RELAY_DATABASE_URL", "sqlite:////var/lib/relay/relay.db", "database", Path("/var/lib/relay/relay.db")),
     (
         "RELAY_TRUSTED_FILE_HOSTS",
         " Files.example.com, 10.0.0.7:9000,[::1]:80,",
@@ -242,15 +242,42 @@ def test_both_ports_may_be_any_free_one(env: pytest.MonkeyPatch) -> None:
     assert load_settings(None).relay_admin_port == 0
 
 
+ALERTS = {
+    "RELAY_ALERT_URL": "https://example.com/alerts",
+    "RELAY_ALERT_SECRET": f"whsec_{'A' * 43}=",
+    "RELAY_ALERT_CHAT": "-1001234567890",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RELAY_ALERT_URL", "https://example.com/alerts", "RELAY_ALERT_SECRET: is missing, and RELAY_ALERT_URL is set"),
+        ("RELAY_ALERT_URL", "http://example.com/alerts", "must begin with https://"),
+        ("RELAY_ALERT_SECRET", "A" * 44, "must be whsec_ and 24 to 64 bytes in base64"),
+        ("RELAY_ALERT_SECRET", "whsec_short", "must be whsec_ and 24 to 64 bytes in base64"),
+        ("RELAY_ALERT_CHAT", "@acme", "RELAY_ALERT_CHAT"),
+    ],
+)
+def test_a_wrong_setting_of_the_alerts_is_one_line(env: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+    """It says what is expected, and how to make a secret; never the value."""
+    env.setenv(name, value)
+    [line] = lines()
+    assert words in line
+    assert value not in line or value.startswith("https")
+
+
 @pytest.mark.parametrize("name", [field.upper() for field in Settings.model_fields])
 def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """NAME_FILE gives what NAME would, for every setting; the file's last line break is not part of the value."""
-    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | NEEDED
+    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | ALERTS | NEEDED
     value |= {
         field.upper(): str(default) for field, default in DEFAULTS.items() if default is not None and default != ""
     }
     (tmp_path / "texts.toml").touch()
     value["RELAY_TEXTS_FILE"] = str(tmp_path / "texts.toml")
+    if name == "RELAY_ALERT_URL":
+        env.setenv("RELAY_ALERT_SECRET", ALERTS["RELAY_ALERT_SECRET"])
     text = value.get(name, "files.example.com")
     env.setenv(name, text)
     expected = load_settings(None)

@@ -21,8 +21,8 @@ from typing import Any
 
 import relay
 
-#: Programs of their own, which the relay starts itself, and what only the demo loads.
-_NOT_LOADED = ("relay.__main__", "relay.sandbox", "relay.media.conversion.worker", "relay.media.inspection.worker")
+#: Programs of their own, which the relay starts itself.
+_NOT_LOADED = ("relay.__main__", "relay.media.conversion.worker", "relay.media.inspection.worker")
 
 
 def load() -> None:

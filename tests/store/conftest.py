@@ -6,6 +6,7 @@ import pytest
 
 from relay.store.store import Store, open_store
 from tests.databases import new_database
+from tests.postgresql import empty_postgresql
 
 
 @dataclass
@@ -31,7 +32,13 @@ def path(tmp_path: Path) -> Path:
     return new_database(tmp_path)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """An empty database: the store's promises hold on both engines."""
+    return new_database(tmp_path) if request.param == "sqlite" else empty_postgresql()
+
+
 @pytest.fixture
-async def store(path: Path, clock: Clock) -> AsyncIterator[Store]:
-    async with open_store(path, now=clock) as opened:
+async def store(place: Path | str, clock: Clock) -> AsyncIterator[Store]:
+    async with open_store(place, now=clock) as opened:
         yield opened

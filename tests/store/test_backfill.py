@@ -23,6 +23,12 @@ from tests.store.letters import CHANNEL
 from tests.waiting import eventually
 
 
+@pytest.fixture
+def place(path: Path) -> Path:
+    """What is tested here is SQLite's alone."""
+    return path
+
+
 def whose(path: Path) -> dict[str, str | None]:
     """The clients of all letters, by source id."""
     with closing(sqlite3.connect(path)) as connection:

@@ -20,6 +20,12 @@ from relay.store.store import Store, open_store
 from tests.store.letters import CHANNEL, update
 
 
+@pytest.fixture
+def place(path: Path) -> Path:
+    """What is tested here is SQLite's alone."""
+    return path
+
+
 async def test_a_second_relay_is_kept_out(path: Path, store: Store) -> None:
     """One process holds the database; another one is told so."""
     assert await store.next_update_id(CHANNEL) == 0

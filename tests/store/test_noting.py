@@ -1,10 +1,7 @@
 """Notes to agents, and dead letters of parts, are written in the transaction that buries what they speak of."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 from relay.model import Accepted, Bury, Client, Delivered, Delivery, Direction, Draft, Lost, Retry, Wants
 from relay.store.dead_letters import DeadWish
@@ -77,7 +74,7 @@ async def test_a_closed_conversation_stays_closed(store: Store) -> None:
     await adds_up(store)
 
 
-async def test_a_lost_part_is_a_dead_letter_of_its_own_and_the_rest_goes_on(store: Store, path: Path) -> None:
+async def test_a_lost_part_is_a_dead_letter_of_its_own_and_the_rest_goes_on(store: Store) -> None:
     """Its reason is kept, the delivery begins its next step anew, and both count."""
     [delivery] = await answers(store, "7")
     await store.settle(delivery, Retry(0.0, "no answer", uncertain=True))
@@ -85,9 +82,8 @@ async def test_a_lost_part_is_a_dead_letter_of_its_own_and_the_rest_goes_on(stor
     assert await store.rewrite(delivery, "the rest", Lost("a part", "refused", "refused_content", note))
     assert await notes(store) == ["note to 7 at 7"]
     await store.settle(delivery, Retry(0.0, "later", free=True))
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute("SELECT body, status, attempts, uncertain, reason FROM outbox WHERE status = 'dead'")
-        assert [(body, reason) for body, _, _, _, reason in rows] == [("a part", "refused")]
+    [dead] = (await store.find_dead(DeadWish())).letters
+    assert (dead.body, dead.reason) == ("a part", "refused")
     [rest] = (await store.claim(CHANNEL, "to_telegram", 1)).deliveries
     assert (rest.body, rest.uncertain, rest.id) == ("the rest", 0, delivery.id)
     await store.settle(rest, Delivered())

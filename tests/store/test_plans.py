@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event
 
 from relay.model import Delivered, Retry, Said, Wants
@@ -15,7 +16,14 @@ from relay.store.tracing import TraceWish
 from tests.store import letters
 from tests.store.test_albums import item
 
+
 #: A scan of a table that grows with every customer or message.
+@pytest.fixture
+def place(path: Path) -> Path:
+    """What is tested here is SQLite's alone."""
+    return path
+
+
 _SCAN = re.compile(r"SCAN (inbox|outbox|head|lane|client_link|message|said|media|deep_link)\b")
 
 
@@ -31,6 +39,7 @@ async def _everyday_life(store: Store) -> None:
     [answer] = (await store.claim(letters.CHANNEL, "to_telegram", 10, 16)).deliveries
     await store.note_progress(answer, 1, (Said(5, "agent", "words"),))
     await store.acquit(answer)
+    await store.others_passed(answer)
     await store.settle(answer, Delivered((Said(6, "agent", "words"),)))
     await store.claim(letters.CHANNEL, "to_kit", 1, suspects=True)
     await store.find_media("id")

@@ -431,13 +431,11 @@ async def test_the_customer_sees_that_a_file_is_on_its_way(
     bot: Bot,
     fetcher: FileFetcher,
     desk: str,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     step: Step,
     action: str | None,
 ) -> None:
     """While a file is fetched and uploaded its action is shown again and again, and never for what has no file."""
-    monkeypatch.setattr("relay.telegram.actions.REFRESH", 0.05)
     match step:
         case SendFile():
             step = replace(step, url=desk + step.url)
@@ -445,7 +443,7 @@ async def test_the_customer_sees_that_a_file_is_on_its_way(
             step = SendAlbum(tuple(replace(item, url=desk + item.url) for item in step.items))
     telegram.faults.hold = asyncio.Event()
     telegram.faults.hold_on = None if action else "none"
-    sending = asyncio.create_task(send_step(bot, fetcher, HERE, step))
+    sending = asyncio.create_task(send_step(bot, fetcher, HERE, step, manner=Manner(refresh=0.05)))
     if action:
         await telegram.wait_for(lambda: len(telegram.actions) >= 3)
     telegram.faults.hold.set()

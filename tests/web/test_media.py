@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from prometheus_client import Gauge
 
 from relay.errors import Unavailable
-from relay.media.conversion import converter as converter_module
 from relay.media.conversion.cache import Cache
-from relay.media.conversion.converter import Converter
+from relay.media.conversion.converter import Converter, Limits
 from relay.media.conversion.forms import available
 from relay.media.ranges import Span, UnsatisfiableError, asked_span
 from relay.model import Media
@@ -30,8 +29,6 @@ from relay.telegram import files as files_module
 from relay.telegram.api import open_bot
 from relay.telegram.files import TelegramFiles
 from relay.telegram.request import open_session
-from relay.web import media as media_module
-from relay.web import slots as slots_module
 from relay.web.inert import content_headers, disposition
 from relay.web.media import ChannelMedia, add_media_routes
 from relay.web.slots import Slots
@@ -75,7 +72,12 @@ class Desk:
 
 @asynccontextmanager
 async def serving(
-    telegram: TelegramLookAlike, api_url: str | None = None, shared: Path | None = None
+    telegram: TelegramLookAlike,
+    api_url: str | None = None,
+    shared: Path | None = None,
+    *,
+    patience: float = 10.0,
+    slowest_write: float = 60.0,
 ) -> AsyncIterator[Desk]:
     async with AsyncExitStack() as stack:
         kept = stack.enter_context(tempfile.TemporaryDirectory())
@@ -86,10 +88,10 @@ async def serving(
         files = TelegramFiles(bot, session, shared, lambda: desk.now)
         metrics = Metrics()
         desk.streams = metrics.of_channel("").media_streams
-        slots = Slots(desk.streams, total=3, each=2)
-        desk.converter = Converter(Cache(Path(kept), 0), available(), metrics.media_conversions)
+        slots = Slots(desk.streams, total=3, each=2, patience=patience)
+        desk.converter = Converter(Cache(Path(kept), 0), available(), metrics.media_conversions, Limits(most=4))
         stack.push_async_callback(desk.converter.close)
-        add_media_routes(application, desk.find, {"": ChannelMedia(files, slots, desk.converter)})
+        add_media_routes(application, desk.find, {"": ChannelMedia(files, slots, desk.converter)}, slowest_write)
         server = TestServer(application)
         await server.start_server()
         desk.url = f"http://127.0.0.1:{server.port}"
@@ -106,7 +108,7 @@ async def desk(telegram: TelegramLookAlike) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def upstream(file: FileTalk) -> AsyncIterator[Desk]:
+async def upstream(file: FileTalk, *, patience: float = 10.0, slowest_write: float = 60.0) -> AsyncIterator[Desk]:
     """A desk whose file server is `file`, given the request's head."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,7 +123,7 @@ async def upstream(file: FileTalk) -> AsyncIterator[Desk]:
             await file(request, reader, writer)
 
     telegram = TelegramLookAlike(limits=False)
-    async with wire(talk) as url, serving(telegram, url) as desk:
+    async with wire(talk) as url, serving(telegram, url, patience=patience, slowest_write=slowest_write) as desk:
         desk.keep()
         yield desk
 
@@ -416,11 +418,10 @@ async def test_an_odd_path_is_not_followed(desk: Desk, result: object) -> None:
         assert answer.status == 503
 
 
-async def test_the_memory_for_paths_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_memory_for_paths_is_bounded(desk: Desk) -> None:
     """The path longest unused is forgotten first."""
-    monkeypatch.setattr(files_module, "MAX_PATHS", 2)
     async with open_session() as session:
-        files = TelegramFiles(open_bot(desk.telegram.token, desk.telegram.url, session), session)
+        files = TelegramFiles(open_bot(desk.telegram.token, desk.telegram.url, session), session, most_paths=2)
         ids = [desk.telegram.files.keep("document", Content.of(1)).file_id for _ in range(3)]
         for file_id in (ids[0], ids[1], ids[0], ids[2], ids[0]):
             await files.resolve(file_id)
@@ -511,9 +512,8 @@ async def test_a_reader_who_leaves_ends_the_download() -> None:
                 await left.wait()
 
 
-async def test_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_streams_are_limited() -> None:
     """With all streams in use, one more is told to come back, and HEAD still works."""
-    monkeypatch.setattr(slots_module, "PATIENCE", 0.05)
     release, full = asyncio.Event(), asyncio.Barrier(3)
 
     async def file(_: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -521,7 +521,7 @@ async def test_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         await release.wait()
         await whole()(reader, writer)
 
-    async with upstream(file) as desk:
+    async with upstream(file, patience=0.05) as desk:
         waiting = [asyncio.create_task(read(desk)) for _ in range(2)]
         await full.wait()
         async with desk.get(f"/media/{ID}") as answer:
@@ -532,9 +532,8 @@ async def test_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await asyncio.gather(*waiting) == [BYTES, BYTES]
 
 
-async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk) -> None:
     """However many take one link's bytes slowly, or wait for them, another link is served at once."""
-    monkeypatch.setattr(slots_module, "PATIENCE", 5.0)
     slow, other = desk.keep(19 * 2**20), Media("another-link-entirely", "", "b.jpg", "image/jpeg", SIZE)
     stored = desk.telegram.files.keep("document", Content.of(SIZE))
     desk.known[other.id] = replace(other, file_id=stored.file_id)
@@ -560,12 +559,11 @@ async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk, monk
     await eventually(none_is_left)
 
 
-async def test_conversions_take_no_stream(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_conversions_take_no_stream(desk: Desk) -> None:
     """While as many as may be wait for their turn, other files stream, and one more voice message comes as it was sent.
 
     HEAD counts as GET does.
     """
-    monkeypatch.setattr(converter_module, "_MOST", 4)
     plain = desk.keep()
     voices = [f"a-voice-message-{number}" for number in range(5)]
     for name in voices:
@@ -641,9 +639,8 @@ async def read(desk: Desk) -> bytes:
         return await answer.read()
 
 
-async def test_a_reader_who_stalls_loses_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_who_stalls_loses_the_slot() -> None:
     """Whoever takes no bytes for too long is cut off, so that slow readers cannot use up all streams."""
-    monkeypatch.setattr(media_module, "SLOWEST_WRITE", 0.1)
     left = asyncio.Event()
 
     async def file(_: str, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -655,7 +652,7 @@ async def test_a_reader_who_stalls_loses_the_slot(monkeypatch: pytest.MonkeyPatc
         except ConnectionError:
             left.set()
 
-    async with upstream(file) as desk:
+    async with upstream(file, slowest_write=0.1) as desk:
         host, port = desk.url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port), limit=1024)
         writer.write(f"GET /media/{ID} HTTP/1.1\r\nHost: x\r\n\r\n".encode())

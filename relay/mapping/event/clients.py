@@ -41,6 +41,7 @@ def meet(
         language=language,
         profile={**kept, **shown, **touch},
         first_touch=before.first_touch or touch,
+        unreachable_told=False,
         loss_told=before.loss_told and before.open,
     )
 

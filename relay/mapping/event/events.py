@@ -35,6 +35,7 @@ class KitContext:
     language: str = ENGLISH  #: The agents'.
     ask_phone: AskPhone = "off"
     forms: Mapping[str, str] = field(default_factory=dict)  #: Into what the relay can convert, by media type.
+    alert_chat: int | None = None  #: Where people are called who look after the relay: nobody there is a customer.
     leave_groups: bool = True  #: Groups and channels, as soon as somebody takes the bot in.
     owners: dict[str, int] = field(default_factory=dict)  #: Of Business accounts, by their connections' ids.
 

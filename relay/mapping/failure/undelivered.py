@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, assert_never
 from urllib.parse import urlsplit
 from uuid import uuid5
@@ -42,19 +43,23 @@ _INSIDE: Final = re.compile(
 _NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 
 
-def note_of(context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str) -> Note:
+def note_of(
+    context: KitContext, mark: str, steps: Sequence[Step], why: str, reason: str, *, unreachable: bool = False
+) -> Note:
     """The note that these steps did not get through. `mark` sets it apart from all others of the channel.
 
     It names the message by its first words or its file's name, and says why in the agents' language. While no
-    conversation is open there is none: it would begin one, and wake somebody for it.
+    conversation is open there is none: it would begin one, and wake somebody for it. That the customer is `unreachable`
+    is told once in a conversation.
     """
 
     def note(client: Client) -> Accepted | None:
-        if not client.open:
+        if not client.open or (unreachable and client.unreachable_told):
             return None
         with speaking(context.language):
             words = next((words for step in steps for words in words_of(step)), "")
-            return Accepted(draft_note(context, client, mark, words, _reason(why, reason)))
+            told = replace(client, unreachable_told=True) if unreachable else None
+            return Accepted(draft_note(context, client, mark, words, _reason(why, reason)), told)
 
     return note
 

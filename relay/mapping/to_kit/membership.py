@@ -41,7 +41,7 @@ def _map_blocking(update: Update, change: ChatMemberUpdated, context: KitContext
     what = "blocked" if blocked else "unblocked"
     if client is None:
         return Declined(f"{what} by somebody who never wrote")
-    changed = replace(client, unreachable=BLOCKED if blocked else None)
+    changed = replace(client, unreachable=BLOCKED if blocked else None, unreachable_told=blocked and client.open)
     if not client.open:
         return Declined(f"{what} while no conversation is open", changed)
     text = say("note.blocked" if blocked else "note.unblocked")

@@ -33,7 +33,7 @@ def map_closing(event: CloseConversationEvent, known: Known, channel: str, *, sa
     client = known.client
     if client is None:
         return Declined("conversation closed: nothing to send")
-    closed = replace(client, open=False)
+    closed = replace(client, open=False, unreachable_told=False)
     if not client.open or client.unreachable is not None or not (says_so or asks):
         return Declined("conversation closed: nothing to send", closed)
     steps: list[Step] = []

@@ -1,7 +1,7 @@
 """From an event of Kit's to the steps that tell the customer in Telegram. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, Literal, assert_never
 from urllib.parse import unquote, urlsplit
@@ -25,7 +25,7 @@ from relay.mapping.text.text import clean, shorten, split, units
 from relay.mapping.to_telegram.cards import person, person_in_words, place, place_in_words
 from relay.mapping.to_telegram.closings import map_closing
 from relay.mapping.to_telegram.keyboards import keyboard_in, put_under
-from relay.model import Accepted, Declined, Draft, Known, Outcome, Wants
+from relay.model import Accepted, Client, Declined, Draft, Known, Outcome, Wants
 from relay.steps import MarkRead, SendAlbum, SendFile, SendText, Step, dump_steps
 
 MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sendmessage).
@@ -78,7 +78,20 @@ def _map_message(event: SendMessageEvent, known: Known, context: TelegramContext
     markup, _ = keyboard_in(event.items)
     if markup is not None:
         steps = put_under(steps, markup)
-    return Accepted(Draft("to_telegram", event.client_id, dump_steps([*_read_mark(known), *steps])))
+    return Accepted(
+        Draft("to_telegram", event.client_id, dump_steps([*_read_mark(known), *steps])), _opened(event, known)
+    )
+
+
+def _opened(event: SendMessageEvent, known: Known) -> Client | None:
+    """The client as they are now if the agent has begun another conversation: they are told what becomes of it.
+
+    What comes just after the end of one may have been overtaken by that, and begins none.
+    """
+    client = known.client
+    if client is None or client.open or known.closed_lately or not event.by_agent:
+        return None
+    return replace(client, open=True)
 
 
 def _read_mark(known: Known) -> list[Step]:

@@ -24,16 +24,25 @@ Fetch = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 _WORKER: Final = "relay.media.conversion.worker"
 #: Counts with the way of converting, so that what an older one made is not used any more.
 _VERSION: Final = 1
-#: Conversions into one type that may be under way, those that fetch or wait included; one of them runs.
-_MOST: Final = 16
-#: Seconds that a file waits for its turn. Then the original does.
-_PATIENCE: Final = 5.0
 #: Seconds that are waited for conversions that are given up.
 _GIVING_UP: Final = 2.0
 #: Files that are remembered as unfit.
 _UNFIT: Final = 1000
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What conversions may take."""
+
+    #: Those into one type that may be under way, those that fetch or wait included; one of them runs.
+    most: int = 16
+    patience: float = 5.0  #: Seconds that a file waits for its turn. Then the original does.
+    longest: Callable[[str, int], float] = longest  #: Seconds that one may run, by its type and its bytes.
+
+
+_USUAL: Final = Limits()
 
 
 @dataclass(slots=True)
@@ -51,8 +60,9 @@ class Converter:
     `outcomes` counts conversions (made, failed, or busy: not now) and openings of what was kept.
     """
 
-    def __init__(self, cache: Cache, forms: Mapping[str, str], outcomes: Counter) -> None:
+    def __init__(self, cache: Cache, forms: Mapping[str, str], outcomes: Counter, limits: Limits = _USUAL) -> None:
         self._cache = cache
+        self._limits = limits
         self._forms = forms
         self._outcomes = outcomes
         self._running: dict[str, asyncio.Task[bool]] = {}
@@ -86,7 +96,7 @@ class Converter:
         task = self._running.get(key)
         if task is None:
             line = self._lines[self._forms[source_type]]
-            if line.under_way >= _MOST:
+            if line.under_way >= self._limits.most:
                 self._outcomes.labels("busy").inc()
                 return False
             # A task of its own: who opened first may leave, and the others still get it.
@@ -108,7 +118,7 @@ class Converter:
                 source, target = Path(work) / "source", Path(work) / "target"
                 size = await _save(fetch, source)
                 if size is not None:
-                    seconds = longest(source_type, size)
+                    seconds = self._limits.longest(source_type, size)
                     outcome = await self._convert(source_type, source, target, seconds)
                 if outcome == "made":
                     self._cache.put(key, target)
@@ -124,7 +134,7 @@ class Converter:
     async def _convert(self, source_type: str, source: Path, target: Path, seconds: float) -> str:
         place = self._lines[self._forms[source_type]].place
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._limits.patience):
                 await place.acquire()
         except TimeoutError:
             return "busy"

@@ -13,12 +13,20 @@ from typing import Any
 
 from aiohttp import web
 
+#: Seconds after which an answer that hangs looks whether it still does.
+_LOOK = 0.25
+
 
 def cut(request: web.Request) -> web.Response:
     """Close the request's connection without an answer. What is returned never leaves."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+def _is_gone(request: web.Request) -> bool:
+    """Whether who asked has hung up."""
+    return request.transport is None or request.transport.is_closing()
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class Faults:
     down: bool = False  #: Every connection is closed without an answer, and nothing is done.
     hold: asyncio.Event | None = None  #: Answers wait until it is set; what was asked is done at once.
     hold_on: str | None = None  #: Hold answers of this operation only.
+    hang_of: frozenset[str] = frozenset()  #: What these chats or clients ask for is done, and not answered meanwhile.
     lose_answers: int = 0  #: So many requests are carried out, and their connections closed without an answer.
     lose_on: str | None = None  #: Lose answers of this operation only.
     lose_of: str | None = None  #: Lose answers to this chat or client only.
@@ -95,6 +104,8 @@ class Faults:
         """The answer, late, held, or lost, as the switches say."""
         if self.latency or self.hold is not None:
             await self.delay(operation)
+        while subject in self.hang_of and not _is_gone(request):  # noqa: ASYNC110 - a switch or who hangs up ends it
+            await asyncio.sleep(_LOOK)
         return cut(request) if self.loses(operation, subject) else answer
 
     async def delay(self, operation: str) -> None:
@@ -117,8 +128,8 @@ class Faults:
     def apply(self, switches: Mapping[str, Any]) -> None:
         """Set switches from JSON. Raises ValueError or TypeError for what is not a switch.
 
-        They are latency, down, lose_answers, lose_on, lose_of, and next_answers, a list of objects with the arguments
-        of `answer_next`.
+        They are latency, down, hang_of, a list, lose_answers, lose_on, lose_of, and next_answers, a list of objects
+        with the arguments of `answer_next`.
         """
         for name, value in switches.items():
             match name, value:
@@ -126,6 +137,8 @@ class Faults:
                     self.latency = float(value)
                 case "down", bool():
                     self.down = value
+                case "hang_of", list():
+                    self.hang_of = frozenset(map(str, value))
                 case "lose_answers", int():
                     self.lose_answers = value
                 case "lose_on" | "lose_of", str() | None:
@@ -139,6 +152,7 @@ class Faults:
     def clear(self) -> None:
         """All switches off."""
         self.latency, self.down, self.hold, self.hold_on = 0.0, False, None, None
+        self.hang_of = frozenset()
         self.lose_answers, self.lose_on, self.lose_of = 0, None, None
         self.next_answers.clear()
 

@@ -6,13 +6,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from relay.store.engine.copies import CopyError, copy_database, fault_of
-from relay.store.engine.lock import hold_lock
+from relay.store.engine.lock import hold_lock, signs_of_use
 
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0008"
+HEAD = "0010"
 #: The exit status of the process that migrates when its last line says what to do.
 _REFUSED = 3
 
@@ -88,7 +90,47 @@ def scripts() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
-def bring_up_to_date(path: Path) -> None:
+def version_at(url: str) -> str | None:
+    """The version that the PostgreSQL at `url` has; None when it is new. Raises SchemaError when it cannot be asked."""
+    from relay.store.engine import postgresql  # noqa: PLC0415 - psycopg is an extra
+
+    try:
+        return postgresql.version_of(url)
+    except DBAPIError as error:
+        raise SchemaError(f"the database cannot be asked: {_first_line(error)}") from None
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0][:200]
+
+
+def _prepare(url: str) -> None:
+    try:
+        from relay.store.engine import postgresql  # noqa: PLC0415 - psycopg is an extra
+    except ImportError:
+        raise SchemaError("RELAY_DATABASE_URL names a PostgreSQL, for which the extra `postgres` is missing") from None
+    try:
+        postgresql.prepare(url, HEAD)
+    except DBAPIError as error:
+        raise SchemaError(f"the database cannot be used: {_first_line(error)}") from None
+    except postgresql.SchemaMismatchError as error:
+        raise SchemaError(
+            f"the database has schema {error}, this relay knows {HEAD}. Run the version that fits"
+        ) from None
+
+
+def bring_up_to_date(place: Path | str) -> None:
+    """Give the database this version's schema, if it needs it: an SQLite file, or a PostgreSQL by its URL.
+
+    Raises SchemaError when that fails, and StoreLockedError when a relay holds the file.
+    """
+    if isinstance(place, Path):
+        _bring_file_up_to_date(place)
+    else:
+        _prepare(place)
+
+
+def _bring_file_up_to_date(path: Path) -> None:
     """Migrate the database at `path`, if it needs it, in a process of its own and while nobody else holds it.
 
     Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails, and
@@ -98,6 +140,12 @@ def bring_up_to_date(path: Path) -> None:
     with hold_lock(path, patience=PATIENCE):
         if is_current(path):
             return
+        if version_of(path) is None and (signs := signs_of_use(path)):
+            names = " ".join(map(str, signs))
+            raise SchemaError(
+                f"there was a database at {path}, and now it is empty or gone. Put it back from a backup (not by cp of "
+                f"a file in use); if the relay is to begin anew, remove {names}"
+            )
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "relay.store.engine.migrating", str(path)],
             check=False,

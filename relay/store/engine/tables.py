@@ -149,6 +149,7 @@ client_link = Table(
     Column("client_id", String(128), primary_key=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("open", Boolean, nullable=False, comment="a conversation is open in Kit, as far as we know"),
+    Column("closed_at", Float, nullable=True),
     Column("created_at", Float, nullable=False),
     Column("business_connection_id", String(255), nullable=True),
     Column("message_thread_id", BigInteger, nullable=True),
@@ -299,4 +300,26 @@ refused_callback = Table(
     Column("channel", String(32), primary_key=True),
     Column("minute", BigInteger, primary_key=True, comment="Unix time / 60"),
     Column("times", BigInteger, nullable=False),
+)
+
+#: What calls for a person, until it is over and everybody who was called knows that.
+alert = Table(
+    "alert",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("over_at", Float, nullable=True),
+    Column("url_told", String(8), nullable=False),
+    Column("chat_told", String(8), nullable=False),
+)
+
+#: The processes of the last minutes.
+process_run = Table(
+    "process_run",
+    metadata,
+    Column("started_at", Float, primary_key=True),
+    Column("clean", Boolean, nullable=False, comment="it ended as it was told to"),
 )

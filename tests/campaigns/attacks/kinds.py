@@ -10,6 +10,7 @@ from tests.campaigns.attacks.active_content import attack_browsers
 from tests.campaigns.attacks.attacked import Result
 from tests.campaigns.attacks.callbacks import fuzz_callbacks
 from tests.campaigns.attacks.children import attack_from_children
+from tests.campaigns.attacks.crowds import attack_in_crowds
 from tests.campaigns.attacks.customers import attack_by_business, attack_by_names, attack_by_presses
 from tests.campaigns.attacks.files import attack_by_files
 from tests.campaigns.attacks.media_links import guess_links
@@ -37,6 +38,7 @@ Attack = Callable[[Path, Amounts, Random], Awaitable[Result]]
 KINDS: Final[Mapping[str, Attack]] = {
     "callbacks": lambda home, amounts, dice: fuzz_callbacks(home, amounts.callbacks, dice),
     "raw": lambda home, _, dice: attack_raw(home, dice),
+    "crowds": lambda home, _, dice: attack_in_crowds(home, dice),
     "targets": lambda home, amounts, dice: attack_targets(home, amounts.targets, dice),
     "links": lambda home, amounts, dice: guess_links(home, amounts.guesses, dice),
     "files": lambda home, amounts, dice: attack_by_files(home, amounts.files, dice),

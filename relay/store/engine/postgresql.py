@@ -1,0 +1,239 @@
+"""PostgreSQL: the same statements on a server of its own, for who runs one anyway.
+
+A transaction runs on psycopg's synchronous connection in a thread of the store's: a hop a transaction, not a hop a
+statement. One relay holds the database at a time. A row says which one and until when; it is renewed each second on a
+connection of its own, and every transaction makes sure of it first: a relay that was thought dead and is replaced
+commits nothing any more, whatever its clock says. (A session's advisory lock would strand behind PgBouncer.)
+"""
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, TypeVar
+
+import structlog
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, make_url, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from relay.errors import StoreUnavailable
+from relay.store.engine.commit import Database, committing
+from relay.store.engine.lock import StoreLockedError
+from relay.store.engine.tables import metadata
+
+log = structlog.get_logger()
+
+Result = TypeVar("Result")
+
+#: Seconds for which the database is held, and how often that is renewed.
+_TERM: Final = 4.0
+_BEAT: Final = 1.0
+#: How often a transaction is tried that another one stood in the way of.
+_TRIES: Final = 3
+#: What PostgreSQL says then: serialization_failure, deadlock_detected.
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_AGAIN: Final = frozenset({"40001", "40P01"})
+#: Seconds that a connection may take, and a statement.
+_CONNECT, _STATEMENT = 5, 30
+#: Whoever brings the schema up to date holds this: any number, the same in every version.
+_MIGRATING: Final = 7_403_118
+
+
+class DeposedError(RuntimeError):
+    """Another relay holds the database now. This process must end: nothing of its can be committed any more."""
+
+
+class PostgreSQL:
+    """The engine that group commit asks for transactions."""
+
+    def __init__(self, engine: Engine, holder: str) -> None:
+        self._engine = engine
+        self._holder = holder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
+
+    async def transaction(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction in the store's thread, in one hop, and commit it."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_transaction, work)
+
+    def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
+        for left in reversed(range(_TRIES)):
+            try:
+                with self._engine.begin() as connection:
+                    self._make_sure(connection)
+                    return work(connection)
+            except DBAPIError as error:
+                if not left or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+                    raise
+        raise AssertionError  # the last try raises or returns
+
+    def _make_sure(self, connection: Connection) -> None:
+        if connection.scalar(_STILL_OURS, {"me": self._holder}) is None:
+            raise DeposedError("another relay has taken the database over")
+
+    def translated(self, error: Exception) -> Exception:
+        """Data that the database cannot hold are their own fault; whatever else the driver raises is an outage."""
+        if isinstance(error, DataError | IntegrityError):
+            return error
+        if isinstance(error, DBAPIError):
+            reason = str(error.orig).strip().partition("\n")[0][:200]
+            log.error("store.failed", error=reason)
+            return StoreUnavailable(f"cannot commit: {reason}")
+        return error
+
+    async def takes_more(self) -> bool:
+        """Its disk is the server's matter."""
+        return True
+
+    async def make_room(self) -> bool:
+        """Nothing is kept for the worst here."""
+        return False
+
+    def close(self) -> None:
+        """End the thread; nothing may be in it."""
+        self._thread.shutdown()
+
+
+@asynccontextmanager
+async def open_postgresql(
+    url: str, *, now: Callable[[], float] = time.time, patience: float = 0.0
+) -> AsyncIterator[Database]:
+    """Hold the database at `url`, which must have the current schema, and commit until the end of the block.
+
+    Raises StoreLockedError when another relay holds it, and sqlalchemy.exc.DBAPIError when it cannot be reached.
+    """
+    engine = connect(url)
+    try:
+        with _held(engine, patience + _TERM) as holder:
+            postgresql = PostgreSQL(engine, holder)
+            try:
+                async with committing(postgresql, now) as database:
+                    yield database
+            finally:
+                postgresql.close()
+    finally:
+        engine.dispose()
+
+
+def connect(url: str) -> Engine:
+    """A pool of two connections: one for transactions, one for the beat."""
+    wanted: URL = make_url(url).set(drivername="postgresql+psycopg")
+    options: dict[str, Any] = {
+        "connect_timeout": _CONNECT,
+        "prepare_threshold": None,  # PgBouncer gives each transaction another session
+        "application_name": "relay",
+    }
+    return create_engine(
+        wanted,
+        pool_size=2,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=options,
+    )
+
+
+def prepare(url: str, head: str) -> None:
+    """Give a new database the schema; of one that has a schema, make sure that it is this version's.
+
+    In one transaction, which whoever comes at the same time waits for. Raises SchemaMismatchError.
+    """
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
+            found = _version(connection)
+            if found is None:
+                metadata.create_all(connection)
+                connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+                connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+                connection.execute(text(_HOLDING))
+            elif found != head:
+                raise SchemaMismatchError(found)
+    finally:
+        engine.dispose()
+
+
+def version_of(url: str) -> str | None:
+    """The schema's version; None when there is none yet."""
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            return _version(connection)
+    finally:
+        engine.dispose()
+
+
+class SchemaMismatchError(Exception):
+    """The database has another version of the schema, which is the only argument."""
+
+
+def _version(connection: Connection) -> str | None:
+    if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    version = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if version is None else str(version)
+
+
+@contextmanager
+def _held(engine: Engine, patience: float) -> Iterator[str]:
+    """Hold the database until the end of the block. A relay that died holds it for the rest of its term."""
+    holder = secrets.token_hex(8)
+    until = time.monotonic() + patience
+    while not _take(engine, holder):
+        if time.monotonic() >= until:
+            raise StoreLockedError("another relay holds the database")
+        time.sleep(0.1)
+    stop = threading.Event()
+    beating = threading.Thread(target=_beat, args=(engine, holder, stop), name="postgresql: beat", daemon=True)
+    beating.start()
+    try:
+        yield holder
+    finally:
+        stop.set()
+        beating.join()
+        _let_go(engine, holder)
+
+
+def _take(engine: Engine, holder: str) -> bool:
+    with engine.begin() as connection:
+        return connection.scalar(_TAKE, {"me": holder, "term": _TERM}) is not None
+
+
+def _beat(engine: Engine, holder: str, stop: threading.Event) -> None:
+    """Renew the term. A beat that fails is no harm by itself: every transaction makes sure."""
+    while not stop.wait(_BEAT):
+        try:
+            with engine.begin() as connection:
+                connection.execute(_RENEW, {"me": holder, "term": _TERM})
+        except DBAPIError as error:
+            log.warning("store.not_renewed", error=str(error.orig).strip().partition("\n")[0][:200])
+
+
+def _let_go(engine: Engine, holder: str) -> None:
+    try:
+        with engine.begin() as connection:
+            connection.execute(_LET_GO, {"me": holder})
+    except DBAPIError:
+        log.warning("store.not_let_go", seconds=_TERM)
+
+
+#: Who holds the database. PostgreSQL's own clock decides, so that no relay's does.
+_HOLDING: Final = """
+CREATE TABLE duty (
+    name VARCHAR(32) PRIMARY KEY,
+    holder VARCHAR(32) NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL
+)
+"""
+_UNTIL = "clock_timestamp() + make_interval(secs => :term)"
+_TAKE = text(
+    f"INSERT INTO duty VALUES ('store', :me, {_UNTIL}) ON CONFLICT (name) DO UPDATE SET holder = excluded.holder,"  # noqa: S608 - constants
+    " until = excluded.until WHERE duty.until < clock_timestamp() RETURNING holder"
+).bindparams(bindparam("me"), bindparam("term"))
+_RENEW = text(f"UPDATE duty SET until = {_UNTIL} WHERE name = 'store' AND holder = :me")  # noqa: S608 - constants
+_LET_GO = text("DELETE FROM duty WHERE name = 'store' AND holder = :me")
+# FOR SHARE: nobody takes the database over between this and the commit.
+_STILL_OURS = text("SELECT holder FROM duty WHERE name = 'store' AND holder = :me FOR SHARE")

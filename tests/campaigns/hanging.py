@@ -1,0 +1,170 @@
+"""`python -m tests.campaigns.hanging`: so many chats hang, on either side, and the others talk on.
+
+First everybody talks. Then Kit, and after it Telegram, takes what comes for some chats and does not answer, through
+their time-outs and repeats, while others go on as before. Compares how long the others' messages take meanwhile with
+how long they take in the calm before and after.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.databases import rows
+from tests.e2e.process import relay_between
+
+FIRST: Final = 6_000_001  #: Of the chats that hang.
+OTHERS: Final = 50
+FIRST_OTHER: Final = 7_000_001
+RATES: Final = {"TELEGRAM_RATE_LIMIT": "30", "TELEGRAM_CHAT_RATE_LIMIT": "1", "RELAY_LOG_LEVEL": "INFO"}
+HANGING_RATE: Final = 15  #: Chats a second that begin to hang: with the others less than Telegram lets pass.
+#: From so many seconds on a run's percentile says something.
+ENOUGH: Final = 30.0
+_BURIED: Final = f"""
+    SELECT count(*) FROM outbox JOIN lane ON lane.id = lane_id
+    WHERE status = 'dead' AND CAST(lane.client_id AS INTEGER) >= {FIRST_OTHER}
+"""  # noqa: S608 - a number of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One side of the conversation: how the others speak to it, and what has arrived there."""
+
+    say: Callable[[int, str], None]
+    arrived: Callable[[], Mapping[str, float]]  #: When, by text. The first time counts.
+    wait_for: Callable[[Callable[[], bool]], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """What the others noticed on one side."""
+
+    side: str
+    calm: float  #: The others' 95th percentile before, seconds.
+    hung: float  #: And while chats hang.
+    longest: float  #: Of all their messages while chats hang.
+    out: int  #: Calls that hung.
+
+    @property
+    def ratio(self) -> float:
+        """How much longer they took."""
+        return self.hung / self.calm
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Both sides, and what was wrong."""
+
+    sides: list[Hanging]
+    faults: dict[str, int]
+
+
+async def hanging(home: Path, *, chats: int, calm: float, seconds: float, rate: float) -> Result:
+    """So many chats hang for so many seconds on each side; others send so many messages a second."""
+    sides = []
+    faults = {}
+    hung = [FIRST + number for number in range(chats)]
+    async with TelegramLookAlike(limits=True) as telegram, KitLookAlike() as kit:
+        telegram.faults.latency = kit.faults.latency = 0.02
+        async with relay_between(telegram, kit, home, **RATES) as relay:
+            await relay.start()
+            telegram.backlog(chats, chats, first_chat=FIRST)
+            telegram.backlog(OTHERS, OTHERS, first_chat=FIRST_OTHER)
+            await kit.wait_for(lambda: len(kit.clients) == chats + OTHERS, 60)
+            for side in (kit, telegram):
+                talk = _to_kit(telegram, kit) if side is kit else _to_telegram(telegram, kit)
+                took = await _talk(talk, calm, rate, "before")
+                side.faults.hang_of = frozenset(map(str, hung))
+                hanging = asyncio.create_task(_hang(talk, hung))
+                while_hung = await _talk(talk, seconds, rate, "meanwhile")
+                await hanging
+                out = sum(text.startswith("hangs") for text in talk.arrived())
+                side.faults.hang_of = frozenset()
+                took += await _talk(talk, calm, rate, "after")
+                sides.append(Hanging(type(side).__name__, _p95(took), _p95(while_hung), max(while_hung), out))
+            await kit.wait_for(lambda: all(f"hangs {chat}" in kit.texts(chat) for chat in hung), 60)
+            faults["exit code"] = await relay.stop()
+        faults["429"] = telegram.limits.given
+    [(dead,)] = rows(home, _BURIED)
+    faults["buried of the others"] = dead
+    return Result(sides, {name: number for name, number in faults.items() if number})
+
+
+def _to_kit(telegram: TelegramLookAlike, kit: KitLookAlike) -> Talk:
+    def arrived() -> dict[str, float]:
+        return {event.text or "": event.at for event in reversed(kit.events)}
+
+    return Talk(lambda chat, text: _write(telegram, chat, text), arrived, lambda seen: kit.wait_for(seen, 60))
+
+
+def _write(telegram: TelegramLookAlike, chat: int, text: str) -> None:
+    telegram.customer(chat).writes(text)
+
+
+def _to_telegram(telegram: TelegramLookAlike, kit: KitLookAlike) -> Talk:
+    def say(chat: int, text: str) -> None:
+        kit.enqueue_callbacks([kit.callbacks.message(str(chat), text)])
+
+    def arrived() -> dict[str, float]:
+        return {str(call.params.get("text")): call.at for call in reversed(telegram.calls)}
+
+    return Talk(say, arrived, lambda seen: telegram.wait_for(seen, 60))
+
+
+async def _hang(talk: Talk, chats: Sequence[int]) -> None:
+    """Say something to each of the chats that hang."""
+    for chat in chats:
+        talk.say(chat, f"hangs {chat}")
+        await asyncio.sleep(1 / HANGING_RATE)
+
+
+async def _talk(talk: Talk, seconds: float, rate: float, name: str) -> list[float]:
+    """Let the others talk: how long their messages took."""
+    said: dict[str, float] = {}
+    for number in range(int(seconds * rate)):
+        chat = FIRST_OTHER + number % OTHERS
+        text = f"{name} {chat}:{number}"
+        said[text] = time.monotonic()
+        talk.say(chat, text)
+        await asyncio.sleep(1 / rate)
+    await talk.wait_for(lambda: said.keys() <= talk.arrived().keys())
+    arrived = talk.arrived()
+    return [arrived[text] - at for text, at in said.items()]
+
+
+def _p95(times: list[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1]
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.hanging", description=__doc__)
+    parser.add_argument("--chats", type=int, default=200, help="that hang")
+    parser.add_argument("--calm", type=float, default=20.0, help="seconds before, and after")
+    parser.add_argument("--seconds", type=float, default=75.0, help="while they hang")
+    parser.add_argument("--rate", type=float, default=10.0, help="messages of the others a second")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        result = asyncio.run(
+            hanging(Path(home), chats=options.chats, calm=options.calm, seconds=options.seconds, rate=options.rate)
+        )
+    said = "; ".join(
+        f"{each.side}: p95 {each.calm * 1000:.0f} ms calm, {each.hung * 1000:.0f} ms while {each.out} chats hang,"
+        f" ratio {each.ratio:.2f}, longest {each.longest * 1000:.0f} ms"
+        for each in result.sides
+    )
+    print(f"{said}; faults {result.faults or 'none'}")  # noqa: T201 - a report
+    slow = any(each.hung > 1 or (options.seconds >= ENOUGH and each.ratio > 1.2) for each in result.sides)
+    return 1 if result.faults or slow or any(each.out < options.chats for each in result.sides) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

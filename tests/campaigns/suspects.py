@@ -1,0 +1,218 @@
+"""`python -m tests.campaigns.suspects`: a message that kills the relay; kills and restarts while Kit hangs.
+
+One of 21 busy chats gets a message that ends the process as soon as the other side has it: in either direction it is
+buried after six deaths, and the others get everything, in order. Then the relay is killed six times while Kit hangs,
+which buries nothing; and it is restarted three times, after which a customer who has nothing to do with it is answered
+within a second of the start.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final, get_args
+
+from relay.model import Direction
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.databases import rows
+from tests.e2e.process import RelayProcess, relay_between
+from tests.waiting import eventually
+
+FIRST: Final = 6_000_001
+BUSY: Final = 20
+KILLER: Final = 7_000_001
+LONGEST: Final = 20.0  #: Seconds of a life in which nothing happens: then the killer does not kill any more.
+_ACCOUNTS: Final = "SELECT count(*) FROM lane WHERE crashes > 0"
+_DEAD: Final = "SELECT lane.client_id FROM outbox JOIN lane ON lane.id = lane_id WHERE status = 'dead'"
+
+
+@dataclass
+class Busy:
+    """Chats that talk all the time, both ways: what they have said, and been told."""
+
+    telegram: TelegramLookAlike
+    kit: KitLookAlike
+    chats: tuple[int, ...]
+    said: dict[int, list[str]] = field(default_factory=dict)
+
+    @contextmanager
+    def talking(self) -> Iterator[None]:
+        """They talk meanwhile."""
+        task = asyncio.create_task(self._talk())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _talk(self) -> None:
+        for number in count():
+            chat = self.chats[number % len(self.chats)]
+            text = f"{chat}:{number}"
+            self.said.setdefault(chat, []).append(text)
+            self.telegram.customer(chat).writes(text)
+            self.kit.enqueue_callbacks([self.kit.callbacks.message(str(chat), text)])
+            await asyncio.sleep(0.02)
+
+    async def has_all(self) -> bool:
+        """Whether everything has arrived."""
+        return all(
+            set(said) <= set(self.kit.texts(chat)) and set(said) <= set(self.telegram.chat(chat).texts)
+            for chat, said in self.said.items()
+        )
+
+    def faults(self) -> int:
+        """Chats in which the order is wrong."""
+        return sum(
+            list(dict.fromkeys(arrived)) != said
+            for chat, said in self.said.items()
+            for arrived in ([text for text in self.kit.texts(chat) if text != "hello"], self.telegram.chat(chat).texts)
+        )
+
+
+async def killer(home: Path, direction: Direction) -> tuple[int, dict[str, int]]:
+    """How many deaths it takes until the message that kills is buried, and what was wrong."""
+    async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
+        side = kit if direction == "to_kit" else telegram
+        busy = Busy(telegram, kit, tuple(FIRST + number for number in range(BUSY)))
+        async with relay_between(telegram, kit, home, RELAY_LOG_LEVEL="INFO") as relay:
+            await relay.start()
+            for chat in (*busy.chats, KILLER):
+                telegram.customer(chat).writes("hello")
+            await kit.wait_for(lambda: len(kit.clients) == BUSY + 1, 30)
+            side.faults.hang_of = frozenset({str(KILLER)})
+            with busy.talking():
+                if direction == "to_kit":
+                    telegram.customer(KILLER).writes("kill")
+                else:
+                    kit.enqueue_callbacks([kit.callbacks.message(str(KILLER), "kill")])
+                deaths = await _deaths(relay, lambda: _times_killed(telegram, kit, direction))
+            side.faults.hang_of = frozenset()  # the note about it arrives
+            await eventually(busy.has_all, within=60)
+            await relay.settled(direction)
+            exit_code = await relay.stop()
+        wrong = {
+            "buried of others": sum(client != str(KILLER) for (client,) in rows(home, _DEAD)),
+            "not buried": int((str(KILLER),) not in rows(home, _DEAD)),
+            "accounts": rows(home, _ACCOUNTS)[0][0],
+            "out of order": busy.faults(),
+            "exit code": exit_code,
+        }
+        return deaths, {name: number for name, number in wrong.items() if number}
+
+
+def _times_killed(telegram: TelegramLookAlike, kit: KitLookAlike, direction: Direction) -> int:
+    """How often the other side has had the message that kills."""
+    if direction == "to_kit":
+        return sum(event.client_id == str(KILLER) and event.text == "kill" for event in kit.events)
+    return telegram.chat(KILLER).texts.count("kill")
+
+
+async def _deaths(relay: RelayProcess, killed: Callable[[], int]) -> int:
+    """Let the relay die each time that the message has arrived, and start it again, until the message is buried."""
+    deaths = 0
+
+    async def ended() -> bool:
+        return killed() > deaths or "the relay died" in relay.log
+
+    while True:
+        await eventually(ended, within=LONGEST)
+        if killed() == deaths:
+            return deaths
+        deaths += 1
+        await relay.kill()
+        await relay.start()
+
+
+async def kills_while_kit_hangs(home: Path, kills: int) -> dict[str, int]:
+    """What was wrong after so many kills, each as soon as Kit has got something that it does not answer."""
+    chats = [FIRST + number for number in range(6)]
+    async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
+        async with relay_between(telegram, kit, home, RELAY_LOG_LEVEL="INFO") as relay:
+            await _first_contact(telegram, kit, relay, chats)
+            kit.faults.hang_of = frozenset(map(str, chats))
+            for chat in chats:
+                telegram.customer(chat).writes("hangs")
+            for _ in range(kills):
+                seen = len(kit.events)
+                await kit.wait_for(lambda seen=seen: len(kit.events) > seen or seen, LONGEST)  # type: ignore[misc]
+                await relay.kill()
+                await relay.start()
+            kit.faults.hang_of = frozenset()
+            await kit.wait_for(lambda: all("hangs" in kit.texts(chat) for chat in chats), 60)
+            await relay.settled("to_kit")
+            exit_code = await relay.stop()
+        wrong = {"buried": len(rows(home, _DEAD)), "accounts": rows(home, _ACCOUNTS)[0][0], "exit code": exit_code}
+        return {name: number for name, number in wrong.items() if number}
+
+
+async def restarts_while_kit_hangs(home: Path, restarts: int) -> tuple[float, dict[str, int]]:
+    """How long after the last start another customer was answered, seconds; and what was wrong."""
+    chats = [FIRST + number for number in range(6)]
+    async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
+        async with relay_between(telegram, kit, home, RELAY_LOG_LEVEL="INFO") as relay:
+            await _first_contact(telegram, kit, relay, [*chats, KILLER])
+            kit.faults.hang_of = frozenset(map(str, chats))
+            for chat in chats:
+                telegram.customer(chat).writes("hangs")
+            for _ in range(restarts):
+                seen = len(kit.events)
+                await kit.wait_for(lambda seen=seen: len(kit.events) > seen or seen, LONGEST)  # type: ignore[misc]
+                exit_code = await relay.stop()
+                await relay.start()
+            started = time.monotonic()
+            await kit.agent_says(KILLER, "answer")
+            await telegram.wait_for(lambda: telegram.chat(KILLER).texts == ["answer"], 60)
+            took = time.monotonic() - started
+            kit.faults.hang_of = frozenset()
+            await kit.wait_for(lambda: all("hangs" in kit.texts(chat) for chat in chats), 60)
+            await relay.settled("to_kit")
+            exit_code += await relay.stop()
+        wrong = {"buried": len(rows(home, _DEAD)), "accounts": rows(home, _ACCOUNTS)[0][0], "exit codes": exit_code}
+        return took, {name: number for name, number in wrong.items() if number}
+
+
+async def _first_contact(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, chats: list[int]) -> None:
+    await relay.start()
+    for chat in chats:
+        telegram.customer(chat).writes("hello")
+    await kit.wait_for(lambda: len(kit.clients) == len(chats), 30)
+
+
+async def campaign(home: Path, directions: Sequence[Direction], kills: int, restarts: int) -> tuple[str, bool]:
+    """All of it: what is to be said, and whether everything held."""
+    parts, held = [], True
+    for direction in directions:
+        deaths, wrong = await killer(home / direction, direction)
+        parts.append(f"a killer {direction} was buried after {deaths} deaths, faults {wrong or 'none'}")
+        held = held and deaths <= 6 and not wrong
+    wrong = await kills_while_kit_hangs(home / "kills", kills)
+    parts.append(f"{kills} kills while Kit hangs, faults {wrong or 'none'}")
+    took, faults = await restarts_while_kit_hangs(home / "restarts", restarts)
+    parts.append(f"{took:.2f} s after {restarts} restarts another customer was answered, faults {faults or 'none'}")
+    return "; ".join(parts), held and not wrong and not faults and took < 1
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.suspects", description=__doc__)
+    parser.add_argument("--killer", choices=get_args(Direction), action="append", help="where to; both without any")
+    parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--restarts", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        said, held = asyncio.run(
+            campaign(Path(home), options.killer or get_args(Direction), options.kills, options.restarts)
+        )
+    print(said)  # noqa: T201 - a report
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""The real relay on a real PostgreSQL: the promises are those of SQLite."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.e2e.process import command, relay_between, run_to_its_end
+from tests.postgresql import empty_postgresql
+
+ANNA: Final = "107804195"
+
+
+@pytest.fixture
+def url() -> str:
+    return empty_postgresql()
+
+
+async def test_words_arrive_in_both_directions(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, url: str
+) -> None:
+    """What the customer writes stands in Kit, the agent's answer in the chat, and status says where it all is."""
+    anna = telegram.customer(int(ANNA))
+    async with relay_between(telegram, kit, tmp_path, RELAY_DATABASE_URL=url) as relay:
+        await relay.start()
+        anna.writes("Hello")
+        await kit.wait_for(lambda: kit.texts(ANNA) == ["Hello"])
+        assert await kit.agent_says(ANNA, "Hi Anna") == 200
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["Hi Anna"])
+        await relay.ready()
+        code, said, _ = await command(relay, "status")
+        assert (code, "to Kit" in said) == (0, True), said
+        assert await relay.stop() == 0
+        assert (await command(relay, "dead", "list"))[0] == 0
+
+
+async def test_killed_again_and_again_it_loses_nothing(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, url: str
+) -> None:
+    """`kill -9` under load, both ways: all there, in order; the next start waits for the term of the dead one."""
+    people = [telegram.customer(5_000_001 + number) for number in range(10)]
+    async with relay_between(telegram, kit, tmp_path, RELAY_DATABASE_URL=url) as relay:
+        await relay.start()
+        for round_ in range(2):
+            for number in range(10):
+                for one in people:
+                    one.writes(f"{one.id}:{round_ * 10 + number}")
+            await kit.wait_for(lambda count=100 * round_ + 30: len(kit.events) >= count, timeout=30)  # type: ignore[misc]
+            await relay.kill()
+            await relay.start()
+        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 200, timeout=40)
+    for one in people:
+        assert kit.texts(one.id) == [f"{one.id}:{number}" for number in range(20)]
+
+
+async def test_a_second_relay_says_that_there_is_one(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, url: str
+) -> None:
+    """It ends with a line, and the first one goes on."""
+    async with (
+        relay_between(telegram, kit, tmp_path / "first", RELAY_DATABASE_URL=url) as first,
+        relay_between(telegram, kit, tmp_path / "second", RELAY_DATABASE_URL=url) as second,
+    ):
+        await first.start()
+        code, _, lines = await run_to_its_end(second)
+        assert code == 1
+        assert "another relay holds the database" in lines[-1]
+        await first.ready()
+
+
+async def test_no_password_is_shown(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """The URL's password stands in no line of the log, whether the server can be reached or not."""
+    wrong = "postgresql://relay:s3cret-of-the-database@127.0.0.1:1/relay"
+    async with relay_between(telegram, kit, tmp_path, RELAY_DATABASE_URL=wrong) as relay:
+        code, out, lines = await run_to_its_end(relay)
+    assert code == 1
+    assert "s3cret" not in out + "".join(lines)
+    assert "database" in lines[-1]

