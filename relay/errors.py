@@ -21,6 +21,10 @@ class Down(Unavailable):
     """Nobody gets through: no connection, refused credentials. Costs no delivery an attempt."""
 
 
+class CredentialsRefused(Down):
+    """It does not let us in. Only the operator can help."""
+
+
 class StoreUnavailable(Unavailable):
     """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
 

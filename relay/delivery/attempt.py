@@ -70,7 +70,7 @@ class Attempt:
                 report_unwritten(self.delivery, error)
                 self.said = ()  # the step is done, and must not be done again for its words' sake
                 continue
-            self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0)
+            self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0, failing_since=None)
             self.said = ()
             return ours and not self._stopping.is_set()
 
@@ -89,7 +89,7 @@ class Attempt:
             except Unavailable:
                 await asyncio.sleep(1.0)
                 continue
-            self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0)
+            self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0, failing_since=None)
             self.lost += [lost] if lost is not None and ours else []
             return ours and not self._stopping.is_set()
 

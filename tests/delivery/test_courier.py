@@ -202,7 +202,7 @@ async def test_kits_429_is_meant_for_everybody(store: Store, clock: Clock) -> No
         await store.accept(update(number, client=str(number + 1)))
     async with running(store, side.carry, clock, limit=1) as courier:
         await side.until(lambda: sum(map(len, side.script.values())) == 4)
-        await eventually(_async(lambda: courier.gate.held))
+        await eventually(_async(lambda: courier.gate.is_throttled(time.monotonic())))
         began = time.monotonic()
         await side.until(lambda: sum(map(len, side.script.values())) == 3)
         assert time.monotonic() - began > 0.2

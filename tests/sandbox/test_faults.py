@@ -78,7 +78,7 @@ async def test_a_stopped_server_refuses_and_comes_back_on_its_port(
     await telegram.server.start()
     assert telegram.url == url
     assert await say(http, telegram, "back") == 200
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 async def test_held_answers_leave_when_they_are_let_go(
