@@ -231,9 +231,9 @@ class Deliveries:
             self._withdrawn |= dict.fromkeys(waiting_reactions(tx, self._closed), _CLOSED)
         withdraw(tx, self._withdrawn, self.totals)
         decline(tx, self._came_to_nothing)
-        hurried = {lanes[key] for values, key in self._waiting if not values["hasty"]}
-        if hurried:
-            tx.execute(_HURRY, {"lane_ids": list(hurried), "at": self._now})
+        followed = {lanes[key] for values, key in self._waiting if not values["hasty"]}
+        if followed:
+            tx.execute(_SEND_OFF, {"lane_ids": list(followed), "at": self._now})
 
     def _count(self, row: Row, *outcomes: str) -> None:
         for outcome in outcomes:
@@ -442,7 +442,7 @@ _INSERT_DELIVERIES = insert(outbox)
 _head = outbox.alias("head")
 #: What is hasty and stands first in its lane leaves when something else comes. A lane that is parked for other reasons
 #: stays so.
-_HURRY = (
+_SEND_OFF = (
     update(lane)
     .where(
         lane.c.id.in_(bindparam("lane_ids", expanding=True)),
