@@ -89,6 +89,15 @@ class SQLite:
             log.error("store.reserve_used")
         return given_up
 
+    async def remove_bytes(self) -> None:
+        """Empty the write-ahead log: deleted rows are zeros in the file, but their old pages wait in the log."""
+        await self._thread.run(self._truncate_log)
+
+    def _truncate_log(self) -> None:
+        busy, _, _ = self._thread.dbapi().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreUnavailable("somebody reads the database: its log cannot be emptied now")
+
     def translated(self, error: Exception) -> Exception:
         """An error of the driver means that the database cannot commit now, or that nobody knows what it holds."""
         if not isinstance(error, DBAPIError):
