@@ -47,7 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "kit": {"errors"},
     "media.types": set(),
     "media.confinement": {"linux"},
-    "media": {"errors", "media.confinement", "steps"},
+    "media": {"errors", "media.confinement", "media.types", "steps"},
     "media.inspection": {"media", "media.confinement"},
     "media.conversion": {"media", "media.confinement", "model"},
     "telegram": {"errors", "media", "media.inspection", "model", "steps"},
