@@ -122,7 +122,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("RELAY_MEDIA_CACHE_MB", "-5125", "must be 0 or more"),
     ("TELEGRAM_PROXY", "proxy.example.com:1080", "must begin with http://"),
     ("TELEGRAM_PROXY", "socks4://proxy.example.com:1080", "must begin with http://"),
-    ("TELEGRAM_PROXY", "socks5://proxy.example.com", "names no port"),
+    ("TELEGRAM_PROXY", "socks5://another.example.com", "names no port"),
     ("TELEGRAM_PROXY", "socks5://user:pa/ss@proxy.example.com:1080", "is not an address"),
     ("TELEGRAM_PROXY", "socks5://proxy.example.com:1080/path", "must end after the port"),
     ("TELEGRAM_PROXY", "socks5://user@proxy.example.com:1080", "a user name without a password"),
