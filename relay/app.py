@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel
+from relay.control.customers import erase
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
@@ -92,6 +93,7 @@ class Relay:
             )
             watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
+            erasing = tasks.create_task(_go_on_erasing(self.store), name="erasing")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
@@ -100,6 +102,7 @@ class Relay:
             log.info("relay.stopping")
             forgetting.cancel()
             filling.cancel()
+            erasing.cancel()
             watching.cancel()
             alerting.cancel()
         await self.alerts.end()
@@ -184,6 +187,13 @@ def steady_clock() -> Callable[[], float]:
     return lambda: started + time.monotonic() - at
 
 
+async def _go_on_erasing(store: Store) -> None:
+    """Erase the customers whose erasure a crash broke off."""
+    with suppress(Unavailable):
+        while (whose := await store.next_erasure()) is not None:
+            await erase(store, whose)
+
+
 async def _forget(store: Store, cache: Cache, days: int) -> None:
     """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
     while True:
@@ -192,5 +202,7 @@ async def _forget(store: Store, cache: Cache, days: int) -> None:
         with suppress(Unavailable):
             while changed := await store.forget(before):
                 rows += changed
+            if rows:
+                await store.remove_bytes()
         log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)

@@ -40,7 +40,12 @@ class StoreLost(StoreUnavailable):
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
 
-    why = "file_gone"
+    why = "file_no_answer"
+
+    def __init__(self, message: str, *, why: str | None = None, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.why = why or self.why
+        self.retry_after = retry_after  #: Seconds that the server asked for; 0: it did not ask.
 
 
 class Throttled(Unavailable):

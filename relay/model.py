@@ -264,6 +264,8 @@ class Retry:
     uncertain: bool = False  #: The attempt may have had its effect.
     backs_off: bool = False  #: Nobody asked for the wait: a new message of the chat, or the side's recovery, ends it.
     tried: bool = True  #: It was out and came back, so no process dies of it.
+    asked_for: bool = False  #: The other side said how long to wait.
+    note: "Note | None" = None  #: What is told of it.
 
 
 #: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside

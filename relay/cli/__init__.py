@@ -26,6 +26,9 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
         "backup": Listed("relay.cli.backups:backup", "Copy the database, also while the relay runs."),
         "restore": Listed("relay.cli.backups:restore", "Put a copy in the place of the database."),
     },
+    "Privacy": {
+        "customer": Listed("relay.cli.customer:customer", "See, hand out or erase what is kept about a customer."),
+    },
     "Win customers": {
         "link": Listed("relay.cli.linking:link", "Make a link to the bot that says where a customer came from."),
     },

@@ -11,7 +11,7 @@ import structlog
 
 from relay.delivery.calls import Call, Calls
 from relay.errors import Unavailable, place_of
-from relay.model import Address, Bury, Delivery, Lost, Note, Said
+from relay.model import Address, Bury, Delivery, Lost, Note, Retry, Said
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -129,8 +129,8 @@ class Later:
 Carry = Callable[[Attempt], Awaitable[bool | Later]]
 #: What the two sides call a delivery, for the lines of the log about it.
 Name = Callable[[Delivery], dict[str, object]]
-#: The note about a delivery that is to be buried.
-MakeNote = Callable[[Delivery, Bury], Note]
+#: The note about a delivery that is to be buried, or that must wait; None: nothing is to be told.
+MakeNote = Callable[[Delivery, Bury | Retry], Note | None]
 
 
 def report_unwritten(delivery: Delivery, error: Exception) -> None:

@@ -311,7 +311,7 @@ class Courier:
             self._lanes -= 1
             self._wake.set()
         ours = await self._settle(delivery, result, last=last)
-        if isinstance(result, Bury) and result.note is not None:
+        if isinstance(result, Bury | Retry) and result.note is not None:
             self._on_note()
         self._report(delivery, result, took, sent)
         if not ours and not last:
@@ -335,7 +335,7 @@ class Courier:
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()
-        result = self._with_note(attempt.delivery, result) if isinstance(result, Bury) else result
+        result = self._with_note(attempt.delivery, result) if isinstance(result, Bury | Retry) else result
         return attempt.delivery, result, attempt.message_ids
 
     async def _is_poison(self, delivery: Delivery) -> bool:
@@ -344,8 +344,8 @@ class Courier:
             return False
         return delivery.crashes >= LONE_POISON_AFTER or await self._store.others_passed(delivery)
 
-    def _with_note(self, delivery: Delivery, bury: Bury) -> Bury:
-        return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))
+    def _with_note(self, delivery: Delivery, result: Bury | Retry) -> Bury | Retry:
+        return result if self._make_note is None else replace(result, note=self._make_note(delivery, result))
 
     async def _outcome(self, attempt: Attempt) -> Result:
         try:
@@ -430,7 +430,7 @@ def _bare(result: Result) -> Result:
         case Bury():
             return replace(result, reason=_plain(result.reason), note=None)
         case Retry():
-            return replace(result, reason=_plain(result.reason))
+            return replace(result, reason=_plain(result.reason), note=None)
         case _:
             assert_never(result)
 

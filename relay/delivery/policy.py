@@ -68,7 +68,7 @@ def judge(error: RelayError, delivery: Delivery, known: Circumstances) -> Retry 
         case NotAccepted():
             return Bury(reason, _why(error, delivery), unreachable=isinstance(error, Unreachable))
         case Throttled(retry_after=seconds):
-            return Retry(max(0.05, seconds), reason, free=True)
+            return Retry(max(0.05, seconds), reason, free=True, asked_for=True)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
             return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
         case Uncertain() if delivery.direction == "to_telegram":

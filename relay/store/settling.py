@@ -4,13 +4,13 @@ Both check that the lease is still ours: a courier that outlived it changes noth
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from sqlalchemy import Boolean, Connection, Float, bindparam, case, exists, false, null, select, update
 
-from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
+from relay.model import Bury, Delivered, Delivery, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
 from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
@@ -110,7 +110,7 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     buried = [(each.delivery, each.result) for each in valid if isinstance(each.result, Bury)]
     if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
         tx.execute(_LOSE, out_of_reach)
-    write_notes(tx, now, [(delivery, bury.note) for delivery, bury in buried if bury.note is not None])
+    write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])
     for how, lanes in _released(valid).items():
         values = {"lane_ids": lanes, "new_due_at": now + how.after, "new_backs_off": how.backs_off}
         tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
@@ -146,6 +146,12 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
         case _:
             assert_never(settlement.result)
     return values
+
+
+def _notes(settlement: Settlement) -> Iterator[tuple[Delivery, Note]]:
+    """What is told of it."""
+    if isinstance(settlement.result, Bury | Retry) and settlement.result.note is not None:
+        yield settlement.delivery, settlement.result.note
 
 
 def _out_of_reach(delivery: Delivery, bury: Bury) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from time import time
+from typing import Any
 
 import structlog
 
@@ -21,6 +22,7 @@ from relay.store import (
     callbacks,
     charging,
     claiming,
+    customers,
     dead_letters,
     deep_links,
     hurrying,
@@ -39,6 +41,7 @@ from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
+from relay.store.customers import Page, Whose
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.engine.commit import Database
@@ -199,6 +202,34 @@ class Store:
         Returns how many rows changed; call again until that is 0. In parts, since everybody else waits meanwhile.
         """
         return await self._database.run(retention.forget, before)
+
+    async def count_customer(self, whose: Whose) -> dict[str, int]:
+        """How many rows of each table speak of a customer."""
+        return await self._database.run(customers.count_rows, whose)
+
+    async def read_customer(self, page: Page) -> list[dict[str, Any]]:
+        """Rows of one table that speak of a customer, as they are stored."""
+        return await self._database.run(customers.read_rows, page)
+
+    async def converted_files(self, whose: Whose) -> list[tuple[str, str]]:
+        """Of a customer's files, the ids and types of those that are converted for browsers."""
+        return await self._database.run(customers.converted_files, whose)
+
+    async def ask_erasure(self, whose: Whose) -> None:
+        """Mark a customer as to be erased; `erase_part` does it, and goes on with it after a crash."""
+        await self._database.run(customers.ask_erasure, whose)
+
+    async def next_erasure(self) -> Whose | None:
+        """A customer who is to be erased."""
+        return await self._database.run(customers.next_erasure, None)
+
+    async def erase_part(self, whose: Whose) -> int:
+        """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
+        return await self._database.run(customers.erase_part, whose)
+
+    async def remove_bytes(self) -> None:
+        """Let no bytes of what was deleted stay in the files. Raises Unavailable when that cannot be done."""
+        await self._database.remove_bytes()
 
     async def next_unfilled(self) -> Unfilled | None:
         """Some old letters of which it is not noted whose they are; None when there are no more."""

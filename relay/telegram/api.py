@@ -27,7 +27,7 @@ from telegram.request import BaseRequest
 
 from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.telegram.refusals import is_too_large, refusal
-from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, open_session
+from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, TooLarge, open_session
 
 _CAPITAL: Final = re.compile("(?=[A-Z])")
 #: As Telegram speaks of keyboards: "BUTTON_URL_INVALID", "can't parse inline keyboard button: …", "… reply markup".
@@ -136,7 +136,7 @@ def translated() -> Iterator[None]:
         raise _translate(error) from None
 
 
-def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901, PLR0911 - one per kind of error
+def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901, PLR0911, PLR0912 - one per kind of error
     # The order matters: BadRequest and TimedOut are NetworkErrors.
     match error:
         case FloodWait(seconds=seconds):
@@ -145,6 +145,8 @@ def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901
             return ChatMoved("Telegram: the group became a supergroup with another id", new_chat_id=new_chat_id)
         case Forbidden():
             return refusal(error.message) or NotAccepted(f"Telegram: {error.message}", why="other")
+        case TooLarge():
+            return NotAccepted(f"Telegram: {error.message}", why="file_too_large")
         case BadRequest() if "thread not found" in error.message.lower():
             return ThreadGone(f"Telegram: {error.message}", why="chat_gone")
         case BadRequest():

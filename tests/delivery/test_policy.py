@@ -46,7 +46,12 @@ TABLE = [
     # a refusal is final at once
     (NotAccepted("no"), delivery(), CALM, Bury("no", "refused_content")),
     # a throttle is obeyed to the second and costs nothing, not even at the last attempt; nothing makes it shorter
-    (Throttled("slow", retry_after=5), delivery(attempts=MAX_ATTEMPTS), CALM, Retry(5, "slow", free=True)),
+    (
+        Throttled("slow", retry_after=5),
+        delivery(attempts=MAX_ATTEMPTS),
+        CALM,
+        Retry(5, "slow", free=True, asked_for=True),
+    ),
     # the first failure waits a second (dice 1.0 of the jitter), the fourth eight
     (Unavailable("500"), delivery(), CALM, Retry(1.0, "500", backs_off=True)),
     (Unavailable("500"), delivery(attempts=4), CALM, Retry(8.0, "500", backs_off=True)),
@@ -83,7 +88,7 @@ TABLE = [
         SourceUnavailable("no file"),
         delivery("to_telegram", attempts=MAX_SOURCE_ATTEMPTS),
         CALM,
-        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file", "file_gone"),
+        Bury(f"gave up after {MAX_SOURCE_ATTEMPTS} attempts: no file", "file_no_answer"),
     ),
     # what hung for long waits until a probe has told whether it is the side
     (Uncertain("cut"), delivery(), replace(CALM, hung=True), Retry(HUNG_BACK_OFF, "cut", backs_off=True)),

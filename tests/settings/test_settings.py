@@ -418,7 +418,7 @@ def test_a_webhook_needs_its_secret(env: pytest.MonkeyPatch) -> None:
 
 
 def test_the_password_of_a_proxy_is_a_secret_in_each_spelling(env: pytest.MonkeyPatch) -> None:
-    """The log looks for the URL, and for user and password as they are and as the URL has them; its summary says "set"."""
+    """The log looks for the URL, and for user and password in both spellings; its summary says "set"."""
     url = "https://operator:pass%40word%2Fpass@proxy.example.com:3129"
     env.setenv("TELEGRAM_PROXY", url)
     settings = load_settings(None)

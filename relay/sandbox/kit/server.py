@@ -249,7 +249,7 @@ class KitLookAlike:
         )
 
     async def _answer(self, request: web.Request, operation: str, grant: Callable[[], dict[str, str]]) -> web.Response:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted(operation, None)
         if scripted is not None:
@@ -264,14 +264,14 @@ class KitLookAlike:
 
     async def _unknown(self, request: web.Request) -> web.Response:
         """Nothing is to be had there: whoever asks learns that somebody answers."""
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted("unknown", None)
         answer = scripted.response() if scripted is not None else Refused(405, "Method not allowed").response()
         return await self.faults.let_out(request, answer, "unknown", None)
 
     async def _event(self, request: web.Request) -> web.Response:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         with self.traffic.request():
             document = _document(request, await request.read())
@@ -309,7 +309,7 @@ class KitLookAlike:
         return refused.response(as_200=self.refusals_as_200)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted("file", None)
         if scripted is not None:

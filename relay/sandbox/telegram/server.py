@@ -219,7 +219,7 @@ class TelegramLookAlike:
         return application
 
     async def _bot_api(self, request: web.Request) -> web.Response:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         call = Incoming(request.match_info["method"])
         try:
@@ -308,7 +308,7 @@ class TelegramLookAlike:
         return Path(self._spool.name)
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted("file", None)
         if scripted is not None:

@@ -36,6 +36,9 @@ class Engine(Protocol):
     def translated(self, error: Exception) -> Exception:
         """What an error of a transaction means to who asked for it."""
 
+    async def remove_bytes(self) -> None:
+        """Let no bytes of deleted rows stay in the files. Raises what the driver raises."""
+
     async def takes_more(self) -> bool:
         """Whether there is room for new things."""
 
@@ -125,6 +128,13 @@ class Database:
     def report(self, reason: str) -> None:
         """Say that the database is not well, until the process ends."""
         self._reported = reason
+
+    async def remove_bytes(self) -> None:
+        """Let no bytes of deleted rows stay in the files. Raises StoreUnavailable when that cannot be done now."""
+        try:
+            await self._engine.remove_bytes()
+        except Exception as error:  # noqa: BLE001 - the engine knows what it means
+            raise self._engine.translated(error) from None
 
     def close(self) -> None:
         """Let `commit_forever` end once nothing waits."""
