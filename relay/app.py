@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel
+from relay.control.customers import erase
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
 from relay.control.server import serve_control
@@ -76,7 +77,8 @@ class Relay:
     ) -> None:
         """Relay until `stop`, then finish what is in hand within `grace` seconds, and let go of the rest.
 
-        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug.
+        Raises relay.web.serving.CannotListenError, relay.control.place.NoPlaceError, and an ExceptionGroup for a bug,
+        or with StoreLost in it.
         """
         settings = self.settings
         async with (
@@ -90,7 +92,9 @@ class Relay:
             forgetting = tasks.create_task(
                 _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
             )
+            watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
+            erasing = tasks.create_task(_go_on_erasing(self.store), name="erasing")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
@@ -99,9 +103,15 @@ class Relay:
             log.info("relay.stopping")
             forgetting.cancel()
             filling.cancel()
+            erasing.cancel()
+            watching.cancel()
             alerting.cancel()
         await self.alerts.end()
         log.info("relay.stopped")
+
+    async def _end_with_the_store(self) -> None:
+        """A process that can store nothing must end: nobody may hear that it has taken anything."""
+        raise await self.store.lost()
 
     async def _readers(self) -> dict[str, Callable[[Letter], Reading]]:
         """What tells what stored letters say, by channel."""
@@ -147,7 +157,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         admin = web.Application(middlewares=[only_by_own_name(settings.relay_admin_host)])
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
-        office = Office(channels, store, partial(_wake, opened), watched, started_at=time.monotonic())
+        wake, hurry = partial(_wake, opened), partial(_hurry, opened)
+        office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
         # A session of its own: what goes to Telegram may go another way.
         alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         alerts = Alerts(
@@ -166,10 +177,23 @@ def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None
             each.wake(direction)
 
 
+def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
+    for each in opened:
+        if each.channel.key == key:
+            each.hurry()
+
+
 def steady_clock() -> Callable[[], float]:
     """Unix time as it was at the start, and steady from then on: setting the clock parks and repeats nothing."""
     started, at = time.time(), time.monotonic()
     return lambda: started + time.monotonic() - at
+
+
+async def _go_on_erasing(store: Store) -> None:
+    """Erase the customers whose erasure a crash broke off."""
+    with suppress(Unavailable):
+        while (whose := await store.next_erasure()) is not None:
+            await erase(store, whose)
 
 
 async def _forget(store: Store, cache: Cache, days: int) -> None:
@@ -180,5 +204,7 @@ async def _forget(store: Store, cache: Cache, days: int) -> None:
         with suppress(Unavailable):
             while changed := await store.forget(before):
                 rows += changed
+            if rows:
+                await store.remove_bytes()
         log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)

@@ -19,9 +19,11 @@ from telegram import Bot
 from relay.delivery import to_kit, to_telegram
 from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
+from relay.delivery.gate import LONGEST_HOLD
 from relay.delivery.policy import back_off
+from relay.delivery.side import Side
 from relay.delivery.suspects import Suspects
-from relay.errors import Unavailable
+from relay.errors import CredentialsRefused, Unavailable
 from relay.intake.accept import Intake
 from relay.intake.avatars import Avatars
 from relay.intake.business_accounts import Accounts
@@ -36,7 +38,7 @@ from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.store import Store
-from relay.telegram.api import call, open_bot
+from relay.telegram.api import call, open_bot, probe
 from relay.telegram.download import FileFetcher
 from relay.telegram.files import TelegramFiles
 from relay.telegram.identity import Identity
@@ -55,6 +57,8 @@ log = structlog.get_logger()
 
 #: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
 _LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 256}
+#: Seconds between two logins before the first message: of a Kit that is away, and of one that refuses us.
+_AWAY, _REFUSED = 4.0, 15.0
 #: Seconds without an answer after which polling is no long poll any more but deaf.
 _DEAF = 90.0
 
@@ -130,6 +134,11 @@ class OpenChannel:
         """Something may be due."""
         self.couriers[direction].wake()
 
+    def hurry(self) -> None:
+        """Somebody wants what waits to be tried now."""
+        for courier in self.couriers.values():
+            courier.hurry()
+
     def _poll_age(self) -> float | None:
         last = self.source.state().last_success
         return None if last is None else time.monotonic() - last
@@ -151,11 +160,18 @@ class OpenChannel:
         age, gate = self.kit.token_age(), self.couriers["to_kit"].gate
         if gate.last_error is not None:
             return Check(ok=False, reason=gate.last_error)
-        if (wait := gate.held_for(time.monotonic())) > 0:
-            return Check(ok=True, reason=f"asks to wait for {wait:.0f} s more")
         if age is None:
             return Check(ok=False, reason=self.kit.last_error or "not logged in yet")
+        if (seconds := gate.throttled_for(time.monotonic())) > 0:
+            return _patience(gate.throttle, seconds)
         return Check(ok=True, reason=f"token is {age:.0f} s old")
+
+
+def _patience(reason: str, seconds: float) -> Check:
+    """Kit has asked everybody to wait. For a minute that is nothing; for longer somebody should know."""
+    if seconds <= LONGEST_HOLD:
+        return Check(ok=True, reason=f"{reason}: for {seconds:.0f} s more")
+    return Check(ok=False, reason=f"{reason}: for {seconds:.0f} s more; one message a minute tries")
 
 
 async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics, stack: AsyncExitStack) -> OpenChannel:
@@ -180,10 +196,12 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         Accounts(channel.key, store, partial(_ask_connection, bot), context.owners),
         presses,
     )
+    source, webhook = _source(channel, bot, shared, intake, couriers["to_telegram"].side)
     return OpenChannel(
         channel,
         kit,
-        *_source(channel, bot, shared, intake),
+        source,
+        webhook,
         couriers,
         KitCallback(
             settings.signing_secrets,
@@ -206,22 +224,31 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
 
 
 def _source(
-    channel: Channel, bot: Bot, shared: Shared, intake: Intake
+    channel: Channel, bot: Bot, shared: Shared, intake: Intake, side: Side
 ) -> tuple[Poller | Webhook, TelegramWebhook | None]:
-    """Where updates come from, and who takes them if Telegram brings them."""
+    """Where updates come from, and who takes them if Telegram brings them. It and the couriers tell each other."""
+    source, webhook = _source_of(channel, bot, shared, intake, partial(side.suspect, "failed"))
+    side.on_return = source.hurry
+    return source, webhook
+
+
+def _source_of(
+    channel: Channel, bot: Bot, shared: Shared, intake: Intake, on_failure: Callable[[], None]
+) -> tuple[Poller | Webhook, TelegramWebhook | None]:
     settings = channel.settings
     if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is not None:
         secret = settings.telegram_webhook_secret.get_secret_value()
         registered = partial(shared.store.forget_offset, channel.key)
         log_fields = {"channel": channel.name} if channel.name else {}
         return (
-            Webhook(bot, channel.webhook_url, secret, registered=registered),
+            Webhook(bot, channel.webhook_url, secret, registered=registered, on_failure=on_failure),
             TelegramWebhook(secret, intake.accept_update, shared.refusals, log_fields),
         )
     poller = Poller(
         bot,
         offset=partial(shared.store.next_update_id, channel.key),
         accept=intake.accept_updates,
+        on_failure=on_failure,
         reclaim=partial(give_up_webhook, bot, channel.webhook_url),
     )
     return poller, None
@@ -244,6 +271,7 @@ def _couriers(
         carry=to_kit.to_kit(kit),
         name=to_kit.name,
         limit=_LANES["to_kit"],
+        probe=kit.probe,
         check_login=kit.check_login,
         make_note=to_kit.note_maker(context),
         on_note=wake_both,
@@ -260,6 +288,7 @@ def _couriers(
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
+        probe=partial(probe, settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url),
         name=to_telegram.name,
         calls=calls,
         make_note=to_telegram.note_maker(context),
@@ -304,7 +333,7 @@ async def _greet(kit: KitClient) -> None:
             await kit.login()
         except Unavailable as error:
             attempts += 1
-            pause = back_off(attempts, 1.0, longest=60.0)
+            pause = back_off(attempts, 1.0, longest=_REFUSED if isinstance(error, CredentialsRefused) else _AWAY)
             log.warning("kit.login_failed", reason=str(error), pause=pause)
             await asyncio.sleep(pause)
         else:

@@ -21,14 +21,31 @@ class Down(Unavailable):
     """Nobody gets through: no connection, refused credentials. Costs no delivery an attempt."""
 
 
+class CredentialsRefused(Down):
+    """It does not let us in. Only the operator can help."""
+
+
 class StoreUnavailable(Unavailable):
     """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
+
+
+class StoreFull(StoreUnavailable):
+    """The disk is full: new things must wait. What is done may still be written down."""
+
+
+class StoreLost(StoreUnavailable):
+    """Our own database is not what it was, or the disk did not keep what was written: this process must end."""
 
 
 class SourceUnavailable(Unavailable):
     """A third party, the server of an agent's file, cannot give it now: worth another attempt."""
 
-    why = "file_gone"
+    why = "file_no_answer"
+
+    def __init__(self, message: str, *, why: str | None = None, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.why = why or self.why
+        self.retry_after = retry_after  #: Seconds that the server asked for; 0: it did not ask.
 
 
 class Throttled(Unavailable):

@@ -237,6 +237,7 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+    failing_since: float | None = None  #: Since when attempts that count have failed, in Unix time; None if none has.
     source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
@@ -261,7 +262,10 @@ class Retry:
     free: bool = False  #: The attempt does not count.
     paced: bool = False  #: There was none: it is not its turn yet.
     uncertain: bool = False  #: The attempt may have had its effect.
+    backs_off: bool = False  #: Nobody asked for the wait: a new message of the chat, or the side's recovery, ends it.
     tried: bool = True  #: It was out and came back, so no process dies of it.
+    asked_for: bool = False  #: The other side said how long to wait.
+    note: "Note | None" = None  #: What is told of it.
 
 
 #: Makes what is told of something that got no further, of a customer as they are now; None if nothing is. Called inside

@@ -32,6 +32,7 @@ class SendFile:
     name: str
     caption: str | None = None  #: At most 1024 UTF-16 units.
     reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
+    guessed: Literal[True] | None = None  #: The name is only what the link ends with: its server may know better.
     step: Literal["send_file"] = "send_file"
 
 

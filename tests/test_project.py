@@ -47,7 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "kit": {"errors"},
     "media.types": set(),
     "media.confinement": {"linux"},
-    "media": {"errors", "media.confinement", "steps"},
+    "media": {"errors", "media.confinement", "media.types", "steps"},
     "media.inspection": {"media", "media.confinement"},
     "media.conversion": {"media", "media.confinement", "model"},
     "telegram": {"errors", "media", "media.inspection", "model", "steps"},
@@ -65,7 +65,7 @@ ARROWS: dict[str, set[str]] = {
         "errors", "intake", "kit", "media", "media.conversion", "model", "monitoring", "store", "telegram",
     },
     # What people ask for.
-    "control": {"errors", "intake", "model", "monitoring", "settings", "store", "store.engine"},
+    "control": {"errors", "intake", "media.conversion", "model", "monitoring", "settings", "store", "store.engine"},
     "doctor": {
         "errors", "kit", "media", "media.confinement", "monitoring", "settings", "store.engine", "telegram", "web",
         "words",

@@ -15,7 +15,7 @@ def upgrade() -> None:
         sa.Column(
             "loss_told",
             sa.Boolean(),
-            server_default=sa.text("0"),
+            server_default=sa.false(),
             nullable=False,
             comment="they were told in this conversation that something of theirs was lost",
         ),

@@ -20,10 +20,14 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
         "status": Listed("relay.cli.status:status", "See how the relay does."),
         "trace": Listed("relay.cli.tracing:trace", "See what became of a message."),
         "dead": Listed("relay.cli.dead:dead", "Look at dead letters, retry them, drop them."),
+        "hurry": Listed("relay.cli.hurrying:hurry", "Try at once what waits."),
     },
     "Keep safe": {
         "backup": Listed("relay.cli.backups:backup", "Copy the database, also while the relay runs."),
         "restore": Listed("relay.cli.backups:restore", "Put a copy in the place of the database."),
+    },
+    "Privacy": {
+        "customer": Listed("relay.cli.customer:customer", "See, hand out or erase what is kept about a customer."),
     },
     "Win customers": {
         "link": Listed("relay.cli.linking:link", "Make a link to the bot that says where a customer came from."),

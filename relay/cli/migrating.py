@@ -24,7 +24,7 @@ def bring_database_up_to_date(settings: Settings) -> None:
     """Migrate the database if it needs it. Exit 1 or 2 with a line that says what stands in the way."""
     place = settings.database
     if isinstance(place, Path):
-        beside = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock")]
+        beside = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock", ".reserve")]
         check_writable("RELAY_DATABASE_URL", place.parent, beside)
     for directory in ("tmp", "media-cache"):
         check_writable("RELAY_DATA_DIR", settings.relay_data_dir / directory)

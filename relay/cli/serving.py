@@ -17,7 +17,7 @@ from relay.app import Ports, open_relay
 from relay.cli.migrating import bring_database_up_to_date
 from relay.cli.starting import fail, load
 from relay.control.place import NoPlaceError
-from relay.errors import Unavailable
+from relay.errors import StoreLost, Unavailable
 from relay.monitoring.log import loop_exception_handler
 from relay.settings.channels import Channel
 from relay.settings.loading import summary
@@ -52,6 +52,11 @@ async def _relay(channels: tuple[Channel, ...]) -> None:
     try:
         async with open_relay(*channels) as relay:
             await relay.run(stop, ready)
+    except ExceptionGroup as errors:
+        lost, others = errors.split(StoreLost)
+        if lost is None or others is not None:
+            raise
+        fail(str(_first(lost)))
     except StoreLockedError as error:
         fail(str(error))
     except (Unavailable, sqlite3.Error, DBAPIError) as error:
@@ -60,6 +65,13 @@ async def _relay(channels: tuple[Channel, ...]) -> None:
         )
     except (CannotListenError, NoPlaceError) as error:
         fail(str(error), code=2)
+
+
+def _first(errors: BaseExceptionGroup[StoreLost]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def raise_open_files_limit() -> None:

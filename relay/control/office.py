@@ -31,6 +31,7 @@ class Office:
     channels: "Sequence[Channel]"
     store: "Store"
     wake: Callable[[str, Direction], None] = lambda _channel, _direction: None  #: Something may be due for a courier.
+    hurry: Callable[[str], None] = lambda _channel: None  #: Both couriers of a channel try at once, whatever they know.
     watched: "Sequence[Watched]" = ()  #: Of a running relay, its channels at work.
     started_at: float | None = None  #: Of a running relay, on the monotonic clock.
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from relay.control.customers import customer_erase, customer_rows, customer_show
 from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
+from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
 from relay.control.office import Operation
 from relay.control.status import status
@@ -13,8 +15,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "status": status,
     "trace": trace,
     "keep_link": keep_link,
+    "customer_show": customer_show,
+    "customer_rows": customer_rows,
+    "customer_erase": customer_erase,
     "dead_list": dead_list,
     "dead_show": dead_show,
     "dead_retry": dead_retry,
     "dead_drop": dead_drop,
+    "hurry": hurry,
 }

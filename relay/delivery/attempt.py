@@ -11,7 +11,7 @@ import structlog
 
 from relay.delivery.calls import Call, Calls
 from relay.errors import Unavailable, place_of
-from relay.model import Address, Bury, Delivery, Lost, Note, Said
+from relay.model import Address, Bury, Delivery, Lost, Note, Retry, Said
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ class Attempt:
                 report_unwritten(self.delivery, error)
                 self.said = ()  # the step is done, and must not be done again for its words' sake
                 continue
-            self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0)
+            self.delivery = replace(self.delivery, steps_done=steps_done, attempts=1, uncertain=0, failing_since=None)
             self.said = ()
             return ours and not self._stopping.is_set()
 
@@ -89,7 +89,7 @@ class Attempt:
             except Unavailable:
                 await asyncio.sleep(1.0)
                 continue
-            self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0)
+            self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0, failing_since=None)
             self.lost += [lost] if lost is not None and ours else []
             return ours and not self._stopping.is_set()
 
@@ -129,8 +129,8 @@ class Later:
 Carry = Callable[[Attempt], Awaitable[bool | Later]]
 #: What the two sides call a delivery, for the lines of the log about it.
 Name = Callable[[Delivery], dict[str, object]]
-#: The note about a delivery that is to be buried.
-MakeNote = Callable[[Delivery, Bury], Note]
+#: The note about a delivery that is to be buried, or that must wait; None: nothing is to be told.
+MakeNote = Callable[[Delivery, Bury | Retry], Note | None]
 
 
 def report_unwritten(delivery: Delivery, error: Exception) -> None:

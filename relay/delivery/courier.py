@@ -19,12 +19,13 @@ from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name, report
 from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
 from relay.delivery.policy import LONE_POISON_AFTER, POISON_AFTER
+from relay.delivery.side import Ask, Probe, Side, answers_always, cut_short
 from relay.delivery.suspects import Suspects
-from relay.delivery.verdicts import CheckLogin, Verdicts, cut_short
 from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
+from relay.store.hurrying import Hurry
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -75,7 +76,8 @@ class Courier:
         *,
         limit: int = 256,
         now: Callable[[], float] = time.time,
-        check_login: CheckLogin | None = None,
+        probe: Probe = answers_always,
+        check_login: Ask | None = None,
         name: Name = lambda _: {},
         make_note: MakeNote | None = None,
         on_note: Callable[[], None] = lambda: None,
@@ -84,11 +86,10 @@ class Courier:
     ) -> None:
         self.channel = channel
         self.direction = direction
-        self.gate = Gate()
-        self._verdicts = Verdicts(direction, self.gate, check_login)
         self._store = store
         self._carry = carry
         self._metrics = metrics.of_courier(direction)
+        self.side = Side(direction, probe, check_login, self.wake, on_state=self._metrics.seems_down, unix=now)
         self._limit = limit
         self._now = now
         self._name = name
@@ -115,8 +116,18 @@ class Courier:
         """How many places are taken. Who hangs takes none."""
         return self._lanes - self._calls.slow
 
+    @property
+    def gate(self) -> Gate:
+        """What is known of the other side."""
+        return self.side.gate
+
     def wake(self) -> None:
         """Something may be due."""
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Somebody knows that the other side is well, or wants to see that it is not."""
+        self.side.hurry()
         self._wake.set()
 
     def attempt_seconds(self) -> float | None:
@@ -133,6 +144,8 @@ class Courier:
         """
         async with self._group as group:
             stopping = group.create_task(self._stop_at(stop), name=f"stop {self.direction}")
+            watching = group.create_task(self.side.watch(), name=f"watch {self.direction}")
+            await self._take_over()
             self._ask_suspects_at = time.monotonic() + self._suspects.head_start
             while not stop.is_set():
                 self._wake.clear()
@@ -141,7 +154,7 @@ class Courier:
                 await self._rest(next_due_at)
             await self._finish(grace)
             self._calls.close()
-            for task in (stopping, *self._aside, *self._tasks):
+            for task in (stopping, watching, *self._aside, *self._tasks):
                 task.cancel()
 
     async def _finish(self, grace: float) -> None:
@@ -155,18 +168,20 @@ class Courier:
 
     async def _set_out(self) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
-        room = self.gate.room(self._limit - self._in_flight, self._in_flight, time.monotonic())
+        now = time.monotonic()
+        room = self.gate.room(self._limit - self._in_flight, now)
         if room <= 0:
             return None
         # Looked at before the claim: what ends while it runs has not been settled yet, and would seem to be nothing.
-        was_idle = self.gate.down and not self._in_flight
+        is_trial, was_idle = not self.gate.is_open(now), not self._lanes
         try:
+            await self._tell_parked()
             fresh, old = self._shares(room)
             claimed = await self._store.claim(self.channel, self.direction, room, _RUN, fresh=fresh, old=old)
         except Unavailable:
             return self._now() + 1.0
-        if was_idle and not claimed.lanes and claimed.next_due_at is None:
-            self.gate.forget()
+        if is_trial:
+            self._note_trial(claimed, was_idle=was_idle)
         self._set_off += len(claimed.lanes)
         for run in claimed.lanes:
             self._start(run)
@@ -174,10 +189,33 @@ class Courier:
             return max(claimed.next_due_at, self._now() + _MOMENT)  # some that are due are left for later
         return claimed.next_due_at
 
+    def _note_trial(self, claimed: Claimed, *, was_idle: bool) -> None:
+        """What set out may be the one that finds out how the other side is."""
+        self.gate.tried(time.monotonic())
+        if claimed.lanes or not was_idle:
+            return
+        if claimed.next_due_at is None:
+            self.side.forget()
+        else:
+            self.side.returned = True  # nobody is due, and the next trial is to find somebody
+
+    async def _tell_parked(self) -> None:
+        """Let go those that wait by themselves for a side that is back."""
+        if self.side.returned:
+            self.side.returned = False
+            await self._store.hurry(Hurry(self.channel, self.direction))
+
+    async def _take_over(self) -> None:
+        """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out."""
+        kit = self.direction == "to_kit"
+        with suppress(Unavailable):
+            if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:
+                self.gate.hesitate(time.monotonic())
+
     async def _let_out_suspect(self) -> None:
         """Let one lane out with which processes have died, beside the others and as the only one of its sort."""
         now = time.monotonic()
-        room = self.gate.room(self._limit - self._in_flight, self._in_flight, now)
+        room = self.gate.room(self._limit - self._in_flight, now)
         if now < self._ask_suspects_at or room <= 0 or self._stopping.is_set() or not self._suspects.take(self.wake):
             return
         claimed = Claimed([], None)
@@ -191,6 +229,8 @@ class Courier:
         [run] = claimed.lanes
         log.warning("delivery.suspect", direction=self.direction, delivery=run[0].id, crashes=run[0].crashes)
         self._suspect_out = run[0].lane_id
+        if not self.gate.is_open(now):
+            self.gate.tried(now)
         self._start(run)
 
     def _suspect_is_back(self, lane_id: int) -> None:
@@ -207,7 +247,11 @@ class Courier:
         task.add_done_callback(lambda _: self._suspect_is_back(run[0].lane_id))
 
     def _acquit_soon(self, delivery: Delivery) -> None:
-        """A call is out for so long that no process dies of it: that is to be on disk before its answer comes."""
+        """A call is out for so long that no process dies of it: that is to be on disk before its answer comes.
+
+        And it may be the other side that hangs.
+        """
+        self.side.suspect("hangs")
         task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
@@ -226,7 +270,7 @@ class Courier:
         find one. To be down is another matter: then any lane may probe.
         """
         for_old = (self._set_off + room) // _OLD - self._set_off // _OLD
-        free = 0 if self.gate.down else self._limit // _OLD
+        free = self._limit // _OLD if self.gate.is_open(time.monotonic()) else 0
         return room - for_old, max(room - free, for_old)
 
     async def _rest(self, next_due_at: float | None) -> None:
@@ -234,12 +278,11 @@ class Courier:
         until = [_LOOK]
         if next_due_at is not None:
             until.append(next_due_at - self._now())
-        closed = self.gate.opens_at - time.monotonic()
-        ask_suspects = self._ask_suspects_at - time.monotonic()
-        if ask_suspects > 0:  # else one is out, or there is no room: whoever changes that wakes us
-            until.append(ask_suspects)
-        if closed > 0 and (self.gate.held or (self.gate.down and not self._in_flight)):
-            until = [closed]
+        now = time.monotonic()
+        if (ask_suspects := self._ask_suspects_at - now) > 0:
+            until.append(ask_suspects)  # else one is out, or there is no room: whoever changes that wakes us
+        if (closed := self.gate.opens_at(now) - now) > 0:
+            until = [min(_LOOK, closed)]
         alarm = asyncio.get_running_loop().call_later(max(0.0, min(until)), self._wake.set)
         await self._wake.wait()
         alarm.cancel()
@@ -268,7 +311,7 @@ class Courier:
             self._lanes -= 1
             self._wake.set()
         ours = await self._settle(delivery, result, last=last)
-        if isinstance(result, Bury) and result.note is not None:
+        if isinstance(result, Bury | Retry) and result.note is not None:
             self._on_note()
         self._report(delivery, result, took, sent)
         if not ours and not last:
@@ -292,7 +335,7 @@ class Courier:
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()
-        result = self._with_note(attempt.delivery, result) if isinstance(result, Bury) else result
+        result = self._with_note(attempt.delivery, result) if isinstance(result, Bury | Retry) else result
         return attempt.delivery, result, attempt.message_ids
 
     async def _is_poison(self, delivery: Delivery) -> bool:
@@ -301,8 +344,8 @@ class Courier:
             return False
         return delivery.crashes >= LONE_POISON_AFTER or await self._store.others_passed(delivery)
 
-    def _with_note(self, delivery: Delivery, bury: Bury) -> Bury:
-        return bury if self._make_note is None else replace(bury, note=self._make_note(delivery, bury))
+    def _with_note(self, delivery: Delivery, result: Bury | Retry) -> Bury | Retry:
+        return result if self._make_note is None else replace(result, note=self._make_note(delivery, result))
 
     async def _outcome(self, attempt: Attempt) -> Result:
         try:
@@ -310,7 +353,7 @@ class Courier:
         except StoreUnavailable as error:
             return Retry(1.0, str(error), free=True)
         except RelayError as error:
-            return await self._verdicts.on(error, attempt.delivery, attempt.set_out_at)
+            return await self.side.failed(error, attempt.delivery, attempt.set_out_at)
         except asyncio.CancelledError:
             if not self._time_is_up:
                 raise
@@ -324,10 +367,7 @@ class Courier:
             return Bury(f"a bug in the relay: {where}", "bug")
         if isinstance(done, Later):
             return Retry(done.seconds, _PACED, free=True, paced=True)
-        if self.gate.down:
-            log.warning("side.up", direction=self.direction)
-            self._wake.set()  # the others waited for this answer
-        self.gate.passed(attempt.delivery.lane_id, attempt.set_out_at)
+        self.side.passed(attempt.delivery, attempt.set_out_at)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
 
     async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
@@ -363,7 +403,7 @@ class Courier:
         if message_ids:
             fields["message_ids"] = message_ids
         self._took.append((time.monotonic(), took))
-        self._metrics.attempted(outcome, took, down=self.gate.down)
+        self._metrics.attempted(outcome, took)
         level = log.warning if isinstance(result, Bury) else log.info
         level(
             "delivery.attempted",
@@ -390,7 +430,7 @@ def _bare(result: Result) -> Result:
         case Bury():
             return replace(result, reason=_plain(result.reason), note=None)
         case Retry():
-            return replace(result, reason=_plain(result.reason))
+            return replace(result, reason=_plain(result.reason), note=None)
         case _:
             assert_never(result)
 

@@ -1,5 +1,7 @@
 """Retry or bury, and when: pure arithmetic. Clock and dice come in as arguments."""
 
+from dataclasses import dataclass
+
 from relay.errors import (
     Down,
     NotAccepted,
@@ -11,14 +13,19 @@ from relay.errors import (
 )
 from relay.model import SUSPECT_AFTER, Bury, Delivery, Retry
 
-#: After that many attempts (about an hour of back-off) a delivery is buried.
+#: After that many attempts in so many seconds a delivery is buried.
 MAX_ATTEMPTS = 17
+PATIENCE = 3600.0
 #: The same when it is an agent's file that cannot be had, about four minutes: links expire, and the chat waits.
 MAX_SOURCE_ATTEMPTS = 9
-#: Seconds between attempts at most.
+#: Seconds between attempts at most; and for as long as somebody may still be waiting for it.
 MAX_BACK_OFF = 600.0
+FRESH_BACK_OFF = 60.0
+FRESH_FOR = 3600.0
 #: The same of what Kit refuses, as long as nobody knows whether that is the delivery's fault.
 MAX_REFUSED_BACK_OFF = 60.0
+#: At least, after an attempt that hung: by then a probe has told whether the side is there at all.
+HUNG_BACK_OFF = 6.0
 #: After so many deaths of the process a delivery is buried: at the last ones no other suspect was out. While nothing
 #: else gets through to its side, it may be an outage during which somebody kills the relay: then after so many.
 POISON_AFTER = SUSPECT_AFTER + 3
@@ -34,46 +41,59 @@ def back_off(attempts: int, dice: float, *, longest: float = MAX_BACK_OFF) -> fl
     return min(longest, 2.0 ** min(attempts - 1, 20)) * (0.5 + dice / 2)
 
 
-def judge(  # noqa: PLR0911 - a table: one case, one line
-    error: RelayError,
-    delivery: Delivery,
-    dice: float,
-    *,
-    free: bool = False,
-    paced: bool = False,
-    unproven_refusals: int = 0,
-) -> Retry | Bury:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known beside a delivery when an attempt at it has failed."""
+
+    now: float = 0.0  #: Unix time.
+    dice: float = 0.0  #: From [0, 1).
+    free: bool = False  #: The other side is to blame, so the attempt does not count: no outage makes dead letters.
+    paced: bool = False  #: The gate says when to try again, so the lane need not wait by itself.
+    hung: bool = False  #: It waited for its answer for long. A probe finds out whether everybody would.
+    unproven_refusals: int = 0  #: So often, this time included, it was refused, perhaps as everybody would be.
+
+
+def judge(error: RelayError, delivery: Delivery, known: Circumstances) -> Retry | Bury:  # noqa: PLR0911 - a table
     """What becomes of a delivery after a failed attempt.
 
-    `free`: the other side is to blame, so the attempt does not count: an outage of hours must not turn a queue into
-    dead letters. `paced`: the gate says when to try again, so the lane need not wait by itself. `unproven_refusals`:
-    so often, this time included, it was refused while nobody can tell whether everybody would be.
     Kit recognises a repeated event by its id; Telegram does not, so there an answer may be missed only once.
     """
-    reason = str(error)
-    after = 0.0 if paced else back_off(delivery.attempts, dice)
+    reason, free = str(error), known.free
+    own = max(back_off(delivery.attempts, known.dice), HUNG_BACK_OFF if known.hung else 0.0)
+    after = 0.0 if known.paced else min(2 * own if free else own, _longest(delivery, known.now))
     match error:
-        case NotAccepted() if unproven_refusals:
-            wait = back_off(unproven_refusals + 1, dice, longest=MAX_REFUSED_BACK_OFF)
-            return Retry(0.0 if paced else wait, reason, free=True)
+        case NotAccepted() if known.unproven_refusals:
+            wait = back_off(known.unproven_refusals + 1, known.dice, longest=MAX_REFUSED_BACK_OFF)
+            return Retry(0.0 if known.paced else wait, reason, free=True, backs_off=True)
         case NotAccepted():
             return Bury(reason, _why(error, delivery), unreachable=isinstance(error, Unreachable))
         case Throttled(retry_after=seconds):
-            return Retry(max(0.05, seconds), reason, free=True)
+            return Retry(max(0.05, seconds), reason, free=True, asked_for=True)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
             return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
         case Uncertain() if delivery.direction == "to_telegram":
-            return Retry(back_off(delivery.attempts, dice), reason, free=free, uncertain=True)
+            return Retry(own, reason, free=free, uncertain=True)
         case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}", error.why)
         case SourceUnavailable():
-            return Retry(back_off(delivery.attempts, dice), reason)
+            return Retry(own, reason)
         case _ if free or isinstance(error, Down):
-            return Retry(after, reason, free=True)
-        case _ if delivery.attempts >= MAX_ATTEMPTS:
+            return Retry(after, reason, free=True, backs_off=True)
+        case _ if _is_over(delivery, known.now):
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case _:
-            return Retry(after, reason)
+            return Retry(after, reason, backs_off=True)
+
+
+def _longest(delivery: Delivery, now: float) -> float:
+    """Seconds to wait at most: whoever wrote a moment ago may be looking at the chat."""
+    return FRESH_BACK_OFF if now - delivery.accepted_at < FRESH_FOR else MAX_BACK_OFF
+
+
+def _is_over(delivery: Delivery, now: float) -> bool:
+    """Whether it has failed so often, and for so long: to hurry it does not shorten its life."""
+    since = now if delivery.failing_since is None else delivery.failing_since
+    return delivery.attempts >= MAX_ATTEMPTS and now - since >= PATIENCE
 
 
 def _why(error: NotAccepted, delivery: Delivery) -> str:
@@ -89,5 +109,5 @@ def buries_step(error: RelayError, delivery: Delivery) -> Bury | None:
     """
     if isinstance(error, Unreachable) or not isinstance(error, NotAccepted | SourceUnavailable | Uncertain):
         return None
-    verdict = judge(error, delivery, 0.0)
+    verdict = judge(error, delivery, Circumstances())
     return verdict if isinstance(verdict, Bury) else None

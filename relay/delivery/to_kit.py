@@ -6,7 +6,7 @@ from relay.delivery.attempt import Attempt, Carry, MakeNote
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.lost import note_of_loss
-from relay.model import Delivery
+from relay.model import Bury, Delivery
 
 
 def to_kit(kit: KitClient) -> Carry:
@@ -35,4 +35,4 @@ def name(delivery: Delivery) -> dict[str, object]:
 
 def note_maker(context: KitContext) -> MakeNote:
     """Makes what is told of a customer's message that is to be buried. Why it is, only the dead letter says."""
-    return lambda delivery, _: note_of_loss(context, delivery)
+    return lambda delivery, result: note_of_loss(context, delivery) if isinstance(result, Bury) else None

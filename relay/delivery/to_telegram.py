@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -19,9 +20,9 @@ from relay.delivery.turns import Turns
 from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain, cause_of
 from relay.mapping.content.remembered import said_by_agent
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.undelivered import instead_of, note_of
-from relay.model import Address, Bury, Delivery, Lost, Note
-from relay.steps import Instead, MarkRead, SendAlbum, SendFile, Step, dump_steps, load_steps
+from relay.mapping.failure.undelivered import instead_of, note_of, note_of_file, note_of_wait
+from relay.model import Address, Bury, Delivery, Lost, Note, Retry
+from relay.steps import Instead, MarkRead, SendAlbum, SendFile, SendText, Step, dump_steps, load_steps
 from relay.telegram.api import ChatMoved
 
 #: Messages to all chats together that leave at once after a rest.
@@ -34,6 +35,8 @@ _FILES: Final = 16
 _AGAIN: Final = 0.5
 _AGAIN_RATE: Final = 40
 _ALL: Final = 0
+#: Seconds that Telegram makes a chat wait from which on the agent is told.
+_LONG_WAIT: Final = 60.0
 
 #: Does one step in a chat; the ids of the messages that came of it, or what is to be done instead. Raises RelayError.
 #: Calls its last argument when what it has prepared leaves for Telegram.
@@ -70,15 +73,21 @@ def name(delivery: Delivery) -> dict[str, object]:
 
 
 def note_maker(context: KitContext) -> MakeNote:
-    """Makes the note about a whole delivery that is to be buried: it speaks of the steps that are not done."""
+    """Makes the note about a whole delivery: of what is not done, if it is to be buried; or of a long wait."""
 
-    def make(delivery: Delivery, bury: Bury) -> Note:
+    def make(delivery: Delivery, result: Bury | Retry) -> Note | None:
+        mark = f"{delivery.id}.{delivery.lease}"
+        if isinstance(result, Retry):
+            if not result.asked_for or result.after < _LONG_WAIT:
+                return None
+            until = datetime.now(UTC) + timedelta(seconds=result.after)
+            return note_of_wait(context, f"{mark}.wait", f"{until:%H:%M}")
         try:
             steps = load_steps(delivery.body)[delivery.steps_done :]
         except ValidationError:
             steps = []
-        mark, unreachable = f"{delivery.id}.{delivery.lease}", bury.unreachable or bury.why == "unreachable"
-        return note_of(context, mark, steps, bury.why, bury.reason, unreachable=unreachable)
+        unreachable = result.unreachable or result.why == "unreachable"
+        return note_of(context, mark, steps, result.why, result.reason, unreachable=unreachable)
 
     return make
 
@@ -169,15 +178,37 @@ class _Desk:
         if bury is None:
             raise error
         if isinstance(step := steps[done], SendAlbum) and isinstance(error, NotAccepted):
-            steps[done : done + 1] = step.items  # one of them is to blame, and is found out
+            steps[done : done + 1] = _halves(step)  # one of them is to blame, and is found out
             return await attempt.rewrite(dump_steps(steps))
         instead, lost = instead_of(step, bury.why, delivery.language, file_is_public=error.file_is_public)
         if not instead and len(steps) == 1:
             raise error
         mark = f"{delivery.id}.{delivery.lease}.{len(attempt.lost)}"
         note = note_of(self.context, mark, [step], bury.why, bury.reason)
+        if instead:
+            note = note_of_file(self.context, mark, step, bury.why, bury.reason, has_words=any(map(_has_words, steps)))
         steps[done : done + 1] = instead
         return await attempt.rewrite(dump_steps(steps), Lost(dump_steps([lost]), bury.reason, bury.why, note))
+
+
+def _has_words(step: Step) -> bool:
+    """Whether the agent's own words are in it."""
+    match step:
+        case SendText():
+            return True
+        case SendFile():
+            return step.caption is not None
+        case SendAlbum():
+            return any(map(_has_words, step.items))
+        case _:
+            return False
+
+
+def _halves(album: SendAlbum) -> tuple[SendAlbum | SendFile, ...]:
+    """The album as two: what is not to blame stays together."""
+    middle = (len(album.items) + 1) // 2
+    parts = album.items[:middle], album.items[middle:]
+    return tuple(SendAlbum(part) if len(part) > 1 else part[0] for part in parts)
 
 
 def _messages(step: Step) -> int:

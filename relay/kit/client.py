@@ -13,6 +13,8 @@ from relay.kit.answers import TokenRefused, Tokens, read_answer
 from relay.kit.requests import Request, login_request, send_headers, send_path
 from relay.kit.tokens import Answer, TokenKeeper
 
+#: Seconds in which a probe must have a connection.
+PROBE_CONNECT: Final = 3.0
 ANSWER_LIMIT: Final = 64 * 1024  #: Bytes that are read of an answer; Kit's own stay below 1 KiB.
 # Kit's answers are too short to gain by compression, and what is not compressed cannot be a bomb.
 _COMMON_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "telegram-kit-relay"}
@@ -71,6 +73,17 @@ class KitClient:
         """Have Kit say that it knows us: by the refresh token and by the API token. Raises Unavailable or Throttled."""
         await self._keeper.check()
 
+    async def probe(self, seconds: float) -> None:
+        """Find out whether anybody answers there: nothing is said to them, and no token is shown.
+
+        On a connection of its own, since a kept one may have died in silence. Raises Down if nobody is reached, and
+        Uncertain if nobody answers in so many seconds.
+        """
+        limits = aiohttp.ClientTimeout(total=seconds, connect=PROBE_CONNECT)
+        connector = aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            await self._exchange(session, "GET", self._send_url, _COMMON_HEADERS, None, limits)
+
     async def send(self, body: str | bytes) -> None:
         """Hand over one event, a `SendEvent` as JSON; return once Kit has taken it.
 
@@ -99,20 +112,29 @@ class KitClient:
         if tokens is not self._headers_of:
             self._headers = CIMultiDict({**_COMMON_HEADERS, **send_headers(tokens.access)})
             self._headers_of = tokens
-        status, headers, answer = await self._exchange(self._send_url, self._headers, body, self._send_timeout)
+        status, headers, answer = await self._exchange(
+            self._session, "POST", self._send_url, self._headers, body, self._send_timeout
+        )
         read_answer(status, headers, answer, now=time.time(), secrets=(tokens.access, self._api_token))
 
     async def _call(self, request: Request) -> Answer:
         url = URL(self._base_url + request.path_and_query, encoded=True)
-        return await self._exchange(url, {**_COMMON_HEADERS, **request.headers}, request.body, self._token_timeout)
+        headers = {**_COMMON_HEADERS, **request.headers}
+        return await self._exchange(self._session, request.method, url, headers, request.body, self._token_timeout)
 
+    @staticmethod
     async def _exchange(
-        self, url: URL, headers: Mapping[str, str], body: bytes, limits: aiohttp.ClientTimeout
+        session: aiohttp.ClientSession,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limits: aiohttp.ClientTimeout,
     ) -> Answer:
-        """One POST. Raises Down if it surely was not sent, Uncertain if its answer was lost."""
+        """One request. Raises Down if it surely was not sent, Uncertain if its answer was lost."""
         try:
-            async with self._session.post(
-                url, data=body, headers=headers, timeout=limits, allow_redirects=False
+            async with session.request(
+                method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
             ) as response:
                 return response.status, response.headers, await read_body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:

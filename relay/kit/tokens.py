@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 import structlog
 
-from relay.errors import Down, NotAccepted, Throttled, Unavailable
+from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable
 from relay.kit.answers import TokenRefused, Tokens, read_tokens
 from relay.kit.requests import Request, refresh_request
 
 LIFE = 15 * 60.0  #: Seconds that an access token lives (https://voximplant.com/kit/docs/channels/custom).
 RENEW_AFTER = 12 * 60.0  #: Age in seconds at which it is renewed, so that no event meets a dying one.
 AHEAD_PAUSE = 15.0  #: Seconds until the next attempt to renew a token that still lives.
-MAX_LOGIN_PAUSE = 60.0  #: Seconds between logins, at most, while Kit refuses them.
+MAX_LOGIN_PAUSE = 15.0  #: Seconds between logins, at most, while Kit refuses them.
 
 Answer = tuple[int, Mapping[str, str], bytes]
 
@@ -125,7 +125,7 @@ class TokenKeeper:
             raise
         except (TokenRefused, NotAccepted) as error:
             self._login_pause = min(max(1.0, 2 * self._login_pause), MAX_LOGIN_PAUSE)
-            refusal = Down(
+            refusal = CredentialsRefused(
                 "Kit refused the login: check KIT_API_TOKEN, KIT_DOMAIN and KIT_CHANNEL_UUID, and that the relay's "
                 f"address is on the account's API whitelist ({error})"
             )
@@ -153,4 +153,6 @@ def _again(failure: Unavailable, *, retry_after: float | None = None) -> Unavail
     """The same failure for another caller: one exception raised twice would grow two tracebacks."""
     if isinstance(failure, Throttled):
         return Throttled(str(failure), retry_after=failure.retry_after if retry_after is None else retry_after)
+    if isinstance(failure, CredentialsRefused):
+        return CredentialsRefused(str(failure))
     return Down(str(failure)) if isinstance(failure, Down) else Unavailable(str(failure))

@@ -52,6 +52,25 @@ _BY_TYPE: Final[dict[str, Format]] = {
     "audio/mp3": "mp3",
 }
 _BY_SUFFIX: Final[dict[str, Format]] = {".mp4": "mp4", ".m4v": "mp4", ".m4a": "m4a", ".mp3": "mp3"}
+#: How pages begin, in small letters (https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type).
+_PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title", b"<meta", b"<!-- ")
+_PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_PAGES: Final = frozenset({"html", "htm", "xhtml", "xht", "shtml", "mht", "mhtml"})
+#: Texts that may begin as a page does.
+_TEXTS: Final = frozenset(
+    {"txt", "md", "csv", "tsv", "log", "xml", "svg", "js", "css", "json", "eml", "vue", "tpl", "ics"}
+)
+_TYPES: Final[dict[Format | None, str]] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "moving_webp": "image/webp",
+    "mp4": "video/mp4",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "opus": "audio/ogg",
+}
 _NO_TYPE: Final = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/binary"})
 
 
@@ -67,6 +86,8 @@ def native_kind(label: FileKind, head: bytes, size: int, content_type: str, name
         return "document"
     match found:
         case "jpeg" | "png":
+            return "photo" if size <= MAX_PHOTO and _fits_photo(sides(found, head)) else "document"
+        case "webp" if label == "photo":
             return "photo" if size <= MAX_PHOTO and _fits_photo(sides(found, head)) else "document"
         case "webp":
             return "sticker" if size <= MAX_STICKER and _fits_sticker(sides(found, head)) else "document"
@@ -92,6 +113,31 @@ def format_of(head: bytes, content_type: str = "", name: str = "") -> Format:
             _, dot, suffix = name.lower().rpartition(".")
             found = _BY_SUFFIX.get(dot + suffix)
     return found or "other"
+
+
+def is_page(label_name: str, head: bytes, content_type: str) -> bool:
+    """Whether a web page (to sign in at, for one) came in place of something whose name promises no page.
+
+    Bytes decide before the type: many a script sends its PDF as text/html.
+    """
+    suffix = label_name.lower().rpartition(".")[2]
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
+    if suffix in _PAGES or _by_bytes(head) is not None or b"\x00" in head[:1024]:
+        return False
+    if _media_type(content_type) in _PAGE_TYPES:
+        return suffix not in _TEXTS or start.startswith(b"<")
+    return suffix not in _TEXTS and start.startswith(_PAGE_STARTS)
+
+
+def type_by_bytes(head: bytes, content_type: str) -> str:
+    """The media type: as the bytes say, else as the server does; "" when neither says anything."""
+    found = _by_bytes(head)
+    if found in _TYPES:
+        return _TYPES[found]
+    if head.startswith(b"%PDF"):
+        return "application/pdf"
+    media_type = _media_type(content_type)
+    return "" if media_type in _NO_TYPE else media_type
 
 
 def sides(found: Format, head: bytes) -> tuple[int, int] | None:

@@ -3,10 +3,15 @@
 import re
 from typing import Final
 
+from relay.media.types import ending_of
+
 MAX_NAME: Final = 120  #: Characters. Telegram itself keeps about as many.
 
 #: Controls and lone surrogates, and the marks that turn reading direction (so that "gpj.exe" reads "exe.jpg").
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ENDING: Final = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}$")
+#: Endings of what makes a file, and is none.
+_SCRIPTS: Final = (".php", ".asp", ".aspx", ".ashx", ".jsp", ".cgi", ".do", ".action")
 _UPLOAD: Final = str.maketrans({'"': "'", ";": ",", "\\": "_", "/": "_"})
 
 
@@ -18,6 +23,20 @@ def fit_name(name: str, *, default: str = "file") -> str:
         fit = fit[:MAX_NAME] if not dot or len(ending) > 10 else f"{stem[: MAX_NAME - len(ending) - 1]}.{ending}"
     fit = fit.strip()
     return fit if fit.strip(".") else default
+
+
+def best_name(name: str, *, is_guess: bool, told: str, media_type: str, default: str = "file") -> str:
+    """What a file is called: as who sends it says, else as its server has `told`, else as its link ends (a guess).
+
+    A name without an ending gets the usual one of its type, and so does a guess that only names a script.
+    """
+    best = fit_name(told, default=name) if is_guess and told else name
+    is_script = is_guess and not told and best.lower().endswith(_SCRIPTS)
+    if _ENDING.search(best) and not is_script:
+        return best
+    ending = ending_of(media_type)
+    stem = best.rpartition(".")[0] if is_script and ending else best
+    return fit_name((stem or best)[: MAX_NAME - len(ending)] + ending, default=default)
 
 
 def upload_name(name: str) -> str:

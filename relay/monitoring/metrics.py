@@ -64,10 +64,13 @@ class CourierMetrics:
     _down: Gauge
     _bury: Callable[[str], None]
 
-    def attempted(self, outcome: str, seconds: float, *, down: bool) -> None:
-        """Note an attempt, how it ended (delivered, retried, dead) and whether the other side seems down now."""
+    def attempted(self, outcome: str, seconds: float) -> None:
+        """Note an attempt, and how it ended (delivered, retried, dead)."""
         self._attempts[outcome].inc()
         self._attempt_seconds.observe(seconds)
+
+    def seems_down(self, down: bool) -> None:  # noqa: FBT001 - what there is to say
+        """Note whether the other side seems down now."""
         self._down.set(down)
 
     def delivered(self, seconds: float) -> None:

@@ -36,6 +36,8 @@ from relay.store.unknown_clients import write_told
 
 log = structlog.get_logger()
 
+#: Seconds after which what is new makes a lane due that backs off: of many at once only the first one does.
+_HURRY = 1.0
 #: What became of a letter. `tampered`: its source id was seen before with another body.
 Verdict = Literal["accepted", "declined", "dead", "duplicate", "tampered", "unknown_client"]
 
@@ -363,10 +365,14 @@ _JOIN = (
     .values(body=bindparam("new_body"), parts=bindparam("new_parts"), not_before=bindparam("new_not_before"))
 )
 _lane = insert(lane)
+_HURRIED_AT = _lane.excluded.due_at + _HURRY
 _OPEN_LANES = _lane.on_conflict_do_update(
     index_elements=["channel", "direction", "client_id"],
     set_={
-        "due_at": func.coalesce(lane.c.due_at, _lane.excluded.due_at),
+        "due_at": case(
+            (lane.c.backs_off & (lane.c.due_at > _HURRIED_AT), _HURRIED_AT),
+            else_=func.coalesce(lane.c.due_at, _lane.excluded.due_at),
+        ),
         "since": case((lane.c.due_at.is_(None), _lane.excluded.since), else_=lane.c.since),
     },
 ).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)

@@ -133,6 +133,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
             steps_done=row.steps_done,
             uncertain=row.uncertain,
             accepted_at=row.accepted_at,
+            failing_since=row.failing_since,
             source_id=row.source_id,
         )
         runs.setdefault(row.lane_id, []).append(delivery)
@@ -235,6 +236,7 @@ _RUN = (
         outbox.c.attempts,
         outbox.c.steps_done,
         outbox.c.uncertain,
+        outbox.c.failing_since,
         outbox.c.accepted_at,
         outbox.c.not_before,
         outbox.c.address,

@@ -78,7 +78,7 @@ def _conditions(now: float, wish: DeadWish) -> list[ColumnElement[bool]]:
     if wish.ids:
         conditions.append(outbox.c.id.in_(wish.ids))
     if wish.client is not None:
-        chat = cast(client_link.c.chat_id, BigInteger) == int(wish.client) if _is_number(wish.client) else None
+        chat = cast(client_link.c.chat_id, BigInteger) == int(wish.client) if is_number(wish.client) else None
         of_client = lane.c.client_id == wish.client
         conditions.append(of_client if chat is None else of_client | chat)
     if wish.direction is not None:
@@ -92,7 +92,8 @@ def _conditions(now: float, wish: DeadWish) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a database can hold it as a chat's id."""
     digits = text.removeprefix("-")
     return digits.isascii() and digits.isdecimal() and len(digits) < 19
 

@@ -192,6 +192,7 @@ _WAIT = (
         settled_at=null(),
         accepted_at=bindparam("at"),
         attempts=0,
+        failing_since=null(),
         uncertain=0,
     )
 )

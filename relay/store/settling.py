@@ -4,13 +4,13 @@ Both check that the lease is still ours: a courier that outlived it changes noth
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, bindparam, case, exists, false, null, select, update
+from sqlalchemy import Boolean, Connection, Float, bindparam, case, exists, false, null, select, update
 
-from relay.model import Bury, Delivered, Delivery, Lost, Result, Retry, Said
+from relay.model import Bury, Delivered, Delivery, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
 from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
@@ -110,9 +110,10 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     buried = [(each.delivery, each.result) for each in valid if isinstance(each.result, Bury)]
     if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
         tx.execute(_LOSE, out_of_reach)
-    write_notes(tx, now, [(delivery, bury.note) for delivery, bury in buried if bury.note is not None])
-    for (after, tried), lanes in _released(valid).items():
-        tx.execute(_RELEASE if tried else _RELEASE_UNTRIED, {"lane_ids": lanes, "new_due_at": now + after})
+    write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])
+    for how, lanes in _released(valid).items():
+        values = {"lane_ids": lanes, "new_due_at": now + how.after, "new_backs_off": how.backs_off}
+        tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
     add_to_tally(tx, _tallied(valid))
     return ours
 
@@ -130,11 +131,14 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
         "new_reason": None,
         "new_attempts": delivery.attempts,
         "more_uncertain": 0,
+        "new_failing_since": delivery.failing_since,
     }
     match settlement.result:
         case Retry(reason=reason, free=free, uncertain=uncertain):
             values |= {"new_status": "waiting", "new_reason": reason, "new_settled_at": None}
             values |= {"new_attempts": delivery.attempts - free, "more_uncertain": int(uncertain)}
+            if not free and delivery.failing_since is None:
+                values["new_failing_since"] = now
         case Bury(reason=reason):
             values |= {"new_status": "dead", "new_reason": reason, "new_settled_at": now}
         case Delivered():
@@ -144,18 +148,37 @@ def _settled(settlement: Settlement, now: float) -> dict[str, Any]:
     return values
 
 
+def _notes(settlement: Settlement) -> Iterator[tuple[Delivery, Note]]:
+    """What is told of it."""
+    if isinstance(settlement.result, Bury | Retry) and settlement.result.note is not None:
+        yield settlement.delivery, settlement.result.note
+
+
 def _out_of_reach(delivery: Delivery, bury: Bury) -> dict[str, Any]:
     return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": bury.reason}
 
 
-def _released(settlements: list[Settlement]) -> dict[tuple[float, bool], list[int]]:
-    """The lanes that are free now, by the seconds that they must wait, and whether they have been out."""
-    lanes: dict[tuple[float, bool], list[int]] = {}
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a lane is let go of."""
+
+    after: float = 0.0  #: Seconds until it is due.
+    backs_off: bool = False
+    tried: bool = True
+
+
+def _how(result: Result) -> _How:
+    if not isinstance(result, Retry):
+        return _How()
+    return _How(result.after, result.backs_off, result.tried and not result.paced)
+
+
+def _released(settlements: list[Settlement]) -> dict[_How, list[int]]:
+    """The lanes that are free now, by how they are let go of."""
+    lanes: dict[_How, list[int]] = {}
     for settlement in settlements:
         if settlement.releases:
-            result = settlement.result
-            how = (result.after, result.tried and not result.paced) if isinstance(result, Retry) else (0.0, True)
-            lanes.setdefault(how, []).append(settlement.delivery.lane_id)
+            lanes.setdefault(_how(settlement.result), []).append(settlement.delivery.lane_id)
     return lanes
 
 
@@ -181,10 +204,12 @@ _HELD = locked(select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased
 _NOTE_PROGRESS = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))
-    .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0)
+    .values(steps_done=bindparam("new_steps_done"), uncertain=0, attempts=0, failing_since=null())
 )
 _REWRITE = (
-    update(outbox).where(outbox.c.id == bindparam("of_id")).values(body=bindparam("new_body"), uncertain=0, attempts=0)
+    update(outbox)
+    .where(outbox.c.id == bindparam("of_id"))
+    .values(body=bindparam("new_body"), uncertain=0, attempts=0, failing_since=null())
 )
 _DETACH = update(outbox).where(outbox.c.id == bindparam("of_id")).values(letter_id=null())
 _MOVE = (
@@ -216,6 +241,7 @@ _SETTLE = (
         settled_at=bindparam("new_settled_at"),
         attempts=bindparam("new_attempts"),
         uncertain=outbox.c.uncertain + bindparam("more_uncertain"),
+        failing_since=bindparam("new_failing_since", type_=Float),
     )
 )
 
@@ -232,6 +258,7 @@ _RELEASE_UNTRIED = (
     .values(
         leased=false(),
         blame=null(),
+        backs_off=bindparam("new_backs_off", type_=Boolean),
         due_at=case(
             (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
             else_=null(),

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from time import time
+from typing import Any
 
 import structlog
 
+from relay.errors import StoreLost
 from relay.model import Delivery, Direction, Lost, Media, Result, Said
 from relay.store import (
     accepting,
@@ -20,8 +22,10 @@ from relay.store import (
     callbacks,
     charging,
     claiming,
+    customers,
     dead_letters,
     deep_links,
+    hurrying,
     parking,
     queries,
     retention,
@@ -37,10 +41,12 @@ from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
+from relay.store.customers import Page, Whose
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
+from relay.store.hurrying import Hurry
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
@@ -59,7 +65,7 @@ class Store:
 
     async def accept(self, arrival: Arrival) -> list[Verdict]:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
-        return await self._database.run(accepting.accept, arrival)
+        return await self._database.run(accepting.accept, arrival, grows=True)
 
     async def claim(  # noqa: PLR0913 - one wish, said in full
         self,
@@ -132,11 +138,11 @@ class Store:
 
     async def keep_avatar(self, avatar: avatars.Avatar) -> None:
         """Keep what was found when a picture was looked up."""
-        await self._database.run(avatars.keep_avatar, avatar)
+        await self._database.run(avatars.keep_avatar, avatar, grows=True)
 
     async def keep_link(self, link: Link) -> None:
         """Keep a deep link for ever: it may be printed anywhere."""
-        await self._database.run(deep_links.keep_link, link)
+        await self._database.run(deep_links.keep_link, link, grows=True)
 
     async def find_owner(self, channel: str, connection_id: str) -> int | None:
         """The user id of the owner of a Business connection; None for one that nobody told of."""
@@ -148,7 +154,7 @@ class Store:
 
     async def meet_connection(self, met: Met) -> None:
         """Remember a Business connection of which no update told."""
-        await self._database.run(business_connections.meet_connection, met)
+        await self._database.run(business_connections.meet_connection, met, grows=True)
 
     async def next_update_id(self, channel: str) -> int:
         """The polling offset; 0 when there is none yet."""
@@ -180,7 +186,11 @@ class Store:
 
     async def revive(self, wish: Revival) -> Revived:
         """Map a dead letter anew and let it wait again, in its old place in its lane."""
-        return await self._database.run(reviving.revive, wish)
+        return await self._database.run(reviving.revive, wish, grows=True)
+
+    async def hurry(self, wish: Hurry) -> int:
+        """Make lanes due that are parked. Returns how many there were."""
+        return await self._database.run(hurrying.hurry, wish)
 
     async def drop(self, delivery_id: int) -> bool:
         """Throw a dead letter away for good. False: there is none of this id."""
@@ -193,17 +203,49 @@ class Store:
         """
         return await self._database.run(retention.forget, before)
 
+    async def count_customer(self, whose: Whose) -> dict[str, int]:
+        """How many rows of each table speak of a customer."""
+        return await self._database.run(customers.count_rows, whose)
+
+    async def read_customer(self, page: Page) -> list[dict[str, Any]]:
+        """Rows of one table that speak of a customer, as they are stored."""
+        return await self._database.run(customers.read_rows, page)
+
+    async def converted_files(self, whose: Whose) -> list[tuple[str, str]]:
+        """Of a customer's files, the ids and types of those that are converted for browsers."""
+        return await self._database.run(customers.converted_files, whose)
+
+    async def ask_erasure(self, whose: Whose) -> None:
+        """Mark a customer as to be erased; `erase_part` does it, and goes on with it after a crash."""
+        await self._database.run(customers.ask_erasure, whose)
+
+    async def next_erasure(self) -> Whose | None:
+        """A customer who is to be erased."""
+        return await self._database.run(customers.next_erasure, None)
+
+    async def erase_part(self, whose: Whose) -> int:
+        """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
+        return await self._database.run(customers.erase_part, whose)
+
+    async def remove_bytes(self) -> None:
+        """Let no bytes of what was deleted stay in the files. Raises Unavailable when that cannot be done."""
+        await self._database.remove_bytes()
+
     async def next_unfilled(self) -> Unfilled | None:
         """Some old letters of which it is not noted whose they are; None when there are no more."""
         return await self._database.run(backfill.next_unfilled, None)
 
     async def fill(self, part: Filled) -> None:
         """Note whose the letters of a part are."""
-        await self._database.run(backfill.fill, part)
+        await self._database.run(backfill.fill, part, grows=True)
 
     async def park_copy(self) -> Parked | None:
         """In a copy that has become the database: let nothing go on that may have arrived since. None: it is none."""
         return await self._database.run(parking.park, None)
+
+    async def lost(self) -> StoreLost:
+        """Wait until nothing can be stored any more by this process; why."""
+        return await self._database.lost()
 
     @property
     def failure(self) -> str | None:

@@ -4,6 +4,7 @@ https://core.telegram.org/bots/api#sendmediagroup
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
@@ -26,3 +27,12 @@ def regroup(items: Sequence[SendFile], kinds: Sequence[Native]) -> tuple[SendFil
         together = tuple(item for item, _ in group)
         steps += [SendAlbum(together)] if company and len(together) > 1 else together
     return tuple(steps)
+
+
+def without(good: Sequence[SendFile], bad: Sequence[SendFile]) -> tuple[SendFile | SendAlbum, ...]:
+    """An album's `good` files together, and behind them each of the others by itself. Its words go with the first."""
+    words = next((item.caption for item in (*good, *bad) if item.caption), None)
+    first, *others = [replace(item, caption=None) for item in (*good, *bad)]
+    in_order = (replace(first, caption=words), *others)
+    together, alone = in_order[: len(good)], in_order[len(good) :]
+    return (SendAlbum(together), *alone) if len(together) > 1 else in_order

@@ -25,9 +25,9 @@ from telegram.error import (
 )
 from telegram.request import BaseRequest
 
-from relay.errors import Down, NotAccepted, Throttled, Unavailable, Uncertain
+from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.telegram.refusals import is_too_large, refusal
-from relay.telegram.request import AiohttpRequest, FloodWait, NotReached
+from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, TooLarge, open_session
 
 _CAPITAL: Final = re.compile("(?=[A-Z])")
 #: As Telegram speaks of keyboards: "BUTTON_URL_INVALID", "can't parse inline keyboard button: …", "… reply markup".
@@ -59,11 +59,18 @@ class PolledElsewhere(Unavailable):
     """409: another instance polls this bot, or a webhook is set."""
 
 
-class TokenRefused(Down):
+class TokenRefused(CredentialsRefused):
     """Telegram does not know this token (any more). Only the operator can help."""
 
 
-def open_bot(token: str, api_url: str, session: aiohttp.ClientSession) -> Bot:
+def open_bot(
+    token: str,
+    api_url: str,
+    session: aiohttp.ClientSession,
+    *,
+    connect_timeout: float = 10.0,
+    read_timeout: float = 30.0,
+) -> Bot:
     """A bot over `session` (see `request.open_session`), usable at once: nothing is asked of Telegram here.
 
     `bot.initialize()` is not called and need not be: it would call getMe, and the relay starts while Telegram is down.
@@ -74,7 +81,7 @@ def open_bot(token: str, api_url: str, session: aiohttp.ClientSession) -> Bot:
     # whatever the root logger's level is.
     for name in ("telegram", "telegram.Bot"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    transport = AiohttpRequest(session)
+    transport = AiohttpRequest(session, connect_timeout=connect_timeout, read_timeout=read_timeout)
     return Bot(
         token,
         base_url=f"{api_url}/bot",
@@ -82,6 +89,20 @@ def open_bot(token: str, api_url: str, session: aiohttp.ClientSession) -> Bot:
         request=transport,
         get_updates_request=transport,
     )
+
+
+#: Seconds in which a probe must have a connection.
+PROBE_CONNECT: Final = 3.0
+
+
+async def probe(token: str, api_url: str, seconds: float) -> None:
+    """Find out in so many seconds whether Telegram answers. Raises relay.errors.
+
+    On a connection of its own, since a kept one may have died in silence.
+    """
+    limits = {"connect_timeout": PROBE_CONNECT, "read_timeout": seconds - PROBE_CONNECT}
+    async with open_session() as session:
+        await call(open_bot(token, api_url, session, **limits), "getMe", {})
 
 
 async def call(
@@ -115,7 +136,7 @@ def translated() -> Iterator[None]:
         raise _translate(error) from None
 
 
-def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901, PLR0911 - one per kind of error
+def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901, PLR0911, PLR0912 - one per kind of error
     # The order matters: BadRequest and TimedOut are NetworkErrors.
     match error:
         case FloodWait(seconds=seconds):
@@ -124,6 +145,8 @@ def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901
             return ChatMoved("Telegram: the group became a supergroup with another id", new_chat_id=new_chat_id)
         case Forbidden():
             return refusal(error.message) or NotAccepted(f"Telegram: {error.message}", why="other")
+        case TooLarge():
+            return NotAccepted(f"Telegram: {error.message}", why="file_too_large")
         case BadRequest() if "thread not found" in error.message.lower():
             return ThreadGone(f"Telegram: {error.message}", why="chat_gone")
         case BadRequest():

@@ -16,11 +16,15 @@ import structlog
 from telegram import Bot
 from telegram.constants import UpdateType
 
-from relay.errors import RelayError, StoreUnavailable, Throttled, Unavailable
+from relay.errors import CredentialsRefused, RelayError, StoreUnavailable, Throttled, Unavailable
 from relay.telegram.api import PolledElsewhere, call
 
 BATCH: Final = 100
-MAX_PAUSE: Final = 30.0
+#: Seconds between two tries, at most: of a Telegram that does not answer, that refuses the token, of a bot that
+#: somebody else polls.
+MAX_PAUSE: Final = 4.0
+REFUSED_PAUSE: Final = 30.0
+ELSEWHERE_PAUSE: Final = 10.0
 
 #: Update kinds that nobody writes to us with, and why we don't ask for them. Every other kind is asked for.
 NOT_ASKED: Final[Mapping[UpdateType, str]] = {
@@ -62,12 +66,13 @@ class Poller:
     `reclaim` is called when updates go elsewhere: to a webhook, perhaps, that was ours before.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its whole world, said once where the channel is put together
         self,
         bot: Bot,
         *,
         offset: Callable[[], Awaitable[int]],
         accept: Callable[[list[dict[str, Any]]], Awaitable[None]],
+        on_failure: Callable[[], None] = lambda: None,
         reclaim: Callable[[], Awaitable[object]] | None = None,
         poll_timeout: int = 30,
         dice: Callable[[], float] = random.random,
@@ -75,34 +80,46 @@ class Poller:
         self._bot = bot
         self._stored_offset = offset
         self._accept = accept
+        self._on_failure = on_failure
         self._reclaim = reclaim
         self._poll_timeout = poll_timeout
         self._dice = dice
         self._next: int | None = None
         self._failures = 0
+        self._hurried = asyncio.Event()
         self._state = PollState(last_success=None, error=None)
 
     def state(self) -> PollState:
         """How the polling is doing, for readiness."""
         return self._state
 
+    def hurry(self) -> None:
+        """Telegram is there again: poll now. What is on its way may have lost its connection meanwhile."""
+        self._hurried.set()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until `stop` is set; a batch in hand is accepted first. Whatever raises RelayError is tried again."""
         stopping = asyncio.create_task(stop.wait(), name="poller: stop")
         try:
             while not stop.is_set():
+                self._hurried.clear()
                 try:
-                    await self._round(stopping)
+                    answered = await self._round(stopping)
                 except RelayError as error:
                     if isinstance(error, PolledElsewhere):
                         await self._take_back()
-                    pause = self._failed(error)
-                    await asyncio.wait({stopping}, timeout=pause)
-                else:
+                    await self._pause(self._failed(error), stopping)
+                    continue
+                if answered:
                     self._failures = 0
                     self._state = PollState(self._state.last_success, None)
         finally:
             stopping.cancel()
+
+    async def _pause(self, seconds: float, stopping: asyncio.Task[bool]) -> None:
+        hurried = asyncio.create_task(self._hurried.wait(), name="poller: hurry")
+        await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
 
     async def _take_back(self) -> None:
         if self._reclaim is None:
@@ -112,12 +129,13 @@ class Poller:
         except RelayError as error:
             log.warning("poll.not_reclaimed", reason=str(error))
 
-    async def _round(self, stopping: asyncio.Task[bool]) -> None:
+    async def _round(self, stopping: asyncio.Task[bool]) -> bool:
+        """Fetch a batch and have it accepted. Returns whether Telegram answered."""
         if self._next is None:
             self._next = await self._stored_offset()
         batch = await self._fetch(self._next, stopping)
         if not batch:
-            return
+            return batch is not None
         updates = [update for update in batch if has_id(update)]
         if len(updates) < len(batch):
             log.error("poll.update_without_id", updates=len(batch) - len(updates))
@@ -127,9 +145,13 @@ class Poller:
         self._next = None
         await self._accept(updates)
         self._next = max(update["update_id"] for update in updates) + 1
+        return True
 
-    async def _fetch(self, offset: int, stopping: asyncio.Task[bool]) -> list[Any]:
-        """The next batch; empty after a quiet poll, or when stopping: a cancelled getUpdates confirms nothing more."""
+    async def _fetch(self, offset: int, stopping: asyncio.Task[bool]) -> list[Any] | None:
+        """The next batch, empty after a quiet poll.
+
+        None when it was broken off, to stop or in a hurry: a cancelled getUpdates confirms nothing more.
+        """
         # A long poll says nothing for half a minute: after a start or a failure a short one tells sooner how it stands.
         well = self._state.last_success is not None and self._state.error is None
         parameters = {
@@ -141,30 +163,43 @@ class Poller:
         polling = asyncio.create_task(
             call(self._bot, "getUpdates", parameters, read_timeout=self._poll_timeout + 10.0), name="getUpdates"
         )
+        hurried = asyncio.create_task(self._hurried.wait(), name="getUpdates: hurry")
         try:
-            await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({polling, stopping, hurried}, return_when=asyncio.FIRST_COMPLETED)
             if not polling.done():
-                return []
+                return None
         finally:
+            hurried.cancel()
             polling.cancel()
             await asyncio.gather(polling, return_exceptions=True)
-        batch = polling.result()
+        batch = self._answer_of(polling)
         if not isinstance(batch, list):
             raise Unavailable("Telegram answered getUpdates with something else than updates")
         self._state = PollState(time.monotonic(), self._state.error)
         return batch
 
+    def _answer_of(self, polling: asyncio.Task[Any]) -> Any:  # noqa: ANN401 - whatever JSON came
+        try:
+            return polling.result()
+        except (PolledElsewhere, CredentialsRefused, Throttled):
+            raise  # somebody answers there
+        except RelayError:
+            self._on_failure()
+            raise
+
     def _failed(self, error: RelayError) -> float:
         """Note the failure. Returns the seconds to wait."""
         self._failures += 1
-        doubled = min(MAX_PAUSE, 2.0 ** min(self._failures, 10))
+        doubled = 2.0 ** min(self._failures, 10)
         match error:
             case Throttled(retry_after=seconds):
                 pause = seconds
             case PolledElsewhere():
-                pause = doubled  # From 2 s: the other instance may be the one that we replace.
+                pause = min(ELSEWHERE_PAUSE, doubled)  # From 2 s: the other one may be the one that we replace.
+            case CredentialsRefused():
+                pause = min(REFUSED_PAUSE, doubled)
             case _:
-                pause = doubled / 2 * (0.5 + self._dice())
+                pause = min(MAX_PAUSE, doubled) / 2 * (0.5 + self._dice())
         # That we could not keep what Telegram gave us is not said of Telegram.
         self._state = PollState(self._state.last_success, None if isinstance(error, StoreUnavailable) else str(error))
         log.warning("poll.failed", reason=str(error), failures=self._failures, pause=round(pause, 1))

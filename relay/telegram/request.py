@@ -7,6 +7,7 @@ means "outcome unknown". No error text and no log line holds a URL, because a Bo
 
 import json
 import re
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
 from relay.errors import cause_of
+from relay.telegram.upload import Upload
 
 if TYPE_CHECKING:
     from telegram._utils.types import ODVInput  # BaseRequest's signature has it; PTB exports it nowhere else
@@ -36,6 +38,7 @@ DEFAULT_RETRY_AFTER: Final = 5
 
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
 _BEFORE_SENDING: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+_WAIT_IN_WORDS: Final = re.compile(r"too many requests: retry after (\d{1,6})", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"\d{3,}:[A-Za-z0-9_-]{5,}")
 
 
@@ -52,6 +55,10 @@ class NotReached(NetworkError):
     """No connection: the request was never sent."""
 
 
+class TooLarge(BadRequest):
+    """413: the request as a whole. In another form it would be as large."""
+
+
 class FloodWait(TelegramError):
     """429. Instead of PTB's RetryAfter, which emits a DeprecationWarning each time that it is made or read."""
 
@@ -65,8 +72,9 @@ class FloodWait(TelegramError):
 class AiohttpRequest(BaseRequest):
     """Carries Bot API calls over `session`, which stays the caller's to close.
 
-    Timeouts are seconds: `connect_timeout` until the connection stands, then `read_timeout` for the whole answer, and
-    for uploads `write_timeout` on top. None means for ever. An answer of more bytes than `largest_answer` is cut.
+    Timeouts are seconds: `connect_timeout` until the connection stands, then `read_timeout` for the whole answer. For
+    uploads it is `write_timeout`, and counts from the last byte that moved. None means for ever. An answer of more
+    bytes than `largest_answer` is cut.
     """
 
     def __init__(
@@ -75,7 +83,7 @@ class AiohttpRequest(BaseRequest):
         *,
         connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
-        write_timeout: float = 60.0,
+        write_timeout: float = 120.0,
         largest_answer: int = MAX_ANSWER,
     ) -> None:
         self._largest_answer = largest_answer
@@ -109,23 +117,28 @@ class AiohttpRequest(BaseRequest):
         """One call. Returns only 2xx answers; anything else leaves as the `telegram.error` that it means."""
         uploads = request_data is not None and request_data.contains_files
         connect = _seconds(connect_timeout, self._connect_timeout)
-        parts = [connect, _seconds(read_timeout, self._read_timeout)]
-        if uploads:
-            parts.append(_seconds(write_timeout, self._write_timeout))
-        total = None if None in parts else sum(part for part in parts if part is not None)
+        answer = _seconds(read_timeout, self._read_timeout)
+        total = None if uploads or connect is None or answer is None else connect + answer
+        upload = Upload(_seconds(write_timeout, self._write_timeout)) if uploads else None
         try:
-            async with self._session.request(
-                method,
-                self._url(url),
-                data=_form(request_data) if request_data and uploads else _json(request_data),
-                headers=None if uploads else _JSON_HEADERS,
-                timeout=aiohttp.ClientTimeout(total=total, connect=connect),
-                allow_redirects=False,
-            ) as response:
+            async with (
+                nullcontext() if upload is None else upload.watched(),
+                self._session.request(
+                    method,
+                    self._url(url),
+                    data=_form(request_data) if request_data and uploads else _json(request_data),
+                    headers=None if uploads else _JSON_HEADERS,
+                    timeout=aiohttp.ClientTimeout(total=total, connect=connect),
+                    allow_redirects=False,
+                    upload_tracker=None if upload is None else upload.tracker,
+                ) as response,
+            ):
                 status, payload = response.status, await _read(response, self._largest_answer)
         except _BEFORE_SENDING as error:
             raise NotReached(f"Telegram could not be reached ({cause_of(error)})") from None
         except (aiohttp.ClientError, OSError) as error:
+            if upload is not None and not upload.has_ended:
+                raise NetworkError(f"the upload broke off ({type(error).__name__})") from None
             raise TimedOut(f"the answer was lost ({type(error).__name__})") from None
         if 200 <= status < 300:
             return status, payload
@@ -198,10 +211,13 @@ def _refusal(status: int, payload: bytes) -> TelegramError:
     moved_to, wait = parameters.get("migrate_to_chat_id"), parameters.get("retry_after")
     if isinstance(moved_to, int):
         return ChatMigrated(moved_to)
-    if status == 429:
+    told = _WAIT_IN_WORDS.search(words)
+    if told is not None and not isinstance(wait, int):
+        wait = int(told[1])  # older local servers say it within another error's words
+    if status == 429 or told is not None:
         return FloodWait(min(max(wait, 1), 3600) if isinstance(wait, int) else DEFAULT_RETRY_AFTER)
     if status == 413:
-        return BadRequest(words)
+        return TooLarge(words)
     if status == 504:
         return TimedOut(words)  # The gateway gave up on a request that it had passed on.
     meaning: dict[int, type[TelegramError]] = {

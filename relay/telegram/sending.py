@@ -26,7 +26,7 @@ from relay.telegram.actions import REFRESH, showing
 from relay.telegram.api import BadContent, ThreadGone, call
 from relay.telegram.chats import leave_chat, mark_read
 from relay.telegram.download import FileFetcher
-from relay.telegram.uploading import fetched, send_album, send_file
+from relay.telegram.uploading import fetched, fetched_together, send_album, send_file
 
 _Card = SendLocation | SendVenue | SendContact
 #: A call that is only short of its keyboard. Returns Telegram's answer.
@@ -84,14 +84,16 @@ async def _send(
         case SendAlbum(items):
             async with (
                 showing(bot, address, items[0].kind, manner.refresh),
-                fetched(fetcher, items, manner.upload_limit) as files,
+                fetched_together(fetcher, items, manner.upload_limit) as files,
             ):
+                if isinstance(files, Instead):
+                    return files
                 leave()
                 sent = await send_album(bot, address, files)
         case SendFile():
             async with (
                 showing(bot, address, step.kind, manner.refresh),
-                fetched(fetcher, [step], manner.upload_limit) as (ready,),
+                fetched(fetcher, step, manner.upload_limit) as ready,
             ):
                 leave()
                 sent = await _with_keyboard(address, step, partial(send_file, bot, address, ready))

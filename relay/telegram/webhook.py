@@ -12,15 +12,16 @@ from typing import Any, Final
 import structlog
 from telegram import Bot
 
-from relay.errors import RelayError, StoreUnavailable, Throttled, Unavailable
+from relay.errors import CredentialsRefused, RelayError, StoreUnavailable, Throttled, Unavailable
 from relay.telegram.api import call
 from relay.telegram.polling import ALLOWED_UPDATES, PollState
 
 #: Seconds between two questions to Telegram how its webhook is doing.
 LOOK: Final = 30.0
-#: Seconds after a failure, at first and at most.
+#: Seconds after a failure, at first and at most; and at most while Telegram refuses the token.
 _PAUSE: Final = 1.0
-_LONGEST: Final = 30.0
+_LONGEST: Final = 4.0
+_REFUSED: Final = 30.0
 #: What Telegram may have open to us at the same time: one update for each chat. Its own default is 40.
 _CONNECTIONS: Final = 100
 _PATIENCE: Final = 10.0
@@ -32,18 +33,31 @@ class Webhook:
     """Keeps one bot's webhook set to `url`. `registered` is told each time that Telegram has been told anew."""
 
     def __init__(
-        self, bot: Bot, url: str, secret: str, *, registered: Callable[[], Awaitable[None]], look: float = LOOK
+        self,
+        bot: Bot,
+        url: str,
+        secret: str,
+        *,
+        registered: Callable[[], Awaitable[None]],
+        on_failure: Callable[[], None] = lambda: None,
+        look: float = LOOK,
     ) -> None:
         self._bot = bot
         self._url = url
         self._secret = secret
         self._registered = registered
+        self._on_failure = on_failure
         self._look = look
+        self._hurried = asyncio.Event()
         self._state = PollState(last_success=None, error=None)
 
     def state(self) -> PollState:
         """How updates come in, for readiness. Success is an answer of Telegram's that says that all is well."""
         return self._state
+
+    def hurry(self) -> None:
+        """Telegram is there again: ask it now."""
+        self._hurried.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Register, and look again and again, until `stop`. The webhook stays: what comes meanwhile waits there."""
@@ -51,6 +65,7 @@ class Webhook:
         failures = 0
         try:
             while not stop.is_set():
+                self._hurried.clear()
                 try:
                     await self._round()
                 except RelayError as error:
@@ -59,7 +74,9 @@ class Webhook:
                     self._failed(error, pause)
                 else:
                     failures, pause = 0, self._look
-                await asyncio.wait({stopping}, timeout=pause)
+                hurried = asyncio.create_task(self._hurried.wait(), name="webhook: hurry")
+                await asyncio.wait({stopping, hurried}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                hurried.cancel()
         finally:
             stopping.cancel()
 
@@ -106,12 +123,15 @@ class Webhook:
         words = None if isinstance(error, StoreUnavailable) else str(error)
         self._state = PollState(self._state.last_success, words)
         log.warning("webhook.unasked", reason=str(error), pause=round(pause, 1))
+        if not isinstance(error, CredentialsRefused | StoreUnavailable | Throttled):
+            self._on_failure()
 
 
 def _pause_after(error: RelayError, failures: int) -> float:
     if isinstance(error, Throttled):
         return error.retry_after
-    return min(_LONGEST, _PAUSE * 2.0 ** min(failures - 1, 10))
+    longest = _REFUSED if isinstance(error, CredentialsRefused) else _LONGEST
+    return min(longest, _PAUSE * 2.0 ** min(failures - 1, 10))
 
 
 def _asks_for_all(info: dict[str, Any]) -> bool:

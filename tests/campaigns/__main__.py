@@ -55,6 +55,11 @@ CAMPAIGNS: Final = (
         "--killer to_telegram --restarts 1",
         "the message that kills is found out, and no death and no stop costs anybody else anything",
     ),
+    Campaign(
+        "tests.campaigns.faults",
+        "kit-refuses-all kit-page kit-refuses-one telegram-cut --seconds 4 --calm 3",
+        "a side that fails, refuses or is away buries nothing of others, and is well again within seconds",
+    ),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

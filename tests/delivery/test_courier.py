@@ -202,7 +202,7 @@ async def test_kits_429_is_meant_for_everybody(store: Store, clock: Clock) -> No
         await store.accept(update(number, client=str(number + 1)))
     async with running(store, side.carry, clock, limit=1) as courier:
         await side.until(lambda: sum(map(len, side.script.values())) == 4)
-        await eventually(_async(lambda: courier.gate.held))
+        await eventually(_async(lambda: courier.gate.is_throttled(time.monotonic())))
         began = time.monotonic()
         await side.until(lambda: sum(map(len, side.script.values())) == 3)
         assert time.monotonic() - began > 0.2
@@ -404,7 +404,7 @@ async def test_done_is_done_whatever_cannot_be_remembered_of_it(store: Store, cl
 async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock: Clock) -> None:
     """The dead letter is one all the same, and what comes behind it is carried."""
 
-    def broken(_: Delivery, __: Bury) -> Note:
+    def broken(_: Delivery, __: Bury | Retry) -> Note:
         def note(_: Client) -> Accepted:
             raise ZeroDivisionError
 
@@ -421,7 +421,7 @@ async def test_a_note_that_cannot_be_made_costs_only_itself(store: Store, clock:
     assert side.arrived == ["steps e1"]
 
 
-def noting(delivery: Delivery, bury: Bury) -> Note:
+def noting(delivery: Delivery, bury: Bury | Retry) -> Note:
     def note(client: Client) -> Accepted | None:
         draft = Draft("to_kit", client.client_id, f"{delivery.body}: {bury.reason}")
         return None if client.unreachable_told else Accepted(draft, replace(client, unreachable_told=True))

@@ -11,7 +11,7 @@ import pytest
 from relay.delivery.attempt import Attempt, Carry
 from relay.delivery.courier import Courier
 from relay.delivery.suspects import Suspects
-from relay.errors import Uncertain
+from relay.errors import Throttled, Uncertain
 from relay.model import Direction
 from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
@@ -198,7 +198,7 @@ async def test_a_suspect_goes_only_where_the_gate_lets_it(store: Store) -> None:
         return bool(attempt)
 
     one = courier(store, carry)
-    one.gate.hold(0.5, time.monotonic())
+    one.gate.throttled(Throttled("429", retry_after=0.5), time.monotonic())
     began = time.monotonic()
     async with running(one) as stop:
         await eventually(reached(store, "delivered", 1))

@@ -78,7 +78,7 @@ def test_every_way_to_mend_is_shown() -> None:
 
 def test_its_numbers_are_the_codes() -> None:
     """Attempts and seconds that the page names are those that hold."""
-    assert f"gave up after {MAX_ATTEMPTS} attempts" in PAGE
+    assert f"tried {MAX_ATTEMPTS} times or more" in PAGE
     assert f"gave up after {MAX_SOURCE_ATTEMPTS} attempts" in PAGE
     assert f"has waited {OLD:.0f} s" in PAGE
 

@@ -1,5 +1,6 @@
 """Telegram's limits: obeyed before it has to say so, and to the letter when it says so."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from relay.sandbox.kit.server import KitLookAlike
@@ -29,6 +30,23 @@ async def test_one_chat_is_told_to_wait_and_the_others_talk_on(
         assert telegram.chat(customer.id).texts == [str(number) for number in range(10)]
     assert (figures.delivered, figures.dead) == (60, 0)
     assert rows(tmp_path, "SELECT DISTINCT attempts FROM outbox WHERE direction = 'to_telegram'") == [(1,)]
+
+
+async def test_an_agent_is_told_of_a_long_wait_once(
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
+) -> None:
+    """A 429 of a minute or more is said with the time when it ends, and not again for what waits behind it."""
+    anna = telegram.customer(7_000_001)
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.clients)
+    telegram.next_answer(429, "Too Many Requests: retry after 1500", on="sendMessage", of=anna.id, retry_after=1500)
+    until = {f"{datetime.now(UTC) + timedelta(seconds=1500 + late):%H:%M}" for late in (0, 30)}
+    for text in ("one", "two"):
+        assert await kit.agent_says(str(anna.id), text) == 200
+    await kit.wait_for(lambda: len(kit.texts(str(anna.id))) == 2)
+    assert (await inner.settled("to_kit")).received == 2
+    words = "⏳ Telegram makes messages to this customer wait until {} UTC. The relay sends them then."
+    assert kit.texts(str(anna.id))[1] in {words.format(time) for time in until}
 
 
 async def test_the_default_rates_never_meet_a_429(kit: KitLookAlike, tmp_path: Path) -> None:

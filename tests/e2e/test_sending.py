@@ -40,8 +40,8 @@ SAMPLES = [
     Sample("photo", "turned.jpg", picture("JPEG", 900, 1600, turned=True), "sendPhoto", {}),
     Sample("photo", "panorama.jpg", picture("JPEG", 2100, 100, progressive=True, turned=True), "sendDocument", {}),
     Sample("photo", "dance.gif", moving(), "sendAnimation", {"duration": 1, "width": 60, "height": 40}),
-    Sample("photo", "sticker.webp", picture("WEBP", 512, 400), "sendSticker", {}),
-    Sample("photo", "wide.webp", picture("WEBP", 800, 200), "sendDocument", {}),
+    Sample("sticker", "sticker.webp", picture("WEBP", 512, 400), "sendSticker", {}),
+    Sample("photo", "wide.webp", picture("WEBP", 800, 200), "sendPhoto", {}),
     Sample("video", "été.mp4", film(), "sendVideo", {"duration": 2, "width": 640, "height": 360}),
     Sample("audio", "voice.ogg", opus(), "sendVoice", {"duration": 3}),
     Sample("audio", "song.mp3", mp3(), "sendAudio", {"duration": 3, "title": TITLE, "performer": PERFORMER}),
@@ -145,6 +145,7 @@ async def test_files_that_cannot_stand_together_follow_each_other(
     """An album whose labels lie: each in its place; a call that fails is repeated alone, none that was confirmed is."""
     contents = [picture("PNG"), picture("JPEG"), moving(), picture("WEBP", 512, 512), film(), picture("PNG", 50, 50)]
     payload = [item(kit, "photo", f"{number}.bin", content) for number, content in enumerate(contents)]
+    payload[3]["type"] = "sticker"
     telegram.next_answer(502, "Bad Gateway", on="sendAnimation")
     assert await kit.agent_says(ANNA, "six", payload) == 200
     figures = await relay.settled("to_telegram")

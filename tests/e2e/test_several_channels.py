@@ -1,6 +1,7 @@
 """Several bots, each with its Kit channel, in one relay; and secrets that are changed without losing a chat."""
 
 import json
+import statistics
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -75,6 +76,10 @@ async def test_one_kit_is_down_and_the_other_channel_flows(both: Several) -> Non
     """Its customers' words wait and arrive once it is back; the other channel's talk as ever; /readyz names who."""
     await talk(both.support, "before")
     await both.relay.ready()
+    started = time.monotonic()
+    for number in range(10):
+        await talk(both.sales, f"calm {number}")
+    calm = time.monotonic() - started
     both.support.kit.faults.down = True
     anna = both.support.telegram.customer(ANNA)
     anna.writes("during")
@@ -82,7 +87,7 @@ async def test_one_kit_is_down_and_the_other_channel_flows(both: Several) -> Non
     started = time.monotonic()
     for number in range(10):
         await talk(both.sales, f"flows {number}")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 3 * calm + 1
     readiness = await both.relay.readiness()
     assert readiness.status == 503
     assert readiness.unwell == {"support/kit"}
@@ -112,10 +117,12 @@ async def test_a_flood_costs_the_other_channel_nothing(both: Several) -> None:
         for number in range(20):
             someone.writes(str(number))
     await both.support.kit.wait_for(lambda: len(both.support.kit.events) >= 50, 20)
+    took = []
     for number in range(5):
         started = time.monotonic()
         await talk(both.sales, f"in between {number}")
-        assert time.monotonic() - started < 1
+        took.append(time.monotonic() - started)
+    assert statistics.median(took) < 1
     assert (await both.relay.figures("to_kit", "support")).waiting > 100, "the flood was over already"
 
 

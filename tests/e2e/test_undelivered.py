@@ -210,13 +210,14 @@ async def test_a_text_does_not_die_with_its_file(
     assert "leid" in text
     assert sends(telegram, anna.id)[-1] == "sendPhoto"
     assert (figures.delivered, figures.dead, figures.unaccounted) == (1, 1, 0)
-    assert notes(kit) == ["⚠️ Not delivered: ❝Here is the invoice❞ — the file is not available any more"]
+    told = "⚠️ The file ❝invoice.pdf❞ was not delivered — the file is not available any more."
+    assert notes(kit) == [f"{told} Your words arrive without it."]
 
 
 async def test_one_bad_file_of_an_album_does_not_take_the_others_along(
     telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
 ) -> None:
-    """The good ones arrive in their order, the bad one is a dead letter with one note that names it."""
+    """The good ones arrive together, the bad one is a dead letter with one note that names it."""
     anna = telegram.customer(int(ANNA))
     good = [kit.host_file(png(64, 64), f"{number}.png", "image/png") for number in range(2)]
     urls = [good[0], f"{kit.url}/files/gone/bad.png", good[1]]
@@ -226,11 +227,36 @@ async def test_one_bad_file_of_an_album_does_not_take_the_others_along(
     assert await kit.agent_says(ANNA, None, items) == 200
     await kit.wait_for(lambda: notes(kit))
     figures = await inner.settled("to_telegram")
-    assert sends(telegram, anna.id) == ["sendPhoto", "sendMessage", "sendPhoto"]
+    assert sends(telegram, anna.id) == ["sendMediaGroup", "sendMessage"]
     [text] = telegram.chat(anna.id).texts
     assert "photo 1.png" in text
     assert (figures.delivered, figures.dead, figures.unaccounted) == (1, 1, 0)
-    assert len(notes(kit)) == 1
+    assert notes(kit) == ["⚠️ The file ❝photo 1.png❞ was not delivered — the file is not available any more"]
+
+
+async def test_only_the_refused_picture_of_an_album_changes_its_form(
+    telegram: TelegramLookAlike, kit: KitLookAlike, inner: InnerRelay
+) -> None:
+    """Telegram says no to the album, not to which picture: the others stay pictures, and that one goes as a file."""
+    anna = telegram.customer(int(ANNA))
+    pictures = [png(width, 64) for width in range(64, 68)]
+    telegram.next_answer(400, "Bad Request: IMAGE_PROCESS_FAILED", on="sendMediaGroup", times=2)
+    telegram.next_answer(400, "Bad Request: IMAGE_PROCESS_FAILED", on="sendPhoto")
+    items = [
+        {
+            "type": "photo",
+            "file_name": f"{number}.png",
+            "file_url": kit.host_file(content, f"{number}.png", "image/png"),
+        }
+        for number, content in enumerate(pictures)
+    ]
+    anna.writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    assert await kit.agent_says(ANNA, "four", items) == 200
+    figures = await inner.settled("to_telegram")
+    assert (figures.delivered, figures.dead, notes(kit)) == (1, 0, [])
+    arrived = telegram.chat(anna.id).messages
+    assert ["document" if "document" in message else "photo" for message in arrived] == ["document", *["photo"] * 3]
 
 
 async def test_what_telegram_never_takes_is_told_once(
@@ -304,4 +330,4 @@ async def test_a_file_that_is_too_large_is_given_as_a_link(
     [text] = telegram.chat(anna.id).texts
     assert "film.bin" in text
     assert url not in text
-    assert notes(kit) == ["⚠️ Not delivered: ❝[document] film.bin❞ — the file is too large for Telegram"]
+    assert notes(kit) == ["⚠️ The file ❝film.bin❞ was not delivered — the file is too large for Telegram"]

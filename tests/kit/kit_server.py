@@ -32,6 +32,7 @@ class Kit:
     next_login: deque[Answer] = field(default_factory=deque)
     next_refresh: deque[Answer] = field(default_factory=deque)
     next_send: deque[Answer] = field(default_factory=deque)
+    next_probe: deque[Answer] = field(default_factory=deque)
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
         self.logins += 1
@@ -61,6 +62,9 @@ class Kit:
             return refusal(401, 401)
         self.events.append(body)
         return web.json_response({"success": True, "result": True})
+
+    async def answer_probe(self, request: web.Request) -> web.StreamResponse:
+        return await self.next_probe.popleft()(request) if self.next_probe else web.Response(status=405)
 
     def _issue(self) -> web.Response:
         self.issued += 1
@@ -115,6 +119,7 @@ async def running_kit() -> AsyncIterator[Kit]:
     app.router.add_post(LOGIN_PATH, kit.log_in)
     app.router.add_post(REFRESH_PATH, kit.refresh)
     app.router.add_post(f"/{CHANNEL}", kit.take)
+    app.router.add_get(f"/{CHANNEL}", kit.answer_probe)
     async with TestServer(app, shutdown_timeout=0) as server:
         kit.base_url = str(server.make_url("")).rstrip("/")
         yield kit

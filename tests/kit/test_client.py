@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from relay.errors import Down, NotAccepted, Throttled, Unavailable, Uncertain
+from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.kit.client import KitClient
 from tests.kit.kit_server import (
     API_TOKEN,
@@ -143,17 +143,17 @@ async def test_a_second_refusal_asks_a_person(kit: Kit, client: KitClient) -> No
 
 
 async def test_a_wrong_api_token_makes_no_login_storm(kit: Kit, clock: Clock) -> None:
-    """After a refused login the next ones wait, 1 s doubling to 60 s; meanwhile events are turned away at once."""
+    """After a refused login the next ones wait, 1 s doubling to 15 s; meanwhile events are turned away at once."""
     async with connected(kit.base_url, clock, api_token="wrong") as client:
         logins = []
         for _ in range(200):
             results = await asyncio.gather(*(client.send(EVENT) for _ in range(5)), return_exceptions=True)
-            assert {type(result) for result in results} == {Down}
+            assert {type(result) for result in results} == {CredentialsRefused}
             logins.append(kit.logins)
             clock.advance(1)
         assert (kit.attempts, client.token_age()) == ([], None)
         assert "KIT_API_TOKEN" in (client.last_error or "")
-        assert [logins.index(number) for number in range(1, 9)] == [0, 1, 3, 7, 15, 31, 63, 123]
+        assert [logins.index(number) for number in range(1, 9)] == [0, 1, 3, 7, 15, 30, 45, 60]
         kit.api_token = "wrong"  # as if the operator had put it right
         clock.advance(60)
         await client.send(EVENT)
@@ -321,3 +321,51 @@ async def test_no_error_tells_a_secret(kit: Kit, clock: Clock) -> None:
         printed = "".join(traceback.format_exception(error)) + repr(error)
         assert API_TOKEN not in printed
         assert "access-1" not in printed
+
+
+@pytest.mark.parametrize("status", [200, 404, 405, 429, 502])
+async def test_a_probe_takes_any_answer_and_shows_nobody_anything(kit: Kit, client: KitClient, status: int) -> None:
+    """Whoever answers is there; no token goes out, no login is made, and the channel's connections stay as they are."""
+    seen: list[web.BaseRequest] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        seen.append(request)
+        return web.Response(status=status)
+
+    kit.next_probe.append(answer)
+    await client.probe(5.0)
+    assert [(request.method, request.path) for request in seen] == [("GET", f"/{CHANNEL}")]
+    assert not seen[0].headers.keys() & {"Authorization", "Cookie"}
+    assert (kit.logins, kit.attempts) == (0, [])
+
+
+async def test_a_probe_that_gets_no_answer_says_so_in_its_time(kit: Kit, client: KitClient) -> None:
+    """A connection without an answer is told from none at all."""
+    kit.next_probe.extend([stay_silent, hang_up, hang_up])  # aiohttp asks twice who hangs up
+    for _ in range(2):
+        with pytest.raises(Uncertain):
+            await client.probe(0.3)
+
+
+async def test_a_probe_that_reaches_nobody_says_so(clock: Clock) -> None:
+    """Nobody listens there."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    async with connected(f"http://127.0.0.1:{port}", clock) as client:
+        with pytest.raises(Down):
+            await client.probe(5.0)
+
+
+async def test_the_login_is_checked_in_both_ways(kit: Kit, client: KitClient) -> None:
+    """By the refresh token and by the API token; one of them refused is a failure, and sending goes on either way."""
+    await client.login()
+    await client.check_login()
+    assert (kit.logins, kit.refreshes) == (2, 1)
+    kit.next_refresh.append(answering(lambda: refusal(401, 401)))
+    with pytest.raises(Unavailable):
+        await client.check_login()
+    await client.send(EVENT)
+    kit.next_login.append(answering(lambda: refusal(401, 401)))
+    with pytest.raises(CredentialsRefused):
+        await client.check_login()

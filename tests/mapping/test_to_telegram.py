@@ -310,9 +310,11 @@ def test_what_telegram_cannot_show_is_skipped_aloud() -> None:
 def test_a_file_of_an_unlisted_type_is_what_its_bytes_are() -> None:
     """It carries the words like any file, and is called by its link if nothing else names it."""
     item = {"type": "image", "url": "https://f.example/x/scan.png"}
-    assert steps_of(said("Look:", item)) == [SendFile("any", "https://f.example/x/scan.png", "scan.png", "Look:")]
+    assert steps_of(said("Look:", item)) == [
+        SendFile("any", "https://f.example/x/scan.png", "scan.png", "Look:", guessed=True)
+    ]
     assert steps_of(said(None, {"type": "voice", "url": "https://f.example"})) == [
-        SendFile("any", "https://f.example", "file")
+        SendFile("any", "https://f.example", "file", guessed=True)
     ]
 
 

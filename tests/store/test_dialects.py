@@ -89,7 +89,7 @@ def test_a_lease_is_checked_under_a_lock() -> None:
     assert compiled(STATEMENTS["settling._HELD"], POSTGRESQL).endswith("FOR NO KEY UPDATE OF lane")
 
 
-@pytest.mark.parametrize("name", INDEXES)
+@pytest.mark.parametrize("name", sorted(INDEXES))
 def test_a_partial_index_is_partial_on_both_engines(name: str) -> None:
     """An index over a handful of rows does not become one over all of them."""
     on_both = [compiled(CreateIndex(_of(name)), dialect).partition(" WHERE ")[2] for dialect in (SQLITE, POSTGRESQL)]

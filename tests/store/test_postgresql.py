@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreLost, StoreUnavailable
 from relay.store.engine import postgresql
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.migrating import HEAD
-from relay.store.engine.postgresql import DeposedError, SchemaMismatchError, connect, open_postgresql, prepare
+from relay.store.engine.postgresql import SchemaMismatchError, connect, open_postgresql, prepare
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql
 from tests.store.letters import CHANNEL, update
@@ -47,7 +47,7 @@ async def test_who_is_deposed_commits_nothing(url: str) -> None:
     async with open_store(url) as store:
         assert await store.accept(update(1)) == ["accepted"]
         execute(url, "UPDATE duty SET holder = 'another', until = clock_timestamp() + interval '1 hour'")
-        with pytest.raises(DeposedError):
+        with pytest.raises(StoreLost):
             await store.accept(update(2))
     execute(url, "DELETE FROM duty")
     async with open_store(url) as store:

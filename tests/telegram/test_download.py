@@ -397,3 +397,56 @@ async def test_memory_stays_flat_for_fifty_megabytes(tmp_path: Path) -> None:
         async with files.fetch(f"http://{host}/") as file:
             assert file.size == 49 * 2**20
             assert resident() - before < 12 * 2**20
+
+
+async def test_a_link_is_asked_byte_for_byte(tmp_path: Path) -> None:
+    """A signature may cover the exact spelling, in the link as in a redirect; only what no URL can hold is encoded."""
+    asked: list[bytes] = []
+    spellings = [
+        b"/a%28b%29/%3A%40%7E?sig=%2Fa%2f%3D&f[]=1&x=a+b%20c",
+        b"/%d0%a1/x.pdf?X-Sig=a%2Bb%2bc==&e=~(1)*'!",
+        b"/p;v=1/@x:y?a=%zz&b=%25",
+        b"//two//slashes?",
+    ]
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        target = request.split(b" ")[1]
+        if target.startswith(b"/go?"):
+            to = spellings[int(target[4:])]
+            writer.write(b"HTTP/1.1 302 Found\r\nLocation: " + to + b"\r\nContent-Length: 0\r\n\r\n")
+        else:
+            asked.append(target)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+        await writer.drain()
+
+    async with wire(talk) as url, fetcher(tmp_path, frozenset({"127.0.0.1"})) as files:
+        for number, spelling in enumerate(spellings):
+            for link in (url + spelling.decode(), f"{url}/go?{number}"):
+                if not (spelling.startswith(b"//") and "go?" in link):
+                    async with files.fetch(link):
+                        pass
+        async with files.fetch(f"{url}/Ünï cöde.pdf?q=ж"):
+            pass
+    expected = [each for spelling in spellings[:-1] for each in (spelling, spelling)]
+    assert asked == [*expected, b"//two//slashes", b"/%C3%9Cn%C3%AF%20c%C3%B6de.pdf?q=%D0%B6"]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("120", 120.0), (" 7 ", 7.0), ("soon", 0.0), ("", 0.0), ("-5", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
+async def test_a_busy_server_says_when_to_ask_again(tmp_path: Path, header: str, seconds: float) -> None:
+    """Retry-After, in seconds or as a date; who asks says a name of its own."""
+    names: list[str | None] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        names.append(request.headers.get("User-Agent"))
+        return web.Response(status=503, headers={"Retry-After": header})
+
+    async with serving(handle) as host, fetcher(tmp_path, frozenset({host})) as files:
+        with pytest.raises(SourceUnavailable) as raised:
+            async with files.fetch(f"http://{host}/"):
+                pass
+    assert (raised.value.retry_after, raised.value.why) == (seconds, "file_status")
+    assert names == ["telegram-kit-relay"]

@@ -1,12 +1,15 @@
 import asyncio
+import io
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
+from telegram import InputFile
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -17,8 +20,10 @@ from telegram.error import (
     TelegramError,
     TimedOut,
 )
+from telegram.request import RequestData
+from telegram.request._requestparameter import RequestParameter
 
-from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, open_session
+from relay.telegram.request import AiohttpRequest, FloodWait, NotReached, TooLarge, open_session
 from tests.telegram.wires import Talk, closed_port, read_request, wire
 
 TOKEN = "123456:canary-token-of-a-bot"
@@ -112,7 +117,8 @@ async def test_an_endless_answer_is_cut() -> None:
         (403, {"ok": False, "description": "Forbidden: bot was blocked by the user"}, Forbidden),
         (404, {"ok": False, "description": "Not Found"}, InvalidToken),
         (409, {"ok": False, "description": "Conflict"}, Conflict),
-        (413, "<html>too large</html>", BadRequest),
+        (413, "<html>too large</html>", TooLarge),
+        (400, {"ok": False, "description": 'Bad Request: message #1: "Too Many Requests: retry after 8"'}, FloodWait),
         (429, {"ok": False, "parameters": {"retry_after": 7}}, FloodWait),
         (429, "<html>slow down</html>", FloodWait),
         (429, {"ok": False, "parameters": ["odd"]}, FloodWait),
@@ -176,3 +182,53 @@ async def test_redirects_are_not_followed(make: Callable[[], aiohttp.ClientSessi
         async with wire(answering(redirect)) as base, make() as session:
             with pytest.raises(NetworkError, match="307"):
                 await AiohttpRequest(session).post(f"{base}/bot{TOKEN}/getMe")
+
+
+def upload(size: int) -> RequestData:
+    file = InputFile(io.BytesIO(bytes(size)), filename="a.bin", read_file_handle=False)
+    return RequestData([RequestParameter.from_input("document", file)])
+
+
+async def test_an_upload_that_broke_off_was_not_sent() -> None:
+    """Half a body has no effect: NetworkError, so it may be repeated. With all of it gone, the outcome is unknown."""
+
+    async def leaves(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readexactly(100_000)
+
+    async def listens(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+
+    for talk, expected in ((leaves, NetworkError), (listens, TimedOut)):
+        async with wire(talk) as base:
+            with pytest.raises(NetworkError) as raised:
+                await post(base, request_data=upload(30 * 2**20))
+            assert type(raised.value) is expected
+
+
+async def test_an_upload_may_last_as_long_as_its_bytes_move() -> None:
+    """It ends when nothing moves any more, and not because it is long."""
+    slow = asyncio.Event()
+
+    async def sips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = 16 * 2**20
+        while left > 2**20:
+            left -= len(await reader.read(2**20))
+            await asyncio.sleep(0.05)
+        while b"--\r\n" not in await reader.read(2**16):
+            pass
+        writer.write(http(200, {"ok": True, "result": True}))
+        await writer.drain()
+
+    async def holds(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1000)
+        await slow.wait()
+
+    async with wire(sips) as base:
+        began = time.monotonic()
+        assert await post(base, request_data=upload(16 * 2**20), write_timeout=2.0) is True
+        assert time.monotonic() - began > 2
+    async with wire(holds) as base:
+        with pytest.raises(NetworkError) as raised:
+            await post(base, request_data=upload(30 * 2**20), write_timeout=1.0)
+        assert type(raised.value) is NetworkError
+        slow.set()

@@ -543,7 +543,7 @@ async def test_slow_readers_of_one_link_leave_streams_to_others(desk: Desk) -> N
         return sum(reader.done() for reader in readers) == 2
 
     await eventually(two_are_served)
-    async with asyncio.timeout(2), desk.get(f"/media/{other.id}") as answer:
+    async with asyncio.timeout(8), desk.get(f"/media/{other.id}") as answer:  # nobody who waits for a stream
         assert (answer.status, await answer.read()) == (200, BYTES)
     assert sum(reader.done() for reader in readers) == 2
     assert desk.streams._value.get() == 2

@@ -31,6 +31,8 @@ _MAX_TEXT: Final = 4096  #: UTF-16 units (https://core.telegram.org/bots/api#sen
 _LONGEST_URL: Final = 2048  #: Characters; a longer one is no link that anybody would press.
 #: Before Telegram's words: that it is Telegram who speaks, and in which mood.
 _SAYS: Final = re.compile(r"^((Telegram|Forbidden|Bad Request|Error):\s*)+", re.IGNORECASE)
+#: What a file's server answered, as `relay.telegram.download` puts it.
+_STATUS: Final = re.compile(r"answered (\d{3})")
 #: Reasons for which the file may still be had where it lies.
 _STILL_THERE: Final = frozenset({"file_too_large", "refused_content", "other"})
 #: Names that mean something inside a network only.
@@ -56,19 +58,59 @@ def note_of(
             return None
         with speaking(context.language):
             words = next((words for step in steps for words in words_of(step)), "")
-            if why == "other":
-                said = say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
-            else:
-                said = say(f"reason.{why}")
             told = replace(client, unreachable_told=True) if unreachable else None
-            return Accepted(draft_note(context, client, mark, words, said), told)
+            return Accepted(draft_note(context, client, mark, words, _reason(why, reason)), told)
 
     return note
 
 
+def note_of_file(context: KitContext, mark: str, step: Step, why: str, reason: str, *, has_words: bool) -> Note:
+    """The note that a file (or an album) did not get through; `has_words`: what the agent wrote beside it does."""
+
+    def note(client: Client) -> Accepted | None:
+        if not client.open:
+            return None
+        with speaking(context.language):
+            names = ", ".join(item.name for item in _files(step))
+            line = "note.file_lost_alone" if has_words else "note.file_lost"
+            text = say(line, name=shorten(names, EXCERPT), reason=_reason(why, reason))
+            return Accepted(_draft(context, client, mark, text))
+
+    return note
+
+
+def note_of_wait(context: KitContext, mark: str, until: str) -> Note:
+    """The note that Telegram lets nothing through to a customer until then (a time of day, UTC)."""
+
+    def note(client: Client) -> Accepted | None:
+        if not client.open:
+            return None
+        with speaking(context.language):
+            return Accepted(_draft(context, client, mark, say("note.told_to_wait", time=until)))
+
+    return note
+
+
+def _reason(why: str, reason: str) -> str:
+    """Why, in the language that is spoken."""
+    match why:
+        case "other":
+            return say("reason.other", words=shorten(_SAYS.sub("", clean(reason)), EXCERPT))
+        case "file_status" if status := _STATUS.search(reason):
+            return say("reason.file_status", words=status[1])
+        case "file_status":
+            return say("reason.file_no_answer")
+        case _:
+            return say(f"reason.{why}")
+
+
 def draft_note(context: KitContext, client: Client, mark: str, words: str, reason: str) -> Draft:
     """The note itself, in the language that is spoken."""
-    text = say("note.undelivered", words=shorten(words, EXCERPT) or heading("message"), reason=reason)
+    said = say("note.undelivered", words=shorten(words, EXCERPT) or heading("message"), reason=reason)
+    return _draft(context, client, mark, said)
+
+
+def _draft(context: KitContext, client: Client, mark: str, text: str) -> Draft:
     event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:undelivered:{mark}"))
     return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
 

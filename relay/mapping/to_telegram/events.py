@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 from urllib.parse import unquote, urlsplit
 
 from relay.kit.events import (
@@ -124,7 +124,8 @@ def _steps(text: str, items: Sequence[IncomingItem], frame: Callable[[str], str]
 def _steps_of(item: FileItem | PlaceItem | CardItem | WordsItem, caption: str | None) -> list[Step]:
     match item:
         case FileItem():
-            return [SendFile(item.kind, item.url, _name_of(item), caption)]
+            name, guessed = _name_of(item)
+            return [SendFile(item.kind, item.url, name, caption, guessed=guessed)]
         case WordsItem():
             return _texts(clean(item.text))
         case PlaceItem():
@@ -161,11 +162,13 @@ def _texts(text: str, frame: Callable[[str], str] = _as_it_is) -> list[Step]:
     return [SendText(part) for part in (frame(first), *others)] if first else []
 
 
-def _name_of(item: FileItem) -> str:
-    """The name that Kit gave, else the last part of the URL's path, else the kind."""
+def _name_of(item: FileItem) -> tuple[str, Literal[True] | None]:
+    """The name that Kit gave; else, as a guess, the last part of the URL's path, or the kind."""
+    if given := file_name(item.name, ""):
+        return given, None
     try:
         path = urlsplit(item.url).path
     except ValueError:
         path = ""
     kind = "file" if item.kind == "any" else item.kind
-    return file_name(item.name, file_name(unquote(path.rpartition("/")[2]), kind))
+    return file_name(unquote(path.rpartition("/")[2]), kind), True

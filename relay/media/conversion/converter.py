@@ -53,6 +53,11 @@ class _Line:
     under_way: int = 0
 
 
+def cache_key(file_id: str, source_type: str) -> str:
+    """Under which name a converted file lies in the cache."""
+    return hashlib.sha256(f"{_VERSION} {source_type} {file_id}".encode()).hexdigest()
+
+
 class Converter:
     """Gives one channel's files in the other form that `forms` names for their media type.
 
@@ -83,7 +88,7 @@ class Converter:
 
         Raises what `fetch` raises.
         """
-        key = hashlib.sha256(f"{_VERSION} {source_type} {file_id}".encode()).hexdigest()
+        key = cache_key(file_id, source_type)
         with self._cache.using(key) as path:
             yield path if await self._made(key, source_type, fetch) else None
 

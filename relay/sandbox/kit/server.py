@@ -52,7 +52,7 @@ class KitLookAlike:
         self.salt = salt
         self.clock = clock
         self.server = Server(self.application, port=port)
-        self.faults = Faults(spared=frozenset({"file"}))
+        self.faults = Faults(spared=frozenset({"file", "unknown"}))
         self.changes = Changes()
         self.tokens = Tokens(clock, domain, api_token, channel_uuid)
         self.callbacks = Callbacks(salt, api_token, self.changes)
@@ -200,7 +200,7 @@ class KitLookAlike:
         """The file behind a URL of `host_file`, to change its switches or to count its fetches."""
         return self.files.at(url)
 
-    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 10) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
+    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 30) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
         """What `predicate` returns, as soon as it is true. Raises TimeoutError, with what had happened until then."""
         try:
             return await self.changes.wait_for(predicate, timeout)
@@ -231,6 +231,7 @@ class KitLookAlike:
         if self._control is not None:
             application.add_routes(self._control(self))
         application.router.add_post("/{channel_uuid}", self._event)
+        application.router.add_get("/{channel_uuid}", self._unknown)
         return application
 
     async def _login(self, request: web.Request) -> web.Response:
@@ -248,7 +249,7 @@ class KitLookAlike:
         )
 
     async def _answer(self, request: web.Request, operation: str, grant: Callable[[], dict[str, str]]) -> web.Response:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted(operation, None)
         if scripted is not None:
@@ -261,8 +262,16 @@ class KitLookAlike:
         self.changes.notify()
         return await self.faults.let_out(request, answer, operation, None)
 
+    async def _unknown(self, request: web.Request) -> web.Response:
+        """Nothing is to be had there: whoever asks learns that somebody answers."""
+        if await self.faults.is_away(request):
+            return cut(request)
+        scripted = self.faults.take_scripted("unknown", None)
+        answer = scripted.response() if scripted is not None else Refused(405, "Method not allowed").response()
+        return await self.faults.let_out(request, answer, "unknown", None)
+
     async def _event(self, request: web.Request) -> web.Response:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         with self.traffic.request():
             document = _document(request, await request.read())
@@ -300,7 +309,7 @@ class KitLookAlike:
         return refused.response(as_200=self.refusals_as_200)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted("file", None)
         if scripted is not None:

@@ -53,6 +53,8 @@ class Faults:
 
     latency: float = 0.0  #: Seconds between doing what was asked and answering.
     down: bool = False  #: Every connection is closed without an answer, and nothing is done.
+    hang: bool = False  #: Every connection is taken, nothing is done or answered, and afterwards it is closed.
+    always: ScriptedAnswer | None = None  #: What is answered for as long as it stands here.
     hold: asyncio.Event | None = None  #: Answers wait until it is set; what was asked is done at once.
     hold_on: str | None = None  #: Hold answers of this operation only.
     hang_of: frozenset[str] = frozenset()  #: What these chats or clients ask for is done, and not answered meanwhile.
@@ -83,6 +85,26 @@ class Faults:
         subject = None if of is None else str(of)
         self.next_answers.append(ScriptedAnswer(status, raw, headers or {}, on, subject, times))
 
+    def answer_always(
+        self,
+        status: int,
+        *,
+        payload: object = None,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        on: str | None = None,
+    ) -> None:
+        """Answer every request (of operation `on`) with this instead of doing it, until the faults are cleared."""
+        raw = body.encode() if body is not None else json.dumps(payload).encode()
+        self.always = ScriptedAnswer(status, raw, headers or {}, on)
+
+    async def is_away(self, request: web.Request) -> bool:
+        """Whether the request is to be cut off; if everything hangs, that is known only when it does not any more."""
+        hung = self.hang
+        while self.hang and not _is_gone(request):  # noqa: ASYNC110 - a switch or who hangs up ends it
+            await asyncio.sleep(_LOOK)
+        return hung or self.down
+
     def lose_next(self, times: int = 1, *, on: str | None = None, of: str | int | None = None) -> None:
         """Carry out the next `times` requests that match, and answer none of them."""
         self.lose_answers, self.lose_on, self.lose_of = times, on, None if of is None else str(of)
@@ -96,6 +118,8 @@ class Faults:
                     self.next_answers.remove(answer)
                 self.scripted += 1
                 return answer
+        if self.always is not None and self._hits(self.always.on, None, operation, None):
+            return self.always
         return None
 
     async def let_out(
@@ -125,11 +149,11 @@ class Faults:
         self.lost += 1
         return True
 
-    def apply(self, switches: Mapping[str, Any]) -> None:
+    def apply(self, switches: Mapping[str, Any]) -> None:  # noqa: C901 - a table: one switch, one case
         """Set switches from JSON. Raises ValueError or TypeError for what is not a switch.
 
-        They are latency, down, hang_of, a list, lose_answers, lose_on, lose_of, and next_answers, a list of objects
-        with the arguments of `answer_next`.
+        They are latency, down, hang, hang_of, a list, lose_answers, lose_on, lose_of, next_answers, a list of objects
+        with the arguments of `answer_next`, and always, an object with those of `answer_always`, or null.
         """
         for name, value in switches.items():
             match name, value:
@@ -137,6 +161,12 @@ class Faults:
                     self.latency = float(value)
                 case "down", bool():
                     self.down = value
+                case "hang", bool():
+                    self.hang = value
+                case "always", None:
+                    self.always = None
+                case "always", dict():
+                    self.answer_always(**value)
                 case "hang_of", list():
                     self.hang_of = frozenset(map(str, value))
                 case "lose_answers", int():
@@ -152,7 +182,7 @@ class Faults:
     def clear(self) -> None:
         """All switches off."""
         self.latency, self.down, self.hold, self.hold_on = 0.0, False, None, None
-        self.hang_of = frozenset()
+        self.hang, self.always, self.hang_of = False, None, frozenset()
         self.lose_answers, self.lose_on, self.lose_of = 0, None, None
         self.next_answers.clear()
 

@@ -178,7 +178,7 @@ class TelegramLookAlike:
             document["parameters"] = parameters
         self.faults.answer_next(status, payload=document, on=on, of=of, times=times)
 
-    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 10) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
+    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 30) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
         """What `predicate` returns, as soon as it is true. Raises TimeoutError, with what had happened until then."""
         try:
             return await self.changes.wait_for(predicate, timeout)
@@ -219,7 +219,7 @@ class TelegramLookAlike:
         return application
 
     async def _bot_api(self, request: web.Request) -> web.Response:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         call = Incoming(request.match_info["method"])
         try:
@@ -308,7 +308,7 @@ class TelegramLookAlike:
         return Path(self._spool.name)
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        if self.faults.down:
+        if await self.faults.is_away(request):
             return cut(request)
         scripted = self.faults.take_scripted("file", None)
         if scripted is not None:

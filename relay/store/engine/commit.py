@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreFull, StoreLost, StoreUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,12 +36,22 @@ class Engine(Protocol):
     def translated(self, error: Exception) -> Exception:
         """What an error of a transaction means to who asked for it."""
 
+    async def remove_bytes(self) -> None:
+        """Let no bytes of deleted rows stay in the files. Raises what the driver raises."""
+
+    async def takes_more(self) -> bool:
+        """Whether there is room for new things."""
+
+    async def make_room(self) -> bool:
+        """Give up what is kept for the worst. Returns whether there was anything."""
+
 
 @dataclass(slots=True)
 class _Job:
     verb: Verb[Any, Any]
     item: object
     late: bool
+    grows: bool
     done: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def resolve(self, result: object) -> None:
@@ -69,15 +79,20 @@ class Database:
         self._waiting: list[_Job] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._reported: str | None = None
         self._failure: _Failure | None = None
+        self._lost: asyncio.Future[StoreLost] = asyncio.get_running_loop().create_future()
 
-    async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False) -> Result:
+    async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False, grows: bool = False) -> Result:
         """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
 
-        A `late` verb comes after the others of its transaction, so that it sees what was asked for before it.
+        A `late` verb comes after the others of its transaction, so that it sees what was asked for before it. One that
+        `grows` takes something new in: on a full disk it is refused, so that what is done can be written down.
         Raises StoreUnavailable when the database cannot commit; then nothing of `item` has happened.
         """
-        job = _Job(verb, item, late)
+        if self._lost.done():
+            raise self._lost.result()
+        job = _Job(verb, item, late, grows)
         self._waiting.append(job)
         self._wake.set()
         result: Result = await job.done
@@ -104,7 +119,22 @@ class Database:
         A failure stands for a minute, or until what failed succeeds: on a full disk something small may still fit.
         """
         failure = self._failure
-        return failure.reason if failure is not None and time.monotonic() - failure.at < _STANDS else None
+        return failure.reason if failure is not None and time.monotonic() - failure.at < _STANDS else self._reported
+
+    async def lost(self) -> StoreLost:
+        """Wait until nothing can be stored any more by this process; why."""
+        return await asyncio.shield(self._lost)
+
+    def report(self, reason: str) -> None:
+        """Say that the database is not well, until the process ends."""
+        self._reported = reason
+
+    async def remove_bytes(self) -> None:
+        """Let no bytes of deleted rows stay in the files. Raises StoreUnavailable when that cannot be done now."""
+        try:
+            await self._engine.remove_bytes()
+        except Exception as error:  # noqa: BLE001 - the engine knows what it means
+            raise self._engine.translated(error) from None
 
     def close(self) -> None:
         """Let `commit_forever` end once nothing waits."""
@@ -112,20 +142,58 @@ class Database:
         self._wake.set()
 
     async def _commit(self, batch: list[_Job]) -> None:
+        if any(job.grows for job in batch) and not await self._engine.takes_more():
+            batch = self._refuse(batch, StoreFull("the disk is full"))
+        if batch:
+            await self._commit_all(batch)
+
+    def _refuse(self, batch: list[_Job], error: StoreFull) -> list[_Job]:
+        """Refuse what would take something new in; the rest."""
+        for job in batch:
+            if job.grows:
+                self._fail(job, error)
+        return [job for job in batch if not job.grows]
+
+    async def _commit_all(self, batch: list[_Job]) -> None:
         try:
             results = await self._engine.transaction(partial(_run_verbs, now=self._now(), batch=batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
+            meant = self._engine.translated(error)
+            if isinstance(meant, StoreFull):
+                await self._commit_what_is_done(batch, meant)
+                return
+            if isinstance(meant, StoreLost):
+                self._lose([*batch, *self._waiting], meant)
+                return
             if len(batch) == 1:
-                self._fail(batch[0], self._engine.translated(error))
+                self._fail(batch[0], meant)
                 return
             # One bad item must not take its neighbours along: each gets a transaction of its own.
             for job in batch:
-                await self._commit([job])
+                await self._commit_all([job])
             return
         for job, result in zip(batch, results, strict=True):
             job.resolve(result)
         if self._failure is not None and any(job.verb == self._failure.verb for job in batch):
             self._failure = None
+
+    async def _commit_what_is_done(self, batch: list[_Job], error: StoreFull) -> None:
+        """On a full disk: refuse what is new, and give up the reserve for the rest if it does not fit otherwise."""
+        done = self._refuse(batch, error)
+        if not done:
+            return
+        if len(done) < len(batch) or await self._engine.make_room():
+            await self._commit_all(done)
+            return
+        for job in done:
+            self._fail(job, error)
+
+    def _lose(self, jobs: list[_Job], error: StoreLost) -> None:
+        self._waiting = []
+        if not self._lost.done():
+            self._lost.set_result(error)
+        for job in jobs:
+            self._fail(job, error)
 
     def _fail(self, job: _Job, error: Exception) -> None:
         if isinstance(error, StoreUnavailable):

@@ -29,6 +29,19 @@ def hold_lock(path: Path, *, patience: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+def note_use(path: Path) -> None:
+    """Note in the lock file that a database lies at `path`: who then finds none there knows that it was lost."""
+    lock = path.with_name(path.name + ".lock")
+    if lock.stat().st_size == 0:
+        lock.write_text("A relay keeps its database beside this file.\n")
+
+
+def signs_of_use(path: Path) -> list[Path]:
+    """Files beside `path` which say that there was a database."""
+    signs = [path.with_name(path.name + end) for end in (".lock", "-wal", "-journal")]
+    return [sign for sign in signs if sign.exists() and sign.stat().st_size > 0]
+
+
 def _lock(descriptor: int, lock: Path, patience: float) -> None:
     until = time.monotonic() + patience
     while True:

@@ -9,12 +9,12 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from relay.store.engine.copies import CopyError, copy_database, fault_of
-from relay.store.engine.lock import hold_lock
+from relay.store.engine.lock import hold_lock, signs_of_use
 
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0010"
+HEAD = "0012"
 #: The exit status of the process that migrates when its last line says what to do.
 _REFUSED = 3
 
@@ -140,6 +140,12 @@ def _bring_file_up_to_date(path: Path) -> None:
     with hold_lock(path, patience=PATIENCE):
         if is_current(path):
             return
+        if version_of(path) is None and (signs := signs_of_use(path)):
+            names = " ".join(map(str, signs))
+            raise SchemaError(
+                f"there was a database at {path}, and now it is empty or gone. Put it back from a backup (not by cp of "
+                f"a file in use); if the relay is to begin anew, remove {names}"
+            )
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "relay.store.engine.migrating", str(path)],
             check=False,

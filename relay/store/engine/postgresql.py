@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.tables import metadata
@@ -36,14 +36,12 @@ _TRIES: Final = 3
 #: What PostgreSQL says then: serialization_failure, deadlock_detected.
 #: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _AGAIN: Final = frozenset({"40001", "40P01"})
-#: Seconds that a connection may take, and a statement.
-_CONNECT, _STATEMENT = 5, 30
+#: disk_full
+_FULL: Final = "53100"
+#: Seconds that a connection may take.
+_CONNECT: Final = 5
 #: Whoever brings the schema up to date holds this: any number, the same in every version.
 _MIGRATING: Final = 7_403_118
-
-
-class DeposedError(RuntimeError):
-    """Another relay holds the database now. This process must end: nothing of its can be committed any more."""
 
 
 class PostgreSQL:
@@ -71,7 +69,15 @@ class PostgreSQL:
 
     def _make_sure(self, connection: Connection) -> None:
         if connection.scalar(_STILL_OURS, {"me": self._holder}) is None:
-            raise DeposedError("another relay has taken the database over")
+            raise StoreLost("another relay has taken the database over")
+
+    async def remove_bytes(self) -> None:
+        """Let PostgreSQL give deleted rows' room to others. Its write-ahead log and replicas are not ours to clean."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._vacuum)
+
+    def _vacuum(self) -> None:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM"))
 
     def translated(self, error: Exception) -> Exception:
         """Data that the database cannot hold are their own fault; whatever else the driver raises is an outage."""
@@ -80,8 +86,18 @@ class PostgreSQL:
         if isinstance(error, DBAPIError):
             reason = str(error.orig).strip().partition("\n")[0][:200]
             log.error("store.failed", error=reason)
+            if getattr(error.orig, "sqlstate", None) == _FULL:
+                return StoreFull(f"cannot commit: {reason}")
             return StoreUnavailable(f"cannot commit: {reason}")
         return error
+
+    async def takes_more(self) -> bool:
+        """Its disk is the server's matter."""
+        return True
+
+    async def make_room(self) -> bool:
+        """Nothing is kept for the worst here."""
+        return False
 
     def close(self) -> None:
         """End the thread; nothing may be in it."""

@@ -4,6 +4,7 @@ SQLite before 3.51.3 can lose a commit when two connections checkpoint (https://
 shared connection is a shared transaction: so there is exactly one connection, and a lock file keeps a second relay out.
 """
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,13 +19,23 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from relay.errors import StoreUnavailable
+from relay.errors import StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
-from relay.store.engine.lock import hold_lock
+from relay.store.engine.copies import fault_of
+from relay.store.engine.lock import hold_lock, note_use
+from relay.store.engine.place import Place
+from relay.store.engine.reserve import Reserve
 
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
+
+#: Milliseconds that a statement waits for another connection.
+_BUSY_TIMEOUT = 5000
+#: Seconds between two looks whether a full disk has room again.
+_LOOK = 1.0
+#: After these nobody knows what is on the disk: only a new process reads what is really there.
+_FATAL = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_READONLY_DBMOVED}
 
 
 class Thread(aiosqlite.Connection):
@@ -48,9 +59,12 @@ class Thread(aiosqlite.Connection):
 class SQLite:
     """The engine that group commit asks for transactions."""
 
-    def __init__(self, thread: Thread, connection: Connection) -> None:
+    def __init__(self, thread: Thread, connection: Connection, path: Path) -> None:
         self._thread = thread
         self._connection = connection
+        self._place = Place(path)
+        self._reserve = Reserve(path)
+        self._look_at = 0.0  #: When to see next whether the disk has room for the reserve, on the monotonic clock.
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction in the connection's thread, in one hop, and commit it."""
@@ -58,15 +72,50 @@ class SQLite:
 
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         with self._connection.begin():
-            return work(self._connection)
+            result = work(self._connection)
+        self._place.check()
+        return result
+
+    async def takes_more(self) -> bool:
+        """While the reserve is given up there is room for nothing new. When the disk has some, it is laid again."""
+        if not self._reserve.is_laid and time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK
+            await self._thread.run(self._reserve.lay)
+        return self._reserve.is_laid
+
+    async def make_room(self) -> bool:
+        """Give the reserve up."""
+        self._look_at = time.monotonic() + _LOOK
+        given_up = await self._thread.run(self._reserve.give_up)
+        if given_up:
+            log.error("store.reserve_used")
+        return given_up
+
+    async def remove_bytes(self) -> None:
+        """Empty the write-ahead log: deleted rows are zeros in the file, but their old pages wait in the log."""
+        await self._thread.run(self._truncate_log)
+
+    def _truncate_log(self) -> None:
+        connection = self._thread.dbapi()
+        connection.execute("PRAGMA busy_timeout=0")  # a backup reads for minutes, and nobody is to wait for it
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
+        if busy:
+            raise StoreUnavailable("somebody reads the database: its log cannot be emptied now")
 
     def translated(self, error: Exception) -> Exception:
-        """An error of the driver means that the database cannot commit now."""
-        if isinstance(error, DBAPIError):
-            reason = str(error.orig)[:200]
-            log.error("store.failed", error=reason)
-            return StoreUnavailable(f"cannot commit: {reason}")
-        return error
+        """An error of the driver means that the database cannot commit now, or that nobody knows what it holds."""
+        if not isinstance(error, DBAPIError):
+            return error
+        reason, code = str(error.orig)[:200], getattr(error.orig, "sqlite_errorcode", None)
+        log.error("store.failed", error=reason)
+        if code in _FATAL:
+            return StoreLost(f"the disk did not keep what was written ({reason}). Look at it before you start again")
+        if code == sqlite3.SQLITE_FULL:
+            return StoreFull(f"cannot commit: {reason}")
+        return StoreUnavailable(f"cannot commit: {reason}")
 
 
 @asynccontextmanager
@@ -78,6 +127,7 @@ async def open_sqlite(
     Raises StoreLockedError when another process holds it.
     """
     with hold_lock(path, patience=patience):
+        was_left_open = path.with_name(path.name + "-wal").exists()
         thread = Thread(partial(_connect, path), iter_chunk_size=64)
         await thread
         try:
@@ -85,12 +135,26 @@ async def open_sqlite(
             event.listen(engine, "begin", _begin_immediate)
             connection = await thread.run(engine.connect)
             try:
-                async with committing(SQLite(thread, connection), now) as database:
-                    yield database
+                note_use(path)
+                async with committing(SQLite(thread, connection, path), now) as database:
+                    checking = asyncio.create_task(_check(path, database)) if was_left_open else None
+                    try:
+                        yield database
+                    finally:
+                        if checking is not None:
+                            checking.cancel()
             finally:
                 await thread.run(connection.close)
         finally:
             await thread.close()
+
+
+async def _check(path: Path, database: Database) -> None:
+    """After an end that was not clean, look for damage beside the work: by a connection that never checkpoints."""
+    fault = await asyncio.to_thread(fault_of, path)
+    if fault is not None:
+        log.critical("store.damaged", fault=fault[:200])
+        database.report(f"the database is damaged: {fault[:200]}. Stop the relay and restore a backup")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -100,7 +164,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         "journal_mode=WAL",
         "synchronous=FULL",  # NORMAL may lose acknowledged commits at a power cut
         "foreign_keys=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={_BUSY_TIMEOUT}",
         "secure_delete=ON",  # what is erased leaves no bytes behind
         "temp_store=MEMORY",
     ):

@@ -81,6 +81,13 @@ lane = Table(
     Column("leased", Boolean, nullable=False, server_default=false()),
     Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
     Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
+    Column(
+        "backs_off",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="nobody asked for the wait until due_at: what is new, or the side's recovery, ends it",
+    ),
     UniqueConstraint("channel", "direction", "client_id"),
     partial_index(
         "ix_lane_due",
@@ -106,6 +113,7 @@ outbox = Table(
     Column("steps_done", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("uncertain", Integer, nullable=False, server_default="0"),
+    Column("failing_since", Float, nullable=True, comment="since when attempts that count have failed"),
     Column("reason", Text, nullable=True, comment="what the last failure said"),
     Column("accepted_at", Float, nullable=False),
     Column("settled_at", Float, nullable=True),
@@ -322,4 +330,15 @@ process_run = Table(
     metadata,
     Column("started_at", Float, primary_key=True),
     Column("clean", Boolean, nullable=False, comment="it ended as it was told to"),
+)
+
+#: Customers who are being erased. A row here goes when nothing of theirs is left.
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("asked_at", Float, nullable=False),
+    Column("last_letter", BigInteger, nullable=False, comment="what came later is a new customer's"),
+    Column("last_delivery", BigInteger, nullable=False, comment="the same"),
 )

@@ -1,0 +1,67 @@
+"""The operations on one customer: what is kept about them, all of it as it is stored, and its end."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from relay.control.office import Office, RefusedError
+from relay.media.conversion.converter import cache_key
+from relay.settings.channels import Channel
+from relay.store.customers import Page, Whose
+from relay.store.store import Store
+
+log = structlog.get_logger()
+
+
+async def customer_show(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """How many rows of each table speak of `client`."""
+    channel, whose = _whose(office, parameters)
+    return {"channel": channel.label, "client": whose.client_id, "rows": await office.store.count_customer(whose)}
+
+
+async def customer_rows(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of one `table`, from the one number `after` on, as they are stored."""
+    _, whose = _whose(office, parameters)
+    page = Page(whose, str(parameters["table"]), int(parameters.get("after", 0)))
+    return {"rows": await office.store.read_customer(page)}
+
+
+async def customer_erase(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Erase everything that is kept about `client`: rows, converted files, and copies from before upgrades."""
+    channel, whose = _whose(office, parameters)
+    rows = await office.store.count_customer(whose)
+    files = [cache_key(*file) for file in await office.store.converted_files(whose)]
+    await office.store.ask_erasure(whose)
+    await erase(office.store, whose)
+    removed = list(_remove_files(channel, files))
+    log.info("customer.erased", rows=sum(rows.values()), files=len(removed))
+    return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
+
+
+async def erase(store: Store, whose: Whose) -> None:
+    """Erase a customer who is marked, part by part, and then the bytes. After a crash a start goes on with it."""
+    while await store.erase_part(whose):
+        pass
+    await store.remove_bytes()
+
+
+def _whose(office: Office, parameters: Mapping[str, Any]) -> tuple[Channel, Whose]:
+    channel = office.channel(parameters.get("channel"))
+    client = parameters.get("client")
+    if not isinstance(client, str) or not client:
+        raise RefusedError("say which client")
+    return channel, Whose(channel.key, client)
+
+
+def _remove_files(channel: Channel, converted: list[str]) -> Iterator[str]:
+    """Converted files, and whole copies of the database from before upgrades, which hold everybody's words."""
+    settings = channel.settings
+    paths = [settings.relay_data_dir / "media-cache" / key for key in converted]
+    if isinstance(settings.database, Path):
+        paths += settings.database.parent.glob(f"{settings.database.name}.before-*")
+    for path in paths:
+        if path.is_file():
+            path.unlink()
+            yield str(path)

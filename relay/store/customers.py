@@ -1,0 +1,182 @@
+"""One customer: what is kept about them, and how all of it goes.
+
+Who writes again while they are being erased is a new customer: only what was there when it was asked for goes.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    null,
+    select,
+    update,
+)
+
+from relay.store.engine.sql import insert
+from relay.store.engine.tables import (
+    client_link,
+    erasure,
+    inbox,
+    lane,
+    media,
+    message,
+    outbox,
+    rating,
+    unknown_client,
+)
+from relay.store.totals import add_to_tally
+
+#: Rows that one transaction erases at most: everybody else waits meanwhile.
+PART: Final = 200
+
+#: What is kept of whom, in the order in which a person wants to read it. The outbox is found by its lanes.
+TABLES: Final[tuple[Table, ...]] = (client_link, inbox, message, media, rating, unknown_client)
+
+
+#: A letter of which nobody knows any more whose it was and what it said.
+_BLANK: Final = {"body": None, "client_id": None, "declined": None}
+#: Tables whose rows say when they came.
+_DATED: Final = ((message, "said_at"), (rating, "asked_at"), (media, "created_at"), (client_link, "created_at"))
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A customer of one channel."""
+
+    channel: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A wish for rows of one table."""
+
+    whose: Whose
+    table: str
+    after: int = 0  #: So many rows were seen already.
+    limit: int = 500
+
+
+def count_rows(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[dict[str, int]]:
+    """How many rows of each table speak of a customer; tables without any are left out."""
+    return [dict(_counts(tx, whose)) for whose in wishes]
+
+
+def _counts(tx: Connection, whose: Whose) -> Iterator[tuple[str, int]]:
+    for table in TABLES:
+        if rows := tx.scalar(select(func.count()).select_from(table).where(_theirs(table, whose))):
+            yield str(table.name), rows
+    if rows := tx.scalar(select(func.count()).select_from(outbox).where(_deliveries(whose))):
+        yield str(outbox.name), rows
+
+
+def read_rows(tx: Connection, _now: float, pages: Sequence[Page]) -> list[list[dict[str, Any]]]:
+    """Rows as they are stored, oldest first."""
+    return [_page(tx, page) for page in pages]
+
+
+def _page(tx: Connection, page: Page) -> list[dict[str, Any]]:
+    tables = {table.name: table for table in TABLES} | {outbox.name: outbox}
+    table = tables[page.table]
+    theirs = _deliveries(page.whose) if table is outbox else _theirs(table, page.whose)
+    found = select(table).where(theirs).order_by(*table.primary_key).offset(page.after).limit(page.limit)
+    return [{str(name): value for name, value in row.items()} for row in tx.execute(found).mappings()]
+
+
+def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[None]:
+    """Mark customers as to be erased, up to what there is now. Asked for twice is asked for once."""
+    last = {
+        "last_letter": tx.scalar(select(func.coalesce(func.max(inbox.c.id), 0))),
+        "last_delivery": tx.scalar(select(func.coalesce(func.max(outbox.c.id), 0))),
+    }
+    values = [{"channel": each.channel, "client_id": each.client_id, "asked_at": now, **last} for each in wishes]
+    tx.execute(insert(erasure).on_conflict_do_nothing(), values)
+    return [None] * len(wishes)
+
+
+def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Whose | None]:
+    """A customer who is to be erased."""
+    row = tx.execute(select(erasure).order_by(erasure.c.asked_at).limit(1)).first()
+    return [None if row is None else Whose(row.channel, row.client_id)] * len(items)
+
+
+def erase_part(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[int]:
+    """Erase a part of what is kept about customers. How many rows; 0: nothing is left, and the mark is gone."""
+    return [_erase_part(tx, whose) for whose in wishes]
+
+
+def _erase_part(tx: Connection, whose: Whose) -> int:
+    mark = tx.execute(select(erasure).where(_theirs(erasure, whose))).first()
+    if mark is None:
+        return 0
+    _take_from_couriers(tx, whose)
+    for erase in (_erase_deliveries, _blank_letters, _erase_rows):
+        if erased := erase(tx, whose, mark):
+            return erased
+    tx.execute(delete(lane).where(_theirs(lane, whose), ~exists().where(outbox.c.lane_id == lane.c.id)))
+    tx.execute(delete(erasure).where(_theirs(erasure, whose)))
+    return 0
+
+
+def _take_from_couriers(tx: Connection, whose: Whose) -> None:
+    """What is in flight is not ours any more to settle: nothing that it reports brings a row back."""
+    in_flight = and_(_theirs(lane, whose), lane.c.leased.is_(True))
+    tx.execute(update(lane).where(in_flight).values(lease=lane.c.lease + 1, leased=false(), due_at=null()))
+
+
+def _erase_deliveries(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row
+    part = select(outbox.c.id).where(_deliveries(whose), outbox.c.id <= mark.last_delivery).limit(PART)
+    told = (outbox.c.channel, outbox.c.direction, outbox.c.status, outbox.c.letter_id)
+    gone = tx.execute(delete(outbox).where(outbox.c.id.in_(part)).returning(*told)).all()
+    # Whatever letter it came of: an old one may not say whose it is.
+    letters = [row.letter_id for row in gone if row.letter_id is not None]
+    tx.execute(update(inbox).where(inbox.c.id.in_(letters)).values(_BLANK))
+    # What waited will never leave, and what died cannot be retried: each letter is still accounted for.
+    outcomes = {"waiting": "declined", "dead": "dropped"}
+    totals = Counter((row.channel, row.direction, outcomes[row.status]) for row in gone if row.status in outcomes)
+    add_to_tally(tx, totals)
+    return len(gone)
+
+
+def _blank_letters(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row
+    """The row stays without words and without whose it was: its source's id is what drops repetitions."""
+    part = select(inbox.c.id).where(_theirs(inbox, whose), inbox.c.id <= mark.last_letter).limit(PART)
+    return tx.execute(update(inbox).where(inbox.c.id.in_(part)).values(_BLANK)).rowcount
+
+
+def _erase_rows(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row
+    """What was said, rated and sent, and at last the customer; none of it large."""
+    erased = 0
+    for table, moment in _DATED:
+        old = table.c[moment] <= mark.asked_at
+        erased += tx.execute(delete(table).where(_theirs(table, whose), old)).rowcount
+    return erased + tx.execute(delete(unknown_client).where(_theirs(unknown_client, whose))).rowcount
+
+
+def _theirs(table: Table, whose: Whose) -> ColumnElement[bool]:
+    return and_(table.c.channel == whose.channel, table.c.client_id == whose.client_id)
+
+
+def _deliveries(whose: Whose) -> ColumnElement[bool]:
+    """Those in their lanes, and those that nobody could map, by their letters."""
+    lanes = select(lane.c.id).where(_theirs(lane, whose))
+    letters = select(inbox.c.id).where(_theirs(inbox, whose))
+    unread = and_(outbox.c.lane_id.is_(None), outbox.c.letter_id.in_(letters))
+    return outbox.c.lane_id.in_(lanes) | unread
+
+
+def converted_files(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[list[tuple[str, str]]]:
+    """Of a customer's files, the ids and types of those that are converted for browsers."""
+    files = select(media.c.file_id, media.c.source_type).where(media.c.source_type.is_not(None))
+    found = [tx.execute(files.where(_theirs(media, each))).all() for each in wishes]
+    return [[(row.file_id, row.source_type) for row in rows] for rows in found]

@@ -1,0 +1,34 @@
+"""Whether the file under a database's name is still the one that is open: else what is committed is in no file."""
+
+from pathlib import Path
+
+from relay.errors import StoreLost
+
+
+class Place:
+    """The files of the SQLite database at `path`, as they were when it was opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._files = {self._path: _identity(self._path)}
+
+    def check(self) -> None:
+        """Raise StoreLost if a file is gone or is another one. To be called after a commit and before it is told."""
+        self._files.setdefault(self._log, _identity(self._log))
+        for file, was in self._files.items():
+            now = _identity(file)
+            if now is None or now != was:
+                what = "was removed" if now is None else "was replaced by another file"
+                raise StoreLost(
+                    f"{file} {what} while the relay ran. Stop everything that touches it, put the database or a backup "
+                    "in its place, and start again; what came last was not confirmed to anybody"
+                )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,299 @@
+"""`python -m tests.campaigns.faults NAME …`: one fault after the other, between customers and agents who talk on.
+
+Everybody talks in both directions, before the fault, through it and after it. Says of each fault what was buried and
+who was told, how long the messages took that had nothing to do with it, and how long it took until all was well again:
+`/readyz` green, and every message there. Without a name, all of them. `--seconds` is how long a fault lasts.
+"""
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.databases import rows
+from tests.e2e.process import RelayProcess, relay_between
+
+Way = Literal["to_kit", "to_telegram"]
+
+FIRST: Final = 6_000_001  #: Of the chats.
+PACE: Final = 0.1  #: Seconds between two messages of each direction.
+#: Seconds in which all must be well again: in general, after refused credentials, after a bot was polled elsewhere.
+WELL: Final = 5.0
+CREDENTIALS: Final = 30.0
+ELSEWHERE: Final = 10.0
+PAGE: Final = {"body": "<html>Request blocked</html>", "headers": {"Content-Type": "text/html"}}
+
+
+_AN_HOUR: Final = {"Retry-After": "3600"}
+
+
+def _refusal(code: int) -> dict[str, Any]:
+    return {"success": False, "result": {"error": "no", "code": code}}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Both look-alikes."""
+
+    telegram: TelegramLookAlike
+    kit: KitLookAlike
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong. `switches` are what the look-alike's `/sandbox/faults` takes, in one command."""
+
+    says: str
+    way: Way  #: The direction that it hits; of the other one nothing is to be noticed.
+    switches: Mapping[str, Any] = field(default_factory=dict)
+    well: float = WELL
+    refuses_token: bool = False
+    polled: bool = False  #: Another instance polls the bot.
+    of_one: int | None = None  #: It hits one chat only, which Kit answers so: the others of its direction go on.
+    costs_one: bool = False  #: Of that chat not everything arrives, or not soon.
+
+    @property
+    def but(self) -> int | None:
+        """The chat that is not waited for."""
+        return FIRST if self.costs_one else None
+
+
+FAULTS: Final[Mapping[str, Fault]] = {
+    "kit-refuses-all": Fault(
+        "Kit's own 409 to everybody", "to_kit", {"always": {"status": 409, "payload": _refusal(409), "on": "event"}}
+    ),
+    "kit-page": Fault("a firewall's page in Kit's place", "to_kit", {"always": {"status": 403, **PAGE, "on": "event"}}),
+    "kit-fails": Fault("Kit answers 503", "to_kit", {"always": {"status": 503, "payload": {}, "on": "event"}}),
+    "kit-cut": Fault("Kit hangs up on everybody", "to_kit", {"down": True}),
+    "kit-hangs": Fault("Kit takes requests and answers nothing", "to_kit", {"hang": True}, well=35.0),
+    "kit-token": Fault("Kit refuses the API token", "to_kit", well=CREDENTIALS, refuses_token=True),
+    "kit-patience": Fault(
+        "Kit asks one chat for an hour with 429",
+        "to_kit",
+        {"next_answers": [{"status": 429, "payload": _refusal(429), "headers": _AN_HOUR, "on": "event", "of": FIRST}]},
+        well=75.0,
+        costs_one=True,
+    ),
+    "kit-refuses-one": Fault("Kit refuses what one chat writes", "to_kit", of_one=409, costs_one=True),
+    "kit-fails-one": Fault("Kit answers one chat 500", "to_kit", of_one=500, well=65.0),
+    "telegram-cut": Fault("Telegram hangs up on everybody", "to_telegram", {"down": True}),
+    "telegram-fails": Fault(
+        "Telegram answers 502",
+        "to_telegram",
+        {"always": {"status": 502, "payload": {"ok": False, "error_code": 502, "description": "Bad Gateway"}}},
+    ),
+    "telegram-token": Fault("Telegram refuses the bot token", "to_telegram", well=CREDENTIALS, refuses_token=True),
+    "telegram-polled": Fault("another instance polls the bot", "to_kit", well=ELSEWHERE, polled=True),
+}
+
+
+@dataclass
+class Seen:
+    """What a fault did."""
+
+    calm: dict[Way, float] = field(default_factory=dict)  #: 95th percentiles, seconds.
+    during: float = 0.0  #: Of those that the fault does not hit.
+    after: dict[Way, float] = field(default_factory=dict)
+    well: float = 0.0  #: Seconds until all was well again.
+    buried: int = 0
+    told_agents: int = 0
+    told_customers: int = 0
+    lost: int = 0
+    reordered: int = 0
+    repeated: int = 0
+
+
+@dataclass
+class Talk:
+    """Everybody who talks, and when each message was said. A text is `chat:number` and comes once."""
+
+    world: World
+    chats: int
+    said: dict[Way, dict[str, float]] = field(default_factory=lambda: {"to_kit": {}, "to_telegram": {}})
+    _number: int = 0
+
+    async def run(self) -> None:
+        """Say something in both directions, chat after chat, until cancelled."""
+        while True:
+            text = f"{FIRST + self._number % self.chats}:{self._number // self.chats}"
+            chat = int(text.partition(":")[0])
+            self._number += 1
+            self.said["to_kit"][text] = time.monotonic()
+            self.world.telegram.customer(chat).writes(text)
+            self.said["to_telegram"][text] = time.monotonic()
+            self.world.kit.enqueue_callbacks([self.world.kit.callbacks.message(str(chat), text)])
+            await asyncio.sleep(PACE)
+
+    def arrived(self, way: Way) -> dict[str, float]:
+        """When each text came first."""
+        if way == "to_kit":
+            pairs = [(sent.text or "", sent.at) for sent in self.world.kit.events]
+        else:
+            pairs = [(str(call.params.get("text")), call.at) for call in self.world.telegram.calls]
+        first: dict[str, float] = {}
+        for text, at in pairs:
+            first.setdefault(text, at)
+        return first
+
+    def p95(self, way: Way, since: float, until: float, *, but: int | None = None) -> float:
+        """How long the messages took that were said then (of other chats than one); they must have arrived."""
+        arrived = self.arrived(way)
+        took = [
+            arrived[text] - at
+            for text, at in self.said[way].items()
+            if since <= at < until and text in arrived and not text.startswith(f"{but}:")
+        ]
+        return statistics.quantiles(took, n=20)[-1] if len(took) > 1 else 0.0
+
+    def missing(self, way: Way, *, but: int | None = None) -> list[str]:
+        """What has not arrived."""
+        arrived = self.arrived(way)
+        return [text for text in self.said[way] if text not in arrived and not text.startswith(f"{but}:")]
+
+
+async def play(fault: Fault, home: Path, *, seconds: float, chats: int, calm: float) -> Seen:
+    """Play one fault for so many seconds among so many chats."""
+    seen = Seen()
+    async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
+        telegram.faults.latency = kit.faults.latency = 0.02
+        talk = Talk(World(telegram, kit), chats)
+        async with relay_between(telegram, kit, home, RELAY_LOG_LEVEL="INFO") as relay:
+            await relay.start()
+            telegram.backlog(chats, chats, first_chat=FIRST)
+            await kit.wait_for(lambda: len(kit.clients) == chats, 30)
+            talking = asyncio.create_task(talk.run())
+            began = time.monotonic()
+            await asyncio.sleep(calm)
+            broken = time.monotonic()
+            end = await _begin(fault, talk.world, seconds)
+            await asyncio.sleep(seconds)
+            await end()
+            mended = time.monotonic()
+            await _until_well(relay, talk, fault, mended)
+            seen.well = time.monotonic() - mended
+            well = time.monotonic()
+            await asyncio.sleep(calm)
+            talking.cancel()
+            ended = time.monotonic()
+            await relay.settled("to_telegram", within=30)
+            if not fault.costs_one:
+                await relay.settled("to_kit", within=30)
+            await relay.stop()
+        _draw_up(seen, talk, fault, (began, broken, mended, well, ended))
+    [(seen.buried,)] = rows(home, "SELECT count(*) FROM outbox WHERE status = 'dead'")
+    return seen
+
+
+async def _begin(fault: Fault, world: World, seconds: float) -> Callable[[], Any]:
+    """Let it go wrong. Returns what ends it."""
+    side = world.kit if fault.way == "to_kit" else world.telegram
+    rival: asyncio.Task[Any] | None = None
+    if fault.polled:
+        rival = asyncio.create_task(world.telegram.updates.get(seconds=seconds))
+    if fault.refuses_token and fault.way == "to_kit":
+        world.kit.revoke_api_token()
+        world.kit.revoke_access_tokens()
+    good = world.telegram.token
+    if fault.refuses_token and fault.way == "to_telegram":
+        world.telegram.token = "123456789:another-token-that-nobody-told-the-relay"
+    if fault.of_one is not None:
+        world.kit.faults.answer_next(fault.of_one, payload=_refusal(fault.of_one), on="event", of=FIRST, times=10_000)
+    side.faults.apply(fault.switches)
+
+    async def end() -> None:
+        if rival is not None:
+            await asyncio.gather(rival, return_exceptions=True)
+        world.kit.tokens.api_token_revoked = False
+        world.telegram.token = good
+        side.faults.clear()
+        side.faults.latency = 0.02
+
+    return end
+
+
+async def _until_well(relay: RelayProcess, talk: Talk, fault: Fault, mended: float) -> None:
+    """Until `/readyz` is green and every message is there that was said before the end of the fault."""
+    old = [text for text, at in talk.said[fault.way].items() if at < mended]
+    async with asyncio.timeout(fault.well + 60):
+        while True:
+            missing = set(talk.missing(fault.way, but=fault.but)) & set(old)
+            if not missing and (await relay.get("/readyz"))[0] == 200:
+                return
+            await asyncio.sleep(0.1)
+
+
+def _draw_up(seen: Seen, talk: Talk, fault: Fault, times: tuple[float, float, float, float, float]) -> None:
+    """What became of every message."""
+    began, broken, mended, well, ended = times
+    other: Way = "to_telegram" if fault.way == "to_kit" else "to_kit"
+    ways: tuple[Way, Way] = ("to_kit", "to_telegram")
+    hit = FIRST if fault.of_one is not None else fault.but
+    for way in ways:
+        seen.calm[way] = talk.p95(way, began, broken)
+        seen.after[way] = talk.p95(way, well, ended, but=hit)
+        seen.lost += len(talk.missing(way, but=fault.but if way == "to_kit" else None))
+        seen.reordered += _reordered(talk, way)
+    quiet = fault.way if fault.of_one is not None else other
+    seen.during = talk.p95(quiet, broken, mended, but=hit) / seen.calm[quiet]
+    kit, telegram = talk.world.kit, talk.world.telegram
+    seen.told_agents = sum("Missing here" in (sent.text or "") for sent in kit.events)
+    seen.told_customers = sum("could not be passed on" in str(call.params.get("text")) for call in telegram.calls)
+    seen.repeated = len(kit.contradictions)
+
+
+def _reordered(talk: Talk, way: Way) -> int:
+    """How many messages of a chat came after one that was said later."""
+    last: dict[str, int] = {}
+    late = 0
+    for text, _ in sorted(talk.arrived(way).items(), key=lambda pair: pair[1]):
+        if text in talk.said[way]:
+            chat, _, number = text.partition(":")
+            late += int(number) < last.get(chat, -1)
+            last[chat] = max(last.get(chat, -1), int(number))
+    return late
+
+
+def is_good(fault: Fault, seen: Seen) -> bool:
+    """Nothing lost, nothing out of order, nothing buried that was not refused for itself, and well in its time."""
+    allowed = seen.buried if fault.of_one == 409 else 0
+    return (seen.lost, seen.reordered, seen.repeated, seen.buried) == (0, 0, 0, allowed) and seen.well <= fault.well
+
+
+def report(name: str, seen: Seen) -> str:
+    """A line."""
+    return (
+        f"{name}: buried {seen.buried}, told {seen.told_agents} agents and {seen.told_customers} customers,"
+        f" lost {seen.lost}, reordered {seen.reordered}, well after {seen.well:.1f} s,"
+        f" the others' p95 {seen.during:.2f} × calm meanwhile,"
+        f" afterwards {max(seen.after[way] / seen.calm[way] for way in seen.calm):.2f} ×"
+    )
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.faults", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*FAULTS, []], metavar="NAME", help=", ".join(FAULTS))
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--calm", type=float, default=10.0)
+    parser.add_argument("--chats", type=int, default=20)
+    options = parser.parse_args()
+    good = True
+    for name in options.names or FAULTS:
+        with tempfile.TemporaryDirectory() as home:
+            playing = play(FAULTS[name], Path(home), seconds=options.seconds, chats=options.chats, calm=options.calm)
+            seen = asyncio.run(playing)
+        good &= is_good(FAULTS[name], seen)
+        print(report(name, seen), flush=True)  # noqa: T201 - a report
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

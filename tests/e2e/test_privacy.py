@@ -1,0 +1,83 @@
+"""What is promised about customers' words, looked for in the raw bytes of every file."""
+
+import asyncio
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.e2e.process import RelayProcess, command, relay_between
+
+ANNA = "107804195"
+CANARIES = ("canary-of-a-customer", "canary-of-an-agent", "Canaryname", "canary-file.pdf")
+
+
+def found_in(home: Path) -> dict[str, list[str]]:
+    """In which files of the relay which canaries stand, but for its log."""
+    found = {}
+    for path in home.rglob("*"):
+        if path.is_file() and path.name != "relay.log":
+            data = path.read_bytes()
+            if hits := [canary for canary in CANARIES if canary.encode() in data]:
+                found[path.name] = hits
+    return found
+
+
+async def talk(relay: RelayProcess, telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
+    """Both sides say something, and a file goes."""
+    anna, ben = telegram.customer(int(ANNA), first_name="Canaryname"), telegram.customer(42, first_name="Ben")
+    anna.writes("canary-of-a-customer")
+    anna.sends_document(file_name="canary-file.pdf")
+    ben.writes("Ben stays")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2 and len(kit.messages("42")) == 1)
+    assert await kit.agent_says(ANNA, "canary-of-an-agent") == 200
+    await telegram.wait_for(lambda: telegram.chat(int(ANNA)).texts)
+    await relay.settled("to_telegram")
+
+
+async def test_an_erased_customer_leaves_no_bytes(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Erased while the relay runs: nothing of theirs stands in any file, neither in the database nor in its log."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        await talk(relay, telegram, kit)
+        assert await asyncio.to_thread(found_in, tmp_path)
+        code, said, _ = await command(relay, "customer", "erase", ANNA, "--yes")
+        assert (code, "erased: " in said, "What lies elsewhere" in said) == (0, True, True)
+        assert await asyncio.to_thread(found_in, tmp_path) == {}
+        code, said, _ = await command(relay, "customer", "show", ANNA, "--json")
+        assert (code, json.loads(said)["rows"]) == (0, {})
+        telegram.customer(int(ANNA)).writes("I am new here")
+        await kit.wait_for(lambda: "I am new here" in kit.texts(ANNA))
+
+
+async def test_an_export_can_be_read(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """One archive: the conversation for people, every row for programs; nobody else may read the file."""
+    archive = tmp_path / "anna.zip"
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        await talk(relay, telegram, kit)
+        code, said, wrong = await command(relay, "customer", "export", ANNA, str(archive))
+        assert (code, wrong) == (0, ""), said
+        assert (await command(relay, "customer", "export", ANNA, str(archive)))[0] == 1
+    data, mode = await asyncio.to_thread(lambda: (archive.read_bytes(), archive.stat().st_mode))
+    with zipfile.ZipFile(io.BytesIO(data)) as opened:
+        words, rows = opened.read("messages.txt").decode(), json.loads(opened.read("data.json"))
+    assert "customer: canary-of-a-customer" in words
+    assert "agent: canary-of-an-agent" in words
+    assert "Ben" not in words
+    assert {"client_link", "inbox", "message", "media", "outbox"} <= rows.keys()
+    assert mode & 0o077 == 0
+
+
+async def test_a_question_is_asked_before(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """Without --yes a person must say so, and else nothing goes."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        await talk(relay, telegram, kit)
+        code, _, _ = await command(relay, "customer", "erase", ANNA, say="n\n")
+        assert code == 1
+        assert await asyncio.to_thread(found_in, tmp_path)
