@@ -169,12 +169,14 @@ class Wizard:
 
     async def _prove(self, question: Question) -> list[Finding]:
         settings = self._settings()
+        if question is BOT:
+            return await check_bot(settings)
+        if question is SALT:
+            return self._prove_salt(settings)
+        if question is not CHANNEL:
+            return []
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-            if question is BOT:
-                return await check_bot(settings, session)
-            if question is SALT:
-                return self._prove_salt(settings)
-            return await check_kit(settings, session) if question is CHANNEL else []
+            return await check_kit(settings, session)
 
     def _prove_salt(self, settings: Settings) -> list[Finding]:
         signatures = set() if self.stand_in is None else set(self.stand_in.signatures)
