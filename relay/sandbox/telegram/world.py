@@ -6,6 +6,7 @@ from typing import Any, Final
 from relay.sandbox.shared.changes import Changes
 from relay.sandbox.telegram.chats import Chats
 from relay.sandbox.telegram.files import FileStore
+from relay.sandbox.telegram.old_fields import say_twice
 from relay.sandbox.telegram.updates import UpdateQueue
 
 Json = dict[str, Any]
@@ -31,6 +32,7 @@ class World:
         """Queue many raw updates at once."""
         pushed = list(updates)
         for update in pushed:
+            say_twice(update)
             self.observe(update)
         self.updates.push(pushed)
 
