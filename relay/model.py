@@ -238,6 +238,7 @@ class Delivery:
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
     failing_since: float | None = None  #: Since when attempts that count have failed, in Unix time; None if none has.
+    is_late: bool = False  #: A file that came too late for its message: it waits beside the chat's other deliveries.
     source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
@@ -281,6 +282,14 @@ class Bury:
     why: str = "gave_up"  #: The reason in the catalogue, for the agent and for the figures.
     unreachable: bool = False  #: Nothing reaches this customer until they write again.
     note: Note | None = None  #: What is told of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A part of a delivery that is not to hold up the rest: a delivery of its own, beside the chat's others."""
+
+    body: str
+    note: Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,11 +98,17 @@ async def fetched_together(
                 raise each
         files = [each for each in found if isinstance(each, Ready)]
         if len(files) < len(items):
-            bad = [item for item, each in zip(items, found, strict=True) if not isinstance(each, Ready)]
+            bad = [
+                _told_late(item, each) for item, each in zip(items, found, strict=True) if not isinstance(each, Ready)
+            ]
             yield Instead(without([ready.step for ready in files], bad))
             return
         with _saying_who_has_it(files):
             yield files
+
+
+def _told_late(item: SendFile, error: BaseException) -> SendFile:
+    return replace(item, late=(error.why, str(error))) if isinstance(error, SourceUnavailable) else item
 
 
 @contextmanager
@@ -168,11 +174,18 @@ async def _upload(bot: Bot, address: Address, kind: Native, ready: Ready, markup
             kind: await _open(stack, ready.file.path, ready.name),
             "caption": ready.step.caption,
             **ready.told(kind),
+            **_replying(ready.step),
             **markup,
         }
         if preview := ready.preview(kind):
             parameters["thumbnail"] = await _open(stack, preview, "preview.jpg", attach=True)
         return await call(bot, _METHODS[kind], parameters, write_timeout=STALL_TIMEOUT)
+
+
+def _replying(step: SendFile) -> dict[str, object]:
+    if step.reply_to is None:
+        return {}
+    return {"reply_parameters": {"message_id": step.reply_to, "allow_sending_without_reply": True}}
 
 
 async def _upload_album(bot: Bot, address: Address, files: Sequence[Ready]) -> object:
