@@ -18,10 +18,13 @@ from relay.model import Address
 from relay.steps import Instead, SendFile
 from relay.telegram.albums import regroup, without
 from relay.telegram.api import BadContent, call
-from relay.telegram.download import FetchedFile, FileFetcher
+from relay.telegram.download import IDLE, FetchedFile, FileFetcher
 
 #: Seconds after the last byte that moved after which an upload has failed: as long as Telegram may need to answer.
 STALL_TIMEOUT: Final = 120.0
+
+#: Between two questions for the same file.
+_MOMENT: Final = 1.0
 
 _METHODS: Final[dict[Native, str]] = {
     "photo": "sendPhoto",
@@ -120,8 +123,22 @@ def _saying_who_has_it(files: Sequence[Ready]) -> Iterator[None]:
         raise
 
 
+async def _fetch_soon(stack: AsyncExitStack, fetcher: FileFetcher, url: str, max_bytes: int) -> FetchedFile:
+    """The file, if it can be had soon: a hiccup of its server is not told to anybody."""
+    now = asyncio.get_running_loop().time
+    until = now() + IDLE
+    while True:
+        try:
+            return await stack.enter_async_context(fetcher.fetch(url, max_bytes))
+        except SourceUnavailable as error:
+            pause = max(_MOMENT, error.retry_after)
+            if now() + pause >= until:
+                raise
+        await asyncio.sleep(pause)
+
+
 async def _prepare(stack: AsyncExitStack, fetcher: FileFetcher, step: SendFile, max_bytes: int) -> Ready:
-    file = await stack.enter_async_context(fetcher.fetch(step.url, max_bytes))
+    file = await _fetch_soon(stack, fetcher, step.url, max_bytes)
     head = await asyncio.to_thread(_head, file)
     if is_page(file.name or step.name, head, file.content_type):
         raise SourceRefused("a web page came in place of the file", why="file_is_page")
