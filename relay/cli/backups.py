@@ -21,8 +21,7 @@ from relay.store.engine.restoring import RestoreError
 from relay.store.engine.restoring import restore as put_in_place
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-#: A backup rests as many times longer than it works, and gives way to who has more to do.
-_REST: Final = 3.0
+#: A backup gives way to who has more to do.
 _NICE: Final = 10
 #: What is in the names of backups of which some are kept: the time, so that names sort as they were made.
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -48,7 +47,7 @@ def backup(*, file: Path, keep: int | None, env_file: Path | None, config: Path 
     os.nice(_NICE)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        copy_database(database, target, rest=_REST, made_at=now)
+        copy_database(database, target, gently=True, made_at=now)
         deleted = [] if keep is None else list(_prune(file, keep, now))
     except (CopyError, OSError) as error:
         fail(f"no backup: {error}")

@@ -66,9 +66,7 @@ def _at_rest(path: Path) -> Finding:
         except sqlite3.DatabaseError as error:
             health = str(error)
     if health != "ok":
-        return wrong(
-            "database", f"{path} is damaged ({health[:100]})", "Restore it from a backup; docs/reliability.md."
-        )
+        return wrong("database", f"{path} is damaged ({health[:100]})", "Restore it from a backup; docs/backups.md.")
     return well(
         "database", f"{path} is healthy" + ("" if current else "; the next start migrates it, and keeps a copy")
     )

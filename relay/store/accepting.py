@@ -29,6 +29,7 @@ from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
+from relay.store.known_events import body_hash, find_known
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
@@ -62,6 +63,7 @@ class Row:
     outcome: Outcome | None = None  #: Of a duplicate there is none.
     verdict: Verdict = "duplicate"
     letter_id: int = 0
+    is_old: bool = False  #: Of a duplicate: only hashes are left of what came first.
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -98,7 +100,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     _write_reasons(tx, fresh)
     write_effects(tx, now, fresh, memory, deliveries)
     _raise_offsets(tx, arrivals)
-    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate"])
+    _find_tampered(tx, [row for row in everything if row.verdict == "duplicate" and not row.is_old])
     return [[row.verdict for row in group] for group in rows]
 
 
@@ -116,6 +118,7 @@ def write_effects(tx: Connection, now: float, mapped: list[Row], memory: Memory,
 
 def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
     """Insert what is new; return those rows, in the order in which they came."""
+    rows = _without_known(tx, rows)
     if not rows:
         return []
     values = [
@@ -139,6 +142,20 @@ def _insert_letters(tx: Connection, now: float, rows: list[Row]) -> list[Row]:
             row.letter_id = letter_id
             fresh.append(row)
     return fresh
+
+
+def _without_known(tx: Connection, rows: list[Row]) -> list[Row]:
+    """Those of which not only hashes are left; the others are judged."""
+    known = find_known(tx, ((row.letter.channel, row.letter.source_id) for row in rows if row.letter.source == "kit"))
+    unknown = []
+    for row in rows:
+        kept = known.get((row.letter.channel, row.letter.source_id)) if row.letter.source == "kit" else None
+        if kept is None:
+            unknown.append(row)
+        else:
+            row.is_old = True
+            row.verdict = "duplicate" if kept == body_hash(_sha256(row.letter.body)) else "tampered"
+    return unknown
 
 
 def _map(row: Row, memory: Memory) -> None:

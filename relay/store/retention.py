@@ -5,20 +5,28 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
 
 from relay.store.engine.tables import inbox, message, outbox, rating, unknown_client
+from relay.store.known_events import keep_hashes
 
 
 def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
     """Delete a part of what was delivered, said, rated, and of letters' words, from before a Unix time; how many rows.
 
-    Source ids and hashes stay, so that duplicates are still known; waiting and dead deliveries keep their letters.
+    Waiting and dead deliveries keep their letters. Of Kit's events hashes stay for ever, so that duplicates are known;
+    Telegram repeats nothing after a day, so its letters go.
     """
     bounds = {"before": min(befores), "part": _PART}
     changed = sum(tx.execute(part, bounds).rowcount for part in _PARTS)
+    changed += tx.execute(_DELETE_LETTERS, {**bounds, "before": bounds["before"] - _LETTERS_STAY}).rowcount
+    changed += keep_hashes(tx, _PART)
     return [changed] * len(befores)
 
 
 #: Rows that one transaction forgets at most: everybody else waits meanwhile.
 _PART = 500
+
+
+#: Seconds for which a letter that is not Kit's stays after its body.
+_LETTERS_STAY = 48 * 3600.0
 
 
 _DELETE_DELIVERED = delete(outbox).where(
@@ -44,6 +52,23 @@ _BLANK_LETTERS = (
         )
     )
     .values(body=null(), client_id=null())
+)
+
+
+_blank = inbox.alias("blank")
+
+
+_DELETE_LETTERS = delete(inbox).where(
+    inbox.c.id.in_(
+        select(_blank.c.id)
+        .where(
+            _blank.c.body.is_(None),
+            _blank.c.source.in_(("telegram", "relay")),
+            _blank.c.received_at < bindparam("before"),
+            ~exists().where(outbox.c.letter_id == _blank.c.id),
+        )
+        .limit(bindparam("part", type_=Integer))
+    )
 )
 
 

@@ -22,7 +22,7 @@ from relay.telegram.api import PolledElsewhere, call
 BATCH: Final = 100
 #: Seconds between two tries, at most: of a Telegram that does not answer, that refuses the token, of a bot that
 #: somebody else polls.
-MAX_PAUSE: Final = 4.0
+MAX_PAUSE: Final = 6.0
 REFUSED_PAUSE: Final = 30.0
 ELSEWHERE_PAUSE: Final = 10.0
 

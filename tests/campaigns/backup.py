@@ -23,7 +23,7 @@ FIRST = 7_000_001
 CHATS = 50
 RATE = 20.0  #: Messages a second, half of them each way.
 ENOUGH = 5  #: Rounds from which on their medians say something.
-BODY = 2000  #: Bytes of each letter that makes the database large.
+BODY = 1000  #: Bytes of each letter that makes the database large.
 _ACCEPTED = "SELECT max(id) FROM inbox"
 
 

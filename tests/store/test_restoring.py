@@ -96,7 +96,7 @@ def test_what_is_only_in_its_log_is_kept_with_it(tmp_path: Path, *, lost: bool) 
     if lost:
         assert done.aside.with_name(done.aside.name + "-wal").read_bytes() == log
         return
-    restore(done.aside, killed / "relay.db", NOW + 1)
+    restore(done.aside, killed / "relay.db", NOW)  # in the same second: each that was replaced has a name of its own
     assert rows(killed, "SELECT next_update_id FROM polling_offset") == [(42,)]
 
 

@@ -229,7 +229,7 @@ async def test_an_outage_is_survived(telegram: TelegramLookAlike, bot: Bot, ledg
 
 
 def test_pauses_grow_stay_bounded_and_obey_telegram() -> None:
-    """Failures double the pause up to 4 s, with jitter; a 429 names its own; a conflict begins at 2 s, at most 10."""
+    """Failures double the pause up to 6 s, with jitter; a 429 names its own; a conflict begins at 2 s, at most 10."""
 
     def poller(dice: float) -> Poller:
         ledger = Ledger()

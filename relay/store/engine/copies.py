@@ -23,24 +23,28 @@ UNFINISHED: Final = ".unfinished"
 #: else who forces a little to the disk must wait for much.
 _STEP: Final = 256
 _SYNC: Final = 8
+#: How many times as long as a step took it rests after it, if it is to be gentle.
+_REST: Final = 3.0
 
 
 class CopyError(Exception):
     """There is no copy. The message says why and what to do."""
 
 
-def copy_database(source: Path, target: Path, *, rest: float = 0.0, made_at: float | None = None) -> None:
+def copy_database(source: Path, target: Path, *, gently: bool = False, made_at: float | None = None) -> None:
     """Copy the database at `source`, which may be in use, to `target`, in place of what is there.
 
     The copy is written beside, forced to the disk and checked before it gets its name, so an end at any moment leaves
-    either the file from before or a good copy. After each step it rests that many times as long as the step took.
-    `made_at` (Unix time) is noted in the copy, 0 takes a note away: see `made_at_of`. Raises CopyError, and takes away
-    what it wrote.
+    either the file from before or a good copy. `gently` is for a process that does nothing else: it rests after each
+    step, and checks, which takes a processor for long, only while nobody else wants one. `made_at` (Unix time) is noted
+    in the copy, 0 takes a note away: see `made_at_of`. Raises CopyError, and takes away what it wrote.
     """
     beside = target.with_name(target.name + UNFINISHED)
     try:
         _clear(beside)
-        _copy_pages(source, beside, rest, made_at)
+        _copy_pages(source, beside, _REST if gently else 0.0, made_at)
+        if gently:
+            _give_way()
         _put_in_place(beside, target)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
@@ -118,6 +122,14 @@ def _paced(descriptor: int, rest: float) -> Callable[[int, int, int], None]:
         began = time.monotonic()
 
     return pace
+
+
+def _give_way() -> None:
+    """Let this process run only while the machine has nothing else to do, as far as it may be asked for."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except OSError:
+        os.nice(19)
 
 
 def _put_in_place(written: Path, target: Path) -> None:

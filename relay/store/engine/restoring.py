@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
@@ -81,8 +82,7 @@ def _keep_aside(path: Path, now: float) -> Path | None:
     """Give the database from before another name too, and its log, which the copy must not meet."""
     if not path.exists():
         return None
-    at = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = path.with_name(f"{path.name}.replaced-{at}")
+    aside = _free_name(path, now)
     log, log_aside = _beside(path, "-wal"), _beside(aside, "-wal")
     aside.hardlink_to(path)
     if log.exists():
@@ -94,6 +94,13 @@ def _keep_aside(path: Path, now: float) -> Path | None:
         log_aside.unlink()
     force_to_disk(path.parent)
     return aside
+
+
+def _free_name(path: Path, now: float) -> Path:
+    at = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    first = path.with_name(f"{path.name}.replaced-{at}")
+    others = (path.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(name for name in chain([first], others) if not name.exists())
 
 
 def _take_log_in(path: Path) -> None:

@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
+#: Milliseconds that a statement waits for another connection.
+_BUSY_TIMEOUT = 5000
 #: Seconds between two looks whether a full disk has room again.
 _LOOK = 1.0
 #: After these nobody knows what is on the disk: only a new process reads what is really there.
@@ -94,7 +96,12 @@ class SQLite:
         await self._thread.run(self._truncate_log)
 
     def _truncate_log(self) -> None:
-        busy, _, _ = self._thread.dbapi().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection = self._thread.dbapi()
+        connection.execute("PRAGMA busy_timeout=0")  # a backup reads for minutes, and nobody is to wait for it
+        try:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
         if busy:
             raise StoreUnavailable("somebody reads the database: its log cannot be emptied now")
 
@@ -157,7 +164,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         "journal_mode=WAL",
         "synchronous=FULL",  # NORMAL may lose acknowledged commits at a power cut
         "foreign_keys=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={_BUSY_TIMEOUT}",
         "secure_delete=ON",  # what is erased leaves no bytes behind
         "temp_store=MEMORY",
     ):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -38,8 +39,8 @@ metadata = MetaData(
 # SQLite gives an INTEGER PRIMARY KEY its row id; PostgreSQL wants eight bytes said aloud.
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
-#: Letters: what came in. A row stays for ever, since its source id is what drops duplicates; its body goes after
-#: the retention time.
+#: Letters: what came in. Its source id is what drops duplicates. The body goes after the retention time; then the row,
+#: of Kit's at once (see `known_event`), of others two days later.
 inbox = Table(
     "inbox",
     metadata,
@@ -53,8 +54,18 @@ inbox = Table(
     Column("declined", Text, nullable=True, comment="why nothing is delivered for this letter"),
     Column("client_id", String(128), nullable=True, comment="null: nobody's"),
     UniqueConstraint("channel", "source", "source_id"),
+    partial_index("ix_inbox_blank", "source", "received_at", where=Column("body").is_(None)),
     partial_index("ix_inbox_bodies", "received_at", where=Column("body").is_not(None)),
     partial_index("ix_inbox_client", "channel", "client_id", "id", where=Column("client_id").is_not(None)),
+)
+
+#: What is left of Kit's events for ever, as hashes of 16 bytes: a callback of last year must still do nothing.
+known_event = Table(
+    "known_event",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True, comment="a hash of channel and event id"),
+    Column("body", LargeBinary(16), nullable=False, comment="a hash of the body"),
+    sqlite_with_rowid=False,
 )
 
 #: Columns that are filled in after a migration, a part at a time. A row here goes when that is done.
