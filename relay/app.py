@@ -35,7 +35,6 @@ from relay.settings.schema import Settings
 from relay.store.engine.migrating import PATIENCE
 from relay.store.store import Store, open_store
 from relay.telegram.download import FileFetcher
-from relay.telegram.request import open_session
 from relay.web.admin import Admin, healthz
 from relay.web.callback import BODY_LIMIT
 from relay.web.media import add_media_routes
@@ -131,7 +130,6 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         now = steady_clock()
         store = await stack.enter_async_context(open_store(settings.database, now=now, patience=PATIENCE))
-        session = await stack.enter_async_context(open_session())
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
         cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
@@ -144,7 +142,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
         refusals = Refusals()
-        shared = Shared(store, session, fetcher, now, new_converter, Suspects(), refusals)
+        shared = Shared(store, fetcher, now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:
@@ -159,7 +157,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
         office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
-        # A session of its own: what goes to Telegram may go another way.
+        # A session of its own: what goes to Telegram goes another way.
         alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         alerts = Alerts(
             watched,

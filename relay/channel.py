@@ -44,6 +44,7 @@ from relay.telegram.files import TelegramFiles
 from relay.telegram.identity import Identity
 from relay.telegram.photos import profile_photo
 from relay.telegram.polling import Poller
+from relay.telegram.request import open_session
 from relay.telegram.sending import Manner, send_step
 from relay.telegram.webhook import Webhook, give_up_webhook
 from relay.web.callback import KitCallback
@@ -68,7 +69,6 @@ class Shared:
     """What the channels of a relay have in common."""
 
     store: Store
-    session: aiohttp.ClientSession  #: For everything that goes to Telegram.
     fetcher: FileFetcher
     now: Callable[[], float]  #: The store's clock.
     new_converter: Callable[[], Converter]
@@ -180,7 +180,8 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
     kit = await _open_kit(channel, stack)
     converter = shared.new_converter()
     stack.push_async_callback(converter.close)
-    bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, shared.session)
+    session = await stack.enter_async_context(open_session(settings.telegram_proxy_url))
+    bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
     context, telegram = contexts_of(channel)
     couriers = _couriers(settings, shared, metrics, context, kit, bot)
     avatars = Avatars(channel.key, store, partial(profile_photo, bot, context.new_media_id), shared.now)
@@ -212,7 +213,7 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
             {"channel": channel.name} if channel.name else {},
         ),
         ChannelMedia(
-            TelegramFiles(bot, shared.session, settings.telegram_local_files if settings.telegram_local_api else None),
+            TelegramFiles(bot, session, settings.telegram_local_files if settings.telegram_local_api else None),
             Slots(metrics.media_streams),
             converter,
         ),
@@ -268,7 +269,7 @@ def _couriers(
 
     couriers["to_kit"] = courier(
         "to_kit",
-        carry=to_kit.to_kit(kit),
+        carry=to_kit.to_kit(kit, context.language, shared.now),
         name=to_kit.name,
         limit=_LANES["to_kit"],
         probe=kit.probe,
@@ -288,7 +289,12 @@ def _couriers(
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
-        probe=partial(probe, settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url),
+        probe=partial(
+            probe,
+            settings.telegram_bot_token.get_secret_value(),
+            settings.telegram_api_url,
+            proxy=settings.telegram_proxy_url,
+        ),
         name=to_telegram.name,
         calls=calls,
         make_note=to_telegram.note_maker(context),

@@ -111,6 +111,10 @@ class Media:
     channel: str = field(default="", compare=False)  #: Whose bot can open it; the store knows.
 
 
+#: How it begins what reactions to one message have in common, while they wait.
+REACTIONS = "reaction to "
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A delivery that is about to be accepted."""
@@ -120,7 +124,9 @@ class Draft:
     body: str  #: JSON that only the receiving side's adapter reads.
     address: Address | None = None  #: Where it goes, if that is not where the client is answered.
     album: str | None = None  #: What its siblings have in common: it waits a moment for them.
-    parts: str | None = None  #: Of an album: its parts so far, JSON that only mapping reads.
+    parts: str | None = None  #: Of what waits for siblings: what it is made of so far, JSON that only mapping reads.
+    hasty: bool = False  #: It waits a shorter time, and not at all when something else of its lane follows it.
+    written_at: float | None = None  #: Unix time at which the customer wrote or did it, if Telegram tells.
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,8 @@ class Declined:
     client: Client | None = None  #: To be remembered.
     connection: BusinessConnection | None = None  #: To be remembered.
     more: tuple[Draft, ...] = ()  #: What is delivered all the same: a note about it.
+    said: tuple[Said, ...] = ()  #: To be remembered.
+    withdraws: str | None = None  #: What the client's delivery that waits for siblings has in common with them.
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +189,7 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """An album of which something was accepted before."""
+    """Something that waits for siblings, as an album does, and of which something was accepted before."""
 
     parts: str | None  #: While it still waits for siblings; None once it has left.
 
@@ -237,6 +245,7 @@ class Delivery:
     steps_done: int  #: Telegram calls of this delivery that are already confirmed.
     uncertain: int  #: How often the step now due ended without an answer.
     accepted_at: float  #: Unix time, seconds.
+    written_at: float | None = None  #: Unix time at which the customer wrote or did it, if Telegram tells.
     failing_since: float | None = None  #: Since when attempts that count have failed, in Unix time; None if none has.
     is_late: bool = False  #: A file that came too late for its message: it waits beside the chat's other deliveries.
     source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.

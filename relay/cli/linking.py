@@ -97,7 +97,7 @@ async def _bot_name(channel: Channel) -> str:
     """The bot's user name, as Telegram says it."""
     settings = channel.settings
     try:
-        async with open_session() as session:
+        async with open_session(settings.telegram_proxy_url) as session:
             bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
             me: Any = await call(bot, "getMe", {}, read_timeout=10.0)
     except RelayError as error:

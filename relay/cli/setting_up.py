@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,10 +55,17 @@ def setup(*, env_file: Path, no_input: bool, no_check: bool, wait: float | None,
         patience=wait,
     )
     try:
-        asyncio.run(wizard.run())
+        asyncio.run(_talk(wizard))
     except GaveUpError as error:
         click.echo(f"\n{error}", err=True)
         sys.exit(1)
+
+
+async def _talk(wizard: Wizard) -> None:
+    # asyncio would only note a Ctrl-C until its loop goes on, which it does not while a question waits for its answer.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    await wizard.run()
 
 
 def _values(env_file: Path | None, environment: Mapping[str, str]) -> Mapping[str, str]:

@@ -1,20 +1,25 @@
 """How a delivery reaches Kit."""
 
+import time
+from collections.abc import Callable
+
 import orjson
 
 from relay.delivery.attempt import Attempt, Carry, MakeNote
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
+from relay.mapping.event.lateness import dated
 from relay.mapping.failure.lost import note_of_loss
 from relay.model import Bury, Delivery
 
 
-def to_kit(kit: KitClient) -> Carry:
-    """One event, one request. Kit knows a repeated event by its id."""
+def to_kit(kit: KitClient, language: str, now: Callable[[], float] = time.time) -> Carry:
+    """One event, one request. Kit knows a repeated event by its id. What is late says so in the agents' language."""
 
     async def carry(attempt: Attempt) -> bool:
+        delivery = attempt.delivery
         with attempt.calling():
-            await kit.send(attempt.delivery.body)
+            await kit.send(dated(delivery.body, delivery.written_at, now(), language))
         return True
 
     return carry

@@ -16,6 +16,7 @@ from relay.doctor.running import check_running
 from relay.doctor.telegram import check_alert_chat, check_bot
 from relay.doctor.test_messages import send_both_ways
 
+_BOT = ("telegram_bot_token", "telegram_api_url", "telegram_proxy")
 _KIT = ("kit_api_url", "kit_region", "kit_domain", "kit_api_token", "kit_channel_uuid")
 _CALLBACK = ("relay_public_url", "relay_host", "relay_port", "kit_api_token", "kit_security_salt")
 
@@ -31,8 +32,8 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
             findings.append(await _clock(subjects[0], session))
             lacks = subjects[0].lacks("relay_admin_host", "relay_admin_port")
             findings += [skipped("relay", lacks)] if lacks else await check_running(subjects[0].settings, session)
-            lacks = subjects[0].lacks("telegram_bot_token", "telegram_api_url")
-            findings += [] if lacks else await check_alert_chat(subjects[0].settings, session)
+            lacks = subjects[0].lacks(*_BOT)
+            findings += [] if lacks else await check_alert_chat(subjects[0].settings)
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             findings += [replace(each, channel=subject.channel.name) for each in found]
@@ -48,7 +49,9 @@ def _machine(subject: Subject) -> list[Finding]:
 
 async def _clock(subject: Subject, session: aiohttp.ClientSession) -> Finding:
     settings = subject.settings
-    asked = [settings.telegram_api_url] if "telegram_api_url" not in subject.unusable else []
+    # Where a proxy is the way to Telegram, nothing asks it on another one.
+    direct = subject.unusable.isdisjoint({"telegram_api_url", "telegram_proxy"}) and settings.telegram_proxy is None
+    asked = [settings.telegram_api_url] if direct else []
     if not subject.lacks("kit_api_url", "kit_region"):
         asked.append(settings.kit_base_url)
     return await check_clock(asked, session)
@@ -56,8 +59,8 @@ async def _clock(subject: Subject, session: aiohttp.ClientSession) -> Finding:
 
 async def _channel(subject: Subject, session: aiohttp.ClientSession, send_to: int | None) -> list[Finding]:
     settings, channel = subject.settings, subject.channel
-    lacks_bot, lacks_kit = subject.lacks("telegram_bot_token", "telegram_api_url"), subject.lacks(*_KIT)
-    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, session, channel.webhook_url))
+    lacks_bot, lacks_kit = subject.lacks(*_BOT), subject.lacks(*_KIT)
+    findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, channel.webhook_url))
     findings += await _unless(lacks_kit, "Kit login", lambda: check_kit(settings, session))
     findings += await _unless(subject.lacks(*_CALLBACK), "callback", lambda: check_public(channel, session))
     lacks = subject.lacks("relay_public_url")

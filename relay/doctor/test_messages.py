@@ -5,25 +5,25 @@ from uuid import uuid4
 import aiohttp
 
 from relay.doctor.finding import Finding, well, wrong
+from relay.doctor.telegram import the_bot
 from relay.errors import RelayError
 from relay.kit.client import KitClient
 from relay.kit.models import ClientData, OutgoingData, OutgoingMessage, SendEvent
 from relay.settings.channels import Channel
-from relay.telegram.api import call, open_bot
+from relay.telegram.api import call
 from relay.words.catalogue import ENGLISH, words_for
 
 
 async def send_both_ways(channel: Channel, chat_id: int, session: aiohttp.ClientSession) -> list[Finding]:
     """One message to the chat, as an agent's would come; one to Kit, as the chat's would."""
-    return [await _to_telegram(channel, chat_id, session), await _to_kit(channel, chat_id, session)]
+    return [await _to_telegram(channel, chat_id), await _to_kit(channel, chat_id, session)]
 
 
-async def _to_telegram(channel: Channel, chat_id: int, session: aiohttp.ClientSession) -> Finding:
-    settings = channel.settings
-    bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
+async def _to_telegram(channel: Channel, chat_id: int) -> Finding:
     text = words_for(ENGLISH).say("customer.check")
     try:
-        await call(bot, "sendMessage", {"chat_id": chat_id, "text": text})
+        async with the_bot(channel.settings) as bot:
+            await call(bot, "sendMessage", {"chat_id": chat_id, "text": text})
     except RelayError as error:
         return wrong("to Telegram", str(error), "Has this chat written to the bot? Its owner's id is the chat's.")
     return well("to Telegram", f"chat {chat_id} has a test message")

@@ -29,6 +29,7 @@ from relay.settings.values import (
     host_list,
     host_url,
     name,
+    proxy_url,
     public_url,
     secret,
     standard_webhook_secret,
@@ -71,6 +72,10 @@ class Settings(BaseModel):
     telegram_local_files: Annotated[Path, AfterValidator(absolute)] = Field(
         Path("/var/lib/telegram-bot-api"),
         description="Where the files of that local server are mounted: the same path as its own, read-only is enough.",
+    )
+    telegram_proxy: Annotated[SecretStr, AfterValidator(proxy_url)] | None = Field(
+        None,
+        description="The way to Telegram where it is blocked: `http://`, `https://` or `socks5://`, with a port.",
     )
     telegram_mode: Literal["polling", "webhook"] = Field(
         "polling",
@@ -260,6 +265,16 @@ class Settings(BaseModel):
         return f"postgresql://{parts.hostname or ''}{parts.path}"
 
     @property
+    def telegram_proxy_url(self) -> str:
+        """The proxy on the way to Telegram, with its password; "" without one."""
+        return "" if self.telegram_proxy is None else self.telegram_proxy.get_secret_value()
+
+    @property
+    def telegram_proxy_name(self) -> str:
+        """How people call it: its host and port; "" without one."""
+        return urlsplit(self.telegram_proxy_url).netloc.rpartition("@")[2]
+
+    @property
     def written_directories(self) -> tuple[Path, ...]:
         """Where the relay writes: its data, and SQLite's file."""
         if isinstance(self.database, Path):
@@ -278,4 +293,8 @@ class Settings(BaseModel):
         secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
         if isinstance(self.database, str) and (password := urlsplit(self.database).password):
             secrets += [password, unquote(password)]
+        if self.telegram_proxy is not None:
+            proxy = urlsplit(self.telegram_proxy.get_secret_value())
+            known = filter(None, (proxy.username, proxy.password))
+            secrets += [spelling for part in known for spelling in (part, unquote(part))]
         return tuple(secrets)

@@ -103,6 +103,22 @@ def host_url(value: str) -> str:
     return address
 
 
+def proxy_url(value: SecretStr) -> SecretStr:
+    """A proxy's URL with its port; user name and password may stand in it, nothing may follow it."""
+    text = value.get_secret_value()
+    _no_space(text)
+    parts = _split(text)
+    if parts.scheme not in {"http", "https", "socks5"} or not parts.hostname:
+        raise ValueError("must begin with http://, https:// or socks5:// and go on with a host.")
+    if not parts.port:
+        raise ValueError("names no port. Write it after the host, as in socks5://proxy.example.com:1080.")
+    if parts.path not in {"", "/"} or "?" in text or "#" in text:
+        raise ValueError("must end after the port. A / ? # or @ in the password is written %2F %3F %23 %40.")
+    if (parts.username is None) != (parts.password is None):
+        raise ValueError("has a user name without a password. Write user:password@ before the host.")
+    return value
+
+
 def database_url(value: str) -> str:
     """SQLAlchemy's notation for an SQLite file, or a PostgreSQL's own URL."""
     if value.startswith(("postgres://", "postgresql+")):

@@ -4,6 +4,7 @@ Kit makes a hen-and-egg problem: it tests the callback's address while the chann
 shows the channel's salt and UUID. So between the two halves of the questions somebody answers at the public port.
 """
 
+import asyncio
 import math
 import select
 import sys
@@ -69,10 +70,10 @@ class Wizard:
     stand_in: StandIn | None = None  #: Who answers Kit's test.
 
     async def run(self) -> None:
-        """From the first question to the file. Raises GaveUpError; or click.Abort, and keeps what was answered."""
+        """From the first question to the file. Raises GaveUpError; or what broke it off, and keeps the answers."""
         try:
             await self._talk()
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             if self.answers and self._write():
                 click.echo(f"\nWhat was answered so far is in {self.env_file}; run this again to go on.")
             raise
@@ -169,12 +170,14 @@ class Wizard:
 
     async def _prove(self, question: Question) -> list[Finding]:
         settings = self._settings()
+        if question is BOT:
+            return await check_bot(settings)
+        if question is SALT:
+            return self._prove_salt(settings)
+        if question is not CHANNEL:
+            return []
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-            if question is BOT:
-                return await check_bot(settings, session)
-            if question is SALT:
-                return self._prove_salt(settings)
-            return await check_kit(settings, session) if question is CHANNEL else []
+            return await check_kit(settings, session)
 
     def _prove_salt(self, settings: Settings) -> list[Finding]:
         signatures = set() if self.stand_in is None else set(self.stand_in.signatures)

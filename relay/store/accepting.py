@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from relay.errors import place_of
 from relay.model import (
+    REACTIONS,
     Accepted,
     Address,
     Album,
@@ -26,14 +27,15 @@ from relay.model import (
     Unreadable,
 )
 from relay.store.business_connections import write_connections
-from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
+from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW, CHANGE_LONGEST, CHANGE_WINDOW
 from relay.store.engine.sql import insert, keys, listed
-from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset
+from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset, waits
 from relay.store.known_events import body_hash, find_known
 from relay.store.memory import Memory, OpenAlbum, recall, write_clients, write_said
 from relay.store.ratings import write_ratings
 from relay.store.totals import add_to_tally
 from relay.store.unknown_clients import write_told
+from relay.store.withdrawing import decline, waiting_reactions, withdraw
 
 log = structlog.get_logger()
 
@@ -190,15 +192,15 @@ def _is_for_nobody(letter: Letter, reading: Reading, known: Known) -> bool:
 
 
 _UNKNOWN_CLIENT = "unknown client: nobody with this client id has written to the bot"
+_CLOSED = "a reaction that waited when the conversation was closed"
 _VERDICTS: dict[type, Verdict] = {Accepted: "accepted", Declined: "declined", Unreadable: "dead"}
 
 
 def _write_reasons(tx: Connection, rows: list[Row]) -> None:
-    declined = [
-        {"of_id": row.letter_id, "reason": row.outcome.reason} for row in rows if isinstance(row.outcome, Declined)
-    ]
-    if declined:
-        tx.execute(_DECLINE, declined)
+    decline(
+        tx,
+        [{"of_id": row.letter_id, "reason": row.outcome.reason} for row in rows if isinstance(row.outcome, Declined)],
+    )
 
 
 class Deliveries:
@@ -211,13 +213,21 @@ class Deliveries:
         self._waiting: list[tuple[dict[str, Any], tuple[str, str, str]]] = []  #: Each with its lane's key.
         self._dead: list[dict[str, Any]] = []
         self._joined: dict[int, dict[str, Any]] = {}
+        self._withdrawn: dict[int, str] = {}  #: Why, by the ids of deliveries.
+        self._closed: set[tuple[str, str]] = set()  #: Clients whose conversations have ended: channel and id.
+        self._came_to_nothing: list[dict[str, Any]] = []  #: Letters of this transaction, and why.
 
     def add(self, row: Row) -> None:
         """Take up what follows from a letter."""
         for draft in row.drafts:
             self.add_draft(row, draft)
+        if row.letter.source == "kit":
+            self._note_close(row)
         if isinstance(row.outcome, Declined):
             self._count(row, "received", "declined")
+            if row.outcome.withdraws is not None:
+                client_id = row.reading.wants.client_id
+                self._withdraw(row.letter.channel, client_id, row.outcome.withdraws, row.outcome.reason)
             if row.verdict == "unknown_client":
                 self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
@@ -234,6 +244,13 @@ class Deliveries:
             tx.execute(_INSERT_DELIVERIES, self._dead)
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
+        if self._closed:
+            self._withdrawn |= dict.fromkeys(waiting_reactions(tx, self._closed), _CLOSED)
+        withdraw(tx, self._withdrawn, self.totals)
+        decline(tx, self._came_to_nothing)
+        followed = {lanes[key] for values, key in self._waiting if not values["hasty"]}
+        if followed:
+            tx.execute(_SEND_OFF, {"lane_ids": list(followed), "at": self._now})
 
     def _count(self, row: Row, *outcomes: str) -> None:
         for outcome in outcomes:
@@ -260,7 +277,9 @@ class Deliveries:
             "address": dump_address(draft.address),
             "album": draft.album,
             "parts": draft.parts,
-            "not_before": None if draft.album is None else self._now + ALBUM_WINDOW,
+            "not_before": None if draft.album is None else self._now + _window(draft),
+            "hasty": draft.hasty,
+            "written_at": draft.written_at,
         }
         self._waiting.append((values, (channel, draft.direction, draft.client_id)))
         if draft.album is not None:
@@ -278,7 +297,7 @@ class Deliveries:
         changed = {
             "body": draft.body,
             "parts": draft.parts,
-            "not_before": min(self._now + ALBUM_WINDOW, album.accepted_at + ALBUM_LONGEST),
+            "not_before": min(self._now + _window(draft), album.accepted_at + _longest(draft)),
         }
         if album.values is not None:
             album.values.update(changed)
@@ -287,18 +306,62 @@ class Deliveries:
             self._joined[album.delivery_id] = {"of_id": album.delivery_id, **new}
         return True
 
+    def _withdraw(self, channel: str, client_id: str | None, group: str, reason: str) -> None:
+        """Take back what waits for siblings, if it still waits."""
+        key = channel, client_id or "", group
+        waiting = self._memory.open_albums.pop(key, None)
+        if waiting is None:
+            return
+        self._memory.albums[key] = Album(None)
+        if waiting.delivery_id is not None:
+            self._joined.pop(waiting.delivery_id, None)
+            self._withdrawn[waiting.delivery_id] = reason
+            return
+        values = waiting.values or {}
+        self._waiting = [each for each in self._waiting if each[0] is not values]
+        self._came_to_nothing.append({"of_id": values["letter_id"], "reason": reason})
+        self.totals[values["channel"], values["direction"], "declined"] += 1
+
+    def _note_close(self, row: Row) -> None:
+        """A conversation that ends takes back the reactions that wait: what nobody says must not begin another one."""
+        client = row.outcome.client if isinstance(row.outcome, Accepted | Declined) else None
+        if client is None or client.open:
+            return
+        channel = row.letter.channel
+        self._closed.add((channel, client.client_id))
+        for of_channel, client_id, group in list(self._memory.open_albums):
+            if (of_channel, client_id) == (channel, client.client_id) and group.startswith(REACTIONS):
+                self._withdraw(channel, client_id, group, _CLOSED)
+
     def _open_lanes(self, tx: Connection) -> dict[tuple[str, str, str], int]:
         """Make the lanes of what waits due, unless they are (or are parked, or leased) already. Returns their ids."""
         if not self._waiting:
             return {}
         due: dict[tuple[str, str, str], float] = {}
+        hasty: set[tuple[str, str, str]] = set()  #: Lanes in which so far nothing else waits.
         for values, key in self._waiting:
-            due.setdefault(key, values["not_before"] or self._now)
+            at = values["not_before"] or self._now
+            if key in hasty and not values["hasty"]:
+                hasty.discard(key)
+                due[key] = min(due[key], at)
+            elif key not in due:
+                due[key] = at
+                hasty |= {key} if values["hasty"] else set()
         lanes = [
             {"channel": channel, "direction": direction, "client_id": client_id, "due_at": due_at}
             for (channel, direction, client_id), due_at in due.items()
         ]
         return open_lanes(tx, lanes)
+
+
+def _window(draft: Draft) -> float:
+    """Seconds that it waits for the next sibling."""
+    return CHANGE_WINDOW if draft.hasty else ALBUM_WINDOW
+
+
+def _longest(draft: Draft) -> float:
+    """Seconds that it waits for all of them together at most."""
+    return CHANGE_LONGEST if draft.hasty else ALBUM_LONGEST
 
 
 def open_lanes(tx: Connection, lanes: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
@@ -375,7 +438,6 @@ _INSERT_LETTERS = (
 _DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).select_from(
     listed(inbox, inbox.c.channel, inbox.c.source, inbox.c.source_id)
 )
-_DECLINE = update(inbox).where(inbox.c.id == bindparam("of_id")).values(declined=bindparam("reason"))
 _JOIN = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))
@@ -394,6 +456,24 @@ _OPEN_LANES = _lane.on_conflict_do_update(
     },
 ).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)
 _INSERT_DELIVERIES = insert(outbox)
+_head = outbox.alias("head")
+#: What is hasty and stands first in its lane leaves when something else comes. A lane that is parked for other reasons
+#: stays so.
+_SEND_OFF = (
+    update(lane)
+    .where(
+        lane.c.id.in_(bindparam("lane_ids", expanding=True)),
+        lane.c.leased.is_(False),
+        lane.c.due_at > bindparam("at"),
+        select(_head.c.hasty)
+        .where(_head.c.lane_id == lane.c.id, waits(_head))
+        .order_by(_head.c.id)
+        .limit(1)
+        .correlate(lane)
+        .scalar_subquery(),
+    )
+    .values(due_at=bindparam("at"))
+)
 _INSERT_MEDIA = insert(media)
 _offset = insert(polling_offset)
 _RAISE_OFFSETS = _offset.on_conflict_do_update(

@@ -37,6 +37,9 @@ from relay.store.memory import read_address
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5
 ALBUM_LONGEST = 10.0
+#: The same for edits of one message, and for reactions to it.
+CHANGE_WINDOW = 2.0
+CHANGE_LONGEST = 5.0
 #: Seconds since its first delivery came for which a lane is fresh. A long row, which waits for its turn again and
 #: again, is not, however lately it became due.
 FRESH = 5.0
@@ -107,12 +110,13 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row[Any]]) -
     runs: dict[int, list[Delivery]] = {}
     parked: dict[int, float] = {}
     leaving: list[int] = []
+    hurried = _hurried(rows, wish.run)
     for row in rows:
         lane_of = lanes[row.lane_id]
         client_id, crashes = lane_of.client_id, lane_of.crashes
         if row.lane_id in parked or (crashes and row.lane_id in runs):
             continue  # an account is one delivery's: it is closed before the next one goes
-        if row.not_before is not None and row.not_before > now:
+        if row.not_before is not None and row.not_before > now and row.id not in hurried:
             parked[row.lane_id] = row.not_before  # an album waits for its siblings, and what comes after it does too
             continue
         if row.not_before is not None:
@@ -135,6 +139,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row[Any]]) -
             steps_done=row.steps_done,
             uncertain=row.uncertain,
             accepted_at=row.accepted_at,
+            written_at=row.written_at,
             failing_since=row.failing_since,
             source_id=row.source_id,
         )
@@ -143,6 +148,19 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row[Any]]) -
         tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
     _park(tx, {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs})
     return list(runs.values())
+
+
+def _hurried(rows: Sequence[Any], run: int) -> set[int]:
+    """The hasty ones behind which something waits that is not: nothing waits for them."""
+    of_lane: dict[int, list[Any]] = {}
+    for row in rows:
+        of_lane.setdefault(row.lane_id, []).append(row)
+    hurried: set[int] = set()
+    for waiting in of_lane.values():
+        others = [row.id for row in waiting if not row.hasty]
+        last = max(others, default=0) if len(waiting) < run else waiting[-1].id
+        hurried |= {row.id for row in waiting if row.hasty and row.id <= last}
+    return hurried
 
 
 def _park(tx: Connection, lanes: dict[int, float]) -> None:
@@ -250,6 +268,8 @@ _RUN = (
         outbox.c.accepted_at,
         outbox.c.not_before,
         outbox.c.address,
+        outbox.c.hasty,
+        outbox.c.written_at,
         inbox.c.source_id,
     )
     .select_from(

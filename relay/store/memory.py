@@ -97,13 +97,18 @@ class Memory:
                 self.clients[key] = self.new_clients[key] = outcome.client
         if isinstance(outcome, Accepted | Declined) and outcome.connection is not None:
             self.connections.note(channel, outcome.connection)
+        if isinstance(outcome, Declined) and outcome.client is not None:
+            self._remember(channel, outcome.client.client_id, outcome.said)
         if isinstance(outcome, Accepted):
-            for said in outcome.said:
-                place = channel, outcome.draft.client_id, said.message_id
-                self.said[place] = self.new_said[place] = said
+            self._remember(channel, outcome.draft.client_id, outcome.said)
             if outcome.rating is not None:
                 asked = channel, outcome.draft.client_id, outcome.rating.id
                 self.ratings[asked] = self.new_ratings[asked] = outcome.rating
+
+    def _remember(self, channel: str, client_id: str, said: Iterable[Said]) -> None:
+        for each in said:
+            self.said[channel, client_id, each.message_id] = each
+            self.new_said[channel, client_id, each.message_id] = each
 
     def _note_closing(self, key: tuple[str, str], client: Client) -> None:
         before = self.clients.get(key)

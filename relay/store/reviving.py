@@ -70,7 +70,7 @@ class _Work:
         if row is None:
             return Revived("gone", "there is no such dead letter")
         if row.body is not None and (reading is None or row.steps_done or row.album is not None):
-            return self._wait(row, row.body)
+            return self._wait(row)
         outcome: Outcome = Unreadable(row.reason)
         if reading is not None:
             outcome = self._outcome(row, reading)
@@ -80,11 +80,11 @@ class _Work:
             case Accepted():
                 return self._replace(row, outcome)
             case Declined(more=more) if row.body is not None and row.direction in {draft.direction for draft in more}:
-                return self._wait(row, row.body)  # the note about what was declined
+                return self._wait(row)  # the note about what was declined
             case Declined(reason=reason):
                 return self._decline(row, reason)
             case Unreadable() if row.body is not None:
-                return self._wait(row, row.body)
+                return self._wait(row)
             case Unreadable(reason=reason):
                 self._tx.execute(_STILL_DEAD, {"of_id": row.id, "why": reason})
                 return Revived("dead", reason)
@@ -105,9 +105,9 @@ class _Work:
             draft for draft in _drafts(outcome) if (draft.direction, draft.client_id) == (row.direction, row.client_id)
         ]
         if len(same) != 1:
-            return self._wait(row, row.body)
+            return self._wait(row)
         self._mapped.append(_accepted(row, outcome))
-        return self._wait(row, same[0].body, address=dump_address(same[0].address))
+        return self._wait(row, same[0])
 
     def _take_in(self, row: Row[Any], outcome: Accepted) -> Revived:
         """A letter that could not be read when it came: now it has its effect, as if it had just come."""
@@ -119,19 +119,27 @@ class _Work:
         self._memory.note(row.channel, outcome)
         for draft in _drafts(outcome):
             if draft is not first:
-                self._deliveries.add_draft(arrived, replace(draft, album=None, parts=None))
-        return self._wait(row, first.body, address=dump_address(first.address), client_id=first.client_id)
+                self._deliveries.add_draft(arrived, replace(draft, album=None, parts=None, hasty=False))
+        return self._wait(row, first)
 
-    def _wait(self, row: Row[Any], body: str, *, address: str | None = None, client_id: str | None = None) -> Revived:
-        client = client_id or row.client_id
-        key = row.channel, row.direction, client
-        lanes = [{"channel": row.channel, "direction": row.direction, "client_id": client, "due_at": self._now}]
-        lane_id = open_lanes(self._tx, lanes)[key]
-        values = {"of_id": row.id, "new_body": body, "new_lane": lane_id, "new_address": address or row.address}
+    def _wait(self, row: Row[Any], today: Draft | None = None) -> Revived:
+        """Let it wait, as it was or as it is made today."""
+        draft = today or Draft(row.direction, row.client_id, row.body)
+        key = row.channel, row.direction, draft.client_id
+        lanes = [
+            {"channel": row.channel, "direction": row.direction, "client_id": draft.client_id, "due_at": self._now}
+        ]
+        values = {
+            "of_id": row.id,
+            "new_body": draft.body,
+            "new_lane": open_lanes(self._tx, lanes)[key],
+            "new_address": dump_address(draft.address) or row.address,
+            "new_written_at": draft.written_at or row.written_at,
+        }
         self._tx.execute(_WAIT, {**values, "at": self._now})
         if row.direction == "to_telegram":
             # Somebody thinks that the customer can be reached: Telegram is to say it, not our memory.
-            self._tx.execute(_REACHABLE, {"of_channel": row.channel, "of_client": client})
+            self._tx.execute(_REACHABLE, {"of_channel": row.channel, "of_client": draft.client_id})
         self._count(row, "revived")
         return Revived("waiting")
 
@@ -168,6 +176,7 @@ _ROWS = (
         outbox.c.steps_done,
         outbox.c.album,
         outbox.c.address,
+        outbox.c.written_at,
         lane.c.client_id,
         inbox.c.source,
         inbox.c.source_id,
@@ -188,6 +197,7 @@ _WAIT = (
         body=bindparam("new_body"),
         lane_id=bindparam("new_lane"),
         address=bindparam("new_address"),
+        written_at=bindparam("new_written_at"),
         reason=null(),
         settled_at=null(),
         accepted_at=bindparam("at"),

@@ -95,13 +95,13 @@ def open_bot(
 PROBE_CONNECT: Final = 3.0
 
 
-async def probe(token: str, api_url: str, seconds: float) -> None:
-    """Find out in so many seconds whether Telegram answers. Raises relay.errors.
+async def probe(token: str, api_url: str, seconds: float, *, proxy: str = "") -> None:
+    """Find out in so many seconds whether Telegram answers, by `proxy` if there is one. Raises relay.errors.
 
     On a connection of its own, since a kept one may have died in silence.
     """
     limits = {"connect_timeout": PROBE_CONNECT, "read_timeout": seconds - PROBE_CONNECT}
-    async with open_session() as session:
+    async with open_session(proxy) as session:
         await call(open_bot(token, api_url, session, **limits), "getMe", {})
 
 

@@ -23,6 +23,7 @@ from relay.media.ranges import Span
 from relay.media.streams import OpenFile, from_disk, from_server
 from relay.telegram.api import TokenRefused, call
 from relay.telegram.late_files import LateFiles, says_late
+from relay.telegram.proxy import ProxyFailed, way_of
 from relay.telegram.shared import opened
 
 #: Seconds. A local server in local mode answers getFile only once it has the whole file, of up to 2000 MB.
@@ -162,8 +163,11 @@ class TelegramFiles:
         url = URL(f"{self._bot.base_file_url}/{quote(file.path)}", encoded=True)
         try:
             response = await self._session.get(url, headers=headers, timeout=_TIMEOUT, allow_redirects=False)
+        except ProxyFailed as error:
+            raise Unavailable(str(error)) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"Telegram's files could not be reached ({cause_of(error)})") from None
+            way = way_of(self._session)
+            raise Unavailable(f"Telegram's files could not be reached{way} ({cause_of(error)})") from None
         if response.status in _GONE:
             self._paths.pop(file_id, None)
         return file, response

@@ -26,6 +26,7 @@ from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
 from relay.errors import cause_of
+from relay.telegram.proxy import ProxyFailed, through_proxy, way_of
 from relay.telegram.upload import Upload
 
 if TYPE_CHECKING:
@@ -42,13 +43,15 @@ _WAIT_IN_WORDS: Final = re.compile(r"too many requests: retry after (\d{1,6})", 
 _TOKEN: Final = re.compile(r"\d{3,}:[A-Za-z0-9_-]{5,}")
 
 
-def open_session() -> aiohttp.ClientSession:
+def open_session(proxy: str = "") -> aiohttp.ClientSession:
     """The session for everything that goes to Telegram. To be called, and later closed, in the running loop.
 
-    It keeps no cookies, reads no proxy settings from the environment, and opens as many connections as there are calls:
-    how many those are is the callers' business, and a call that waits for a slot would look like a slow Telegram.
+    `proxy` is the URL of the proxy on the way there, "" without one. The session keeps no cookies, reads no proxy
+    settings from the environment, and opens as many connections as there are calls: how many those are is the callers'
+    business, and a call that waits for a slot would look like a slow Telegram.
     """
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+    connector = through_proxy(proxy) if proxy else aiohttp.TCPConnector(limit=0)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 class NotReached(NetworkError):
@@ -134,8 +137,10 @@ class AiohttpRequest(BaseRequest):
                 ) as response,
             ):
                 status, payload = response.status, await _read(response, self._largest_answer)
+        except ProxyFailed as error:
+            raise NotReached(str(error)) from None
         except _BEFORE_SENDING as error:
-            raise NotReached(f"Telegram could not be reached ({cause_of(error)})") from None
+            raise NotReached(f"Telegram could not be reached{way_of(self._session)} ({cause_of(error)})") from None
         except (aiohttp.ClientError, OSError) as error:
             if upload is not None and not upload.has_ended:
                 raise NetworkError(f"the upload broke off ({type(error).__name__})") from None

@@ -1,9 +1,7 @@
 """What `relay check` says of a webhook."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 from pydantic import SecretStr
 
@@ -13,12 +11,6 @@ from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.settings.schema import Settings
 
 OURS = "https://relay.example.com/telegram/webhook"
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 def settings(telegram: TelegramLookAlike, mode: str) -> Settings:
@@ -37,8 +29,8 @@ def settings(telegram: TelegramLookAlike, mode: str) -> Settings:
     return Settings.model_validate(values)
 
 
-async def updates(telegram: TelegramLookAlike, session: aiohttp.ClientSession, mode: str) -> Finding:
-    _, finding = await check_bot(settings(telegram, mode), session, OURS)
+async def updates(telegram: TelegramLookAlike, mode: str) -> Finding:
+    _, finding = await check_bot(settings(telegram, mode), OURS)
     return finding
 
 
@@ -54,20 +46,20 @@ async def updates(telegram: TelegramLookAlike, session: aiohttp.ClientSession, m
     ],
 )
 async def test_whose_webhook_it_is_decides(
-    telegram: TelegramLookAlike, session: aiohttp.ClientSession, mode: str, url: str, verdict: str, words: str
+    telegram: TelegramLookAlike, mode: str, url: str, verdict: str, words: str
 ) -> None:
     """A webhook that is ours is well in its mode; another one takes the updates away."""
     telegram.administration.perform("setWebhook", {"url": url})
-    finding = await updates(telegram, session, mode)
+    finding = await updates(telegram, mode)
     assert (finding.verdict, words in finding.line) == (verdict, True)
 
 
-async def test_what_telegram_says_of_it_is_said(telegram: TelegramLookAlike, session: aiohttp.ClientSession) -> None:
+async def test_what_telegram_says_of_it_is_said(telegram: TelegramLookAlike) -> None:
     """When Telegram cannot bring what waits, its reason is said, and where to look."""
     telegram.administration.perform("setWebhook", {"url": OURS})
     telegram.webhooks.last_error = {"last_error_message": "SSL error {certificate verify failed}"}
     telegram.customer().writes("hello")
-    finding = await updates(telegram, session, "webhook")
+    finding = await updates(telegram, "webhook")
     assert finding.verdict == "wrong"
     assert "certificate verify failed" in finding.line
     assert "RELAY_PUBLIC_URL" in str(finding)

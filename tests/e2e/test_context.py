@@ -1,5 +1,8 @@
 """What messages refer to, in a relay of its own process that remembers what was said in its database."""
 
+import re
+import time
+
 import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
@@ -30,6 +33,44 @@ async def test_edits_show_what_was_said_before(
     ]
     figures = await relay.settled("to_kit")
     assert (figures.received, figures.delivered, figures.declined) == (4, 3, 1)
+
+
+async def test_second_thoughts_are_one_message(
+    telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess
+) -> None:
+    """Eight edits and six reactions within a moment: what became of them, at once when the customer goes on."""
+    anna = telegram.customer(ANNA)
+    number = anna.writes("Where is order 5?")["message"]["message_id"]
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    for attempt in range(6, 14):
+        anna.edits(number, f"Where is order {attempt}?")
+    for _ in range(3):
+        anna.reacts(number, "👍")
+        anna.reacts(number, before=["👍"])
+    await telegram.wait_for(lambda: telegram.updates.pending_count == 0)
+    assert len(kit.messages(ANNA)) == 1, "an edit waits for the next one"
+    anna.writes("And order 8?")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 3)
+    assert kit.texts(ANNA)[1:] == ["✏️ Where is order 13?\n(was: Where is order 5?)", "And order 8?"]
+    figures = await relay.settled("to_kit")
+    # Of eight edits there was one delivery; each reaction was taken back before anybody could see it.
+    assert (figures.received, figures.delivered, figures.declined, figures.dead) == (9, 3, 6, 0)
+    assert await kit.close_conversation(ANNA) == 200
+    anna.reacts(number, "👍")
+    figures = await relay.settled("to_kit")
+    assert (figures.received, figures.declined, len(kit.messages(ANNA))) == (10, 7, 3)
+
+
+@pytest.mark.usefixtures("relay")
+async def test_what_was_written_long_ago_says_so(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
+    """When, by Telegram's clock: after an outage of a night an agent must not answer as if it had just been asked."""
+    anna = telegram.customer(ANNA)
+    anna.writes("Is it open now?", date=int(time.time()) - 20 * 3600)
+    anna.writes("Hello?")
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
+    first, second = kit.texts(ANNA)
+    assert re.fullmatch(r"🕓 written \d{4}-\d\d-\d\d \d\d:\d\d UTC\nIs it open now\?", first or "")
+    assert second == "Hello?"
 
 
 @pytest.mark.usefixtures("relay")
@@ -67,7 +108,7 @@ async def test_reactions_to_an_agents_messages_carry_their_words(
         f"👍 to ❝{'a ' * 39}a…❞",
         f"👍 to ❝{'b ' * 39}b…❞",
         "👍 to ❝Look❞",
-        "👍 to ❝[photo]❞",
+        "👍 to ❝[photo] a.png❞",
     ]
 
 

@@ -91,9 +91,9 @@ def test_what_kit_would_not_take_in_one_message_follows_in_another(updates: list
 
 
 def test_an_edited_item_is_an_edit() -> None:
-    """It joins no album: Kit has had the album, or will have it before."""
+    """It joins no album: Kit has had the album, or will have it before. It waits for edits of its own."""
     raw = item(3, "new", edit_date=2)
     outcome = mapped({"update_id": 5, "edited_message": raw["message"]}, Known(album=Album(None)))
     assert event_of(outcome).event_data.message.text == "✏️ new"
     assert isinstance(outcome, Accepted)
-    assert outcome.draft.album is None
+    assert outcome.draft.album == "edit of 3"

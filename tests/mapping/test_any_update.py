@@ -5,11 +5,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import count
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from relay.intake.accept import Intake
 from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
 from relay.intake.reading import read_update
+from relay.mapping.event.changes import Change
 from relay.mapping.event.events import KitContext
 from relay.mapping.text.text import clean
 from relay.mapping.to_telegram.events import TelegramContext
@@ -59,7 +61,7 @@ MESSAGES = updates({"message", "edited_message", "business_message", "edited_bus
 def test_it_is_an_event_or_refused_for_a_reason(raw: dict[str, Any], known: Known) -> None:
     """Whatever it holds and whatever is remembered: one message that Kit takes, or a reason; if PTB parses it."""
     reading = read_update(raw, CONTEXT)
-    outcome = reading.decide(known)
+    outcome = reading.decide(replace(known, album=_waiting(reading.wants, known.album)))
     assert _is_storable(reading.wants)
     if isinstance(outcome, Unreadable):
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever PTB's constructors raise
@@ -81,10 +83,24 @@ def test_words_in_a_private_chat_are_never_a_dead_letter(
     for part in _parts({name: value for name, value in message.items() if name not in {"chat", "from"}}):
         if part and dice.random() < 0.2:
             part.pop(dice.choice(sorted(part)))
-    outcome = read_update({**raw, field: {**message, "text": text}}, CONTEXT).decide(known)
+    reading = read_update({**raw, field: {**message, "text": text}}, CONTEXT)
+    outcome = reading.decide(replace(known, album=_waiting(reading.wants, known.album)))
     assert not isinstance(outcome, Unreadable)
     if isinstance(outcome, Accepted):
         _check(outcome)
+
+
+def _waiting(wants: Wants, album: Album | None) -> Album | None:
+    """What may wait under what the letter asks for: nothing, an album, or a change."""
+    if wants.album is None or album is None:
+        return None
+    if album.parts is None:
+        return album
+    if wants.album.startswith("edit of "):
+        return Album(orjson.dumps(Change("e", "1", asdict(Said(1, "customer", "before")))).decode())
+    if wants.album.startswith("reaction to "):
+        return Album(orjson.dumps(Change("e", "1", [{"type": "emoji", "emoji": "👍"}])).decode())
+    return album
 
 
 def _parts(node: object) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,7 @@ DEFAULTS = {
     "telegram_api_url": "https://api.telegram.org",
     "telegram_local_api": False,
     "telegram_local_files": Path("/var/lib/telegram-bot-api"),
+    "telegram_proxy": None,
     "telegram_mode": "polling",
     "telegram_webhook_secret": None,
     "telegram_rate_limit": 30,
@@ -119,6 +120,12 @@ WRONG: list[tuple[str, str, str]] = [
     ("TELEGRAM_LOCAL_FILES", "data/telegram", "must begin with a slash"),
     ("RELAY_MEDIA_CACHE_MB", "minus5", "must be a whole number"),
     ("RELAY_MEDIA_CACHE_MB", "-5125", "must be 0 or more"),
+    ("TELEGRAM_PROXY", "proxy.example.com:1080", "must begin with http://"),
+    ("TELEGRAM_PROXY", "socks4://proxy.example.com:1080", "must begin with http://"),
+    ("TELEGRAM_PROXY", "socks5://another.example.com", "names no port"),
+    ("TELEGRAM_PROXY", "socks5://user:pa/ss@proxy.example.com:1080", "is not an address"),
+    ("TELEGRAM_PROXY", "socks5://proxy.example.com:1080/path", "must end after the port"),
+    ("TELEGRAM_PROXY", "socks5://user@proxy.example.com:1080", "a user name without a password"),
     ("TELEGRAM_MODE", "pigeon", "'polling'"),
     ("TELEGRAM_WEBHOOK_SECRET", "with.dot.secret", "letters, digits"),
     ("TELEGRAM_RATE_LIMIT", "minus5", "must be a number"),
@@ -270,7 +277,15 @@ def test_a_wrong_setting_of_the_alerts_is_one_line(env: pytest.MonkeyPatch, name
 @pytest.mark.parametrize("name", [field.upper() for field in Settings.model_fields])
 def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """NAME_FILE gives what NAME would, for every setting; the file's last line break is not part of the value."""
-    value = {"TELEGRAM_WEBHOOK_SECRET": "hook", "KIT_API_URL": "https://kit.example.com"} | ALERTS | NEEDED
+    value = (
+        {
+            "TELEGRAM_WEBHOOK_SECRET": "hook",
+            "TELEGRAM_PROXY": "http://proxy.example.com:3128",
+            "KIT_API_URL": "https://kit.example.com",
+        }
+        | ALERTS
+        | NEEDED
+    )
     value |= {
         field.upper(): str(default) for field, default in DEFAULTS.items() if default is not None and default != ""
     }
@@ -400,3 +415,14 @@ def test_a_webhook_needs_its_secret(env: pytest.MonkeyPatch) -> None:
     assert "openssl rand -hex 32" in line
     env.setenv("TELEGRAM_WEBHOOK_SECRET", "a" * 64)
     assert load_settings(None).telegram_mode == "webhook"
+
+
+def test_the_password_of_a_proxy_is_a_secret_in_each_spelling(env: pytest.MonkeyPatch) -> None:
+    """The log looks for the URL, and for user and password in both spellings; its summary says "set"."""
+    url = "https://operator:pass%40word%2Fpass@proxy.example.com:3129"
+    env.setenv("TELEGRAM_PROXY", url)
+    settings = load_settings(None)
+    assert {url, "operator", "pass@word/pass", "pass%40word%2Fpass"} <= {*settings.secrets}
+    assert settings.telegram_proxy_name == "proxy.example.com:3129"
+    assert summary(settings)["telegram_proxy"] == "set"
+    assert "pass" not in repr(settings).replace("password", "")

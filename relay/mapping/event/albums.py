@@ -6,7 +6,7 @@ sibling that comes meanwhile makes it anew, under the ids of the first. Those th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -19,10 +19,9 @@ from relay.mapping.event.events import (
     Origin,
     carry,
     client_after,
-    event_id,
+    ids_of,
     large_files,
     make_body,
-    message_number,
     say_large,
 )
 from relay.mapping.text.language import say
@@ -86,7 +85,8 @@ def map_album(  # noqa: PLR0913 - a message, taken to pieces
     large = bool(large_files(context, content))
     carried = carry(context, say_large(context, content))
     part = (origin.message_id if is_id(origin.message_id) else 0, before, carried.text, carried.items)
-    event = _Event(event_id(context, origin), message_number(origin), known.album is not None, [part], large)
+    ids = ids_of(context, origin)
+    event = _Event(ids.event, ids.message, known.album is not None, [part], large)
     waiting = known.album.parts if known.album is not None else None
     if waiting is not None:
         earlier = _Event(**orjson.loads(waiting))
@@ -94,9 +94,9 @@ def map_album(  # noqa: PLR0913 - a message, taken to pieces
         together = _Event(earlier.event_id, earlier.message_id, earlier.late, parts, large)
         event = together if _fits(together) else event
     body = make_body(context, client, event.event_id, event.message_id, *event.merged())
-    draft = Draft("to_kit", client.client_id, body)
+    draft = Draft("to_kit", client.client_id, body, written_at=origin.written_at)
     if waiting is None or len(event.parts) > 1:
-        draft = Draft("to_kit", client.client_id, body, album=group, parts=orjson.dumps(event).decode())
+        draft = replace(draft, album=group, parts=orjson.dumps(event).decode())
     return Accepted(draft, None if origin.own else client, tuple(carried.media), said)
 
 

@@ -50,6 +50,15 @@ class Origin:
     client_id: str
     address: Address
     own: bool = False  #: Said to the client by the account or channel itself, past the bot.
+    written_at: float | None = None  #: Unix time, if Telegram tells.
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """What Kit knows an event and its message by."""
+
+    event: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +76,15 @@ def make_event(
     content: Content,
     known: Known,
     *,
-    again: str = "",
+    ids: Ids | None = None,
     said: tuple[Said, ...] = (),
 ) -> Accepted:
-    """The event for what a customer did, whatever way it was read.
-
-    `again` names what happened to a message that Kit has already: it sets the ids of the two apart.
-    """
+    """The event for what a customer did, whatever way it was read; under other `ids` than those of a new message."""
     client = client_after(origin, content, known)
     carried = carry(context, content)
-    message_id = message_number(origin)
-    if again:
-        message_id += f".{again}.{_update_number(origin)}"
-    body = make_body(context, client, event_id(context, origin), message_id, carried.text, carried.items)
-    draft = Draft("to_kit", client.client_id, body)
+    ids = ids or ids_of(context, origin)
+    body = make_body(context, client, ids.event, ids.message, carried.text, carried.items)
+    draft = Draft("to_kit", client.client_id, body, written_at=origin.written_at)
     return Accepted(draft, None if origin.own else client, tuple(carried.media), said)
 
 
@@ -91,18 +95,15 @@ def client_after(origin: Origin, content: Content, known: Known) -> Client:
     return meet(origin.client_id, origin.address, origin.sender, known.client, content)
 
 
-def event_id(context: KitContext, origin: Origin) -> str:
-    """Derived and never drawn: a retry is the same event."""
-    return str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{_update_number(origin)}:0"))
+def ids_of(context: KitContext, origin: Origin, again: str = "") -> Ids:
+    """The ids, derived and never drawn: a retry is the same event.
 
-
-def message_number(origin: Origin) -> str:
-    """Telegram's message id, as Kit gets it."""
-    return clean(str(origin.message_id))[:32].strip() or "0"
-
-
-def _update_number(origin: Origin) -> str:
-    return clean(str(origin.update_id))[:32]
+    `again` names what happened to a message that Kit has already: it sets the ids of the two apart.
+    """
+    update = clean(str(origin.update_id))[:32]
+    number = clean(str(origin.message_id))[:32].strip() or "0"
+    event = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update}:0"))
+    return Ids(event, f"{number}.{again}.{update}" if again else number)
 
 
 def large_files(context: KitContext, content: Content) -> list[File]:

@@ -7,6 +7,7 @@ a topic of a channel's direct messages. What the account or the channel says the
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from telegram import Chat, MaybeInaccessibleMessage, Message, Update, User
@@ -20,6 +21,7 @@ from relay.model import Address, Declined, is_id
 Owners = Mapping[str, int]
 NOBODY: Final[Owners] = {}
 
+_FIRST: Final = datetime(2013, 8, 14, tzinfo=UTC).timestamp()  #: Telegram's own first day.
 _LONGEST_ID: Final = 255  #: Characters of a connection's id; Telegram's have about twenty.
 _NOT_KITS: Final = re.compile(r"[^A-Za-z0-9@$_+.-]")  #: What a client id may not have in it.
 
@@ -50,7 +52,14 @@ def origin_of(update: Update, message: Message, owners: Owners) -> Origin | Decl
         return Declined("what the bot itself said in the account's name")
     own = sender.id != place.customer.id
     message_id = message.message_id or clean(str(message.api_kwargs.get("ephemeral_message_id", "")))
-    return Origin(update.update_id, message_id, place.customer, place.client_id, place.address, own=own)
+    written_at = time_of(message.edit_date or message.date)
+    return Origin(update.update_id, message_id, place.customer, place.client_id, place.address, own, written_at)
+
+
+def time_of(date: object) -> float | None:
+    """Unix time of a date, which may be Unix time already; None for one that Telegram cannot have meant."""
+    seconds = date.timestamp() if isinstance(date, datetime) else date
+    return float(seconds) if isinstance(seconds, int | float) and seconds > _FIRST else None
 
 
 def place_of(message: MaybeInaccessibleMessage, sender: User | Chat, owners: Owners) -> Place:

@@ -44,7 +44,9 @@ def note_of_loss(context: KitContext, delivery: Delivery) -> Note:
             return None
         with speaking(context.language):
             what = noun("note") if is_note else ", ".join(_parts(message)) or noun("message")
-            text = say("note.lost", what=what, time=_time(delivery.accepted_at), number=delivery.id)
+            text = say(
+                "note.lost", what=what, time=_time(delivery.written_at or delivery.accepted_at), number=delivery.id
+            )
         event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{mark}"))
         return Accepted(Draft("to_kit", client.client_id, make_body(context, client, event_id, mark, text, [])))
 

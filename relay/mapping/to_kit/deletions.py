@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from relay.mapping.content.content import Content
 from relay.mapping.content.readers import remind
-from relay.mapping.event.events import KitContext, Origin, make_event
+from relay.mapping.event.events import KitContext, Origin, ids_of, make_event
 from relay.mapping.text.language import say
 from relay.model import Accepted, Known, Said, Wants, is_id
 
@@ -16,7 +16,7 @@ def deletion_wants(client_id: str, ids: Iterable[int]) -> Wants:
 
 def map_deletion(origin: Origin, ids: Sequence[int], context: KitContext, known: Known) -> Accepted:
     """The event for messages that were deleted, whoever's they were. `origin` names one of them."""
-    return make_event(context, origin, read_deletion(ids, known.said), known, again="deleted")
+    return make_event(context, origin, read_deletion(ids, known.said), known, ids=ids_of(context, origin, "deleted"))
 
 
 def read_deletion(ids: Iterable[int], said: Mapping[int, Said]) -> Content:

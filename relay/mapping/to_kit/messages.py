@@ -1,7 +1,7 @@
 """Messages in customers' chats, new and edited. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final
 
 from telegram import Message, Update
@@ -14,6 +14,7 @@ from relay.mapping.content.readers import excerpt, read_content
 from relay.mapping.content.references import Reference, references, refers_to
 from relay.mapping.content.remembered import own_words, said_in_chat
 from relay.mapping.event.albums import album_of, map_album
+from relay.mapping.event.changes import change_key, make_change, take_back, waiting_change
 from relay.mapping.event.events import KitContext, Origin, make_event, say_large
 from relay.mapping.event.origins import Owners, client_of, origin_of
 from relay.mapping.text.changes import changed_places
@@ -31,9 +32,9 @@ def message_wants(message: Message, owners: Owners) -> Wants:
 
 
 def edit_wants(message: Message, owners: Owners) -> Wants:
-    """What mapping an edited message needs to know: what it said before."""
+    """What mapping an edited message needs to know: what it said before, and whether an earlier edit still waits."""
     earlier = [number for number in (message.message_id, *refers_to(message)) if is_id(number)]
-    return Wants(client_of(message, owners), tuple(earlier))
+    return Wants(client_of(message, owners), tuple(earlier), change_key("edit", message.message_id))
 
 
 def map_message(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
@@ -66,13 +67,23 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     content = _read(message, known.said, context)
     said = _said(message, content, origin, context)
     # Where a live location ends says all: nobody asks where it began.
-    old = known.said.get(message.message_id) if message.location is None else None
+    old = _said_before(message, known) if message.location is None else None
     if old is not None and said and (old.text, old.mark) == (said[0].text, said[0].mark):
+        if waiting_change(known) is not None:
+            return take_back(origin, known, kind="edit", said=said)
         return Declined("an edit that changes nothing an agent would see")
     words = own_words(content, context.forms)
     before = _before(message, origin, known, context).text
     edited = _edited(before, say_large(context, content), words, old)
-    return make_event(context, origin, edited, known, again="edit", said=said)
+    return make_change(context, origin, edited, known, kind="edit", before=old and asdict(old), said=said)
+
+
+def _said_before(message: Message, known: Known) -> Said | None:
+    """What the message said when agents last heard of it."""
+    waiting = waiting_change(known)
+    if waiting is None:
+        return known.said.get(message.message_id)
+    return None if waiting.before is None else Said(**waiting.before)
 
 
 def _said(message: Message, content: Content, origin: Origin, context: KitContext) -> tuple[Said, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from relay.mapping.content.content import Content
 from relay.mapping.content.remembered import said_in_chat
 from relay.mapping.event.events import KitContext, Origin, make_event
+from relay.mapping.event.origins import time_of
 from relay.mapping.text.people import handle, shown_name
 from relay.mapping.text.text import clean
 from relay.model import Address, Reading, Wants, is_id
@@ -44,7 +45,9 @@ def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | No
         return None
     if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
         return None
-    origin, content = Origin(update_id, message_id, person, str(person.id), Address(chat["id"])), Content(text)
+    address, written_at = Address(chat["id"]), time_of(message["date"])
+    origin = Origin(update_id, message_id, person, str(person.id), address, written_at=written_at)
+    content = Content(text)
     said = said_in_chat(message_id, content, "customer", context.forms)
     return Reading(lambda known: make_event(context, origin, content, known, said=said), Wants(origin.client_id))
 

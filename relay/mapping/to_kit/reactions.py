@@ -1,26 +1,31 @@
 """Reactions to a message, in words. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from telegram import MessageReactionUpdated, ReactionType, ReactionTypeEmoji, ReactionTypePaid, Update
+from telegram import MessageReactionUpdated, ReactionType, Update
 
 from relay.mapping.content.content import Content
 from relay.mapping.content.readers import remind
-from relay.mapping.event.events import KitContext, Origin, make_event
-from relay.mapping.event.origins import Owners, Place, why_not
+from relay.mapping.event.changes import change_key, make_change, take_back, waiting_change
+from relay.mapping.event.events import KitContext, Origin
+from relay.mapping.event.origins import Owners, Place, time_of, why_not
 from relay.mapping.text.language import heading, say
 from relay.mapping.text.text import clean
 from relay.model import Address, Declined, Known, Outcome, Said, Wants, is_id
+
+Raw = dict[str, Any]
 
 
 def reaction_wants(reaction: MessageReactionUpdated, _: Owners) -> Wants:
     """What mapping a reaction needs to know."""
     ids = (reaction.message_id,) if is_id(reaction.message_id) else ()
-    return Wants(clean(str((reaction.user or reaction.chat).id)), ids)
+    client_id = clean(str((reaction.user or reaction.chat).id))
+    return Wants(client_id, ids, change_key("reaction", reaction.message_id))
 
 
 def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitContext, known: Known) -> Outcome:
-    """A reaction that was added, changed or taken back."""
+    """A reaction that was added, changed or taken back. What ends as it began within a moment, nobody is told."""
     chat, sender = reaction.chat, reaction.user or reaction.chat
     # A reaction does not say in which thread it is; the customer is answered where they wrote last.
     address = known.client.address if known.client is not None else Address(chat.id)
@@ -29,32 +34,42 @@ def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitC
         return declined
     if not known.is_open:
         return Declined("a reaction while no conversation is open")
-    origin = Origin(update.update_id, reaction.message_id, sender, place.client_id, address)
-    content = read_reaction(reaction, known.said.get(reaction.message_id))
-    return make_event(context, origin, content, known, again="reaction")
+    number, written_at = reaction.message_id, time_of(reaction.date)
+    origin = Origin(update.update_id, number, sender, place.client_id, address, written_at=written_at)
+    old, new = _raw(reaction.old_reaction), _raw(reaction.new_reaction)
+    waiting = waiting_change(known)
+    if waiting is not None:
+        old = waiting.before
+        if all(each in new for each in old) and all(each in old for each in new):
+            return take_back(origin, known, kind="reaction")
+    content = read_reaction(old, new, known.said.get(reaction.message_id))
+    return make_change(context, origin, content, known, kind="reaction", before=old)
 
 
-def read_reaction(reaction: MessageReactionUpdated, said: Said | None) -> Content:
+def read_reaction(old: Sequence[Raw], new: Sequence[Raw], said: Said | None) -> Content:
     """What was added, else what was taken back; and the words of the message, if they are remembered."""
-    old, new = _shown(reaction.old_reaction), _shown(reaction.new_reaction)
     added, gone = [each for each in new if each not in old], [each for each in old if each not in new]
     if added or not gone:
-        shown = " ".join(added or new)
+        shown = _shown(added or new)
         if said is None:
             return Content(say("reacted", reactions=shown).strip())
         return Content(say("reacted_to", reactions=shown, words=remind(said)).strip())
-    shown = " ".join(gone)
+    shown = _shown(gone)
     if said is None:
         return Content(say("took_back", reactions=shown))
     return Content(say("took_back_from", reactions=shown, words=remind(said)))
 
 
-def _shown(reactions: Iterable[ReactionType]) -> list[str]:
-    return [_emoji(reaction) for reaction in reactions]
+def _raw(reactions: Iterable[ReactionType]) -> list[Raw]:
+    """The reactions as JSON: python-telegram-bot cannot compare all of them."""
+    return [reaction.to_dict() for reaction in reactions]
 
 
-def _emoji(reaction: ReactionType) -> str:
-    if isinstance(reaction, ReactionTypePaid):
+def _shown(reactions: Iterable[Raw]) -> str:
+    return " ".join(map(_emoji, reactions))
+
+
+def _emoji(reaction: Raw) -> str:
+    if reaction.get("type") == ReactionType.PAID:
         return "⭐"
-    emoji = clean(reaction.emoji).strip() if isinstance(reaction, ReactionTypeEmoji) else ""
-    return emoji or heading(say("custom_emoji"))
+    return clean(reaction.get("emoji")).strip() or heading(say("custom_emoji"))

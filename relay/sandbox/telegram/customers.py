@@ -184,11 +184,11 @@ class Customer:
         """Delete a thread and all in it. Telegram tells nobody."""
         self._world.chats.register(self.chat).topics.discard(thread)
 
-    def reacts(self, message_id: int, emoji: str) -> Json:
-        """Put a reaction under a message."""
+    def reacts(self, message_id: int, *emoji: str, before: Sequence[str] = ()) -> Json:
+        """Put these reactions under a message, in the place of those `before`; without any, take them back."""
         reaction = {"chat": self.chat, "user": self.user, "message_id": message_id, "date": int(time.time())}
-        new = [{"type": "emoji", "emoji": emoji}]
-        return self._world.push_update({"message_reaction": {**reaction, "old_reaction": [], "new_reaction": new}})
+        old, new = ([{"type": "emoji", "emoji": each} for each in listed] for listed in (before, emoji))
+        return self._world.push_update({"message_reaction": {**reaction, "old_reaction": old, "new_reaction": new}})
 
     def blocks_bot(self, *, announced: bool = True) -> Json | None:
         """Block the bot: sends are refused with 403. Unannounced, the update is left out."""

@@ -135,6 +135,8 @@ outbox = Table(
     Column("album", String(255), nullable=True, comment="what siblings of an album share"),
     Column("parts", Text, nullable=True, comment="an album's parts so far, while it waits for more"),
     Column("address", Text, nullable=True, comment="where to, if not where the client is answered"),
+    Column("hasty", Boolean, nullable=False, server_default=false(), comment="it waits for nobody who waits behind it"),
+    Column("written_at", Float, nullable=True, comment="when the customer wrote it, by Telegram's clock"),
     CheckConstraint("status IN ('waiting', 'delivered', 'dead')", name="status"),
     partial_index("ix_outbox_waiting", "lane_id", "id", where=Column("status") == "waiting"),
     partial_index("ix_outbox_delivered", "settled_at", where=Column("status") == "delivered"),
