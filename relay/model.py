@@ -247,6 +247,7 @@ class Delivery:
     accepted_at: float  #: Unix time, seconds.
     written_at: float | None = None  #: Unix time at which the customer wrote or did it, if Telegram tells.
     failing_since: float | None = None  #: Since when attempts that count have failed, in Unix time; None if none has.
+    is_late: bool = False  #: A file that came too late for its message: it waits beside the chat's other deliveries.
     source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 
     @property
@@ -290,6 +291,14 @@ class Bury:
     why: str = "gave_up"  #: The reason in the catalogue, for the agent and for the figures.
     unreachable: bool = False  #: Nothing reaches this customer until they write again.
     note: Note | None = None  #: What is told of it.
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A part of a delivery that is not to hold up the rest: a delivery of its own, beside the chat's others."""
+
+    body: str
+    note: Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class SendFile:
     name: str
     caption: str | None = None  #: At most 1024 UTF-16 units.
     reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
+    #: Its server does not give it now: why (as the catalogue has it, and in our own words). It leaves its delivery.
+    late: tuple[str, str] | None = None
+    reply_to: int | None = None  #: The message that it belongs to, when it comes after it.
     guessed: Literal[True] | None = None  #: The name is only what the link ends with: its server may know better.
     step: Literal["send_file"] = "send_file"
 

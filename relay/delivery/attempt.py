@@ -11,7 +11,7 @@ import structlog
 
 from relay.delivery.calls import Call, Calls
 from relay.errors import Unavailable, place_of
-from relay.model import Address, Bury, Delivery, Lost, Note, Retry, Said
+from relay.model import Address, Bury, Delivery, Late, Lost, Note, Retry, Said
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -30,6 +30,7 @@ class Attempt:
         self.accepted_at = asyncio.get_running_loop().time() - age  #: On the loop's clock.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self.message_ids: tuple[int, ...] = ()  #: Of what it has sent, where the other side numbers that.
+        self.late = 0  #: How many parts of it go on by themselves.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
         self.set_out_at = time.monotonic()  #: The last call.
         self.on_its_way = False  #: The other side may have the last call, and has not answered it.
@@ -78,19 +79,20 @@ class Attempt:
         """All steps are done. To settle the delivery will write it down."""
         self.delivery = replace(self.delivery, steps_done=self.delivery.steps_done + 1)
 
-    async def rewrite(self, body: str, lost: Lost | None = None) -> bool:
-        """Remember that the steps still due are others now, and what is `lost` of those before.
+    async def rewrite(self, body: str, left: Lost | Late | None = None) -> bool:
+        """Remember that the steps still due are others now, and what has `left` it of those before.
 
         The steps that are done stand in front of them as before. False: go no further.
         """
         while True:
             try:
-                ours = await self._store.rewrite(self.delivery, body, lost)
+                ours = await self._store.rewrite(self.delivery, body, left)
             except Unavailable:
                 await asyncio.sleep(1.0)
                 continue
             self.delivery = replace(self.delivery, body=body, attempts=1, uncertain=0, failing_since=None)
-            self.lost += [lost] if lost is not None and ours else []
+            self.lost += [left] if isinstance(left, Lost) and ours else []
+            self.late += isinstance(left, Late) and ours
             return ours and not self._stopping.is_set()
 
     async def move(self, address: Address, new_chat_id: int) -> Address:

@@ -332,6 +332,9 @@ class Courier:
         age = self._now() - delivery.accepted_at
         attempt = Attempt(delivery, self._store, self._stopping, self._calls, age=age)
         result = await self._outcome(attempt)
+        if attempt.late:
+            self._on_note()
+            self._wake.set()
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()

@@ -18,6 +18,8 @@ MAX_ATTEMPTS = 17
 PATIENCE = 3600.0
 #: The same when it is an agent's file that cannot be had, about four minutes: links expire, and the chat waits.
 MAX_SOURCE_ATTEMPTS = 9
+#: Seconds for which the server of a late file, which holds up nobody, is asked.
+LATE_PATIENCE = 1800.0
 #: Seconds between attempts at most; and for as long as somebody may still be waiting for it.
 MAX_BACK_OFF = 600.0
 FRESH_BACK_OFF = 60.0
@@ -73,16 +75,26 @@ def judge(error: RelayError, delivery: Delivery, known: Circumstances) -> Retry 
             return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
         case Uncertain() if delivery.direction == "to_telegram":
             return Retry(own, reason, free=free, uncertain=True)
-        case SourceUnavailable() if delivery.attempts >= MAX_SOURCE_ATTEMPTS:
-            return Bury(f"gave up after {delivery.attempts} attempts: {reason}", error.why)
+        case SourceUnavailable() if delivery.is_late:
+            return _ask_again(own, known.now - delivery.accepted_at, error)
         case SourceUnavailable():
-            return Retry(own, reason)
+            over = delivery.attempts >= MAX_SOURCE_ATTEMPTS
+            gave_up = f"gave up after {delivery.attempts} attempts: {reason}"
+            return Bury(gave_up, error.why) if over else Retry(own, reason)
         case _ if free or isinstance(error, Down):
             return Retry(after, reason, free=True, backs_off=True)
         case _ if _is_over(delivery, known.now):
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case _:
             return Retry(after, reason, backs_off=True)
+
+
+def _ask_again(own: float, waited: float, error: SourceUnavailable) -> Retry | Bury:
+    """When the server of a late file is asked again, if that is within its patience."""
+    after = max(error.retry_after, min(own, FRESH_BACK_OFF))
+    if waited + after > LATE_PATIENCE:
+        return Bury(f"gave up after {round(waited / 60)} minutes: {error}", error.why)
+    return Retry(after, str(error))
 
 
 def _longest(delivery: Delivery, now: float) -> float:
@@ -102,12 +114,12 @@ def _why(error: NotAccepted, delivery: Delivery) -> str:
     return "no_business_rights" if in_business and error.why == "no_rights" else error.why
 
 
-def buries_step(error: RelayError, delivery: Delivery) -> Bury | None:
+def buries_step(error: RelayError, delivery: Delivery, now: float) -> Bury | None:
     """The end of the step that failed so, while the delivery's other steps may go on; None if it is not the end.
 
     Who cannot be reached gets nothing of the rest either, and an outage says nothing about a step.
     """
     if isinstance(error, Unreachable) or not isinstance(error, NotAccepted | SourceUnavailable | Uncertain):
         return None
-    verdict = judge(error, delivery, Circumstances())
+    verdict = judge(error, delivery, Circumstances(now))
     return verdict if isinstance(verdict, Bury) else None

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -15,13 +15,13 @@ from relay.delivery.attempt import Attempt, Carry, Later, MakeNote
 from relay.delivery.calls import Calls
 from relay.delivery.chat_limits import Chats
 from relay.delivery.pace import Pace
-from relay.delivery.policy import buries_step
+from relay.delivery.policy import LATE_PATIENCE, buries_step
 from relay.delivery.turns import Turns
 from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain, cause_of
 from relay.mapping.content.remembered import said_by_agent
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.undelivered import instead_of, note_of, note_of_file, note_of_wait
-from relay.model import Address, Bury, Delivery, Lost, Note, Retry
+from relay.mapping.failure.undelivered import instead_of, note_of, note_of_file, note_of_late_file, note_of_wait
+from relay.model import Address, Bury, Delivery, Late, Lost, Note, Retry
 from relay.steps import Instead, MarkRead, SendAlbum, SendFile, SendText, Step, dump_steps, load_steps
 from relay.telegram.api import ChatMoved
 
@@ -128,6 +128,9 @@ class _Desk:
 
     async def _do(self, attempt: Attempt, address: Address, step: Step) -> tuple[int, ...] | Instead | Later | None:
         """Do a step when its turn comes. None: the relay is stopping."""
+        if isinstance(step, SendFile) and step.late is not None and not attempt.delivery.is_late:
+            why, reason = step.late
+            raise SourceUnavailable(reason, why=why)  # it is known already
         if isinstance(step, MarkRead):
             with attempt.calling():
                 return await self.do_step(address, step, attempt.leave)  # no message, so no pace holds it up
@@ -168,16 +171,32 @@ class _Desk:
             return True
         return await attempt.confirm(done + 1)
 
+    async def _let_go(self, attempt: Attempt, steps: list[Step], file: SendFile) -> bool:
+        """Let a file go on by itself whose server keeps it waiting; first the words under it. False: no further."""
+        done = attempt.delivery.steps_done
+        if file.caption or file.reply_markup:
+            words = SendText(file.caption or f"📎 {file.name}", file.reply_markup)
+            steps[done : done + 1] = [words, replace(file, caption=None, reply_markup=None)]
+            return await attempt.rewrite(dump_steps(steps))
+        del steps[done]
+        late = replace(file, reply_to=attempt.message_ids[-1] if attempt.message_ids else None)
+        mark = f"{attempt.delivery.id}.{attempt.delivery.lease}.late{attempt.late}"
+        note = note_of_late_file(self.context, mark, late, round(LATE_PATIENCE / 60))
+        return await attempt.rewrite(dump_steps(steps), Late(dump_steps([late]), note))
+
     async def _lose(self, attempt: Attempt, steps: list[Step], error: RelayError) -> bool:
         """Go on without the step that was due, if that is the end of it and something is left to do; else raise.
 
         False: go no further.
         """
         delivery, done = attempt.delivery, attempt.delivery.steps_done
-        bury = buries_step(error, delivery)
+        step = steps[done]
+        if isinstance(error, SourceUnavailable) and isinstance(step, SendFile) and not delivery.is_late:
+            return await self._let_go(attempt, steps, replace(step, late=(error.why, str(error))))
+        bury = buries_step(error, delivery, time.time())
         if bury is None:
             raise error
-        if isinstance(step := steps[done], SendAlbum) and isinstance(error, NotAccepted):
+        if isinstance(step, SendAlbum) and isinstance(error, NotAccepted):
             steps[done : done + 1] = _halves(step)  # one of them is to blame, and is found out
             return await attempt.rewrite(dump_steps(steps))
         instead, lost = instead_of(step, bury.why, delivery.language, file_is_public=error.file_is_public)
@@ -186,7 +205,10 @@ class _Desk:
         mark = f"{delivery.id}.{delivery.lease}.{len(attempt.lost)}"
         note = note_of(self.context, mark, [step], bury.why, bury.reason)
         if instead:
-            note = note_of_file(self.context, mark, step, bury.why, bury.reason, has_words=any(map(_has_words, steps)))
+            note = note_of_file(
+                self.context, mark, step, bury.why, bury.reason,
+                has_words=any(map(_has_words, steps)), is_late=delivery.is_late,
+            )  # fmt: skip
         steps[done : done + 1] = instead
         return await attempt.rewrite(dump_steps(steps), Lost(dump_steps([lost]), bury.reason, bury.why, note))
 

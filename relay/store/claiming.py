@@ -31,7 +31,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge
 from relay.store.engine.sql import leasable
-from relay.store.engine.tables import client_link, inbox, lane, outbox, waits
+from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
 from relay.store.memory import read_address
 
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
@@ -82,18 +82,18 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
 
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
-    courier = {"of_channel": wish.channel, "to_direction": wish.direction}
+    courier = {"of_channel": wish.channel, "to_directions": _DIRECTIONS[wish.direction]}
     leased = _lease_suspects(tx, now, wish, courier) if wish.suspects else _lease_others(tx, now, wish, courier)
-    lanes = _runs(tx, now, wish, {row.id: (row.lease, row.client_id, row.crashes) for row in leased})
+    lanes = _runs(tx, now, wish, {row.id: row for row in leased})
     return Claimed(lanes, tx.scalar(_NEXT_SUSPECT if wish.suspects else _NEXT_DUE, courier))
 
 
-def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, str]) -> list[Row[Any]]:
+def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row[Any]]:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
     return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "lanes": wish.limit}))
 
 
-def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, str]) -> list[Row[Any]]:
+def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row[Any]]:
     due = {**courier, "at": now}
     leased = list(tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
     left = wish.limit - len(leased)
@@ -102,17 +102,18 @@ def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, st
     return leased
 
 
-def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, str, int]]) -> list[list[Delivery]]:
+def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row[Any]]) -> list[list[Delivery]]:
     if not lanes:
         return []
     rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
-    clients = _clients(tx, wish, {client_id for _, client_id, _ in lanes.values()})
+    clients = _clients(tx, wish, {row.client_id for row in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
     parked: dict[int, float] = {}
     leaving: list[int] = []
     hurried = _hurried(rows, wish.run)
     for row in rows:
-        lease, client_id, crashes = lanes[row.lane_id]
+        lane_of = lanes[row.lane_id]
+        client_id, crashes = lane_of.client_id, lane_of.crashes
         if row.lane_id in parked or (crashes and row.lane_id in runs):
             continue  # an account is one delivery's: it is closed before the next one goes
         if row.not_before is not None and row.not_before > now and row.id not in hurried:
@@ -131,7 +132,8 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, tuple[int, s
             language=language,
             body=row.body,
             lane_id=row.lane_id,
-            lease=lease,
+            lease=lane_of.lease,
+            is_late=lane_of.direction == LATE_FILES,
             crashes=crashes,
             attempts=row.attempts + 1,
             steps_done=row.steps_done,
@@ -184,8 +186,16 @@ def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
     return [changed.rowcount] * len(items)
 
 
+#: Which lanes a courier carries.
+_DIRECTIONS: dict[Direction, tuple[str, ...]] = {
+    "to_kit": ("to_kit",),
+    "to_telegram": ("to_telegram", LATE_FILES),
+}
+
 # Statements are made once: to make one costs more than to run it.
-_OF_COURIER = (lane.c.channel == bindparam("of_channel")) & (lane.c.direction == bindparam("to_direction"))
+_OF_COURIER = (lane.c.channel == bindparam("of_channel")) & lane.c.direction.in_(
+    bindparam("to_directions", expanding=True)
+)
 _THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
 
 _DUE = (
@@ -213,7 +223,7 @@ def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
         update(lane)
         .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
         .values(lease=lane.c.lease + 1, leased=true(), blame=blame)
-        .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes)
+        .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes, lane.c.direction)
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from relay.model import Delivery, Draft, Lost, Note, Wants
+from relay.model import Delivery, Draft, Late, Lost, Note, Wants
 from relay.store.accepting import open_lanes
 from relay.store.engine.sql import insert
-from relay.store.engine.tables import outbox
+from relay.store.engine.tables import LATE_FILES, outbox
 from relay.store.memory import recall, write_clients
 from relay.store.totals import add_to_tally
 
@@ -69,6 +69,34 @@ def write_lost(tx: Connection, now: float, losses: Sequence[tuple[Delivery, Lost
         totals.update((delivery.channel, delivery.direction, outcome) for outcome in ("received", "dead"))
     add_to_tally(tx, totals)
     write_notes(tx, now, [(delivery, lost.note) for delivery, lost in losses if lost.note is not None])
+
+
+def write_late(tx: Connection, now: float, late: Sequence[tuple[Delivery, Late]]) -> None:
+    """Let these parts of deliveries go on by themselves, in a lane beside the chat's: neither holds up the other."""
+    if not late:
+        return
+    keys = dict.fromkeys((delivery.channel, delivery.client_id) for delivery, _ in late)
+    lanes = open_lanes(
+        tx,
+        [
+            {"channel": channel, "direction": LATE_FILES, "client_id": client_id, "due_at": now}
+            for channel, client_id in keys
+        ],
+    )
+    tx.execute(_INSERT, [_beside(delivery, part, lanes, now) for delivery, part in late])
+    add_to_tally(tx, Counter((delivery.channel, delivery.direction, "received") for delivery, _ in late))
+    write_notes(tx, now, [(delivery, part.note) for delivery, part in late])
+
+
+def _beside(delivery: Delivery, part: Late, lanes: dict[tuple[str, str, str], int], now: float) -> dict[str, Any]:
+    return {
+        "channel": delivery.channel,
+        "direction": delivery.direction,
+        "lane_id": lanes[delivery.channel, LATE_FILES, delivery.client_id],
+        "body": part.body,
+        "status": "waiting",
+        "accepted_at": now,
+    }
 
 
 def _dead(delivery: Delivery, lost: Lost, now: float) -> dict[str, Any]:

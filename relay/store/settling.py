@@ -10,11 +10,11 @@ from typing import Any, assert_never
 
 from sqlalchemy import Boolean, Connection, Float, bindparam, case, exists, false, null, select, update
 
-from relay.model import Bury, Delivered, Delivery, Lost, Note, Result, Retry, Said
+from relay.model import Bury, Delivered, Delivery, Late, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
 from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
-from relay.store.failure_notes import write_lost, write_notes
+from relay.store.failure_notes import write_late, write_lost, write_notes
 from relay.store.failures import write_failures
 from relay.store.memory import remember
 from relay.store.totals import add_to_tally
@@ -50,7 +50,7 @@ class Rewriting:
 
     delivery: Delivery
     body: str
-    lost: Lost | None = None  #: What will not be done any more.
+    left: Lost | Late | None = None  #: What will not be done any more, or not as a part of it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,10 @@ def rewrite(tx: Connection, now: float, changes: Sequence[Rewriting]) -> list[bo
     valid = [change for change, is_ours in zip(changes, ours, strict=True) if is_ours]
     if valid:
         tx.execute(_REWRITE, [{"of_id": change.delivery.id, "new_body": change.body} for change in valid])
-    if lost := [(change.delivery, change.lost) for change in valid if change.lost is not None]:
-        tx.execute(_DETACH, [{"of_id": delivery.id} for delivery, _ in lost])
-        write_lost(tx, now, lost)
+    if left := [change.delivery for change in valid if change.left is not None]:
+        tx.execute(_DETACH, [{"of_id": delivery.id} for delivery in left])
+    write_lost(tx, now, [(change.delivery, change.left) for change in valid if isinstance(change.left, Lost)])
+    write_late(tx, now, [(change.delivery, change.left) for change in valid if isinstance(change.left, Late)])
     return ours
 
 

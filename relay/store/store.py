@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from relay.errors import StoreLost
-from relay.model import Delivery, Direction, Lost, Media, Result, Said
+from relay.model import Delivery, Direction, Late, Lost, Media, Result, Said
 from relay.store import (
     accepting,
     alerts,
@@ -106,12 +106,12 @@ class Store:
         """Whether anything has got through to the same side since this one was accepted."""
         return await self._database.run(charging.others_passed, delivery)
 
-    async def rewrite(self, delivery: Delivery, body: str, lost: Lost | None = None) -> bool:
-        """Give a claimed delivery another body, and bury what is `lost` of the old one.
+    async def rewrite(self, delivery: Delivery, body: str, left: Lost | Late | None = None) -> bool:
+        """Give a claimed delivery another body; bury what is lost of the old one, let go on by itself what is late.
 
         False: the lease is lost, nothing changed.
         """
-        return await self._database.run(settling.rewrite, Rewriting(delivery, body, lost))
+        return await self._database.run(settling.rewrite, Rewriting(delivery, body, left))
 
     async def move(self, channel: str, old_chat_id: int, new_chat_id: int) -> None:
         """Answer the clients of a chat where it is now."""

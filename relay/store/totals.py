@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from relay.store.engine.sql import insert
-from relay.store.engine.tables import outbox, tally, waits
+from relay.store.engine.tables import LATE_FILES, lane, outbox, tally, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +63,20 @@ def _count_one(tx: Connection, channel: str) -> Counts:
         (row.direction, row.outcome): row.total for row in tx.execute(select(tally).where(tally.c.channel == channel))
     }
     waiting = tx.execute(
-        select(outbox.c.direction, func.count(), func.min(outbox.c.accepted_at))
+        select(outbox.c.direction, func.count(), func.min(case((_IN_TIME, outbox.c.accepted_at))))
+        .outerjoin(lane, lane.c.id == outbox.c.lane_id)
         .where(outbox.c.channel == channel, waits(outbox))
         .group_by(outbox.c.direction)
     ).all()
     return Counts(
         totals,
         {direction: number for direction, number, _ in waiting},
-        {direction: oldest for direction, _, oldest in waiting},
+        {direction: oldest for direction, _, oldest in waiting if oldest is not None},
     )
 
 
+# A late file waits for its server, and holds up nobody.
+_IN_TIME = lane.c.direction.is_distinct_from(LATE_FILES)
 _tally = insert(tally)
 _ADD_TO_TALLY = _tally.on_conflict_do_update(
     index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}

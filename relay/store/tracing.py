@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, null, select
 
 from relay.model import Direction, Source
-from relay.store.engine.tables import failed_attempt, inbox, lane, message, outbox
+from relay.store.engine.tables import LATE_FILES, failed_attempt, inbox, lane, message, outbox
 
 #: Letters that are looked up at a time: everybody else waits meanwhile.
 PAGE = 200
@@ -159,7 +159,7 @@ _OF_NO_LETTER = _delivery.where(
     outbox.c.lane_id.in_(
         select(lane.c.id).where(
             lane.c.channel == bindparam("of_channel"),
-            lane.c.direction.in_(("to_kit", "to_telegram")),
+            lane.c.direction.in_(("to_kit", "to_telegram", LATE_FILES)),
             lane.c.client_id == bindparam("of_client"),
         )
     ),

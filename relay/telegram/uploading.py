@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +18,13 @@ from relay.model import Address
 from relay.steps import Instead, SendFile
 from relay.telegram.albums import regroup, without
 from relay.telegram.api import BadContent, call
-from relay.telegram.download import FetchedFile, FileFetcher
+from relay.telegram.download import IDLE, FetchedFile, FileFetcher
 
 #: Seconds after the last byte that moved after which an upload has failed: as long as Telegram may need to answer.
 STALL_TIMEOUT: Final = 120.0
+
+#: Between two questions for the same file.
+_MOMENT: Final = 1.0
 
 _METHODS: Final[dict[Native, str]] = {
     "photo": "sendPhoto",
@@ -98,11 +101,17 @@ async def fetched_together(
                 raise each
         files = [each for each in found if isinstance(each, Ready)]
         if len(files) < len(items):
-            bad = [item for item, each in zip(items, found, strict=True) if not isinstance(each, Ready)]
+            bad = [
+                _told_late(item, each) for item, each in zip(items, found, strict=True) if not isinstance(each, Ready)
+            ]
             yield Instead(without([ready.step for ready in files], bad))
             return
         with _saying_who_has_it(files):
             yield files
+
+
+def _told_late(item: SendFile, error: BaseException) -> SendFile:
+    return replace(item, late=(error.why, str(error))) if isinstance(error, SourceUnavailable) else item
 
 
 @contextmanager
@@ -114,8 +123,22 @@ def _saying_who_has_it(files: Sequence[Ready]) -> Iterator[None]:
         raise
 
 
+async def _fetch_soon(stack: AsyncExitStack, fetcher: FileFetcher, url: str, max_bytes: int) -> FetchedFile:
+    """The file, if it can be had soon: a hiccup of its server is not told to anybody."""
+    now = asyncio.get_running_loop().time
+    until = now() + IDLE
+    while True:
+        try:
+            return await stack.enter_async_context(fetcher.fetch(url, max_bytes))
+        except SourceUnavailable as error:
+            pause = max(_MOMENT, error.retry_after)
+            if now() + pause >= until:
+                raise
+        await asyncio.sleep(pause)
+
+
 async def _prepare(stack: AsyncExitStack, fetcher: FileFetcher, step: SendFile, max_bytes: int) -> Ready:
-    file = await stack.enter_async_context(fetcher.fetch(step.url, max_bytes))
+    file = await _fetch_soon(stack, fetcher, step.url, max_bytes)
     head = await asyncio.to_thread(_head, file)
     if is_page(file.name or step.name, head, file.content_type):
         raise SourceRefused("a web page came in place of the file", why="file_is_page")
@@ -168,11 +191,18 @@ async def _upload(bot: Bot, address: Address, kind: Native, ready: Ready, markup
             kind: await _open(stack, ready.file.path, ready.name),
             "caption": ready.step.caption,
             **ready.told(kind),
+            **_replying(ready.step),
             **markup,
         }
         if preview := ready.preview(kind):
             parameters["thumbnail"] = await _open(stack, preview, "preview.jpg", attach=True)
         return await call(bot, _METHODS[kind], parameters, write_timeout=STALL_TIMEOUT)
+
+
+def _replying(step: SendFile) -> dict[str, object]:
+    if step.reply_to is None:
+        return {}
+    return {"reply_parameters": {"message_id": step.reply_to, "allow_sending_without_reply": True}}
 
 
 async def _upload_album(bot: Bot, address: Address, files: Sequence[Ready]) -> object:

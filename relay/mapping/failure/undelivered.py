@@ -64,16 +64,36 @@ def note_of(
     return note
 
 
-def note_of_file(context: KitContext, mark: str, step: Step, why: str, reason: str, *, has_words: bool) -> Note:
-    """The note that a file (or an album) did not get through; `has_words`: what the agent wrote beside it does."""
+def note_of_file(  # noqa: PLR0913 - what is known of it
+    context: KitContext, mark: str, step: Step, why: str, reason: str, *, has_words: bool, is_late: bool = False
+) -> Note:
+    """The note that a file (or an album) did not get through; `has_words`: what the agent wrote beside it does.
+
+    Of a late one it may begin a conversation: its agent was told that it would come, and an answer is missing.
+    """
 
     def note(client: Client) -> Accepted | None:
-        if not client.open:
+        if not client.open and not is_late:
             return None
         with speaking(context.language):
             names = ", ".join(item.name for item in _files(step))
             line = "note.file_lost_alone" if has_words else "note.file_lost"
             text = say(line, name=shorten(names, EXCERPT), reason=_reason(why, reason))
+            return Accepted(_draft(context, client, mark, text))
+
+    return note
+
+
+def note_of_late_file(context: KitContext, mark: str, file: SendFile, minutes: int) -> Note:
+    """The note that a file comes later, if its server gives it within so many minutes."""
+
+    def note(client: Client) -> Accepted | None:
+        if not client.open:
+            return None
+        with speaking(context.language):
+            why, reason = file.late or ("file_no_answer", "")
+            name = shorten(file.name, EXCERPT)
+            text = say("note.file_late", name=name, reason=_reason(why, reason), minutes=minutes)
             return Accepted(_draft(context, client, mark, text))
 
     return note

@@ -76,6 +76,9 @@ backfill = Table(
     Column("next_id", BigInteger, nullable=False, comment="this row and those before it are to be filled"),
 )
 
+#: The direction of a lane beside a client's to Telegram: of files whose servers keep them waiting.
+LATE_FILES = "to_telegram_late"
+
 #: One client in one direction. `due_at` says when its oldest waiting delivery may be tried; null: nothing waits.
 #: A claim is a lease: `lease` counts up, so that what was claimed before can no longer be settled. It ends with the
 #: process that holds the database: the next start ends all leases, and charges the death to those that `blame` names.
