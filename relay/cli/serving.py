@@ -1,11 +1,13 @@
 """What `relay run` does once it listens to signals: settings, database, relay."""
 
 import asyncio
+import ctypes
 import gc
 import resource
 import signal
 import sqlite3
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +46,7 @@ async def _relay(channels: tuple[Channel, ...]) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 20)
+        _give_back_memory()
         for each in channels:
             named = {"channel": each.name} if each.name else {}
             structlog.get_logger().info("relay.settings", **named, **summary(each.settings))
@@ -80,6 +83,12 @@ def raise_open_files_limit() -> None:
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _give_back_memory() -> None:
+    """Let the C library return what loading left behind; it would keep it for later. Only glibc has this."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def stop_on_signals() -> asyncio.Event:
