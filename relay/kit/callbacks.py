@@ -24,6 +24,10 @@ _KEY = b'"event_id"'
 _ID = re.compile(rb'\s*:\s*"([A-Za-z0-9_.:-]{1,128})"')
 _KEY_IN_STRING = rb"\"event_id\""
 _ID_IN_STRING = re.compile(rb'\s*:\s*\\"([A-Za-z0-9_.:-]{1,128})\\"')
+#: A writer may escape whatever it likes. A body is looked through for that so far and no further: it takes time, and no
+#: writer that we know does it to letters.
+_ESCAPED_LETTER = re.compile(rb"\\u00(?!22|5[cC])([2-7][0-9a-fA-F])")
+_UNESCAPED = 16_384
 #: Of how many ids in a body the signature is tried: the event's own is the first, unless Kit puts others before it.
 _TRIED_IDS = 3
 _LARGEST_TEST = 4096  #: Bytes of the request that tests a channel; Kit's has none.
@@ -97,6 +101,9 @@ def _ids_in(body: bytes) -> Iterator[str]:
     encoded_twice = body[:16].removeprefix(BOM_UTF8).lstrip()[:1] == b'"'
     key, form = (_KEY_IN_STRING, _ID_IN_STRING) if encoded_twice else (_KEY, _ID)
     at = body.find(key)
+    if at < 0:
+        body = _unescaped(body[:_UNESCAPED])
+        at = body.find(key)
     for _ in range(_TRIED_IDS):
         if at < 0:
             return
@@ -105,6 +112,11 @@ def _ids_in(body: bytes) -> Iterator[str]:
         if found is not None:
             yield found[1].decode()
         at = body.find(key, end)
+
+
+def _unescaped(beginning: bytes) -> bytes:
+    """With plain letters instead of the escapes that JSON allows for them; quotation marks and backslashes stay."""
+    return _ESCAPED_LETTER.sub(lambda found: bytes((int(found[1], 16),)), beginning)
 
 
 def _read_proven(body: bytes, event_id: str, form: str) -> SignedEvent | UnfitEvent:
