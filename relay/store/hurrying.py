@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, exists, false, select, update
 
 from relay.model import Direction
 from relay.store.dead_letters import is_number
-from relay.store.engine.tables import client_link, lane
+from relay.store.engine.tables import client_link, lane, outbox, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,14 @@ def hurry(tx: Connection, now: float, wishes: Sequence[Hurry]) -> list[int]:
 
 
 def _hurry_one(tx: Connection, now: float, wish: Hurry) -> int:
-    parked = (lane.c.channel == wish.channel, lane.c.leased.is_(False), lane.c.due_at > now)
+    parked = (lane.c.channel == wish.channel, lane.c.leased.is_(False), lane.c.due_at > now, ~_gathers(now))
     changed = update(lane).where(*parked, *_conditions(wish)).values(due_at=now, backs_off=false())
     return tx.execute(changed).rowcount
+
+
+def _gathers(now: float) -> ColumnElement[bool]:
+    """Whether a lane waits for siblings of an album or for the next edit: nobody told it to, and it is soon over."""
+    return exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.not_before > now)
 
 
 def _conditions(wish: Hurry) -> list[ColumnElement[bool]]:

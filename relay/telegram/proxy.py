@@ -11,13 +11,6 @@ class ProxyFailed(aiohttp.ClientConnectionError):
     """No connection by the proxy, so nothing was sent. Its text names the proxy by host and port, and nothing else."""
 
 
-def through_proxy(url: str) -> aiohttp.BaseConnector:
-    """A connector by the proxy of this URL, as `settings.values.proxy_url` lets it through."""
-    from relay.telegram.proxy_connector import connector_of  # noqa: PLC0415 - memory that most relays need not spend
-
-    return connector_of(url)
-
-
 def way_of(session: aiohttp.ClientSession) -> str:
     """What an error adds about the way: " through the proxy …", or nothing."""
     name = getattr(session.connector, "proxy_name", "")

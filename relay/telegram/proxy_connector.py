@@ -39,7 +39,7 @@ class _ThroughProxy(ProxyConnector):
             raise ProxyFailed(f"the proxy {self.proxy_name} gives no connection ({cause_of(error)})") from None
 
 
-def connector_of(url: str) -> aiohttp.BaseConnector:
+def through_proxy(url: str) -> aiohttp.BaseConnector:
     """A connector by the proxy of this URL, as `settings.values.proxy_url` lets it through."""
     parts = urlsplit(url)
     connector = _ThroughProxy(

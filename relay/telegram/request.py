@@ -26,7 +26,7 @@ from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
 from relay.errors import cause_of
-from relay.telegram.proxy import ProxyFailed, through_proxy, way_of
+from relay.telegram.proxy import ProxyFailed, way_of
 from relay.telegram.upload import Upload
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ _WAIT_IN_WORDS: Final = re.compile(r"too many requests: retry after (\d{1,6})", 
 _TOKEN: Final = re.compile(r"\d{3,}:[A-Za-z0-9_-]{5,}")
 
 
+def _by(proxy: str) -> aiohttp.BaseConnector:
+    from relay.telegram.proxy_connector import through_proxy  # noqa: PLC0415 - memory that most relays need not spend
+
+    return through_proxy(proxy)
+
+
 def open_session(proxy: str = "") -> aiohttp.ClientSession:
     """The session for everything that goes to Telegram. To be called, and later closed, in the running loop.
 
@@ -50,7 +56,7 @@ def open_session(proxy: str = "") -> aiohttp.ClientSession:
     settings from the environment, and opens as many connections as there are calls: how many those are is the callers'
     business, and a call that waits for a slot would look like a slow Telegram.
     """
-    connector = through_proxy(proxy) if proxy else aiohttp.TCPConnector(limit=0)
+    connector = _by(proxy) if proxy else aiohttp.TCPConnector(limit=0)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 

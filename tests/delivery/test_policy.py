@@ -36,7 +36,9 @@ def delivery(
 ) -> Delivery:
     """One that was accepted `age` seconds ago, and whose attempts have failed for `failing` seconds."""
     accepted, since = NOW - age, NOW - failing
-    return Delivery(1, "1", direction, "7", Address(7), None, "", "", 1, 1, 0, attempts, 0, uncertain, accepted, since)
+    return Delivery(
+        1, "1", direction, "7", Address(7), None, "", "", 1, 1, 0, attempts, 0, uncertain, accepted, failing_since=since
+    )
 
 
 CALM = Circumstances(NOW, dice=1.0)

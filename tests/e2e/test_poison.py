@@ -80,7 +80,11 @@ async def test_what_can_be_read_of_it_reaches_the_agent(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, update: dict[str, Any], text: str
 ) -> None:
     """The customer's words stand plainly in the update: no dead letter, the raw letter stays, and it is counted."""
-    telegram.updates.push([dict(update)])
+    written_now = dict(update)
+    date = update["message"].get("date")
+    if isinstance(date, int) and 0 < date < 2**31:  # else when it was written would stand above it
+        written_now["message"] = {**update["message"], "date": int(time.time())}
+    telegram.updates.push([dict(written_now)])
     telegram.faults.answer_next(200, payload={"ok": True, "result": telegram.updates.pending}, on="getUpdates")
     async with relay_inside(telegram, kit, tmp_path) as relay:
         await kit.wait_for(lambda: kit.texts(7_000_000) == [text])
