@@ -1,4 +1,4 @@
-"""An installation moves to PostgreSQL in the middle of its work: nobody's words are lost, said twice or turned round."""
+"""An installation moves to PostgreSQL in the middle of its work: no word is lost, said twice or turned round."""
 
 from pathlib import Path
 

@@ -69,8 +69,8 @@ async def test_everything_is_moved(path: Path, url: str) -> None:
     engine = connect(url)
     for table in metadata.tables:
         columns = [column.name for column in metadata.tables[table].columns]
-        here = in_file(moved, f"(SELECT {', '.join(columns)} FROM {table})")
-        there = in_server(engine, f"(SELECT {', '.join(columns)} FROM {table}) AS rows")
+        these = f"(SELECT {', '.join(columns)} FROM {table}) AS these"  # noqa: S608 - our own names
+        here, there = in_file(moved, these), in_server(engine, these)
         assert [[_same(value) for value in row] for row in there] == [[_same(value) for value in row] for row in here]
         assert counted[table] == len(here)
     engine.dispose()
@@ -137,7 +137,6 @@ async def test_a_relay_that_runs_is_not_moved(path: Path, url: str) -> None:
     async with open_store(url):
         with pytest.raises(StoreLockedError):
             move(path, url, no_matter)
-    assert path.exists()
     assert move(path, url, no_matter)["inbox"] == 2
 
 

@@ -1,8 +1,8 @@
 """An installation moves from an SQLite file to PostgreSQL: every row once, or it is not done and can go on.
 
-The file gets another name before the first row leaves, so that no relay can start on it any more, and PostgreSQL holds a
-table that keeps relays away until every row is there. So whatever breaks off, there is one place where a relay may run.
-Each part is a transaction, and how many rows a table has there says where to go on: nothing else writes in it meanwhile.
+The file gets another name before the first row leaves, so that no relay can start on it any more, and PostgreSQL holds
+a table that keeps relays away until every row is there. So at no moment can two relays go on with the same rows.
+Each part is a transaction, and how many rows a table has there says where to go on: nothing else writes in it.
 """
 
 import sqlite3

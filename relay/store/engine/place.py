@@ -11,7 +11,7 @@ MOVED: Final = ".moved"
 
 
 def whereabouts(path: Path) -> str | None:
-    """What to do when the database that was at `path` is on its way to PostgreSQL or has arrived there; None: it is not."""
+    """What to do when the database that was at `path` is on its way to PostgreSQL or is there; None: it is not."""
     if path.with_name(path.name + MOVING).exists():
         return (
             f"the database {path} is on its way to PostgreSQL. Go on: relay migrate --from sqlite:///{path} --to "
