@@ -1,19 +1,22 @@
 """What one customer's text costs the processor: parsing it, mapping it, and remembering what it said."""
 
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import make_url
 from telegram import Update
 
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_kit.plain import read_plain_text
 from relay.mapping.to_kit.updates import map_update, wants_of
 from relay.model import Outcome
+from relay.store.engine.connection import Connection, Statements
 from relay.store.memory import Memory, recall, write_said
 from tests.databases import new_database
 
@@ -33,12 +36,14 @@ def table(runs: int) -> str:
     """Medians over all batches of all runs, microseconds of processor time an update."""
     spent: _Spent = {}
     for _ in range(runs):
-        with tempfile.TemporaryDirectory(prefix="relay-bench-") as home:
-            engine = create_engine(f"sqlite:///{new_database(Path(home))}")
-            with engine.connect() as connection:
-                for batch in _batches(_UPDATES):
-                    _one_batch(connection, batch, spent)
-            engine.dispose()
+        with (
+            tempfile.TemporaryDirectory(prefix="relay-bench-") as home,
+            closing(sqlite3.connect(new_database(Path(home)))) as database,
+        ):
+            statements = Statements(make_url("sqlite://").get_dialect()(), pipelines=False)
+            for batch in _batches(_UPDATES):
+                _one_batch(Connection(database.cursor(), statements), batch, spent)
+                database.commit()
     medians = {name: median(values) for name, values in spent.items()}
     beyond = medians["mapping it"] + medians["remembering it"]
     rows = {**medians, "mapping and remembering": beyond}
@@ -58,7 +63,6 @@ def _one_batch(connection: Connection, batch: Sequence[dict[str, Any]], spent: _
         known.note(_CONTEXT.channel, outcome)
     write_said(connection, time.time(), known)
     spent.setdefault("remembering it", []).append((time.thread_time() - began) / len(batch) * 1e6)
-    connection.commit()
     _timed(spent, "instead of the first two: mapping/plain.py", _map_plain, batch)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.connection import Connection
 from tests.databases import change
 from tests.e2e.inside import InnerRelay
 from tests.e2e.process import RelayProcess, command
