@@ -10,8 +10,7 @@ from relay.errors import StoreLost, StoreUnavailable
 from relay.store.engine import postgresql
 from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
-from relay.store.engine.migrating import HEAD
-from relay.store.engine.postgresql import SchemaMismatchError, connect, open_postgresql, prepare
+from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
 from relay.store.store import open_store
@@ -86,10 +85,3 @@ async def test_data_that_do_not_fit_are_no_outage(url: str, channel: str, number
         with pytest.raises(DataError):
             await database.run(unfit, None)
         assert database.failure is None
-
-
-def test_a_database_of_another_version_is_refused(url: str) -> None:
-    """A schema that this version does not know is neither used nor changed."""
-    prepare(url, HEAD)
-    with pytest.raises(SchemaMismatchError):
-        prepare(url, "9999")

@@ -211,7 +211,7 @@ class _Reads:
     """How the rows of a statement are read: known when its first answer is there."""
 
     converts: tuple[tuple[int, _Convert], ...]  #: From what the driver gives to what Python has.
-    make: Callable[[Sequence[Any]], Row]
+    make: Callable[[Sequence[Any]], Any]
 
     @classmethod
     def of(cls, columns: Sequence[ColumnElement[Any]], description: Any, dialect: Dialect) -> "_Reads":  # noqa: ANN401
