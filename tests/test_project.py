@@ -39,7 +39,9 @@ ARROWS: dict[str, set[str]] = {
     "mapping.failure": {
         "kit.events", "mapping.content", "mapping.event", "mapping.text", "mapping.to_telegram", "model", "steps",
     },
-    "mapping.to_kit": {"mapping.content", "mapping.event", "mapping.text", "mapping.to_telegram", "model", "steps"},
+    "mapping.to_kit": {
+        "mapping.content", "mapping.event", "mapping.failure", "mapping.text", "mapping.to_telegram", "model", "steps",
+    },
     # The store: verbs stand on the engine.
     "store.engine": {"errors"},
     "store": {"errors", "model", "store.engine"},

@@ -41,8 +41,9 @@ ALBUM_LONGEST = 10.0
 CHANGE_WINDOW = 2.0
 CHANGE_LONGEST = 5.0
 #: Seconds since its first delivery came for which a lane is fresh. A long row, which waits for its turn again and
-#: again, is not, however lately it became due.
-FRESH = 5.0
+#: again, is not, however lately it became due. Longer than a call hangs before it gives its place up: who came while
+#: all places hung is still fresh when they are free.
+FRESH = 10.0
 #: No delay that anybody asked for is longer (seconds): what is due later than that was written under another clock.
 LONGEST_DELAY = 3600.0
 

@@ -9,8 +9,7 @@ from sqlalchemy.exc import DataError
 from relay.errors import StoreLost, StoreUnavailable
 from relay.store.engine import postgresql
 from relay.store.engine.lock import StoreLockedError
-from relay.store.engine.migrating import HEAD
-from relay.store.engine.postgresql import SchemaMismatchError, connect, open_postgresql, prepare
+from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql
 from tests.store.letters import CHANNEL, update
@@ -80,10 +79,3 @@ async def test_data_that_do_not_fit_are_no_outage(url: str) -> None:
         with pytest.raises(DataError):
             await database.run(too_large, None)
         assert database.failure is None
-
-
-def test_a_database_of_another_version_is_refused(url: str) -> None:
-    """A schema that this version does not know is neither used nor changed."""
-    prepare(url, HEAD)
-    with pytest.raises(SchemaMismatchError):
-        prepare(url, "9999")

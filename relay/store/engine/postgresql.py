@@ -47,9 +47,10 @@ _MIGRATING: Final = 7_403_118
 class PostgreSQL:
     """The engine that group commit asks for transactions."""
 
-    def __init__(self, engine: Engine, holder: str) -> None:
+    def __init__(self, engine: Engine, holder: str, version: str | None) -> None:
         self._engine = engine
         self._holder = holder
+        self._version = version  #: Of the schema, when the database was opened.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
@@ -68,8 +69,15 @@ class PostgreSQL:
         raise AssertionError  # the last try raises or returns
 
     def _make_sure(self, connection: Connection) -> None:
-        if connection.scalar(_STILL_OURS, {"me": self._holder}) is None:
-            raise StoreLost("another relay has taken the database over")
+        if connection.scalar(_STILL_OURS, {"me": self._holder}) is not None:
+            return
+        version = _version(connection)
+        if version != self._version:
+            raise StoreLost(
+                f"the database was upgraded to schema {version} while this relay ran, and it knows {self._version}. "
+                "Run the newer version"
+            )
+        raise StoreLost("another relay has taken the database over")
 
     async def remove_bytes(self) -> None:
         """Let PostgreSQL give deleted rows' room to others. Its write-ahead log and replicas are not ours to clean."""
@@ -115,7 +123,7 @@ async def open_postgresql(
     engine = connect(url)
     try:
         with _held(engine, patience + _TERM) as holder:
-            postgresql = PostgreSQL(engine, holder)
+            postgresql = PostgreSQL(engine, holder, _version_now(engine))
             try:
                 async with committing(postgresql, now) as database:
                     yield database
@@ -143,23 +151,40 @@ def connect(url: str) -> Engine:
     )
 
 
-def prepare(url: str, head: str) -> None:
-    """Give a new database the schema; of one that has a schema, make sure that it is this version's.
+def prepare(url: str, head: str) -> str:
+    """Give a new database the schema of version `head`. Returns the version that the database has.
 
-    In one transaction, which whoever comes at the same time waits for. Raises SchemaMismatchError.
+    In one transaction, which whoever comes at the same time waits for.
     """
+    with _alone(url) as connection:
+        found = _version(connection)
+        if found is not None:
+            return found
+        metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+        connection.execute(text(_HOLDING))
+        return head
+
+
+@contextmanager
+def migrating_alone(url: str) -> Iterator[Connection]:
+    """A transaction that changes the schema: nobody else migrates, and whoever held the database holds it no more.
+
+    A relay that runs finishes its transaction first. It commits nothing after that, and ends: it knows no new schema.
+    """
+    with _alone(url) as connection:
+        connection.execute(text("DELETE FROM duty"))
+        yield connection
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[Connection]:
     engine = connect(url)
     try:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
-            found = _version(connection)
-            if found is None:
-                metadata.create_all(connection)
-                connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
-                connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
-                connection.execute(text(_HOLDING))
-            elif found != head:
-                raise SchemaMismatchError(found)
+            yield connection
     finally:
         engine.dispose()
 
@@ -168,14 +193,14 @@ def version_of(url: str) -> str | None:
     """The schema's version; None when there is none yet."""
     engine = connect(url)
     try:
-        with engine.begin() as connection:
-            return _version(connection)
+        return _version_now(engine)
     finally:
         engine.dispose()
 
 
-class SchemaMismatchError(Exception):
-    """The database has another version of the schema, which is the only argument."""
+def _version_now(engine: Engine) -> str | None:
+    with engine.begin() as connection:
+        return _version(connection)
 
 
 def _version(connection: Connection) -> str | None:
