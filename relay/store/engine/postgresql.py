@@ -43,6 +43,8 @@ _AGAIN: Final = frozenset({"40001", "40P01"})
 _FULL: Final = "53100"
 #: Seconds that a connection may take.
 _CONNECT: Final = 5
+#: The table that is there while the rows of an SQLite file come in.
+UNFINISHED: Final = "unfinished_move"
 #: Whoever brings the schema up to date holds this: any number, the same in every version.
 _MIGRATING: Final = 7_403_118
 
@@ -74,7 +76,7 @@ class PostgreSQL:
         raise AssertionError  # the last try raises or returns
 
     def _make_sure(self, connection: Connection) -> None:
-        if connection.scalar(_STILL_OURS, {"me": self._holder}) is not None:
+        if is_held(connection, self._holder):
             return
         version = _version(connection)
         if version != self._version:
@@ -136,7 +138,7 @@ async def open_postgresql(
     """
     engine = connect(url)
     try:
-        with _held(engine, patience + _TERM) as holder:
+        with held(engine, patience + _TERM) as holder:
             postgresql = PostgreSQL(engine, holder, _version_now(engine))
             try:
                 async with committing(postgresql, now) as database:
@@ -226,8 +228,15 @@ def _version(connection: Connection | Pooled) -> str | None:
 
 
 @contextmanager
-def _held(engine: Engine, patience: float) -> Iterator[str]:
-    """Hold the database until the end of the block. A relay that died holds it for the rest of its term."""
+def held(engine: Engine, patience: float, *, for_a_move: bool = False) -> Iterator[str]:
+    """Hold the database until the end of the block. A relay that died holds it for the rest of its term.
+
+    Raises StoreLockedError when another relay holds it, or when not all rows of an SQLite file have come yet.
+    """
+    if not for_a_move and (source := unfinished_move(engine)) is not None:
+        raise StoreLockedError(
+            f"not all rows of {source} are here yet. Go on: relay migrate --from sqlite:///{source} --to postgresql://…"
+        )
     holder = secrets.token_hex(8)
     until = time.monotonic() + patience
     while not _take(engine, holder):
@@ -243,6 +252,19 @@ def _held(engine: Engine, patience: float) -> Iterator[str]:
         stop.set()
         beating.join()
         _let_go(engine, holder)
+
+
+def is_held(connection: Connection, holder: str) -> bool:
+    """Whether the database is still ours, and stays so until the transaction ends."""
+    return connection.scalar(_STILL_OURS, {"me": holder}) is not None
+
+
+def unfinished_move(engine: Engine) -> str | None:
+    """The SQLite file whose rows are not all here yet."""
+    with engine.connect() as connection:
+        if connection.scalar(text(f"SELECT to_regclass('{UNFINISHED}')")) is None:
+            return None
+        return str(connection.scalar(text(f"SELECT source FROM {UNFINISHED}")))  # noqa: S608 - a constant
 
 
 def _take(engine: Engine, holder: str) -> bool:
