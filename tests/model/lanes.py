@@ -1,8 +1,8 @@
 """The smallest world in which several relays on one database can go wrong, and the search through all that can happen.
 
-One lane, two relays, two messages that the relays accept, and every step at which a process can die, be cut off from the
-database, or see the database restart. `explore` tries all interleavings. Each cure can be left out: then it finds what goes
-wrong without it. What a relay does here is what `relay/store` does on PostgreSQL, said with the least.
+One lane, two relays, two messages that the relays accept, and every step at which a process can die, be cut off from
+the database, or see the database restart. `explore` tries all interleavings. Each cure can be left out: then it finds
+what goes wrong without it.
 """
 
 from collections import deque
@@ -65,7 +65,7 @@ class Found(NamedTuple):
 
 
 def explore(cures: frozenset[Cure] = frozenset(CURES), *, until: Fault | None = None) -> Found:
-    """Every world that can come about with these cures, breadth first, `until` a fault is found; nothing follows one."""
+    """Every world that can come about with these cures, breadth first; nothing follows a fault. Ends at `until`."""
     seen, queue, faults = {World()}, deque([World()]), set()
     while queue:
         world = queue.popleft()
@@ -165,7 +165,7 @@ def _carry(world: World, me: int, cures: frozenset[Cure]) -> Iterator[World]:
         yield _with(world, me, hand="calls")
     elif relay.hand == "calls":
         arrived = _with(world, me, hand="done")
-        fault = "order turned round" if relay.number < world.arrived else None
+        fault: Fault | None = "order turned round" if relay.number < world.arrived else None
         yield arrived._replace(arrived=max(world.arrived, relay.number), fault=world.fault or fault)
     elif relay.hand == "done":
         yield _settled(world, me, cures)

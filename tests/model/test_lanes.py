@@ -15,7 +15,7 @@ WITHOUT: dict[Cure, Fault] = {
 
 
 def test_with_all_cures_nothing_goes_wrong() -> None:
-    """All interleavings of two relays, with a death or a cut, and the database restarted twice: no fault, nothing lost."""
+    """All interleavings of two relays, a death or a cut, and the database restarted twice: no fault, nothing lost."""
     found = explore()
     assert found.faults == frozenset()
     assert found.worlds > 20_000
