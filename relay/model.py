@@ -216,6 +216,11 @@ class Known:
     closed_lately: bool = False  #: The client's conversation was closed a moment ago.
 
 
+#: Makes what is told of a letter that became the dead letter of this number, at this Unix time; None if nothing is.
+#: Called inside the accepting transaction, and pure.
+TellDead = Callable[[int, float, Known], Accepted | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A letter that is read and not yet mapped: `decide` is called inside the accepting transaction, and is pure."""
@@ -224,6 +229,7 @@ class Reading:
     wants: Wants = Wants()
     in_part: bool = False  #: Something of the letter could not be read.
     tell_unknown: Callable[[], Draft] | None = None  #: Makes the note that nobody with this client id has written.
+    tell_dead: TellDead | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import functools
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +40,12 @@ def older_database(directory: Path, letters: int = 200) -> Path:
     command.upgrade(config, "0001")
     insert = text(
         "INSERT INTO inbox (channel, source, source_id, body, body_sha256, received_at) "
-        "VALUES ('1', 'telegram', :source_id, :body, '', 0)"
+        "VALUES ('1', 'telegram', :source_id, :body, '', :received_at)"
     )
     with _engine(directory).begin() as connection:
         connection.execute(text("PRAGMA journal_mode=WAL"))
-        connection.execute(insert, [{"source_id": str(number), "body": "x" * 2000} for number in range(letters)])
+        letter = {"body": "x" * 2000, "received_at": time.time()}  # older ones go with retention
+        connection.execute(insert, [{"source_id": str(number), **letter} for number in range(letters)])
     return path
 
 

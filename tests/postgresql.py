@@ -2,16 +2,19 @@
 
 import atexit
 import functools
+import itertools
 import shutil
 import tempfile
 import warnings
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, prepare
 from relay.store.engine.tables import metadata
+
+_numbers = itertools.count(1)
 
 
 @functools.cache
@@ -37,3 +40,18 @@ def empty_postgresql() -> str:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     engine.dispose()
     return url
+
+
+def new_postgresql(schema: str) -> str:
+    """The URL of another database on the same server, which these statements have made."""
+    url, name = server(), f"made_{next(_numbers)}"
+    engine = connect(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    made = make_url(url).set(database=name).render_as_string(hide_password=False)
+    engine = connect(made)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(schema)
+    engine.dispose()
+    return made

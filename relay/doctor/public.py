@@ -37,19 +37,20 @@ async def check_public(channel: Channel, session: aiohttp.ClientSession) -> list
     try:
         async with standing_in(settings.relay_host, settings.relay_port, channel.callback_path) as (stand_in, _):
             unproven = skipped("signature", "no relay runs that could say whether it has the same salt")
-            return [await _answers(channel, session), await leads_here(settings, session, stand_in), unproven]
+            return [await answers(channel, session), await leads_here(settings, session, stand_in), unproven]
     except CannotListenError:
         if not settings.relay_port:
             raise
     return [
         *await _taken(settings, session),
-        await _answers(channel, session),
+        await answers(channel, session),
         await _the_relays(settings, session),
         await _signature(channel, session),
     ]
 
 
-async def _answers(channel: Channel, session: aiohttp.ClientSession) -> Finding:
+async def answers(channel: Channel, session: aiohttp.ClientSession) -> Finding:
+    """Whether Kit's test of the callback's address would be answered."""
     url = channel.settings.relay_public_url + channel.callback_path
     status, text = await _get(session, url)
     if (status, text) == (200, "OK"):

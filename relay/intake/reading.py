@@ -15,7 +15,9 @@ from relay.intake.numbers import chat_id_of
 from relay.kit.callbacks import SignedEvent, UnfitEvent, reread_event
 from relay.kit.events import SendMessageEvent
 from relay.mapping.event.events import KitContext
-from relay.mapping.failure.unusable import tell_skipped, tell_unfit, tell_unknown
+from relay.mapping.failure.unusable import tell_dead_event, tell_skipped, tell_unfit, tell_unknown
+from relay.mapping.text.tolerant import tried
+from relay.mapping.to_kit.dead_updates import tell_dead, wants_of_dead
 from relay.mapping.to_kit.old_spellings import modern
 from relay.mapping.to_kit.partial import read_in_part
 from relay.mapping.to_kit.plain import read_plain_text
@@ -40,6 +42,10 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
     if context.alert_chat is not None and chat_id_of(raw) == context.alert_chat:
         return Reading(lambda _: Declined("in the chat where alerts are told"))
+    return replace(_read_update(raw, context), tell_dead=partial(tell_dead, raw, context))
+
+
+def _read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     try:
         return read_plain_text(raw, context) or read_parsed(Update.de_json(modern(raw), None), context)
     except Exception as error:  # noqa: BLE001 - python-telegram-bot raises whatever its constructors do
@@ -51,7 +57,7 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
         return replace(reading, in_part=True)
     log.error("letter.unreadable", **given)
     outcome = Unreadable(f"the update cannot be read: {where}")
-    return Reading(lambda _: outcome)
+    return Reading(lambda _: outcome, tried(wants_of_dead, raw, context) or Wants())
 
 
 def read_event(callback: SignedEvent | UnfitEvent, context: KitContext, telegram: TelegramContext) -> Reading:
@@ -67,6 +73,7 @@ def read_event(callback: SignedEvent | UnfitEvent, context: KitContext, telegram
         lambda known: tell_skipped(map_event(event, known, telegram), event, context, known),
         wants_of_event(event),
         tell_unknown=partial(tell_unknown, event, context) if isinstance(event, SendMessageEvent) else None,
+        tell_dead=partial(tell_dead_event, event, context) if isinstance(event, SendMessageEvent) else None,
     )
 
 

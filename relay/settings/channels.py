@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from relay.settings.loading import SettingsError, load_settings, settings_from
 from relay.settings.schema import Settings
@@ -40,6 +40,7 @@ PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field
 }
 
 _NAME: Final = re.compile("[a-z0-9-]{1,32}")
+CHANNEL_NAME_WORDS: Final = "a channel needs a name of its own: small letters, digits and dashes, up to 32."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class Channel:
     def webhook_url(self) -> str:
         """The public address of it."""
         return self.settings.relay_public_url.rstrip("/") + self.webhook_path
+
+
+def is_channel_name(name: object) -> TypeGuard[str]:
+    """Whether a channel can be called so."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def load_channels(env_file: Path | None = Path(".env"), config: Path = Path("relay.toml")) -> tuple[Channel, ...]:
@@ -115,7 +121,7 @@ def _read(config: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     named: dict[str, dict[str, Any]] = {}
     for number, table in enumerate(tables, 1):
         name = table.pop("name", None)
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in named:
+        if not is_channel_name(name) or name in named:
             lines.append(
                 f"{config}: channel {number} needs a name of its own: small letters, digits and dashes, up to 32."
             )

@@ -7,6 +7,9 @@ from relay.settings.loading import SettingsError, check_value
 from relay.settings.schema import KitRegion
 
 REGIONS: Final = get_args(KitRegion)
+#: A secret that is so long may show its last characters: what is left is too much to guess.
+_LONG: Final = 16
+_SHOWN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class Question:
     prompt: str
     where: str  #: Where an operator finds it.
     secret: bool = False
+    also: tuple["Question", ...] = ()  #: Whose answers are in doubt too, when this one does not prove right.
 
 
 BOT: Final = Question(
@@ -37,12 +41,22 @@ PLACE: Final = Question(
 )
 DOMAIN: Final = Question("kit_domain", "Kit account", "The account's name: the first word of its address.")
 API_TOKEN: Final = Question(
-    "kit_api_token", "Kit API token", "In Kit: Administration > Security > API tokens > Add.", secret=True
+    "kit_api_token",
+    "Kit API token",
+    "In Kit: Administration > Security > API tokens > Add.",
+    secret=True,
+    also=(DOMAIN, PLACE),
 )
 SALT: Final = Question(
-    "kit_security_salt", "Security Salt", "In the channel's settings, now that it is saved.", secret=True
+    "kit_security_salt",
+    "Security Salt",
+    "In the channel's settings, now that it is saved.",
+    secret=True,
+    also=(API_TOKEN,),
 )
-CHANNEL: Final = Question("kit_channel_uuid", "Channel UUID", "In the channel's settings too.")
+CHANNEL: Final = Question(
+    "kit_channel_uuid", "Channel UUID", "In the channel's settings too.", also=(API_TOKEN, DOMAIN, PLACE)
+)
 
 #: In the order in which they are asked.
 QUESTIONS: Final = (BOT, ADDRESS, PLACE, DOMAIN, API_TOKEN, SALT, CHANNEL)
@@ -60,3 +74,8 @@ def read_answer(question: Question, text: str) -> dict[str, str]:
         raise SettingsError([f"KIT_REGION: must be one of {', '.join(REGIONS)}, or a host name."])
     check_value("kit_api_url", text)
     return {"kit_api_url": text, "kit_region": ""}
+
+
+def end_of(secret: str) -> str:
+    """What people may see of a secret, to know it again; "" of a short one."""
+    return f"…{secret[-_SHOWN:]}" if len(secret) >= _LONG else ""

@@ -1,33 +1,24 @@
-"""The conversation of `relay setup`: it asks, proves each answer where it can, and writes them down.
+"""The conversation of `relay setup`: it asks, proves each answer as early as it can, and writes them down.
 
 Kit makes a hen-and-egg problem: it tests the callback's address while the channel is being created, and only then
 shows the channel's salt and UUID. So between the two halves of the questions somebody answers at the public port.
 """
 
 import asyncio
-import math
-import select
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
 
-import aiohttp
 import click
 
 from relay.doctor.channels_to_check import PENDING, with_stand_ins
-from relay.doctor.finding import MARKS, Finding, skipped, well, wrong
-from relay.doctor.kit import check_kit
-from relay.doctor.public import leads_here
-from relay.doctor.stand_in import StandIn, standing_in_beside
-from relay.doctor.telegram import check_bot
-from relay.kit.signature import channel_test_form_of
+from relay.doctor.finding import Finding
+from relay.settings.channels import Channel
 from relay.settings.loading import SettingsError
-from relay.settings.schema import Settings
-from relay.setup.env_file import write_env
+from relay.setup.files import ChannelTable, Destination, EnvFile, UnusableFileError
+from relay.setup.kits_test import KitsTest
+from relay.setup.proofs import prove
 from relay.setup.questions import (
     ADDRESS,
     API_TOKEN,
@@ -40,12 +31,7 @@ from relay.setup.questions import (
     Question,
     read_answer,
 )
-from relay.web.serving import CannotListenError
-
-CALLBACK: Final = "/kit/callback"
-#: Seconds between two looks at who has asked, and whether Enter was pressed.
-_LOOK: Final = 0.2
-_COLOURS: Final = {"well": "green", "wrong": "red", "skipped": "yellow"}
+from relay.setup.terminal import ask, ask_which_again, heading, show, trouble
 
 
 class GaveUpError(Exception):
@@ -54,196 +40,176 @@ class GaveUpError(Exception):
 
 @dataclass(slots=True)
 class Wizard:
-    """One run. `given` are answers that need not be asked for; `known` is what the file says, offered as it is.
+    """One run. `given` are answers that need not be asked for.
 
-    `around` is what the environment says of everything else: where Telegram is, where to listen.
+    `around` is what the environment and what stands above the channels say: of where to listen and the like it is
+    taken, of what is asked it is offered, as what the file says is.
     """
 
-    env_file: Path
-    given: Mapping[str, str]
-    known: Mapping[str, str]
+    file: Destination
+    given: dict[str, str]
     around: Mapping[str, str]
     asks: bool  #: Somebody is there to answer.
+    channel: str = ""  #: The channel's name, if the relay has several.
     proves: bool = True  #: Telegram and Kit may be asked.
     patience: float | None = None  #: Seconds to wait for Kit's test; None: as long as it takes.
+    known: Mapping[str, str] = field(init=False)  #: What the file says already.
+    offers: dict[str, str] = field(init=False)  #: What Enter keeps.
     answers: dict[str, str] = field(default_factory=dict)
-    stand_in: StandIn | None = None  #: Who answers Kit's test.
+    kits_test: KitsTest = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = self.file.known()
+        self.offers = {name: value for name, value in {**self.around, **self.known}.items() if value != PENDING}
 
     async def run(self) -> None:
         """From the first question to the file. Raises GaveUpError; or what broke it off, and keeps the answers."""
         try:
-            await self._talk()
+            with ExitStack() as stack:
+                self.kits_test = KitsTest(stack)
+                await self._talk()
         except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
             if self.answers and self._write():
-                click.echo(f"\nWhat was answered so far is in {self.env_file}; run this again to go on.")
+                click.echo(f"\nWhat was answered so far is in {self.file.path}; run this again to go on.")
             raise
-        self._heading("Done")
+        heading("Done")
         if self._write():
-            click.echo(f"{self.env_file} is written, and only you may read it.")
-        other = "" if self.env_file == Path(".env") else f" --env-file {self.env_file}"
-        click.echo(
-            f"Now: relay run{other}, and beside it relay check{other}. With docker compose: docker compose up -d."
-        )
+            click.echo(f"{self.file.path} is written, and no stranger may read it.")
+        for name in self._overruled():
+            trouble(f"{name} is set in the environment too, to another value, and that wins: take it out there.")
+        for line in self.file.next_steps():
+            click.echo(line)
 
     async def _talk(self) -> None:
         if not self.asks:
             self._check_all()
-        self._heading("The bot")
+        heading("The bot")
         await self._ask(BOT)
-        self._heading("The address")
+        heading("The address")
         await self._ask(ADDRESS)
-        self._heading("The Kit account")
+        heading("The Kit account")
         for question in (PLACE, DOMAIN, API_TOKEN):
             await self._ask(question)
-        self._heading("The channel in Kit")
-        settings = self._settings()
+        heading("The channel in Kit")
         click.echo(
             "In Kit: Setup > Conversations > Channels > Custom channel. Fill in, choose the same API token, and save:\n"
-            f"  callback URL  {click.style(settings.relay_public_url + CALLBACK, bold=True)}"
+            f"  callback URL  {click.style(self._callback_url(), bold=True)}"
         )
-        with ExitStack() as stack:
-            if self.patience != 0:
-                await self._stand_in(settings, stack)
-            # Somebody goes on answering: Kit may ask again before the channel is saved.
-            await self._ask(SALT)
-            await self._ask(CHANNEL)
+        if self.patience != 0:
+            show(self.kits_test.wait(self.patience, by_key=self.asks and sys.stdin.isatty()))
+        # Somebody goes on answering: Kit may ask again before the channel is saved.
+        await self._ask(SALT)
+        signed_with = self.answers[API_TOKEN.field]
+        await self._ask(CHANNEL)
+        if self.answers[API_TOKEN.field] != signed_with:
+            await self._settle(SALT)
 
     def _check_all(self) -> None:
         """Nobody is there to be asked: say at once all that is missing or cannot be right. Raises GaveUpError."""
         lines = []
         for question in QUESTIONS:
             try:
-                self._answer(question)
+                self._read(question)
             except GaveUpError as error:
                 lines.append(str(error))
         if lines:
             raise GaveUpError("\n".join(lines))
 
-    def _heading(self, text: str) -> None:
-        click.secho(f"\n{text}", bold=True)
-
     async def _ask(self, question: Question) -> None:
         """Ask until the answer can be used, and proves right or is to be used all the same."""
-        while True:
-            self.answers |= self._answer(question)
-            findings = await self._prove(question) if self.proves else []
-            for finding in findings:
-                _show(finding)
-            if all(finding.verdict != "wrong" for finding in findings):
-                return
+        self._take(self._answer(question))
+        await self._settle(question)
+
+    async def _settle(self, question: Question) -> None:
+        """Prove an answer that was given, and ask again for what was refused."""
+        while any(finding.verdict == "wrong" for finding in await self._prove(question)):
             if not self.asks:
+                if question is ADDRESS:
+                    return  # not everybody's own address leads back to them from inside
                 raise GaveUpError(f"{question.field.upper()} did not prove right; nothing was written.")
-            if click.confirm("Use it all the same?", default=False):
+            again = ask_which_again(question)
+            if again is None:
                 return
-            self.given = {name: value for name, value in self.given.items() if name not in self.answers}
+            self._forget(again)
+            self._take(self._answer(again))
+            if again is not question:
+                await self._settle(again)
+
+    def _take(self, answer: Mapping[str, str]) -> None:
+        self.answers |= answer
+        self.offers |= answer
+
+    def _forget(self, question: Question) -> None:
+        """An answer was refused: what the command line gave is not taken again."""
+        names = {question.field, "kit_api_url"} if question is PLACE else {question.field}
+        self.given = {name: value for name, value in self.given.items() if name not in names}
 
     def _answer(self, question: Question) -> dict[str, str]:
-        given = self._offered(question, self.given)
-        if given or not self.asks:
-            try:
-                return read_answer(question, given or self._offered(question, self.known))
-            except SettingsError as error:
-                raise GaveUpError(error.lines[0] if given else f"{question.field.upper()} is missing.") from None
-        click.echo(click.style(question.where, dim=True))
-        while True:
-            text = self._prompt(question)
-            try:
-                return read_answer(question, text)
-            except SettingsError as error:
-                click.secho(f"{MARKS['wrong']} {error.lines[0]}", fg="red")
+        if self.asks and not offered_to(question, self.given):
+            return ask(question, offered_to(question, self.offers))
+        return self._read(question)
 
-    def _prompt(self, question: Question) -> str:
-        offered = self._offered(question, self.known)
-        hint = " [Enter keeps the one that is set]" if question.secret and offered else ""
-        answer = click.prompt(
-            f"{question.prompt}{hint}",
-            default=offered or None,
-            hide_input=question.secret,
-            show_default=not question.secret,
-        )
-        return str(answer)
-
-    @staticmethod
-    def _offered(question: Question, values: Mapping[str, str]) -> str:
-        offered = values.get(question.field, "") or (values.get("kit_api_url", "") if question is PLACE else "")
-        return "" if offered == PENDING else offered
+    def _read(self, question: Question) -> dict[str, str]:
+        """What the command line or the file says. Raises GaveUpError."""
+        given = offered_to(question, self.given)
+        try:
+            return read_answer(question, given or offered_to(question, self.offers))
+        except SettingsError as error:
+            raise GaveUpError(error.lines[0] if given else f"{question.field.upper()} is missing.") from None
 
     async def _prove(self, question: Question) -> list[Finding]:
-        settings = self._settings()
-        if question is BOT:
-            return await check_bot(settings)
-        if question is SALT:
-            return self._prove_salt(settings)
-        if question is not CHANNEL:
+        if question is ADDRESS and self.patience != 0:
+            self.kits_test.begin(self._channel())
+        if not self.proves:
             return []
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-            return await check_kit(settings, session)
-
-    def _prove_salt(self, settings: Settings) -> list[Finding]:
-        signatures = set() if self.stand_in is None else set(self.stand_in.signatures)
-        if not signatures:
-            return [
-                skipped("signature", "not proven: Kit has not asked with one; relay check does it once the relay runs")
-            ]
-        salt, token = settings.kit_security_salt.get_secret_value(), settings.kit_api_token.get_secret_value()
-        if any(channel_test_form_of(each, salt, token) for each in signatures):
-            return [well("signature", "Kit's test request was signed with this salt and this API token")]
-        remedy = "Is it this channel's salt, and is the API token the one chosen in its form?"
-        return [wrong("signature", "who asked had signed with other secrets", remedy)]
-
-    def _settings(self) -> Settings:
-        """As a relay would have them now."""
-        answers = {name: value for name, value in self.answers.items() if value}
-        return with_stand_ins({**self.known, **self.around, **answers})
-
-    async def _stand_in(self, settings: Settings, stack: ExitStack) -> None:
-        """Answer at the public port from now on, and wait until Kit has asked, or nobody wants to wait any more."""
-        try:
-            beside = standing_in_beside(settings.relay_host, settings.relay_port, CALLBACK)
-            self.stand_in, port = stack.enter_context(beside)
-        except CannotListenError as error:
-            _show(skipped("callback", f"{error} If the relay runs there, it answers Kit's test itself"))
-            return
-        if self.proves:
-            async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-                _show(await leads_here(settings, session, self.stand_in))
-        click.echo(f"Waiting on port {port} for Kit's test request" + self._way_out())
-        if self._wait(self.stand_in):
-            _show(well("callback", "a signed test request came in"))
-        elif self.stand_in.unsigned:
-            _show(skipped("callback", "somebody asked, but without a signature: was it Kit, or a stranger?"))
+        if question is ADDRESS:
+            findings = [await self.kits_test.address_leads_here(self._channel())] if self.patience != 0 else []
+        elif question is API_TOKEN and not self.asks:
+            findings = []  # the channel's login proves it, and nobody could give it again before
         else:
-            _show(skipped("callback", "Kit has not asked; the channel may be there already"))
+            findings = await prove(question, self._channel().settings, self.kits_test.stand_in)
+        for finding in findings:
+            show(finding)
+        return findings
 
-    def _by_key(self) -> bool:
-        return self.asks and sys.stdin.isatty()
+    def _channel(self) -> Channel:
+        """As a relay would have it now."""
+        values = {**self.around, **self.known, **self.answers}
+        return Channel(self.channel, with_stand_ins({name: value for name, value in values.items() if value}))
 
-    def _way_out(self) -> str:
-        return " (Enter goes on without it) …" if self._by_key() else " …"
+    def _callback_url(self) -> str:
+        channel = self._channel()
+        return channel.settings.relay_public_url + channel.callback_path
 
-    def _wait(self, stand_in: StandIn) -> bool:
-        """Until somebody has signed, Enter is pressed, or patience ends. Whether somebody has signed."""
-        until = math.inf if self.patience is None else time.monotonic() + self.patience
-        told = False
-        while not stand_in.signed.wait(_LOOK) and time.monotonic() < until:
-            if stand_in.unsigned and not told:
-                click.echo("Somebody asked without a signature, as a browser or a scanner does. Still waiting …")
-                told = True
-            if self._by_key() and select.select([sys.stdin], [], [], 0)[0]:
-                sys.stdin.readline()
-                break
-        return stand_in.signed.is_set()
+    def _overruled(self) -> list[str]:
+        """What the relay will take from the environment, whatever the file says now."""
+        if isinstance(self.file, ChannelTable):
+            return []
+        # What was the file's own comes back as environment in a container, and is the file's new value with the next.
+        foreign = {name: value for name, value in self.around.items() if value != self.known.get(name)}
+        return [name.upper() for name, value in self.answers.items() if foreign.get(name, value) != value]
 
     def _write(self) -> bool:
         """Write down what is new. False: nothing is. Raises GaveUpError."""
-        changed = {name.upper(): value for name, value in self.answers.items() if value != self.known.get(name, "")}
+        changed = self._changed()
         try:
             if changed:
-                write_env(self.env_file, changed)
+                self.file.write(changed)
         except OSError as error:
-            raise GaveUpError(f"{self.env_file} cannot be written ({error.strerror}).") from None
+            raise GaveUpError(f"{self.file.path} cannot be written ({error.strerror}).") from None
+        except UnusableFileError as error:
+            raise GaveUpError(str(error)) from None
         return bool(changed)
 
+    def _changed(self) -> dict[str, str]:
+        before = dict(self.known) if isinstance(self.file, EnvFile) else {**self.around, **self.known}
+        changed = {name: value for name, value in self.answers.items() if value != before.get(name, "")}
+        if isinstance(self.file, ChannelTable) and self.around.get("kit_api_url") and changed.get("kit_api_url") == "":
+            changed["kit_api_url"] = self._channel().settings.kit_base_url  # an own region does not win over a host
+        return changed
 
-def _show(finding: Finding) -> None:
-    click.secho(f"{MARKS[finding.verdict]} {finding.name}: {finding.line}", fg=_COLOURS[finding.verdict])
+
+def offered_to(question: Question, values: Mapping[str, str]) -> str:
+    """What these values answer; "" if nothing."""
+    host = values.get("kit_api_url", "") if question is PLACE else ""
+    return host or values.get(question.field, "")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from relay.errors import place_of
 from relay.model import (
@@ -28,6 +28,7 @@ from relay.model import (
 )
 from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW, CHANGE_LONGEST, CHANGE_WINDOW
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset, waits
 from relay.store.known_events import body_hash, find_known
@@ -108,6 +109,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
 
 def write_effects(tx: Connection, now: float, mapped: list[Row], memory: Memory, deliveries: "Deliveries") -> None:
     """Everything that follows from letters that were mapped, now or anew: whatever else comes of one is added here."""
+    deliveries.bury(tx)
     write_clients(tx, now, memory)
     write_connections(tx, now, memory.connections)
     write_said(tx, now, memory)
@@ -187,6 +189,17 @@ def decide(letter: Letter, reading: Reading, known: Known) -> Outcome:
         return Unreadable(f"it cannot be mapped: {where}")
 
 
+def _told(row: Row, number: int, now: float, memory: Memory) -> Accepted | None:
+    """What is told of a letter that is a dead one."""
+    if row.reading.tell_dead is None:
+        return None
+    try:
+        return row.reading.tell_dead(number, now, memory.known(row.letter.channel, row.reading.wants))
+    except Exception as error:  # noqa: BLE001 - what broke the letter may break this; a person sees the dead letter
+        log.error("letter.untold", source_id=row.letter.source_id, error=place_of(error))  # noqa: TRY400 - as above
+        return None
+
+
 def _is_for_nobody(letter: Letter, reading: Reading, known: Known) -> bool:
     return letter.source == "kit" and reading.wants.client_id is not None and known.client is None
 
@@ -211,7 +224,7 @@ class Deliveries:
         self._now = now
         self._memory = memory
         self._waiting: list[tuple[dict[str, Any], tuple[str, str, str]]] = []  #: Each with its lane's key.
-        self._dead: list[dict[str, Any]] = []
+        self._dead: list[Row] = []
         self._joined: dict[int, dict[str, Any]] = {}
         self._withdrawn: dict[int, str] = {}  #: Why, by the ids of deliveries.
         self._closed: set[tuple[str, str]] = set()  #: Clients whose conversations have ended: channel and id.
@@ -232,16 +245,26 @@ class Deliveries:
                 self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):
             self._count(row, "received", "dead")
-            dead = {"status": "dead", "reason": row.outcome.reason, "settled_at": self._now}
-            self._dead.append({**self._values(row, row.direction), **dead})
+            self._dead.append(row)
+
+    def bury(self, tx: Connection) -> None:
+        """Write the dead letters, and take up what is told of them, each where its letter would have stood."""
+        if not self._dead:
+            return
+        inserted = tx.execute(_INSERT_DEAD, [self._dead_values(row) for row in self._dead])
+        numbers = {letter_id: number for number, letter_id in inserted}
+        for row in self._dead:
+            told = _told(row, numbers[row.letter_id], self._now, self._memory)
+            if told is not None:
+                self._memory.note(row.letter.channel, told)
+                self.add_draft(row, told.draft)
+        self._waiting.sort(key=lambda waiting: waiting[0]["letter_id"])
 
     def write(self, tx: Connection) -> None:
         """Write them, and make their lanes due."""
         lanes = self._open_lanes(tx)
         if self._waiting:
             tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key]} for values, key in self._waiting])
-        if self._dead:
-            tx.execute(_INSERT_DELIVERIES, self._dead)
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
         if self._closed:
@@ -263,6 +286,10 @@ class Deliveries:
             "letter_id": row.letter_id,
             "accepted_at": self._now,
         }
+
+    def _dead_values(self, row: Row) -> dict[str, Any]:
+        reason = None if row.outcome is None or isinstance(row.outcome, Accepted) else row.outcome.reason
+        return {**self._values(row, row.direction), "status": "dead", "reason": reason, "settled_at": self._now}
 
     def add_draft(self, row: Row, draft: Draft) -> None:
         """Take up one delivery."""
@@ -456,6 +483,7 @@ _OPEN_LANES = _lane.on_conflict_do_update(
     },
 ).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)
 _INSERT_DELIVERIES = insert(outbox)
+_INSERT_DEAD = insert(outbox).returning(outbox.c.id, outbox.c.letter_id)
 _head = outbox.alias("head")
 #: What is hasty and stands first in its lane leaves when something else comes. A lane that is parked for other reasons
 #: stays so.

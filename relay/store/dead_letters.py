@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, delete, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, literal_column, select
 
 from relay.model import Direction, Source
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import client_link, inbox, lane, outbox
 from relay.store.totals import add_to_tally
 
@@ -34,7 +35,7 @@ class DeadLetter:
     id: int
     channel: str
     direction: Direction
-    client_id: str | None  #: None when the letter could not be read.
+    client_id: str | None  #: None when nobody could say whose the letter is.
     chat_id: int | None
     reason: str
     attempts: int
@@ -79,7 +80,7 @@ def _conditions(now: float, wish: DeadWish) -> list[ColumnElement[bool]]:
         conditions.append(outbox.c.id.in_(wish.ids))
     if wish.client is not None:
         chat = cast(client_link.c.chat_id, BigInteger) == int(wish.client) if is_number(wish.client) else None
-        of_client = lane.c.client_id == wish.client
+        of_client = _client == wish.client
         conditions.append(of_client if chat is None else of_client | chat)
     if wish.direction is not None:
         conditions.append(outbox.c.direction == wish.direction)
@@ -120,16 +121,18 @@ def _drop(ids: Sequence[int]) -> Any:  # noqa: ANN401 - a statement that returns
 #: Said with a literal: SQLite uses a partial index only where it can see the value.
 DEAD = outbox.c.status == literal_column("'dead'")
 
+#: What could not be read has no lane; whose it is may be known all the same.
+_client = func.coalesce(lane.c.client_id, inbox.c.client_id)
 _PLACE = (
     outbox.outerjoin(lane, lane.c.id == outbox.c.lane_id)
     .outerjoin(inbox, inbox.c.id == outbox.c.letter_id)
-    .outerjoin(client_link, (client_link.c.channel == lane.c.channel) & (client_link.c.client_id == lane.c.client_id))
+    .outerjoin(client_link, (client_link.c.channel == outbox.c.channel) & (client_link.c.client_id == _client))
 )
 _COLUMNS = (
     outbox.c.id,
     outbox.c.channel,
     outbox.c.direction,
-    lane.c.client_id,
+    _client,
     client_link.c.chat_id,
     func.coalesce(outbox.c.reason, ""),
     outbox.c.attempts,

@@ -63,6 +63,9 @@ def test_it_is_an_event_or_refused_for_a_reason(raw: dict[str, Any], known: Know
     reading = read_update(raw, CONTEXT)
     outcome = reading.decide(replace(known, album=_waiting(reading.wants, known.album)))
     assert _is_storable(reading.wants)
+    assert reading.tell_dead is not None
+    if (told := reading.tell_dead(17, 1_800_000_000.0, known)) is not None:
+        _check(told)
     if isinstance(outcome, Unreadable):
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever PTB's constructors raise
             Update.de_json(raw, None)

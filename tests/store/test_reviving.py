@@ -14,10 +14,12 @@ from relay.model import (
     Delivery,
     Direction,
     Draft,
+    Known,
     Letter,
     Lost,
     Media,
     Outcome,
+    Reading,
     Said,
     Unreadable,
     Wants,
@@ -27,7 +29,7 @@ from relay.store.dead_letters import DeadLetter, DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store
 from tests.store.conftest import Clock
-from tests.store.letters import CHANNEL, event, known, read_as, update
+from tests.store.letters import CHANNEL, event, known, read_as, together, update
 
 PHOTO = Media("cap-1", "file-1", "a.jpg", "image/jpeg", 10)
 
@@ -246,3 +248,40 @@ async def test_they_are_found_by_what_is_known_of_them(store: Store, clock: Cloc
     assert await found(limit=1) == [one]
     assert await found(after=one, limit=1) == [two]
     assert (await store.find_dead(DeadWish(limit=1, after=two))).total == 3
+
+
+async def test_a_letter_that_breaks_the_mapping_is_told_in_its_place_and_retried(store: Store) -> None:
+    """The note knows the dead letter's number, meets the client, and leaves before what they wrote next."""
+    anna = Client("7", Address(7))
+    letter = Letter(CHANNEL, "telegram", "1", '{"update_id":1}')
+
+    def breaks(_known: Known) -> Outcome:
+        raise ZeroDivisionError
+
+    def tell(number: int, now: float, known: Known) -> Accepted:
+        assert (now, known.client) == (Clock.time, anna)  # as the batch leaves them
+        return Accepted(Draft("to_kit", "7", f"number {number} is missing"), known.client)
+
+    broken = Arrival(((letter, Reading(breaks, Wants("7"), tell_dead=tell)),), CHANNEL, 2)
+    assert await store.accept(together(broken, update(2))) == ["dead", "accepted"]
+    [found] = await dead(store)
+    assert (found.client_id, found.chat_id, found.body) == ("7", 7, None)
+    assert found.reason.startswith("it cannot be mapped: ZeroDivisionError")
+    assert (await store.find_dead(DeadWish(client="7"))).total == 1
+    claimed = await store.claim(CHANNEL, "to_kit", 1, 16)
+    assert [delivery.body for delivery in claimed.deliveries] == [f"number {found.id} is missing", "event 2"]
+    today = read_as(Accepted(Draft("to_kit", "7", "event 1"), anna), "7")
+    assert await store.revive(Revival(found.id, today)) == Revived("waiting")
+    assert await balanced(store) == {"received": 3, "dead": 1, "revived": 1}
+
+
+async def test_what_breaks_the_telling_too_is_a_dead_letter_all_the_same(store: Store) -> None:
+    """And harms no neighbour."""
+
+    def breaks(*_: object) -> Accepted:
+        raise ZeroDivisionError
+
+    letter = Letter(CHANNEL, "telegram", "1", '{"update_id":1}')
+    broken = Arrival(((letter, Reading(breaks, Wants("7"), tell_dead=breaks)),), CHANNEL, 2)
+    assert await store.accept(together(broken, update(2))) == ["dead", "accepted"]
+    assert [delivery.body for delivery in await claim(store)] == ["event 2"]

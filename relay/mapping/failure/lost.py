@@ -37,20 +37,33 @@ def note_of_loss(context: KitContext, delivery: Delivery) -> Note:
     if message_id.endswith(_LOST):
         return _tell_customer
     is_note = message_id.endswith(_NOTE)
-    mark = f"{delivery.id}.{delivery.lease}{_NOTE if is_note else ''}{_LOST}"
+    mark = f"{delivery.id}.{delivery.lease}{_NOTE if is_note else ''}"
 
     def note(client: Client) -> Accepted | None:
         if is_note and not client.open:
             return None
         with speaking(context.language):
             what = noun("note") if is_note else ", ".join(_parts(message)) or noun("message")
-            text = say(
-                "note.lost", what=what, time=_time(delivery.written_at or delivery.accepted_at), number=delivery.id
-            )
-        event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{mark}"))
-        return Accepted(Draft("to_kit", client.client_id, make_body(context, client, event_id, mark, text, [])))
+            at = delivery.written_at or delivery.accepted_at
+            return Accepted(draft_loss(context, client, mark, what, at, delivery.id))
 
     return note
+
+
+def draft_loss(context: KitContext, client: Client, mark: str, what: str, at: float, number: int) -> Draft:
+    """The note that something of the customer's is missing, written at that Unix time, in the language that is spoken.
+
+    `mark` sets it apart from all others of the channel.
+    """
+    message_id = f"{mark}{_LOST}"
+    event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{message_id}"))
+    text = say("note.lost", what=what, time=_time(at), number=number)
+    return Draft("to_kit", client.client_id, make_body(context, client, event_id, message_id, text, []))
+
+
+def text_part(words: str) -> str:
+    """What a text is, without a word of it, in the language that is spoken."""
+    return f"{noun('text')} ({say('characters', count=len(words))})"
 
 
 def _tell_customer(client: Client) -> Accepted | None:
@@ -65,7 +78,7 @@ def _parts(message: dict[str, Any]) -> Iterator[str]:
     for item in message.get("payload", ()):
         yield noun(str(item.get("type")))
     if text := message.get("text"):
-        yield f"{noun('text')} ({say('characters', count=len(text))})"
+        yield text_part(text)
 
 
 def _time(at: float) -> str:

@@ -54,6 +54,17 @@ def tell_unknown(event: SendMessageEvent, context: KitContext) -> Draft:
         return draft_note(context, nobody, f"{event.event_id}.unknown", words, say("reason.unknown_client"))
 
 
+def tell_dead_event(
+    event: SendMessageEvent, context: KitContext, _number: int, _now: float, known: Known
+) -> Accepted | None:
+    """The note that this message is a dead letter, since the relay made nothing of it."""
+    if known.client is None or not known.client.open:
+        return None
+    with speaking(context.language):
+        words = clean(event.text).strip()
+        return Accepted(draft_note(context, known.client, f"{event.event_id}.dead", words, say("reason.bug")))
+
+
 def _unusable(event: SendMessageEvent) -> Iterator[str]:
     for item in event.items:
         if isinstance(item, UnusableItem) and item.type not in FOR_OTHERS:

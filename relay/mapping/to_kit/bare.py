@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from relay.mapping.content.kinds import CIRCUMSTANCES, KINDS
 from relay.model import is_id
 
 Raw = dict[str, Any]
@@ -21,6 +22,8 @@ _PLACE: Final = {
 FRAME: Final = frozenset(
     {*_PLACE, "message_id", "date", "chat", "from", "sender_business_bot", "sender_chat", "direct_messages_topic"}
 )
+#: Fields of a message that do not say what it holds.
+_SURROUNDING: Final = CIRCUMSTANCES | FRAME | {"text"}
 _LAST_DATE: Final = 2**32  #: Unix time that every datetime can hold.
 #: In the place of a name that cannot be read: nothing to be seen, which is not the "" of deleted accounts.
 _UNREADABLE_NAME: Final = "\u2063"
@@ -46,6 +49,12 @@ def bare_message(message: Raw) -> Raw | None:
         user = _bare_person(topic.get("user"))
         bare["direct_messages_topic"] = {"topic_id": topic["topic_id"], **({"user": user} if user is not None else {})}
     return bare
+
+
+def kind_of(message: Raw) -> str:
+    """The kind of what a message holds, by python-telegram-bot; else Telegram's name of what it invented since."""
+    new = sorted(name for name in message if name not in _SURROUNDING and name not in KINDS)
+    return next((kind for kind in KINDS if kind in message), new[0] if new else "message")
 
 
 def bare_press(query: Raw) -> Raw | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from telegram import CallbackQuery, Message, Update
 
-from relay.mapping.content.kinds import CIRCUMSTANCES, KINDS
+from relay.mapping.content.kinds import KINDS
 from relay.mapping.content.loose import loose
 from relay.mapping.content.media import caption
 from relay.mapping.content.readers import read_content
@@ -18,7 +18,7 @@ from relay.mapping.content.walker import walk
 from relay.mapping.event.events import KitContext
 from relay.mapping.text.language import heading, say, speaking
 from relay.mapping.text.text import clean, join
-from relay.mapping.to_kit.bare import FRAME, bare_blocking, bare_message, bare_press, bare_reaction
+from relay.mapping.to_kit.bare import FRAME, bare_blocking, bare_message, bare_press, bare_reaction, kind_of
 from relay.mapping.to_kit.not_carried import REASONS
 from relay.mapping.to_kit.updates import read
 from relay.model import Declined, Known, Outcome, Reading
@@ -28,8 +28,6 @@ Raw = dict[str, Any]
 _MESSAGES: Final = ("message", "edited_message", "business_message", "edited_business_message")
 _INNER_MESSAGES: Final = frozenset({"reply_to_message", "pinned_message"})
 _DEEPEST: Final = 8  #: Messages within messages; Telegram's own go one level down.
-#: Fields that need no words of their own in the placeholder.
-_SURROUNDING: Final = CIRCUMSTANCES | FRAME | {"text"}
 _SLOTS: Final = frozenset(Message.__slots__)
 
 #: Makes an update of what is left; None when nothing is. Raises whatever python-telegram-bot raises.
@@ -143,8 +141,7 @@ def _words(message: Raw) -> str:
     """The text; of any other content its kind, every text in it, and that there may have been more."""
     if clean(message.get("text")).strip():
         return clean(message["text"])
-    new = sorted(name for name in message if name not in _SURROUNDING and name not in KINDS)
-    kind = next((kind for kind in KINDS if kind in message), new[0] if new else "message")
+    kind = kind_of(message)
     found = walk([(kind, message.get(kind))]).text
     return join("\n", heading(kind, found), message.get("caption"), say("read_in_part"))
 

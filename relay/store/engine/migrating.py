@@ -5,11 +5,16 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
 from relay.store.engine.copies import CopyError, copy_database, fault_of
 from relay.store.engine.lock import hold_lock, signs_of_use
+from relay.store.engine.place import whereabouts
+
+if TYPE_CHECKING:  # see bring_up_to_date
+    from alembic.config import Config
 
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
@@ -42,26 +47,40 @@ def version_of(path: Path) -> str | None:
 def is_current(path: Path) -> bool:
     """Whether the database at `path` has this code's schema. Raises SchemaError when it is newer than this code."""
     version = version_of(path)
-    if version is not None and version > HEAD:
-        raise SchemaError(
-            f"the database {path} was written by a newer relay (schema {version}, this one knows {HEAD}): "
-            "start the newer version again, or restore the backup from before the upgrade"
-        )
+    _refuse_newer(f"the database {path}", version)
     return version == HEAD
 
 
-def migrate(path: Path) -> None:
-    """Bring the database at `path` to this code's schema, creating it if need be, each migration in a transaction."""
+def _refuse_newer(database: str, version: str | None) -> None:
+    if version is not None and version > HEAD:
+        raise SchemaError(
+            f"{database} was written by a newer relay (schema {version}, this one knows {HEAD}): "
+            "start the newer version again, or restore the backup from before the upgrade"
+        )
+
+
+def migrate(place: Path | str) -> None:
+    """Bring a database to this code's schema: each migration in a transaction, or on PostgreSQL all of them in one.
+
+    A file is created if need be, and a copy of an older one kept. On PostgreSQL the schema must be there.
+    """
     from alembic import command  # noqa: PLC0415 - see bring_up_to_date
+
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if version_of(place) is not None and not is_current(place):
+            _back_up(place)
+    command.upgrade(chain(place), "head")
+
+
+def chain(place: Path | str) -> "Config":
+    """The migrations, as Alembic wants them said, for a file or for the URL of a PostgreSQL."""
     from alembic.config import Config  # noqa: PLC0415
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if version_of(path) is not None and not is_current(path):
-        _back_up(path)
     config = Config(stdout=sys.stderr)
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
-    config.attributes["path"] = path
-    command.upgrade(config, "head")
+    config.attributes["path" if isinstance(place, Path) else "url"] = place
+    return config
 
 
 def _back_up(path: Path) -> None:
@@ -104,19 +123,18 @@ def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().partition("\n")[0][:200]
 
 
-def _prepare(url: str) -> None:
+def _bring_server_up_to_date(url: str) -> None:
     try:
         from relay.store.engine import postgresql  # noqa: PLC0415 - psycopg is an extra
     except ImportError:
         raise SchemaError("RELAY_DATABASE_URL names a PostgreSQL, for which the extra `postgres` is missing") from None
     try:
-        postgresql.prepare(url, HEAD)
+        found = postgresql.prepare(url, HEAD)
     except DBAPIError as error:
         raise SchemaError(f"the database cannot be used: {_first_line(error)}") from None
-    except postgresql.SchemaMismatchError as error:
-        raise SchemaError(
-            f"the database has schema {error}, this relay knows {HEAD}. Run the version that fits"
-        ) from None
+    _refuse_newer("the database", found)
+    if found != HEAD:
+        _migrate_apart("the database", url=url)
 
 
 def bring_up_to_date(place: Path | str) -> None:
@@ -127,35 +145,45 @@ def bring_up_to_date(place: Path | str) -> None:
     if isinstance(place, Path):
         _bring_file_up_to_date(place)
     else:
-        _prepare(place)
+        _bring_server_up_to_date(place)
 
 
 def _bring_file_up_to_date(path: Path) -> None:
-    """Migrate the database at `path`, if it needs it, in a process of its own and while nobody else holds it.
+    """Migrate the database at `path`, if it needs it, while nobody else holds it.
 
-    Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails, and
-    StoreLockedError when a relay runs.
+    Raises SchemaError when that fails, and StoreLockedError when a relay runs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with hold_lock(path, patience=PATIENCE):
         if is_current(path):
             return
+        if not path.exists() and (moved := whereabouts(path)):
+            raise SchemaError(moved)
         if version_of(path) is None and (signs := signs_of_use(path)):
             names = " ".join(map(str, signs))
             raise SchemaError(
                 f"there was a database at {path}, and now it is empty or gone. Put it back from a backup (not by cp of "
                 f"a file in use); if the relay is to begin anew, remove {names}"
             )
-        done = subprocess.run(  # noqa: S603 - our own module
-            [sys.executable, "-m", "relay.store.engine.migrating", str(path)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+        _migrate_apart(f"the database {path}", path)
+
+
+def _migrate_apart(database: str, path: Path | None = None, *, url: str = "") -> None:
+    """Migrate in a process of its own. A URL is told by its input, since it may hold a password.
+
+    Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails.
+    """
+    done = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "relay.store.engine.migrating", *([] if path is None else [str(path)])],
+        check=False,
+        capture_output=True,
+        text=True,
+        input=url,
+    )
     if done.returncode == _REFUSED:
         raise SchemaError(done.stderr.splitlines()[-1])
     if done.returncode:
-        raise SchemaError(f"the database {path} could not be migrated: {_reason(done.stderr)}")
+        raise SchemaError(f"{database} could not be migrated: {_reason(done.stderr)}")
 
 
 def _reason(output: str) -> str:
@@ -166,7 +194,7 @@ def _reason(output: str) -> str:
 
 if __name__ == "__main__":
     try:
-        migrate(Path(sys.argv[1]))
+        migrate(Path(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin.read())
     except SchemaError as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(_REFUSED)
