@@ -232,8 +232,8 @@ class Look:
 
 def bite(tooth: Tooth) -> Look:
     """Break a copy, and kill it until the ledger shows what is broken, or it has been looked at often enough."""
-    began, kills, found = time.monotonic(), 0, {}
-    said = ""
+    began, kills, said = time.monotonic(), 0, ""
+    found: dict[str, list[str]] = {}
     with tempfile.TemporaryDirectory(prefix="relay-tooth-") as folder:
         copy = Path(folder) / "copy"
         broken_copy(tooth, copy)
