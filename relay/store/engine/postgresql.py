@@ -254,7 +254,7 @@ def held(engine: Engine, patience: float, *, for_a_move: bool = False) -> Iterat
         _let_go(engine, holder)
 
 
-def is_held(connection: Connection, holder: str) -> bool:
+def is_held(connection: Connection | Pooled, holder: str) -> bool:
     """Whether the database is still ours, and stays so until the transaction ends."""
     return connection.scalar(_STILL_OURS, {"me": holder}) is not None
 
