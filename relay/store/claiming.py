@@ -14,6 +14,7 @@ from sqlalchemy import (
     Float,
     Integer,
     Select,
+    String,
     and_,
     bindparam,
     false,
@@ -83,22 +84,24 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_directions": _DIRECTIONS[wish.direction]}
-    leased = _lease_suspects(tx, now, wish, courier) if wish.suspects else _lease_others(tx, now, wish, courier)
+    leasing = {**courier, "at": now, "holder": tx.holder}
+    leased = _lease_suspects(tx, wish, leasing) if wish.suspects else _lease_others(tx, now, wish, leasing)
     lanes = _runs(tx, now, wish, {row.id: row for row in leased})
     return Claimed(lanes, tx.scalar(_NEXT_SUSPECT if wish.suspects else _NEXT_DUE, courier))
 
 
-def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
+def _lease_suspects(tx: Connection, wish: Claim, leasing: dict[str, Any]) -> list[Row]:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
-    return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "lanes": wish.limit}))
+    return list(tx.execute(_LEASE_SUSPECTS, {**leasing, "lanes": wish.limit}))
 
 
-def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
-    due = {**courier, "at": now}
-    leased = list(tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
+def _lease_others(tx: Connection, now: float, wish: Claim, leasing: dict[str, Any]) -> list[Row]:
+    leased: list[Row] = []
+    if wish.fresh:
+        leased += tx.execute(_LEASE_FRESH, {**leasing, "earliest": now - FRESH, "lanes": wish.fresh})
     left = wish.limit - len(leased)
     if (left := left if wish.old is None else min(left, wish.old)) > 0:
-        leased += tx.execute(_LEASE_OLD, {**due, "lanes": left})
+        leased += tx.execute(_LEASE_OLD, {**leasing, "lanes": left})
     return leased
 
 
@@ -180,10 +183,20 @@ def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
     """End every lease: whoever starts on an exclusively held database knows that no courier is left from before."""
     charge(tx)
-    changed = tx.execute(update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), blame=null()))
+    changed = tx.execute(_FREE, {"at": now})
+    end_long_waits(tx, now)
+    return [changed.rowcount] * len(items)
+
+
+def free_lanes(tx: Connection, now: float, holder: str) -> int:
+    """End the leases of one of several relays. Returns how many there were."""
+    return tx.execute(_FREE_ITS, {"at": now, "of_holder": holder}).rowcount
+
+
+def end_long_waits(tx: Connection, now: float) -> None:
+    """Let be due what is due later than anybody asks for: it was written under another clock."""
     tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
     tx.execute(update(outbox).where(waits(outbox), outbox.c.not_before > now + ALBUM_LONGEST).values(not_before=now))
-    return [changed.rowcount] * len(items)
 
 
 #: Which lanes a courier carries.
@@ -193,6 +206,12 @@ _DIRECTIONS: dict[Direction, tuple[str, ...]] = {
 }
 
 # Statements are made once: to make one costs more than to run it.
+_FREE = (
+    update(lane)
+    .where(lane.c.leased.is_(True))
+    .values(due_at=bindparam("at"), leased=false(), blame=null(), holder=null())
+)
+_FREE_ITS = _FREE.where(lane.c.holder == bindparam("of_holder"))
 _OF_COURIER = (lane.c.channel == bindparam("of_channel")) & lane.c.direction.in_(
     bindparam("to_directions", expanding=True)
 )
@@ -222,7 +241,7 @@ def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
     return (
         update(lane)
         .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
-        .values(lease=lane.c.lease + 1, leased=true(), blame=blame)
+        .values(lease=lane.c.lease + 1, leased=true(), blame=blame, holder=bindparam("holder", type_=String))
         .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes, lane.c.direction)
     )
 
