@@ -12,11 +12,13 @@ from typing import Any, Literal, assert_never
 from sqlalchemy import Connection, Row, bindparam, delete, null, select, update
 
 from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unreadable
-from relay.store import accepting
-from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_effects
+from relay.store.accepting import decide, write_effects
 from relay.store.dead_letters import DEAD
+from relay.store.deliveries import Arrived, Deliveries, dump_address
 from relay.store.engine.tables import client_link, inbox, lane, outbox
-from relay.store.memory import Memory, recall
+from relay.store.lanes import open_lanes
+from relay.store.memory import Memory
+from relay.store.recalling import recall
 from relay.store.totals import add_to_tally
 
 #: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
@@ -59,7 +61,7 @@ class _Work:
         self._now = now
         self._memory = memory
         self._deliveries = Deliveries(now, memory)
-        self._mapped: list[accepting.Row] = []
+        self._mapped: list[Arrived] = []
 
     def finish(self) -> None:
         """Write what is common to all of them."""
@@ -157,8 +159,8 @@ def _letter(row: Row[Any]) -> Letter:
     return Letter(row.channel, row.source, row.source_id, row.letter_body or "")
 
 
-def _accepted(row: Row[Any], outcome: Accepted) -> accepting.Row:
-    return accepting.Row(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
+def _accepted(row: Row[Any], outcome: Accepted) -> Arrived:
+    return Arrived(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
 
 
 def _drafts(outcome: Accepted) -> tuple[Draft, ...]:
