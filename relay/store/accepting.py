@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from relay.errors import place_of
 from relay.model import (
@@ -21,6 +21,7 @@ from relay.model import (
 )
 from relay.store.business_connections import write_connections
 from relay.store.deliveries import Arrived, Deliveries, Verdict
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, media, polling_offset
 from relay.store.known_events import body_hash, find_known

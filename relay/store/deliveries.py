@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import bindparam, update
 
 from relay.errors import place_of
 from relay.model import (
@@ -23,6 +23,7 @@ from relay.model import (
     Unreadable,
 )
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW, CHANGE_LONGEST, CHANGE_WINDOW
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox
 from relay.store.lanes import open_lanes, send_off

@@ -20,18 +20,18 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.faults import Faults
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.campaigns.ledger import LOST, ORDER, Verdict, Way, by_agent, by_customer, draw_up
 from tests.databases import rows
 from tests.e2e.process import RelayProcess, relay_between
 from tests.waiting import eventually
 
-Way = Literal["to_kit", "to_telegram"]
-
 FIRST: Final = 6_000_001  #: Of the chats.
+CUTS: Final = 2  #: How often a step may be cut off by a fault that comes and goes.
 PACE: Final = 0.1  #: Seconds between two messages of each direction.
 #: Seconds in which all must be well again: in general, after refused credentials, after a bot was polled elsewhere.
 WELL: Final = 5.0
@@ -121,14 +121,12 @@ class Seen:
     buried: int = 0
     told_agents: int = 0
     told_customers: int = 0
-    lost: int = 0
-    reordered: int = 0
-    repeated: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
 
 
 @dataclass
 class Talk:
-    """Everybody who talks, and when each message was said. A text is `chat:number` and comes once."""
+    """Everybody who talks, and when each message was said. A text is a mark."""
 
     world: World
     chats: int
@@ -139,13 +137,13 @@ class Talk:
     async def run(self) -> None:
         """Say something in both directions, chat after chat, until it is over."""
         while not self.is_over:
-            text = f"{FIRST + self._number % self.chats}:{self._number // self.chats}"
-            chat = int(text.partition(":")[0])
+            chat, number = FIRST + self._number % self.chats, self._number // self.chats
             self._number += 1
-            self.said["to_kit"][text] = time.monotonic()
-            self.world.telegram.customer(chat).writes(text)
-            self.said["to_telegram"][text] = time.monotonic()
-            self.world.kit.enqueue_callbacks([self.world.kit.callbacks.message(str(chat), text)])
+            written, answered = by_customer(chat, number), by_agent(chat, number)
+            self.said["to_kit"][written] = time.monotonic()
+            self.world.telegram.customer(chat).writes(written)
+            self.said["to_telegram"][answered] = time.monotonic()
+            self.world.kit.enqueue_callbacks([self.world.kit.callbacks.message(str(chat), answered)])
             await asyncio.sleep(PACE)
 
     def arrived(self, way: Way) -> dict[str, float]:
@@ -165,14 +163,18 @@ class Talk:
         took = [
             arrived[text] - at
             for text, at in self.said[way].items()
-            if since <= at < until and text in arrived and not text.startswith(f"{but}:")
+            if since <= at < until and text in arrived and not _is_of(text, but)
         ]
         return statistics.quantiles(took, n=20)[-1] if len(took) > 1 else 0.0
 
     def missing(self, way: Way, *, but: int | None = None) -> list[str]:
         """What has not arrived."""
         arrived = self.arrived(way)
-        return [text for text in self.said[way] if text not in arrived and not text.startswith(f"{but}:")]
+        return [text for text in self.said[way] if text not in arrived and not _is_of(text, but)]
+
+
+def _is_of(text: str, chat: int | None) -> bool:
+    return text[1:].startswith(f"{chat}n")
 
 
 @asynccontextmanager
@@ -212,6 +214,9 @@ async def play(fault: Fault, home: Path, beside: Talk, *, seconds: float, calm: 
         with suppress(TimeoutError):  # what is not there then is counted as lost
             await eventually(lambda: _all_there(talk, fault), within=30)
         await relay.stop()
+        url = relay.environment["RELAY_DATABASE_URL"]
+        cuts = int(seconds / FLAP) if fault.flaps else CUTS
+        seen.verdict = draw_up(talk.world.telegram, talk.world.kit, url, interruptions=cuts)
         _draw_up(seen, talk, beside, fault, (broken, mended, well, ended))
     [(seen.buried,)] = rows(home, "SELECT count(*) FROM outbox WHERE status = 'dead'")
     return seen
@@ -293,31 +298,15 @@ def _draw_up(seen: Seen, talk: Talk, beside: Talk, fault: Fault, times: tuple[fl
     seen.after = max(multiple(way, well, ended) for way in ways)
     if not fault.hits_all:
         seen.during = multiple(fault.way if fault.of_one is not None else other, broken, mended)
-    for way in ways:
-        seen.lost += len(talk.missing(way, but=fault.but if way == "to_kit" else None))
-        seen.reordered += _reordered(talk, way)
     kit, telegram = talk.world.kit, talk.world.telegram
     seen.told_agents = sum("Missing here" in (sent.text or "") for sent in kit.events)
     seen.told_customers = sum("could not be passed on" in str(call.params.get("text")) for call in telegram.calls)
-    seen.repeated = len(kit.contradictions)
-
-
-def _reordered(talk: Talk, way: Way) -> int:
-    """How many messages of a chat came after one that was said later."""
-    last: dict[str, int] = {}
-    late = 0
-    for text, _ in sorted(talk.arrived(way).items(), key=lambda pair: pair[1]):
-        if text in talk.said[way]:
-            chat, _, number = text.partition(":")
-            late += int(number) < last.get(chat, -1)
-            last[chat] = max(last.get(chat, -1), int(number))
-    return late
 
 
 def is_good(fault: Fault, seen: Seen) -> bool:
     """Nothing lost, nothing out of order, nothing buried that was not refused for itself, and well in its time."""
     allowed = seen.buried if fault.of_one == 409 else 0
-    return (seen.lost, seen.reordered, seen.repeated, seen.buried) == (0, 0, 0, allowed) and seen.well <= fault.well
+    return seen.verdict.held and seen.buried == allowed and seen.well <= fault.well
 
 
 HEAD: Final = (
@@ -331,10 +320,9 @@ def report(name: str, seen: Seen) -> str:
     meanwhile = "hit too" if seen.during is None else f"{seen.during:.2f} x"
     told = f"{seen.told_agents:>12} {seen.told_customers:>9}"
     times = f"{f'{seen.well:.1f} s':>10} {meanwhile:>17} {f'{seen.after:.2f} x':>15}"
+    lost, disorder = (len(seen.verdict.found.get(promise, ())) for promise in (LOST, ORDER))
     verdict = "" if is_good(FAULTS[name], seen) else "NOT GOOD: "
-    return (
-        f"{name:<17} {seen.buried:>6} {told} {seen.lost:>4} {seen.reordered:>8} {times}  {verdict}{FAULTS[name].says}"
-    )
+    return f"{name:<17} {seen.buried:>6} {told} {lost:>4} {disorder:>8} {times}  {verdict}{FAULTS[name].says}"
 
 
 def main() -> int:
@@ -359,6 +347,8 @@ def main() -> int:
             playing = play_together(part, Path(home), seconds=options.seconds, calm=options.calm, chats=options.chats)
             seen |= zip(part, asyncio.run(playing), strict=True)
         print(f"{len(seen)} of {len(names)} faults played", file=sys.stderr, flush=True)  # noqa: T201 - a report
+    for name, each in seen.items():
+        print(f"{name}: {each.verdict}")  # noqa: T201
     print(HEAD, *(report(name, seen[name]) for name in FAULTS if name in seen), sep="\n")  # noqa: T201
     return 0 if all(is_good(FAULTS[name], each) for name, each in seen.items()) else 1
 

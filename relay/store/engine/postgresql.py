@@ -15,12 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
+import psycopg
 import structlog
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy import URL, Engine, bindparam, create_engine, make_url, text
+from sqlalchemy import Connection as Pooled
+from sqlalchemy.exc import DBAPIError
 
 from relay.errors import StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
+from relay.store.engine.connection import Connection, Statements
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.tables import metadata
 
@@ -51,6 +54,7 @@ class PostgreSQL:
 
     def __init__(self, engine: Engine, holder: str, version: str | None) -> None:
         self._engine = engine
+        self._statements = Statements(engine.dialect, pipelines=True)
         self._holder = holder
         self._version = version  #: Of the schema, when the database was opened.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
@@ -62,11 +66,12 @@ class PostgreSQL:
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         for left in reversed(range(_TRIES)):
             try:
-                with self._engine.begin() as connection:
+                with self._engine.begin() as pooled:
+                    connection = Connection(pooled.connection.cursor(), self._statements)
                     self._make_sure(connection)
                     return work(connection)
-            except DBAPIError as error:
-                if not left or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+            except (psycopg.Error, DBAPIError) as error:
+                if not left or _state(error) not in _AGAIN:
                     raise
         raise AssertionError  # the last try raises or returns
 
@@ -91,12 +96,12 @@ class PostgreSQL:
 
     def translated(self, error: Exception) -> Exception:
         """Data that the database cannot hold are their own fault; whatever else the driver raises is an outage."""
-        if isinstance(error, DataError | IntegrityError):
+        if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
             return error
-        if isinstance(error, DBAPIError):
-            reason = str(error.orig).strip().partition("\n")[0][:200]
+        if isinstance(error, psycopg.Error | DBAPIError):
+            reason = str(_original(error)).strip().partition("\n")[0][:200]
             log.error("store.failed", error=reason)
-            if getattr(error.orig, "sqlstate", None) == _FULL:
+            if _state(error) == _FULL:
                 return StoreFull(f"cannot commit: {reason}")
             return StoreUnavailable(f"cannot commit: {reason}")
         return error
@@ -112,6 +117,15 @@ class PostgreSQL:
     def close(self) -> None:
         """End the thread; nothing may be in it."""
         self._thread.shutdown()
+
+
+def _original(error: BaseException) -> BaseException | None:
+    """The driver's own error: SQLAlchemy, which opens and keeps the connections, wraps it."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _state(error: BaseException) -> str | None:
+    return getattr(_original(error), "sqlstate", None)
 
 
 @asynccontextmanager
@@ -148,6 +162,7 @@ def connect(url: str) -> Engine:
         pool_size=2,
         max_overflow=0,
         pool_pre_ping=True,
+        paramstyle="format",
         hide_parameters=True,
         connect_args=options,
     )
@@ -170,7 +185,7 @@ def prepare(url: str, head: str) -> str:
 
 
 @contextmanager
-def migrating_alone(url: str) -> Iterator[Connection]:
+def migrating_alone(url: str) -> Iterator[Pooled]:
     """A transaction that changes the schema: nobody else migrates, and whoever held the database holds it no more.
 
     A relay that runs finishes its transaction first. It commits nothing after that, and ends: it knows no new schema.
@@ -181,7 +196,7 @@ def migrating_alone(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _alone(url: str) -> Iterator[Connection]:
+def _alone(url: str) -> Iterator[Pooled]:
     engine = connect(url)
     try:
         with engine.begin() as connection:
@@ -205,7 +220,7 @@ def _version_now(engine: Engine) -> str | None:
         return _version(connection)
 
 
-def _version(connection: Connection) -> str | None:
+def _version(connection: Connection | Pooled) -> str | None:
     if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     version = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -239,7 +254,7 @@ def held(engine: Engine, patience: float, *, for_a_move: bool = False) -> Iterat
         _let_go(engine, holder)
 
 
-def is_held(connection: Connection, holder: str) -> bool:
+def is_held(connection: Connection | Pooled, holder: str) -> bool:
     """Whether the database is still ours, and stays so until the transaction ends."""
     return connection.scalar(_STILL_OURS, {"me": holder}) is not None
 
