@@ -49,6 +49,7 @@ from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
+from relay.store.engine.migrating import HEAD
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
 from relay.store.overview import Overview
@@ -374,7 +375,7 @@ async def _opened_server(
     from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
     from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several
 
-    async with open_postgresql(url, now=now, patience=patience, duties=duties) as (database, replica):
+    async with open_postgresql(url, HEAD, now=now, patience=patience, duties=duties) as (database, replica):
         await database.run(take_over, Inquest(witnessed=False, at_start=True))
 
         async def watch() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from relay.errors import StoreLost, StoreUnavailable
 from relay.model import Delivered, Delivery
 from relay.store.engine.connection import Connection
+from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
@@ -122,7 +123,7 @@ async def test_data_that_do_not_fit_are_no_outage(url: str, channel: str, number
         tx.execute(insert(polling_offset), {"channel": channel, "next_update_id": number})
         return [None] * len(items)
 
-    async with open_postgresql(url) as (database, _):
+    async with open_postgresql(url, HEAD) as (database, _):
         with pytest.raises(DataError):
             await database.run(unfit, None)
         assert database.failure is None

@@ -21,7 +21,6 @@ from sqlalchemy.exc import DBAPIError
 from relay.errors import StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.connection import Connection, Statements
-from relay.store.engine.migrating import HEAD
 from relay.store.engine.replica import MIGRATING, TABLES, Replica, is_in, joined
 from relay.store.engine.tables import metadata
 
@@ -45,10 +44,11 @@ _CONNECT: Final = 5
 class PostgreSQL:
     """The engine that group commit asks for transactions."""
 
-    def __init__(self, engine: Engine, replica_id: str) -> None:
+    def __init__(self, engine: Engine, replica_id: str, head: str) -> None:
         self._engine = engine
         self._statements = Statements(engine.dialect, pipelines=True)
         self._id = replica_id
+        self._head = head
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
@@ -71,9 +71,9 @@ class PostgreSQL:
         if is_in(connection, self._id):
             return
         version = _version(connection)
-        if version != HEAD:
+        if version != self._head:
             raise StoreLost(
-                f"the database was upgraded to schema {version} while this relay ran, and it knows {HEAD}. "
+                f"the database was upgraded to schema {version} while this relay ran, and it knows {self._head}. "
                 "Run the newer version"
             )
         raise StoreLost("another relay has taken this one for dead, and has gone on with what it had in its hands")
@@ -122,16 +122,16 @@ def _state(error: BaseException) -> str | None:
 
 @asynccontextmanager
 async def open_postgresql(
-    url: str, *, now: Callable[[], float] = time.time, patience: float = 0.0, duties: Iterable[str] = ()
+    url: str, head: str, *, now: Callable[[], float] = time.time, patience: float = 0.0, duties: Iterable[str] = ()
 ) -> AsyncIterator[tuple[Database, Replica]]:
-    """Be one of the relays on the database at `url`, which must have the current schema, until the end of the block.
+    """Be one of the relays on the database at `url`, whose schema must be of version `head`, until the end of the block.
 
     Raises StoreLockedError when it may not be, and sqlalchemy.exc.DBAPIError when the database cannot be reached.
     """
     engine = connect(url)
     try:
-        with joined(engine, head=HEAD, patience=patience, duties=duties) as replica:
-            postgresql = PostgreSQL(engine, replica.id)
+        with joined(engine, head=head, patience=patience, duties=duties) as replica:
+            postgresql = PostgreSQL(engine, replica.id, head)
             try:
                 async with committing(postgresql, now) as database:
                     watching = asyncio.create_task(_end_when_cut_off(replica, database), name="replica")
