@@ -28,6 +28,7 @@ from relay.settings.values import (
     database_url,
     host_list,
     host_url,
+    id_list,
     name,
     proxy_url,
     public_url,
@@ -151,6 +152,13 @@ class Settings(BaseModel):
     relay_leave_groups: bool = Field(
         default=True,
         description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
+    )
+    relay_customer_rate_limit: Annotated[int, Field(ge=0, le=6000)] = Field(
+        30, description="Messages a minute of one customer that go on to Kit; more wait their turn. 0 = no limit."
+    )
+    relay_business_owners: Annotated[str, AfterValidator(id_list)] = Field(
+        "",
+        description="Whose Business accounts are served: Telegram's numbers of people, by commas; none = everybody.",
     )
     relay_alert_url: Annotated[str, AfterValidator(web_url)] | None = Field(
         None, description="Where to POST when a person is needed, and when that is over; signed with the secret."
@@ -285,6 +293,11 @@ class Settings(BaseModel):
     def trusted_file_hosts(self) -> frozenset[str]:
         """Hosts and host:port pairs, in lower case."""
         return frozenset(filter(None, self.relay_trusted_file_hosts.split(",")))
+
+    @property
+    def business_owners(self) -> frozenset[int]:
+        """Whose Business accounts are served; empty: everybody's."""
+        return frozenset(int(each) for each in self.relay_business_owners.split(",") if each)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Within one transaction a later letter sees what an earlier one changed, as if ea
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Kn
 from relay.store.business_connections import Connections, clients_of, recall_connections, recall_newest_messages
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
+from relay.store.limits import Limits, recall_waiting
 from relay.store.ratings import recall_ratings
 from relay.store.unknown_clients import recall_told
 
@@ -45,6 +46,7 @@ class Memory:
     connections: Connections = field(default_factory=Connections)
     ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
     told_unknown: set[tuple[str, str]] = field(default_factory=set)
+    limits: Limits = field(default_factory=Limits)
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
     new_ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
@@ -52,6 +54,13 @@ class Memory:
 
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
+        known = self._known(channel, wants)
+        if not wants.limits or wants.client_id is None:
+            return known
+        key = channel, wants.client_id
+        return replace(known, blocked=self.limits.is_blocked(key, self.now), waiting=self.limits.waiting.get(key, 0))
+
+    def _known(self, channel: str, wants: Wants) -> Known:
         client_id = wants.client_id
         if client_id is None:
             return Known() if wants.owner is None else self._known_account(channel, wants.owner)
@@ -100,6 +109,7 @@ class Memory:
         if isinstance(outcome, Declined) and outcome.client is not None:
             self._remember(channel, outcome.client.client_id, outcome.said)
         if isinstance(outcome, Accepted):
+            self.limits.note(channel, outcome)
             self._remember(channel, outcome.draft.client_id, outcome.said)
             if outcome.rating is not None:
                 asked = channel, outcome.draft.client_id, outcome.rating.id
@@ -134,6 +144,8 @@ def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> M
 def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: Memory) -> None:
     for row in tx.execute(_CLIENTS, {"wanted": keys((channel, client_id) for channel, client_id, _ in asked)}):
         memory.clients[row.channel, row.client_id] = _client(row)
+        if row.blocked_until is not None:
+            memory.limits.blocked_until[row.channel, row.client_id] = row.blocked_until
         if row.closed_at is not None:
             memory.closed_at[row.channel, row.client_id] = row.closed_at
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
@@ -145,6 +157,8 @@ def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: M
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
         for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
+    if limited := {(channel, client_id) for channel, client_id, wants in asked if wants.limits}:
+        recall_waiting(tx, limited, memory.limits)
     memory.told_unknown = recall_told(
         tx,
         (
@@ -241,6 +255,7 @@ def _client(row: Row[Any]) -> Client:
         avatar=row.avatar,
         unreachable_told=row.unreachable_told,
         loss_told=row.loss_told,
+        flood_told=row.flood_told,
     )
 
 
@@ -260,6 +275,7 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
         "first_touch": orjson.dumps(client.first_touch).decode(),
         "unreachable_told": client.unreachable_told,
         "loss_told": client.loss_told,
+        "flood_told": client.flood_told,
         "created_at": now,
     }
 
@@ -302,6 +318,7 @@ _WRITE_CLIENTS = _clients.on_conflict_do_update(
             "closed_at",
             "unreachable_told",
             "loss_told",
+            "flood_told",
         )
     },
 )
