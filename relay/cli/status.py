@@ -24,6 +24,7 @@ _TOTALS = ("in all", "received", "retried", "delivered", "waiting", "died", "dec
 _SLOW = 5.0  #: Seconds.
 _DECLINED_AS = {
     "blocked": ("message of a customer who is blocked", "messages of customers who are blocked"),
+    "held_start": ("Start without words after it yet", "Starts, each until words followed"),
     "flood": ("message of a customer of whom 1000 waited", "messages of customers of whom 1000 waited"),
     "foreign_owner": (
         "update of a Business account that is not in RELAY_BUSINESS_OWNERS",

@@ -101,6 +101,8 @@ def contexts_of(channel: Channel) -> tuple[KitContext, TelegramContext]:
         leave_groups=settings.relay_leave_groups,
         alert_chat=settings.relay_alert_chat,
         served_owners=settings.business_owners,
+        greets=settings.relay_greeting,
+        holds_starts=settings.relay_start == "hold",
         limits_customers=settings.relay_customer_rate_limit > 0,
     )
     telegram = TelegramContext(

@@ -36,8 +36,10 @@ PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field
     "relay_business_owners",
     "relay_closing_texts",
     "relay_customer_rate_limit",
+    "relay_greeting",
     "relay_link_previews",
     "relay_show_agent_name",
+    "relay_start",
     "relay_leave_groups",
 }
 

@@ -137,6 +137,14 @@ class Settings(BaseModel):
         "off",
         description="When customers see a key that shares their phone number: `off`, at `start`, on `command` /phone.",
     )
+    relay_greeting: bool = Field(
+        default=False,
+        description="Whether customers who press Start are greeted, with a line about what becomes of their words.",
+    )
+    relay_start: Annotated[Literal["pass", "hold"], _Lower] = Field(
+        "pass",
+        description="The button Start while no conversation is open: `pass` tells agents, `hold` waits for words.",
+    )
     relay_show_agent_name: bool = Field(
         default=False, description="Whether customers see the agent's name above what the agent writes."
     )
