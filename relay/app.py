@@ -15,6 +15,7 @@ from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.customers import erase
 from relay.control.office import Office
 from relay.control.operations import OPERATIONS
+from relay.control.overview import overview
 from relay.control.server import serve_control
 from relay.delivery.courier import GRACE
 from relay.delivery.suspects import Suspects
@@ -38,6 +39,7 @@ from relay.telegram.download import FileFetcher
 from relay.web.admin import Admin, healthz
 from relay.web.callback import BODY_LIMIT
 from relay.web.media import add_media_routes
+from relay.web.operator.page import OperatorPage
 from relay.web.own_name import only_by_own_name
 from relay.web.refusals import Refusals
 from relay.web.serving import serve
@@ -157,6 +159,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
         office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
+        OperatorPage(partial(overview, office, {})).add_to(admin)
         # A session of its own: what goes to Telegram goes another way.
         alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         alerts = Alerts(

@@ -116,8 +116,13 @@ class Settings(BaseModel):
     )
     relay_host: _Name = Field("127.0.0.1", description="The address to listen on; the container sets 0.0.0.0.")
     relay_port: _Port = Field(8080, description="The public port; 0 = any free one.")
-    relay_admin_host: _Name = Field("127.0.0.1", description="The address for health and metrics. Never publish it.")
-    relay_admin_port: _Port = Field(8081, description="The port for health and metrics; 0 = any free one.")
+    relay_admin_host: _Name = Field(
+        "127.0.0.1",
+        description="The address for the operator's page, health and metrics. Never let strangers reach it.",
+    )
+    relay_admin_port: _Port = Field(
+        8081, description="The port for the operator's page, health and metrics; 0 = any free one."
+    )
     relay_database_url: Annotated[str, AfterValidator(database_url)] = Field(
         "sqlite:///data/relay.db",
         description="The database: `sqlite:///` and a path (four slashes for an absolute one), or `postgresql://`.",

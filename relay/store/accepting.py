@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 import structlog
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from relay.errors import place_of
 from relay.model import (
@@ -28,6 +28,7 @@ from relay.model import (
 )
 from relay.store.business_connections import write_connections
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW, CHANGE_LONGEST, CHANGE_WINDOW
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, lane, media, outbox, polling_offset, waits
 from relay.store.known_events import body_hash, find_known

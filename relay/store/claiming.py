@@ -11,10 +11,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    Connection,
     Float,
     Integer,
-    Row,
     Select,
     and_,
     bindparam,
@@ -30,6 +28,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge
+from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import leasable
 from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
 from relay.store.memory import read_address
@@ -89,12 +88,12 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     return Claimed(lanes, tx.scalar(_NEXT_SUSPECT if wish.suspects else _NEXT_DUE, courier))
 
 
-def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row[Any]]:
+def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
     return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "lanes": wish.limit}))
 
 
-def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row[Any]]:
+def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
     due = {**courier, "at": now}
     leased = list(tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
     left = wish.limit - len(leased)
@@ -103,7 +102,7 @@ def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, An
     return leased
 
 
-def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row[Any]]) -> list[list[Delivery]]:
+def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> list[list[Delivery]]:
     if not lanes:
         return []
     rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from relay.model import Accepted
 from relay.store.customers import Whose
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import keys, listed
 from relay.store.engine.tables import client_link, lane, outbox, waits
 
@@ -54,11 +55,7 @@ def _block(tx: Connection, wish: Block) -> bool:
 def find_blocked(tx: Connection, now: float, channels: Sequence[str]) -> list[dict[str, float]]:
     """Who is blocked until when, by client id; for each channel."""
     return [
-        {
-            row.client_id: row.blocked_until
-            for row in tx.execute(_BLOCKED.where(client_link.c.channel == channel))
-            if row.blocked_until > now
-        }
+        {row.client_id: row.blocked_until for row in tx.execute(_BLOCKED, {"of_channel": channel, "now": now})}
         for channel in channels
     ]
 
@@ -71,7 +68,9 @@ def recall_waiting(tx: Connection, clients: Iterable[tuple[str, str]], limits: L
 
 
 # Statements are made once: to make one costs more than to run it.
-_BLOCKED = select(client_link.c.client_id, client_link.c.blocked_until).where(client_link.c.blocked_until.is_not(None))
+_BLOCKED = select(client_link.c.client_id, client_link.c.blocked_until).where(
+    client_link.c.channel == bindparam("of_channel"), client_link.c.blocked_until > bindparam("now")
+)
 _WAITING = select(
     lane.c.channel,
     lane.c.client_id,

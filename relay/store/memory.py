@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import bindparam, select
 
 from relay.model import Accepted, Address, Album, Client, Declined, Delivery, Known, Outcome, Rating, Said, Wants
 from relay.store.business_connections import Connections, clients_of, recall_connections, recall_newest_messages
+from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
 from relay.store.limits import Limits, recall_waiting
@@ -238,12 +239,12 @@ def said_values(channel: str, client_id: str, said: Said, now: float, delivery_i
     }
 
 
-def read_address(row: Row[*tuple[Any, ...]]) -> Address:
+def read_address(row: Row) -> Address:
     """Where a client is answered, as its link says."""
     return Address(row.chat_id, row.business_connection_id, row.message_thread_id, row.direct_messages_topic_id)
 
 
-def _client(row: Row[Any]) -> Client:
+def _client(row: Row) -> Client:
     return Client(
         row.client_id,
         read_address(row),

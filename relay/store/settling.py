@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Connection, Float, and_, bindparam, case, exists, false, func, null, select, update
+from sqlalchemy import Boolean, Float, and_, bindparam, case, exists, false, func, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Late, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.failure_notes import write_late, write_lost, write_notes

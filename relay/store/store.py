@@ -27,6 +27,7 @@ from relay.store import (
     deep_links,
     hurrying,
     limits,
+    overview,
     parking,
     queries,
     retention,
@@ -49,6 +50,7 @@ from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
 from relay.store.limits import Block
+from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
 from relay.store.settling import Move, Progress, Rewriting, Settlement
@@ -177,6 +179,10 @@ class Store:
     async def survey(self, channel: str) -> Survey:
         """What a person wants to see of a channel, read in one transaction."""
         return await self._database.run(survey.survey, channel)
+
+    async def look_over(self, channel: str) -> Overview:
+        """The chats that wait and the dead letters of a channel, one by one, without a word."""
+        return await self._database.run(overview.look_over, channel)
 
     async def trace(self, wish: TraceWish) -> Trace:
         """A page of letters, the newest first, with what became of them."""

@@ -15,17 +15,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.campaigns.ledger import Verdict, Way, by_agent, by_customer, draw_up
 from tests.databases import rows
 from tests.e2e.process import RelayProcess, relay_between
 from tests.waiting import eventually
 
-Way = Literal["to_kit", "to_telegram"]
-
 FIRST: Final = 6_000_001  #: Of the chats.
+CUTS: Final = 2  #: How often a step may be cut off by a fault that comes and goes.
 PACE: Final = 0.1  #: Seconds between two messages of each direction.
 #: Seconds in which all must be well again: in general, after refused credentials, after a bot was polled elsewhere.
 WELL: Final = 5.0
@@ -111,14 +111,12 @@ class Seen:
     buried: int = 0
     told_agents: int = 0
     told_customers: int = 0
-    lost: int = 0
-    reordered: int = 0
-    repeated: int = 0
+    verdict: Verdict = field(default_factory=Verdict)
 
 
 @dataclass
 class Talk:
-    """Everybody who talks, and when each message was said. A text is `chat:number` and comes once."""
+    """Everybody who talks, and when each message was said. A text is a mark."""
 
     world: World
     chats: int
@@ -128,13 +126,13 @@ class Talk:
     async def run(self) -> None:
         """Say something in both directions, chat after chat, until cancelled."""
         while True:
-            text = f"{FIRST + self._number % self.chats}:{self._number // self.chats}"
-            chat = int(text.partition(":")[0])
+            chat, number = FIRST + self._number % self.chats, self._number // self.chats
             self._number += 1
-            self.said["to_kit"][text] = time.monotonic()
-            self.world.telegram.customer(chat).writes(text)
-            self.said["to_telegram"][text] = time.monotonic()
-            self.world.kit.enqueue_callbacks([self.world.kit.callbacks.message(str(chat), text)])
+            written, answered = by_customer(chat, number), by_agent(chat, number)
+            self.said["to_kit"][written] = time.monotonic()
+            self.world.telegram.customer(chat).writes(written)
+            self.said["to_telegram"][answered] = time.monotonic()
+            self.world.kit.enqueue_callbacks([self.world.kit.callbacks.message(str(chat), answered)])
             await asyncio.sleep(PACE)
 
     def arrived(self, way: Way) -> dict[str, float]:
@@ -154,14 +152,18 @@ class Talk:
         took = [
             arrived[text] - at
             for text, at in self.said[way].items()
-            if since <= at < until and text in arrived and not text.startswith(f"{but}:")
+            if since <= at < until and text in arrived and not _is_of(text, but)
         ]
         return statistics.quantiles(took, n=20)[-1] if len(took) > 1 else 0.0
 
     def missing(self, way: Way, *, but: int | None = None) -> list[str]:
         """What has not arrived."""
         arrived = self.arrived(way)
-        return [text for text in self.said[way] if text not in arrived and not text.startswith(f"{but}:")]
+        return [text for text in self.said[way] if text not in arrived and not _is_of(text, but)]
+
+
+def _is_of(text: str, chat: int | None) -> bool:
+    return text[1:].startswith(f"{chat}n")
 
 
 async def play(fault: Fault, home: Path, *, seconds: float, chats: int, calm: float) -> Seen:
@@ -191,6 +193,7 @@ async def play(fault: Fault, home: Path, *, seconds: float, chats: int, calm: fl
             with suppress(TimeoutError):  # what is not there then is counted as lost
                 await eventually(lambda: _all_there(talk, fault), within=30)
             await relay.stop()
+        seen.verdict = draw_up(telegram, kit, relay.environment["RELAY_DATABASE_URL"], interruptions=CUTS)
         _draw_up(seen, talk, fault, (began, broken, mended, well, ended))
     [(seen.buried,)] = rows(home, "SELECT count(*) FROM outbox WHERE status = 'dead'")
     return seen
@@ -247,40 +250,25 @@ def _draw_up(seen: Seen, talk: Talk, fault: Fault, times: tuple[float, float, fl
     for way in ways:
         seen.calm[way] = talk.p95(way, began, broken)
         seen.after[way] = talk.p95(way, well, ended, but=hit)
-        seen.lost += len(talk.missing(way, but=fault.but if way == "to_kit" else None))
-        seen.reordered += _reordered(talk, way)
     quiet = fault.way if fault.of_one is not None else other
     if not fault.hits_all:
         seen.during = talk.p95(quiet, broken, mended, but=hit) / seen.calm[quiet]
     kit, telegram = talk.world.kit, talk.world.telegram
     seen.told_agents = sum("Missing here" in (sent.text or "") for sent in kit.events)
     seen.told_customers = sum("could not be passed on" in str(call.params.get("text")) for call in telegram.calls)
-    seen.repeated = len(kit.contradictions)
-
-
-def _reordered(talk: Talk, way: Way) -> int:
-    """How many messages of a chat came after one that was said later."""
-    last: dict[str, int] = {}
-    late = 0
-    for text, _ in sorted(talk.arrived(way).items(), key=lambda pair: pair[1]):
-        if text in talk.said[way]:
-            chat, _, number = text.partition(":")
-            late += int(number) < last.get(chat, -1)
-            last[chat] = max(last.get(chat, -1), int(number))
-    return late
 
 
 def is_good(fault: Fault, seen: Seen) -> bool:
     """Nothing lost, nothing out of order, nothing buried that was not refused for itself, and well in its time."""
     allowed = seen.buried if fault.of_one == 409 else 0
-    return (seen.lost, seen.reordered, seen.repeated, seen.buried) == (0, 0, 0, allowed) and seen.well <= fault.well
+    return seen.verdict.held and seen.buried == allowed and seen.well <= fault.well
 
 
 def report(name: str, seen: Seen) -> str:
     """A line."""
     return (
         f"{name}: buried {seen.buried}, told {seen.told_agents} agents and {seen.told_customers} customers,"
-        f" lost {seen.lost}, reordered {seen.reordered}, well after {seen.well:.1f} s,"
+        f" well after {seen.well:.1f} s, {seen.verdict},"
         f" the others' p95 {'hit too' if seen.during is None else f'{seen.during:.2f} × calm'} meanwhile,"
         f" afterwards {max(seen.after[way] / seen.calm[way] for way in seen.calm):.2f} ×"
     )

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from relay.mapping.content.campaigns import pack
 from relay.mapping.event.events import KitContext
 from relay.model import Accepted, Address, Client, Declined, Known
 from relay.steps import load_steps
 from relay.words.catalogue import languages, words_for
 from tests.mapping.mapped import event_of, mapped, private
 from tests.mapping.test_answers import said, speaking
-from tests.mapping.test_starting import SALE, command, pack
+from tests.mapping.test_starting import SALE, command
 
 OPEN = Known(Client("7", Address(7)))
 CLOSED = Known(replace(OPEN.client or Client("7", Address(7)), open=False))

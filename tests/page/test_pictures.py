@@ -1,29 +1,16 @@
 """The README's pictures are the page itself. `DEMO_PICTURES=1` writes them anew."""
 
-import io
-import os
-from pathlib import Path
 from typing import Final
 
 import pytest
-from PIL import Image
 from playwright.async_api import Browser, expect
 
 from tests.components import needs
 from tests.page.demo import Scheme, Visit, visiting
+from tests.page.pictures import FOLDER, LARGEST, keep
 
-FOLDER: Final = Path(__file__).parents[2] / "docs" / "images"
-LARGEST: Final = 300_000  # bytes
 PATIENCE: Final = 20_000  # milliseconds
-NAMES: Final = ("demo-light", "demo-dark", "demo-phone")
-
-
-def small(png: bytes) -> bytes:
-    """The same picture in 256 colours."""
-    out = io.BytesIO()
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()
+NAMES: Final = ("demo-light", "demo-dark", "demo-phone", "operator")
 
 
 async def take(visit: Visit, name: str) -> None:
@@ -32,11 +19,7 @@ async def take(visit: Visit, name: str) -> None:
         "() => [...document.images].every(image => image.complete || !image.offsetParent)"
     )
     await visit.page.wait_for_function("() => !document.querySelector('.packet')")
-    picture = small(await visit.page.screenshot())
-    assert len(picture) < LARGEST
-    if os.environ.get("DEMO_PICTURES"):
-        FOLDER.mkdir(exist_ok=True)
-        (FOLDER / f"{name}.png").write_bytes(picture)
+    keep(await visit.page.screenshot(), name)
 
 
 async def converse(visit: Visit) -> None:

@@ -1,0 +1,1 @@
+"""The operator's page on the internal port."""
