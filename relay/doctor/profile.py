@@ -22,6 +22,8 @@ _NAME: Final = "profile"
 #: Characters that Telegram takes.
 _LONGEST: Final = {"description": 512, "short_description": 120}
 _LONGEST_COMMAND: Final = 256
+#: By name, the line that says what each does.
+_COMMANDS: Final = {"start": "customer.command_start", "phone": "customer.command_phone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,11 @@ async def _apply(bot: Bot, text: _Text) -> bool:
 
 
 def _texts(settings: Settings) -> Iterator[_Text]:
-    names = ["start"] if settings.relay_ask_phone == "off" else ["start", "phone"]
+    names = [name for name in _COMMANDS if name == "start" or settings.relay_ask_phone != "off"]
     # English without a code is for all whom no other language serves.
     for language in ("", *(each for each in languages() if each != ENGLISH)):
         words = words_for(language or ENGLISH)
-        commands = [
-            {"command": name, "description": words.say(f"customer.command_{name}")[:_LONGEST_COMMAND]} for name in names
-        ]
+        commands = [{"command": name, "description": words.say(_COMMANDS[name])[:_LONGEST_COMMAND]} for name in names]
         description, about = words.say("customer.description"), words.say("customer.about")
         yield _Text("getMyCommands", "setMyCommands", "commands", commands, language)
         yield _Text("getMyDescription", "setMyDescription", "description", description, language)
