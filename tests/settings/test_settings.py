@@ -43,6 +43,10 @@ DEFAULTS = {
     "relay_log_format": "console",
     "relay_agent_language": "en",
     "relay_ask_phone": "off",
+    "relay_greeting": False,
+    "relay_start": "pass",
+    "relay_customer_rate_limit": 30,
+    "relay_business_owners": "",
     "relay_show_agent_name": False,
     "relay_link_previews": True,
     "relay_closing_texts": False,
@@ -131,6 +135,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("TELEGRAM_RATE_LIMIT", "minus5", "must be a number"),
     ("TELEGRAM_RATE_LIMIT", "-5.125", "or more"),
     ("TELEGRAM_CHAT_RATE_LIMIT", "inf", "must be a number"),
+    ("RELAY_BUSINESS_OWNERS", "@olga", "must be Telegram's numbers of people"),
+    ("RELAY_CUSTOMER_RATE_LIMIT", "-1", "must be 0 or more"),
+    ("RELAY_START", "never", "must be one of"),
     ("KIT_REGION", "mars", "'us', 'br', 'eu', 'kz', 'ru' or 'ru2'"),
     ("KIT_API_URL", "http://kit.example.com", "must begin with https://"),
     ("KIT_API_URL", "https://user:word@kit.example.com", "has a user name or password"),
@@ -225,6 +232,9 @@ GOOD: list[tuple[str, str, str, Any]] = [
         "trusted_file_hosts",
         frozenset({"files.example.com", "10.0.0.7:9000", "[::1]:80"}),
     ),
+    ("RELAY_BUSINESS_OWNERS", " 107804195, 7,", "business_owners", frozenset({107804195, 7})),
+    ("RELAY_BUSINESS_OWNERS", "", "business_owners", frozenset()),
+    ("RELAY_START", "Hold", "relay_start", "hold"),
 ]
 
 
@@ -282,6 +292,7 @@ def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Pat
             "TELEGRAM_WEBHOOK_SECRET": "hook",
             "TELEGRAM_PROXY": "http://proxy.example.com:3128",
             "KIT_API_URL": "https://kit.example.com",
+            "RELAY_BUSINESS_OWNERS": "107804195",
         }
         | ALERTS
         | NEEDED
