@@ -14,6 +14,7 @@ from relay.control.customers import (
 from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
 from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
+from relay.control.media import media_revoke
 from relay.control.office import Operation
 from relay.control.status import status
 from relay.control.trace import trace
@@ -33,4 +34,5 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_retry": dead_retry,
     "dead_drop": dead_drop,
     "hurry": hurry,
+    "media_revoke": media_revoke,
 }
