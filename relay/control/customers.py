@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from relay.control.office import Office, RefusedError
+from relay.control.operation import OperationContext, RefusedError
 from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
 from relay.store.customers import Page, Whose
@@ -15,26 +15,26 @@ from relay.store.store import Store
 log = structlog.get_logger()
 
 
-async def customer_show(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_show(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """How many rows of each table speak of `client`."""
-    channel, whose = _whose(office, parameters)
-    return {"channel": channel.label, "client": whose.client_id, "rows": await office.store.count_customer(whose)}
+    channel, whose = _whose(context, parameters)
+    return {"channel": channel.label, "client": whose.client_id, "rows": await context.store.count_customer(whose)}
 
 
-async def customer_rows(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_rows(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Rows of one `table`, from the one number `after` on, as they are stored."""
-    _, whose = _whose(office, parameters)
+    _, whose = _whose(context, parameters)
     page = Page(whose, str(parameters["table"]), int(parameters.get("after", 0)))
-    return {"rows": await office.store.read_customer(page)}
+    return {"rows": await context.store.read_customer(page)}
 
 
-async def customer_erase(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_erase(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Erase everything that is kept about `client`: rows, converted files, and copies from before upgrades."""
-    channel, whose = _whose(office, parameters)
-    rows = await office.store.count_customer(whose)
-    files = [cache_key(*file) for file in await office.store.converted_files(whose)]
-    await office.store.ask_erasure(whose)
-    await erase(office.store, whose)
+    channel, whose = _whose(context, parameters)
+    rows = await context.store.count_customer(whose)
+    files = [cache_key(*file) for file in await context.store.converted_files(whose)]
+    await context.store.ask_erasure(whose)
+    await erase(context.store, whose)
     removed = list(_remove_files(channel, files))
     log.info("customer.erased", rows=sum(rows.values()), files=len(removed))
     return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
@@ -47,8 +47,8 @@ async def erase(store: Store, whose: Whose) -> None:
     await store.remove_bytes()
 
 
-def _whose(office: Office, parameters: Mapping[str, Any]) -> tuple[Channel, Whose]:
-    channel = office.channel(parameters.get("channel"))
+def _whose(context: OperationContext, parameters: Mapping[str, Any]) -> tuple[Channel, Whose]:
+    channel = context.channel(parameters.get("channel"))
     client = parameters.get("client")
     if not isinstance(client, str) or not client:
         raise RefusedError("say which client")
