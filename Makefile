@@ -2,7 +2,7 @@
 # What runs the relay needs the runtime lock only; what works on it needs the other one too.
 PYTHON ?= python3
 # Of tests: one more than there are cores, since most spend most of their time waiting. All must collect the same tests in
-# the same order, hence the hash seed.
+# the same order, hence the hash seed. What is compiled once is kept, whatever the shell says: each worker loads it all.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinity(0)) + 1))' 2>/dev/null || echo 2)
 PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
@@ -23,7 +23,7 @@ run: $(READY) ## Run the relay with the settings of the environment and .env
 	.venv/bin/python -m relay run
 
 test: $(READY_DEV) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
-	PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
+	PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
 
 campaigns: $(READY_DEV) ## Run each campaign in its short form; ARGS="kills" runs one
 	.venv/bin/python -m tests.campaigns $(ARGS)

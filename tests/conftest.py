@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from relay.sandbox.kit.control import control_routes as kit_routes
 from relay.sandbox.kit.server import KitLookAlike
@@ -59,6 +59,13 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(("RELAY_", "TELEGRAM_", "KIT_")):
             del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hypothesis walks the same lines hundreds of times: which lines are walked, tests with written examples say."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("no_cover")
 
 
 class _NoSkips:

@@ -5,9 +5,14 @@ import gzip
 import io
 import json
 import math
+from pathlib import Path
 from typing import Any, Final
 
 import av
+
+#: A red corner on blue, upright only if the file's own turn is heeded, with the camera's name in it and a profile.
+#: Made with pillow-heif, whose encoder the tests need not have.
+HEIC: Final = (Path(__file__).parent / "samples" / "heic" / "turned.heic").read_bytes()
 
 _RATE: Final = 48_000
 

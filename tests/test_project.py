@@ -33,8 +33,8 @@ ARROWS: dict[str, set[str]] = {
     # The mapping: each room imports only what stands above it.
     "mapping": set(),
     "mapping.text": {"media.types", "words"},
-    "mapping.content": {"kit.models", "mapping.text", "media.types", "model", "steps"},
-    "mapping.event": {"kit.models", "mapping.content", "mapping.text", "model", "words"},
+    "mapping.content": {"kit.limits", "mapping.text", "media.types", "model", "steps"},
+    "mapping.event": {"kit.limits", "mapping.content", "mapping.text", "model", "words"},
     "mapping.to_telegram": {"kit.events", "kit.values", "mapping.event", "mapping.text", "model", "steps"},
     "mapping.failure": {
         "kit.events", "mapping.content", "mapping.event", "mapping.text", "mapping.to_telegram", "model", "steps",
@@ -99,8 +99,8 @@ ARROWS: dict[str, set[str]] = {
 #: What asks no clock, rolls no dice, opens nothing, and imports nothing of ours that does.
 PURE = {
     "model", "errors", "steps", "mapping", "delivery.policy", "delivery.gate", "delivery.pace", "kit.answers",
-    "kit.callbacks", "kit.requests", "kit.signature", "kit.models", "kit.events", "kit.reading", "kit.payload",
-    "kit.values", "monitoring.redaction",
+    "kit.callbacks", "kit.requests", "kit.signature", "kit.limits", "kit.models", "kit.events", "kit.reading",
+    "kit.payload", "kit.values", "monitoring.redaction",
     "media.kinds", "media.ranges", "media.types",
 }  # fmt: skip
 IMPURE = {

@@ -5,19 +5,59 @@ from pathlib import Path
 import click
 
 from relay.cli.options import settings_options
-from relay.cli.starting import check_writable, fail, load
+from relay.cli.starting import check_writable, fail, keep_to_ourselves, load
 from relay.settings.schema import Settings
+from relay.settings.values import database_url
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.migrating import SchemaError, bring_up_to_date
 
 
 @click.command
+@click.option(
+    "--from", "source", metavar="URL", help="Move the database from here: a sqlite:///… of a relay that is stopped."
+)
+@click.option("--to", "target", metavar="URL", help="Move the database to here: a postgresql://… that is empty.")
 @settings_options
-def migrate(env_file: Path | None, config: Path | None) -> None:
-    """Bring the database to this version's schema (`relay run` does it by itself)."""
+def migrate(*, source: str | None, target: str | None, env_file: Path | None, config: Path | None) -> None:
+    """Bring the database to this version's schema (`relay run` does it by itself), or move it to PostgreSQL.
+
+    With --from or --to everything is moved; the one that is not given is RELAY_DATABASE_URL. The relay must be stopped.
+    A move that broke off goes on when it is asked for again.
+    """
+    if source is not None and target is not None:
+        keep_to_ourselves()
+        _move(source, target)
+        return
     settings = load(env_file, config, talk=True)[0].settings
+    if source is not None or target is not None:
+        _move(source or settings.relay_database_url, target or settings.relay_database_url)
+        return
     bring_database_up_to_date(settings)
     click.echo(f"{settings.database_name}: the schema is current")
+
+
+def _move(source: str, target: str) -> None:
+    if not source.startswith("sqlite:///") or not target.startswith("postgresql://"):
+        fail("--from must be a sqlite:///… and --to a postgresql://…", code=2)
+    try:
+        path = Path(database_url(source).removeprefix("sqlite:///"))
+    except ValueError as error:
+        fail(f"--from {error}", code=2)
+    from relay.store.engine.moving import MoveError, move  # noqa: PLC0415 - psycopg is an extra
+
+    try:
+        counted = move(path, target, _tell)
+    except StoreLockedError as error:
+        fail(f"nothing is moved now: {error}. Stop the relay first")
+    except (MoveError, SchemaError, OSError) as error:
+        fail(str(error))
+    click.echo(
+        f"{sum(counted.values())} rows are moved and counted. Set RELAY_DATABASE_URL to the PostgreSQL, and start"
+    )
+
+
+def _tell(table: str, done: int, total: int) -> None:
+    click.echo(f"{table}: {done} of {total}")
 
 
 def bring_database_up_to_date(settings: Settings) -> None:

@@ -21,7 +21,7 @@ _REMEDY: Final = (
 
 async def check_children(trial: str = "relay.media.trial") -> Finding:
     """Start a child as for a voice message or a film, and let it try what it must not: `trial` says what."""
-    if find_spec("av") is None and find_spec("rlottie_python") is None:
+    if all(find_spec(decoder) is None for decoder in ("av", "pi_heif", "rlottie_python")):
         return skipped(_NAME, "the extra `media` is not installed, so nothing is decoded")
     try:
         with tempfile.TemporaryDirectory() as place:

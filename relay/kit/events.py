@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal
 
-from relay.kit.models import MediaKind
+from relay.kit.limits import MediaKind
 
 KeyboardKind = Literal[
     "telegram_inline_keyboard_markup", "telegram_reply_keyboard_markup", "telegram_reply_keyboard_remove"

@@ -1,28 +1,14 @@
 """What the relay says to Kit, as JSON: strict, as the official client's models have it.
 
 Source: https://voximplant.com/kit/docs/channels/custom. What Kit says is read by `relay.kit.reading`, with tolerance.
+`relay.mapping` makes the same JSON without these models, and tests hold it to them: a running relay does not load them.
 """
 
-import re
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-MediaKind = Literal["photo", "video", "audio", "document"]
-MEDIA_KINDS: frozenset[str] = frozenset(get_args(MediaKind))
-
-# Kit documents no limits. Ours are far above anything seen, so that only a hostile body ever meets them.
-MAX_TEXT = 100_000  #: Characters.
-MAX_LINE = 1024  #: Characters.
-MAX_URL = 8192  #: Characters.
-MAX_ITEMS = 100
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def mend(text: str) -> str:
-    """The text with each lone surrogate, which no UTF-8 can carry, visibly replaced."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+from relay.kit.limits import MAX_ITEMS, MAX_LINE, MAX_TEXT, MAX_URL, MediaKind, mend
 
 
 def _mended(value: object) -> object:

@@ -21,7 +21,7 @@ from relay.kit.events import (
     UnusableItem,
     WordsItem,
 )
-from relay.kit.models import mend
+from relay.kit.limits import mend
 from relay.kit.values import as_degrees, as_line, as_link, as_list, as_object, as_words, is_empty
 
 _Fields = Mapping[str, Any]

@@ -7,7 +7,7 @@ Whatever else is odd costs nothing but itself.
 from typing import Any
 
 from relay.kit.events import UNTYPED, CloseConversationEvent, Event, OtherEvent, SendMessageEvent, UnusableItem
-from relay.kit.models import MAX_ITEMS, MAX_LINE, MAX_TEXT, mend
+from relay.kit.limits import MAX_ITEMS, MAX_LINE, MAX_TEXT, mend
 from relay.kit.payload import read_items
 from relay.kit.values import as_id, as_object, as_words, is_empty
 

@@ -9,7 +9,7 @@ import math
 import re
 from typing import Any, Final
 
-from relay.kit.models import MAX_LINE, MAX_URL, mend
+from relay.kit.limits import MAX_LINE, MAX_URL, mend
 
 _MAX_ID: Final = 128  #: Characters; Kit's own allow 100.
 _EXACT: Final = 2**53  #: Up to here a float holds an integer exactly.

@@ -23,6 +23,13 @@ def load_pillow() -> None:
     Image.preinit()
 
 
+def load_heif() -> None:
+    """libheif, with its decoder of HEVC in it."""
+    import pi_heif
+    import pi_heif.heif
+    import pi_heif.misc
+
+
 def load_lottie() -> None:
     """Samsung's rlottie."""
     from rlottie_python.rlottie_wrapper import LottieAnimation

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert as upsert
 from relay.store.engine.tables import alert, process_run
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from relay.model import Media
+from relay.store.engine.connection import Connection, Row
 from relay.store.engine.tables import client_link, media
 
 
@@ -67,7 +67,7 @@ def _keep(tx: Connection, now: float, avatar: Avatar, path: str | None) -> str |
     return f"{found.id}/{found.name}"
 
 
-def _link(tx: Connection, channel: str, client_id: str) -> Row[*tuple[Any, ...]] | None:
+def _link(tx: Connection, channel: str, client_id: str) -> Row | None:
     return tx.execute(_LINK, _key(channel, client_id)).first()
 
 

@@ -6,9 +6,10 @@ Reading a letter is not the store's business: it hands out a part, and is told w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from relay.model import Letter
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import backfill, inbox
 
 #: Rows that one part spans: everybody else waits meanwhile.
@@ -34,7 +35,7 @@ class Filled:
 
 def next_unfilled(tx: Connection, _now: float, asked: Sequence[None]) -> list[Unfilled | None]:
     """The next part; None when all is done."""
-    newest = tx.execute(_NEXT).scalar_one_or_none()
+    newest = tx.scalar(_NEXT)
     if newest is None:
         return [None] * len(asked)
     oldest = max(0, newest - PART)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, false, func, select, true, update
+from sqlalchemy import bindparam, false, func, select, true, update
 
 from relay.model import BusinessConnection
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import business_connection, client_link, message
 

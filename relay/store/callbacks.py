@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, select
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, select
 
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import callback_record, client_link, refused_callback
 
@@ -54,7 +55,7 @@ def _find_one(tx: Connection, now: float, channel: str) -> Callbacks:
     record = tx.execute(_RECORD, {"of_channel": channel}).first()
     if record is None:
         return Callbacks()
-    refused = tx.execute(_REFUSED_SINCE, {"of_channel": channel, "since": _oldest_minute(now)}).scalar_one()
+    refused = tx.execute(_REFUSED_SINCE, {"of_channel": channel, "since": _oldest_minute(now)}).scalar()
     return Callbacks(record.accepted_at, record.refused_at, refused)
 
 

@@ -8,9 +8,10 @@ a death is innocent, though there is no answer yet: a side that hangs is nobody'
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, exists, literal_column, null, select, update
+from sqlalchemy import bindparam, exists, literal_column, null, select, update
 
 from relay.model import Delivery
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import lane, outbox
 
 #: What `lane.blame` says. Null: not to blame.

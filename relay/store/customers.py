@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Table,
     and_,
     delete,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import (
     client_link,
@@ -90,7 +90,7 @@ def _page(tx: Connection, page: Page) -> list[dict[str, Any]]:
     table = tables[page.table]
     theirs = _deliveries(page.whose) if table is outbox else _theirs(table, page.whose)
     found = select(table).where(theirs).order_by(*table.primary_key).offset(page.after).limit(page.limit)
-    return [{str(name): value for name, value in row.items()} for row in tx.execute(found).mappings()]
+    return [row._asdict() for row in tx.execute(found)]
 
 
 def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[None]:

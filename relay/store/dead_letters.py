@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, delete, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, literal_column, select
 
 from relay.model import Direction, Source
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import client_link, inbox, lane, outbox
 from relay.store.totals import add_to_tally
 

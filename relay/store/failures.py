@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from sqlalchemy import Connection
-
 from relay.model import Bury, Delivered, Delivery, Result, Retry
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import failed_attempt
 

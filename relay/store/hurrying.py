@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, exists, false, select, update
+from sqlalchemy import BigInteger, ColumnElement, cast, exists, false, select, update
 
 from relay.model import Direction
 from relay.store.dead_letters import is_number
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import client_link, lane, outbox, waits
 
 

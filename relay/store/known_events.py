@@ -8,8 +8,9 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, delete, exists, select
+from sqlalchemy import Integer, bindparam, delete, exists, select
 
+from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import inbox, known_event, outbox
 
@@ -44,7 +45,7 @@ def body_hash(sha256: str) -> bytes:
     return bytes.fromhex(sha256)[:_SIZE]
 
 
-def _hashes(row: Row[Any]) -> dict[str, bytes]:
+def _hashes(row: Row) -> dict[str, bytes]:
     return {"id": id_hash(row.channel, row.source_id), "body": body_hash(row.body_sha256)}
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, func, select
+from sqlalchemy import Integer, bindparam, func, select
 
 from relay.store.dead_letters import DEAD
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import lane, outbox, waits
 
 #: Lanes, and dead letters, that are told one by one.

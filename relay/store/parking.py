@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, false, func, literal_column, null, select, update
+from sqlalchemy import bindparam, false, func, literal_column, null, select, update
 
+from relay.store.engine.connection import Connection
 from relay.store.engine.copies import moment, take_note
 from relay.store.engine.tables import lane, outbox, waits
 from relay.store.totals import add_to_tally

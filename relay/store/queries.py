@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from relay.model import Media
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import media, polling_offset
 
 

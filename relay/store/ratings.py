@@ -6,9 +6,10 @@ The totals stand in the tally, under the direction "rating", so that they outlas
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from relay.model import Rating
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import rating
 from relay.store.totals import add_to_tally

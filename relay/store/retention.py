@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
+from sqlalchemy import Integer, bindparam, delete, exists, literal_column, null, select, tuple_, update
 
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import inbox, message, outbox, rating, unknown_client
 from relay.store.known_events import keep_hashes
 

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, assert_never
 
-from sqlalchemy import Connection, Row, bindparam, delete, null, select, update
+from sqlalchemy import bindparam, delete, null, select, update
 
 from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unreadable
-from relay.store import accepting
-from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_effects
+from relay.store.accepting import decide, write_effects
 from relay.store.dead_letters import DEAD
+from relay.store.deliveries import Arrived, Deliveries, dump_address
+from relay.store.engine.connection import Connection, Row
 from relay.store.engine.tables import client_link, inbox, lane, outbox
-from relay.store.memory import Memory, recall
+from relay.store.lanes import open_lanes
+from relay.store.memory import Memory
+from relay.store.recalling import recall
 from relay.store.totals import add_to_tally
 
 #: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
@@ -59,7 +62,7 @@ class _Work:
         self._now = now
         self._memory = memory
         self._deliveries = Deliveries(now, memory)
-        self._mapped: list[accepting.Row] = []
+        self._mapped: list[Arrived] = []
 
     def finish(self) -> None:
         """Write what is common to all of them."""
@@ -91,7 +94,7 @@ class _Work:
             case _:
                 assert_never(outcome)
 
-    def _outcome(self, row: Row[Any], reading: Reading) -> Outcome:
+    def _outcome(self, row: Row, reading: Reading) -> Outcome:
         letter = _letter(row)
         known = replace(self._memory.known(row.channel, reading.wants), album=None)  # its siblings have left
         outcome = decide(letter, reading, known)
@@ -99,7 +102,7 @@ class _Work:
             return replace(outcome, client=None)  # what is known today is newer than this letter
         return outcome
 
-    def _replace(self, row: Row[Any], outcome: Accepted) -> Revived:
+    def _replace(self, row: Row, outcome: Accepted) -> Revived:
         """The delivery as it is made today, if it can be told which one of the letter's it is."""
         same = [
             draft for draft in _drafts(outcome) if (draft.direction, draft.client_id) == (row.direction, row.client_id)
@@ -109,7 +112,7 @@ class _Work:
         self._mapped.append(_accepted(row, outcome))
         return self._wait(row, same[0])
 
-    def _take_in(self, row: Row[Any], outcome: Accepted) -> Revived:
+    def _take_in(self, row: Row, outcome: Accepted) -> Revived:
         """A letter that could not be read when it came: now it has its effect, as if it had just come."""
         first = next((draft for draft in _drafts(outcome) if draft.direction == row.direction), None)
         if first is None:
@@ -122,7 +125,7 @@ class _Work:
                 self._deliveries.add_draft(arrived, replace(draft, album=None, parts=None, hasty=False))
         return self._wait(row, first)
 
-    def _wait(self, row: Row[Any], today: Draft | None = None) -> Revived:
+    def _wait(self, row: Row, today: Draft | None = None) -> Revived:
         """Let it wait, as it was or as it is made today."""
         draft = today or Draft(row.direction, row.client_id, row.body)
         key = row.channel, row.direction, draft.client_id
@@ -143,22 +146,22 @@ class _Work:
         self._count(row, "revived")
         return Revived("waiting")
 
-    def _decline(self, row: Row[Any], reason: str) -> Revived:
+    def _decline(self, row: Row, reason: str) -> Revived:
         self._tx.execute(_DECLINE, {"of_id": row.letter_id, "why": reason})
         self._tx.execute(_DELETE, {"of_id": row.id})
         self._count(row, "revived", "declined")
         return Revived("declined", reason)
 
-    def _count(self, row: Row[Any], *outcomes: str) -> None:
+    def _count(self, row: Row, *outcomes: str) -> None:
         add_to_tally(self._tx, Counter((row.channel, row.direction, outcome) for outcome in outcomes))
 
 
-def _letter(row: Row[Any]) -> Letter:
+def _letter(row: Row) -> Letter:
     return Letter(row.channel, row.source, row.source_id, row.letter_body or "")
 
 
-def _accepted(row: Row[Any], outcome: Accepted) -> accepting.Row:
-    return accepting.Row(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
+def _accepted(row: Row, outcome: Accepted) -> Arrived:
+    return Arrived(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
 
 
 def _drafts(outcome: Accepted) -> tuple[Draft, ...]:

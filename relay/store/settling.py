@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Connection, Float, bindparam, case, exists, false, null, select, update
+from sqlalchemy import Boolean, Float, bindparam, case, exists, false, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Late, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.failure_notes import write_late, write_lost, write_notes
 from relay.store.failures import write_failures
-from relay.store.memory import remember
+from relay.store.recalling import remember
 from relay.store.totals import add_to_tally
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Integer, bindparam, case, func, literal_column, select
+from sqlalchemy import Integer, bindparam, case, func, literal_column, select
 
 from relay.store.callbacks import Callbacks, find_callbacks
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import inbox, lane, outbox, waits
 from relay.store.totals import Counts, count
 

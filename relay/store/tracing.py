@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, null, select
+from sqlalchemy import Integer, bindparam, null, select
 
 from relay.model import Direction, Source
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import LATE_FILES, failed_attempt, inbox, lane, message, outbox
 
 #: Letters that are looked up at a time: everybody else waits meanwhile.

@@ -5,8 +5,9 @@ After the retention time they are told again.
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import unknown_client
 

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, null, select, update
+from sqlalchemy import bindparam, delete, exists, null, select, update
 
 from relay.model import REACTIONS
+from relay.store.engine.connection import Connection
 from relay.store.engine.sql import keys, listed
 from relay.store.engine.tables import inbox, lane, outbox, waits
 

@@ -97,7 +97,7 @@ async def _measure(plan: Plan) -> list[str]:
         f"\nMedians of {plan.runs} runs; of what must not happen, the worst run."
     )
     if plan.only in (None, "mapping"):
-        click.echo("\n" + mapping.table(plan.runs))
+        click.echo("\n" + await mapping.table(plan.runs))
     wrong = []
     for scenario in _scenarios(plan):
         outcomes: dict[Name, list[Outcome]] = {name: [] for name in plan.names}

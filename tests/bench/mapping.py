@@ -7,14 +7,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, create_engine
 from telegram import Update
 
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_kit.plain import read_plain_text
 from relay.mapping.to_kit.updates import map_update, wants_of
 from relay.model import Outcome
-from relay.store.memory import Memory, recall, write_said
+from relay.store.engine.connection import Connection
+from relay.store.engine.sqlite import open_sqlite
+from relay.store.memory import Memory
+from relay.store.recalling import recall, write_said
 from tests.databases import new_database
 
 PROMISED: Final = 60.0  #: Microseconds that mapping and remembering may take beyond parsing.
@@ -29,16 +31,11 @@ Result = TypeVar("Result")
 _Spent = dict[str, list[float]]
 
 
-def table(runs: int) -> str:
+async def table(runs: int) -> str:
     """Medians over all batches of all runs, microseconds of processor time an update."""
     spent: _Spent = {}
     for _ in range(runs):
-        with tempfile.TemporaryDirectory(prefix="relay-bench-") as home:
-            engine = create_engine(f"sqlite:///{new_database(Path(home))}")
-            with engine.connect() as connection:
-                for batch in _batches(_UPDATES):
-                    _one_batch(connection, batch, spent)
-            engine.dispose()
+        await _one_run(spent)
     medians = {name: median(values) for name, values in spent.items()}
     beyond = medians["mapping it"] + medians["remembering it"]
     rows = {**medians, "mapping and remembering": beyond}
@@ -46,6 +43,18 @@ def table(runs: int) -> str:
     return "\n".join(
         ["One text update, µs", *lines, f"  {'promised beyond Update.de_json: under':<44}{PROMISED:>8.1f}"]
     )
+
+
+async def _one_run(spent: _Spent) -> None:
+    def verb(tx: Connection, _now: float, items: Sequence[Sequence[dict[str, Any]]]) -> list[None]:
+        for batch in items:
+            _one_batch(tx, batch, spent)
+        return [None] * len(items)
+
+    with tempfile.TemporaryDirectory(prefix="relay-bench-") as home:
+        async with open_sqlite(new_database(Path(home))) as database:
+            for batch in _batches(_UPDATES):
+                await database.run(verb, batch)
 
 
 def _one_batch(connection: Connection, batch: Sequence[dict[str, Any]], spent: _Spent) -> None:
@@ -58,7 +67,6 @@ def _one_batch(connection: Connection, batch: Sequence[dict[str, Any]], spent: _
         known.note(_CONTEXT.channel, outcome)
     write_said(connection, time.time(), known)
     spent.setdefault("remembering it", []).append((time.thread_time() - began) / len(batch) * 1e6)
-    connection.commit()
     _timed(spent, "instead of the first two: mapping/plain.py", _map_plain, batch)
 
 

@@ -33,6 +33,9 @@ class Campaign:
 CAMPAIGNS: Final = (
     Campaign("tests.campaigns.kills", "--kills 5 --seed 7", "kill -9 at random moments under load loses nothing"),
     Campaign(
+        "tests.campaigns.teeth", "--turn 0", "the ledger of all campaigns finds a promise that is broken on purpose"
+    ),
+    Campaign(
         "tests.campaigns.drain",
         "--replies 200 --clients 60 --rows 2 --row 7 --every 0.7",
         "a backlog leaves at Telegram's pace, and who is alone waits for nobody",
@@ -57,7 +60,7 @@ CAMPAIGNS: Final = (
     ),
     Campaign(
         "tests.campaigns.faults",
-        "kit-refuses-all kit-page kit-refuses-one telegram-cut --seconds 4 --calm 3",
+        "kit-refuses-all kit-page kit-refuses-one telegram-cut --seconds 4 --calm 3 --together 2",
         "a side that fails, refuses or is away buries nothing of others, and is well again within seconds",
     ),
     Campaign("tests.campaigns.sweep", "--updates 1000", "of what customers write every word and file arrives"),

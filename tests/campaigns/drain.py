@@ -10,12 +10,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.campaigns.ledger import Verdict, by_agent, draw_up
 from tests.e2e.process import relay_between
 
 SLOWEST = 20.0  #: Replies a second that Telegram's limits leave room for, and more.
@@ -39,7 +40,7 @@ class Backlog:
         many = Counter({FIRST_CHAT + number: self.row for number in range(self.rows)})
         rest = self.clients - self.rows
         many.update(FIRST_CHAT + self.rows + number % rest for number in range(self.replies - self.rows * self.row))
-        return {chat: [f"{chat}:{number}" for number in range(count)] for chat, count in many.items()}
+        return {chat: [by_agent(chat, number) for number in range(count)] for chat, count in many.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Drained:
     replies: int
     rate: float  #: Replies of the backlog a second, from the first to the last.
     too_many: int  #: 429s.
-    faults: Counter[str]
+    verdict: Verdict
+    exit_code: int
     lone: list[float]  #: Seconds from each lone callback to its message.
 
 
@@ -74,20 +76,13 @@ async def drain(backlog: Backlog, home: Path) -> Drained:
             answering.cancel()
             asked = await _ended(answering)
             await telegram.wait_for(lambda: all(telegram.chat(chat).texts for chat in asked), 10)
-            faults = Counter({"exit code": await relay.stop()})
-        arrived: dict[int, list[str]] = defaultdict(list)
-        for call in telegram.calls:
-            if call.chat_id in texts:
-                arrived[call.chat_id].append(call.params["text"])
-        for chat, own in texts.items():
-            faults["lost"] += len(set(own) - set(arrived[chat]))
-            faults["repeated"] += len(arrived[chat]) - len(set(arrived[chat]))
-            faults["out of order"] += list(dict.fromkeys(arrived[chat])) != own
+            exit_code = await relay.stop()
+            verdict = draw_up(telegram, kit, relay.environment["RELAY_DATABASE_URL"])
         times = [call.at for call in telegram.calls if call.chat_id in texts]
         came = {call.chat_id: call.at for call in telegram.calls}
         lone = [came[chat] - since for chat, since in asked.items()]
         rate = backlog.replies / (times[-1] - times[0])
-        return Drained(backlog.replies, rate, telegram.limits.given, +faults, lone)
+        return Drained(backlog.replies, rate, telegram.limits.given, verdict, exit_code, lone)
 
 
 def _arrived(telegram: TelegramLookAlike, texts: dict[int, list[str]]) -> bool:
@@ -107,7 +102,7 @@ async def _answer_others(telegram: TelegramLookAlike, kit: KitLookAlike, every: 
             telegram.customer(chat).writes("hello")
             await kit.wait_for(lambda chat=chat: kit.messages(str(chat)), 60)  # type: ignore[misc]
             since = time.monotonic()
-            if await kit.agent_says(str(chat), "a lone answer") == 200:
+            if await kit.agent_says(str(chat), by_agent(chat, 1)) == 200:
                 asked[chat] = since
     except asyncio.CancelledError:
         return asked
@@ -132,11 +127,12 @@ def main() -> int:
         drained = asyncio.run(drain(backlog, Path(home)))
     print(  # noqa: T201 - a report
         f"{drained.replies} replies to {options.clients} chats at {drained.rate:.1f}/s, {drained.too_many} answers 429,"
-        f" faults {dict(drained.faults) or 'none'}; {len(drained.lone)} lone replies meanwhile arrived after"
+        f" {drained.verdict}; {len(drained.lone)} lone replies meanwhile arrived after"
         f" {statistics.median(drained.lone):.3f} s (median), {max(drained.lone):.3f} s (longest)"
     )
     held = (
-        not drained.faults,
+        drained.verdict.held,
+        drained.exit_code == 0,
         drained.too_many == 0,
         drained.rate >= SLOWEST,
         len(drained.lone) >= 4,

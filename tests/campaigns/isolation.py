@@ -16,6 +16,7 @@ from pathlib import Path
 from relay.sandbox.kit.files import HostedFile
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.campaigns.ledger import Verdict, by_agent, draw_up
 from tests.databases import rows
 from tests.e2e.process import relay_between
 from tests.waiting import eventually
@@ -36,7 +37,7 @@ class Isolation:
     parked: list[float] = field(default_factory=list)  #: The same while one chat waits.
     waited: list[float] = field(default_factory=list)  #: How long that chat's first message took in each of those.
     during: int = 0  #: Messages that others got while it waited.
-    order: bool = True  #: Every chat got what it was sent, once and in order.
+    verdict: Verdict = field(default_factory=Verdict)
     too_early: int = 0  #: Calls before retry_after was over.
     attempts: set[int] = field(default_factory=set)  #: Those of all deliveries to Telegram.
 
@@ -71,7 +72,7 @@ async def isolation(home: Path, rounds: int, seconds: float, retry_after: int) -
             await relay.settled("to_telegram")
             await relay.stop()
         result.too_early = telegram.limits.broken
-        result.order = all(telegram.chat(chat).texts == texts for chat, texts in sent.items())
+        result.verdict = draw_up(telegram, kit, relay.environment["RELAY_DATABASE_URL"])
     attempts = rows(home, "SELECT DISTINCT attempts FROM outbox WHERE direction = 'to_telegram'")
     result.attempts = {number for (number,) in attempts}
     return result
@@ -86,7 +87,7 @@ async def _talk(
     texts = set()
     for number in range(count):
         chat = SLOW + 1 + number % OTHERS
-        text = f"{chat}:{len(sent[chat])}"
+        text = by_agent(chat, len(sent[chat]))
         sent[chat].append(text)
         texts.add(text)
         since[text] = time.monotonic()
@@ -98,7 +99,7 @@ async def _talk(
 
 async def _row(telegram: TelegramLookAlike, kit: KitLookAlike, sent: dict[int, list[str]]) -> float:
     """Answer the slow chat several times at once: when the first message came."""
-    texts = [f"{SLOW}:{len(sent[SLOW]) + number}" for number in range(ROW)]
+    texts = [by_agent(SLOW, len(sent[SLOW]) + number) for number in range(ROW)]
     sent[SLOW] += texts
     kit.enqueue_callbacks([kit.callbacks.message(str(SLOW), text) for text in texts])
     await telegram.wait_for(lambda: telegram.chat(SLOW).texts[-1:] == texts[-1:], 30)
@@ -169,12 +170,12 @@ def main() -> int:
     calm, parked = statistics.median(result.calm) * 1000, statistics.median(result.parked) * 1000
     print(  # noqa: T201 - a report
         f"p95 of the others, medians of {options.rounds} runs: calm {calm:.0f} ms, while a chat waits {parked:.0f} ms,"
-        f" ratio {result.ratio:.2f}; order {'kept' if result.order else 'BROKEN'}, {result.too_early} calls too early,"
+        f" ratio {result.ratio:.2f}; {result.verdict}, {result.too_early} calls too early,"
         f" attempts {sorted(result.attempts)}\na text while {hanging.fetching} of 80 files hang:"
         f" {hanging.took * 1000:.0f} ms; then {hanging.arrived} files arrived"
     )
     held = (
-        result.order,
+        result.verdict.held,
         result.too_early == 0,
         result.attempts == {1},
         min(result.waited) >= options.retry_after,

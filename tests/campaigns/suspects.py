@@ -21,6 +21,7 @@ from typing import Final, get_args
 from relay.model import Direction
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.campaigns.ledger import by_agent, by_customer, draw_up
 from tests.databases import rows
 from tests.e2e.process import RelayProcess, relay_between
 from tests.waiting import eventually
@@ -40,7 +41,7 @@ class Busy:
     telegram: TelegramLookAlike
     kit: KitLookAlike
     chats: tuple[int, ...]
-    said: dict[int, list[str]] = field(default_factory=dict)
+    said: dict[int, list[int]] = field(default_factory=dict)
 
     @contextmanager
     def talking(self) -> Iterator[None]:
@@ -54,25 +55,17 @@ class Busy:
     async def _talk(self) -> None:
         for number in count():
             chat = self.chats[number % len(self.chats)]
-            text = f"{chat}:{number}"
-            self.said.setdefault(chat, []).append(text)
-            self.telegram.customer(chat).writes(text)
-            self.kit.enqueue_callbacks([self.kit.callbacks.message(str(chat), text)])
+            self.said.setdefault(chat, []).append(number)
+            self.telegram.customer(chat).writes(by_customer(chat, number))
+            self.kit.enqueue_callbacks([self.kit.callbacks.message(str(chat), by_agent(chat, number))])
             await asyncio.sleep(0.02)
 
     async def has_all(self) -> bool:
         """Whether everything has arrived."""
         return all(
-            set(said) <= set(self.kit.texts(chat)) and set(said) <= set(self.telegram.chat(chat).texts)
+            {by_customer(chat, number) for number in said} <= set(self.kit.texts(chat))
+            and {by_agent(chat, number) for number in said} <= set(self.telegram.chat(chat).texts)
             for chat, said in self.said.items()
-        )
-
-    def faults(self) -> int:
-        """Chats in which the order is wrong."""
-        return sum(
-            list(dict.fromkeys(arrived)) != said
-            for chat, said in self.said.items()
-            for arrived in ([text for text in self.kit.texts(chat) if text != "hello"], self.telegram.chat(chat).texts)
         )
 
 
@@ -101,10 +94,16 @@ async def killer(home: Path, direction: Direction) -> tuple[int, dict[str, int]]
             "buried of others": sum(client != str(KILLER) for (client,) in rows(home, _DEAD)),
             "not buried": int((str(KILLER),) not in rows(home, _DEAD)),
             "accounts": rows(home, _ACCOUNTS)[0][0],
-            "out of order": busy.faults(),
+            **_broken(telegram, kit, relay, deaths),
             "exit code": exit_code,
         }
         return deaths, {name: number for name, number in wrong.items() if number}
+
+
+def _broken(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess, interruptions: int) -> dict[str, int]:
+    """Promises that the ledger shows to be broken, and how often."""
+    verdict = draw_up(telegram, kit, relay.environment["RELAY_DATABASE_URL"], interruptions=interruptions)
+    return {promise: len(cases) for promise, cases in verdict.found.items()}
 
 
 def _times_killed(telegram: TelegramLookAlike, kit: KitLookAlike, direction: Direction) -> int:
@@ -138,17 +137,18 @@ async def kills_while_kit_hangs(home: Path, kills: int) -> dict[str, int]:
             await _first_contact(telegram, kit, relay, chats)
             kit.faults.hang_of = frozenset(map(str, chats))
             for chat in chats:
-                telegram.customer(chat).writes("hangs")
+                telegram.customer(chat).writes(by_customer(chat, 1))
             for _ in range(kills):
                 seen = len(kit.events)
                 await kit.wait_for(lambda seen=seen: len(kit.events) > seen or seen, LONGEST)  # type: ignore[misc]
                 await relay.kill()
                 await relay.start()
             kit.faults.hang_of = frozenset()
-            await kit.wait_for(lambda: all("hangs" in kit.texts(chat) for chat in chats), 60)
+            await kit.wait_for(lambda: all(by_customer(chat, 1) in kit.texts(chat) for chat in chats), 60)
             await relay.settled("to_kit")
             exit_code = await relay.stop()
         wrong = {"buried": len(rows(home, _DEAD)), "accounts": rows(home, _ACCOUNTS)[0][0], "exit code": exit_code}
+        wrong |= _broken(telegram, kit, relay, 2 * kills)
         return {name: number for name, number in wrong.items() if number}
 
 
@@ -160,21 +160,22 @@ async def restarts_while_kit_hangs(home: Path, restarts: int) -> tuple[float, di
             await _first_contact(telegram, kit, relay, [*chats, KILLER])
             kit.faults.hang_of = frozenset(map(str, chats))
             for chat in chats:
-                telegram.customer(chat).writes("hangs")
+                telegram.customer(chat).writes(by_customer(chat, 1))
             for _ in range(restarts):
                 seen = len(kit.events)
                 await kit.wait_for(lambda seen=seen: len(kit.events) > seen or seen, LONGEST)  # type: ignore[misc]
                 exit_code = await relay.stop()
                 await relay.start()
             started = time.monotonic()
-            await kit.agent_says(KILLER, "answer")
-            await telegram.wait_for(lambda: telegram.chat(KILLER).texts == ["answer"], 60)
+            await kit.agent_says(KILLER, by_agent(KILLER, 1))
+            await telegram.wait_for(lambda: telegram.chat(KILLER).texts == [by_agent(KILLER, 1)], 60)
             took = time.monotonic() - started
             kit.faults.hang_of = frozenset()
-            await kit.wait_for(lambda: all("hangs" in kit.texts(chat) for chat in chats), 60)
+            await kit.wait_for(lambda: all(by_customer(chat, 1) in kit.texts(chat) for chat in chats), 60)
             await relay.settled("to_kit")
             exit_code += await relay.stop()
         wrong = {"buried": len(rows(home, _DEAD)), "accounts": rows(home, _ACCOUNTS)[0][0], "exit codes": exit_code}
+        wrong |= _broken(telegram, kit, relay, 2 * restarts)
         return took, {name: number for name, number in wrong.items() if number}
 
 

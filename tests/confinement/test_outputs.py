@@ -52,6 +52,7 @@ HONEST: Final[dict[str, tuple[Callable[[], bytes], tuple[str, str]]]] = {
     "voice": (lambda: media.voice(3.0), (CONVERTER, "audio/ogg")),
     "animated sticker": (lambda: media.animated_sticker(60), (CONVERTER, "application/x-tgsticker")),
     "video sticker": (lambda: media.video_sticker(10), (CONVERTER, "video/webm")),
+    "photo": (lambda: media.HEIC, (CONVERTER, "image/heic")),
     "film": (film, (LOOK, "mp4")),
     "film with subtitles": (film_with_subtitles, (LOOK, "mp4")),
     "moving picture": (moving, (LOOK, "gif")),

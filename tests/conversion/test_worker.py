@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.media.conversion.forms import FORMS, available, longest, original_name, work_seconds
+from relay.media.conversion.forms import FORMS, HEIF, available, longest, original_name, work_seconds
 from relay.media.conversion.worker import CONVERSIONS
 from tests import media
 
@@ -56,6 +56,8 @@ def test_it_gives_up_what_it_does_not_need() -> None:
         ("application/x-tgsticker", 250, 5),
         ("application/x-tgsticker", 65_536, 10),
         ("video/webm", 262_144, 10),
+        ("image/heic", 2_000_000, 10),  # 12 million pixels, which took 1.2
+        ("image/heic", 20_000_000, 20),
     ],
 )
 def test_work_is_bounded_by_the_files_length(source_type: str, size: int, seconds: int) -> None:
@@ -71,24 +73,27 @@ def test_it_does_what_was_asked_or_says_that_it_did_not(tmp_path: Path, source_t
         "audio/ogg": media.voice(0.5),
         "application/x-tgsticker": media.animated_sticker(6),
         "video/webm": media.video_sticker(3, side=100),
+        "image/heic": media.HEIC,
     }
+    asked = "image/heic" if source_type in HEIF else source_type
     for kind, content in [*good.items(), ("nonsense", b"nonsense"), ("nothing", b"")]:
         source, target = tmp_path / "source", tmp_path / f"{kind.replace('/', '-')}"
         source.write_bytes(content)
         child = "relay.media.child", "relay.media.conversion.worker"
         command = [sys.executable, "-I", "-m", *child, str(source), str(target), source_type]
         done = subprocess.run(command, capture_output=True, check=False, env={})
-        assert (done.returncode == 0) == (kind == source_type), done.stderr
-        if kind == source_type:
+        assert (done.returncode == 0) == (kind == asked), done.stderr
+        if kind == asked:
             assert target.stat().st_size > 100
             assert target.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_relay_itself_loads_none_of_it() -> None:
     """What can be converted is found out without importing it: neither memory nor a stranger's file is its business."""
-    look = "import sys, relay.app as app; print(len(app.available()), {'av', 'PIL', 'rlottie_python'} & {*sys.modules})"
+    decoders = {"av", "PIL", "pi_heif", "rlottie_python"}
+    look = f"import sys, relay.app as app; print(len(app.available()), {decoders} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-I", "-c", look], capture_output=True, check=True, text=True, env={})
-    assert done.stdout.split() == ["3", "set()"]
+    assert done.stdout.split() == ["7", "set()"]
 
 
 def test_every_form_has_its_conversion() -> None:

@@ -27,6 +27,7 @@ from relay.errors import (
     Uncertain,
 )
 from relay.model import Address, Bury, Delivery, Direction, Retry
+from tests.examples import portions
 
 NOW = 1_790_000_000.0
 
@@ -144,14 +145,15 @@ def test_back_off_stays_between_half_a_second_and_ten_minutes(attempts: int, dic
     assert 0.5 <= back_off(attempts, dice) <= MAX_BACK_OFF
 
 
+@portions(1 / 4)
 @given(dice=st.floats(0, 1, exclude_max=True), age=st.floats(0, 3 * FRESH_FOR), hurried=st.floats(0, 1))
 def test_patience_lasts_for_about_an_hour(dice: float, age: float, hurried: float) -> None:
     """What the README promises, however old the message was at the first attempt and however often it is hurried."""
-    accepted, now, attempts = NOW - age, NOW, 1
+    which = replace(delivery(), accepted_at=NOW - age, failing_since=NOW)
+    now, attempts = NOW, 1
     verdict: Retry | Bury = Retry(0.0, "")
     while isinstance(verdict, Retry):
-        which = replace(delivery(attempts=attempts), accepted_at=accepted, failing_since=NOW)
-        verdict = judge(Unavailable("500"), which, Circumstances(now, dice))
+        verdict = judge(Unavailable("500"), replace(which, attempts=attempts), Circumstances(now, dice))
         if isinstance(verdict, Retry):
             now += max(1.0, verdict.after * hurried)
             attempts += 1

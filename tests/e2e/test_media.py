@@ -28,7 +28,7 @@ from tests.waiting import eventually
 ANNA = "107804195"
 MIB: Final = 2**20
 #: Makes the modules of the extra `media` look as if they were not installed.
-HIDDEN: Final = "import sys\nsys.modules.update(dict.fromkeys(('av', 'PIL', 'rlottie_python')))\n"
+HIDDEN: Final = "import sys\nsys.modules.update(dict.fromkeys(('av', 'PIL', 'pi_heif', 'rlottie_python')))\n"
 
 
 @dataclass
@@ -148,17 +148,25 @@ async def test_stickers_move(telegram: TelegramLookAlike, kit: KitLookAlike, rel
 @needs("chromium")
 @pytest.mark.usefixtures("relay")
 async def test_a_browser_plays_and_shows_them(telegram: TelegramLookAlike, kit: KitLookAlike) -> None:
-    """In another site's page, as Kit's desk is one: the voice is heard to its end, the stickers are pictures."""
+    """In another site's page, as Kit's desk is one: the voice is heard to its end, the stickers are pictures.
+
+    So is a photo that an iPhone made: HEIC, sent as a file, stands upright, in every browser.
+    """
+    anna = telegram.customer(int(ANNA))
     items = {
         "said": await voice(telegram, kit, media.voice(1.5)),
         "drawn": await sticker(telegram, kit, media.animated_sticker(60), is_animated=True),
         "filmed": await sticker(telegram, kit, media.video_sticker(20), is_video=True),
+        "taken": await first_file(telegram, kit, anna.attachment("document", media.HEIC, file_name="IMG_1.HEIC")),
     }
-    said, drawn, filmed = (item["file_url"] for item in items.values())
+    assert (items["taken"]["type"], items["taken"]["file_name"]) == ("photo", "IMG_1.jpg")
+    said, drawn, filmed, taken = (item["file_url"] for item in items.values())
     async with chromium() as browser:
         page = await browser.new_page()
         await page.set_content(f"<audio id=said muted src='{said}'></audio><img src='{drawn}'><img src='{filmed}'>")
         await page.wait_for_function("[...document.images].every(each => each.complete && each.naturalWidth === 256)")
+        await page.set_content(f"<audio id=said muted src='{said}'></audio><img src='{taken}'>")
+        await page.wait_for_function("document.images[0].complete && document.images[0].naturalHeight === 96")
         await page.evaluate("said.play()")
         await page.wait_for_function("said.ended")
         assert await page.evaluate("said.currentTime") == pytest.approx(1.5, abs=0.1)
@@ -217,7 +225,12 @@ async def test_hostile_media_harm_nobody(telegram: TelegramLookAlike, kit: KitLo
         item = await sticker(telegram, kit, what, is_video=True)
         answer = await get(item["file_url"])
         assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, "video/webm", what)
-    assert await outcomes(relay) == {"failed": 16}
+    anna = telegram.customer(int(ANNA))
+    for what in (b"", media.HEIC[:600] + bytes(600), png()):
+        item = await first_file(telegram, kit, anna.attachment("document", what, file_name="a.heic"))
+        answer = await get(item["file_url"])
+        assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, "image/heic", what)
+    assert await outcomes(relay) == {"failed": 19}
     assert sound((await get((await voice(telegram, kit, good))["file_url"])).body)[1] == "aac"
 
 

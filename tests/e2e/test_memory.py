@@ -70,10 +70,10 @@ async def relay(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) 
 
 
 async def test_an_idle_relay_is_small(telegram: TelegramLookAlike, relay: RelayProcess) -> None:
-    """Below 88 MiB, once it has logged in and polls."""
+    """Below 84 MiB, once it has logged in and polls."""
     await telegram.wait_for(lambda: telegram.updates.is_polled)
     await relay.ready()
-    assert resident(relay) < 88 * MIB
+    assert resident(relay) < 84 * MIB
 
 
 async def test_a_customers_file_streams_through(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.connection import Connection
 from tests.databases import change
 from tests.e2e.inside import InnerRelay
 from tests.e2e.process import RelayProcess, command
@@ -118,7 +118,7 @@ async def test_a_full_disk_is_the_databases(
 
 
 def _page_count(tx: Connection, _now: float, items: Sequence[None]) -> list[int]:
-    return [tx.exec_driver_sql("PRAGMA page_count").scalar_one()] * len(items)
+    return [tx.exec_driver_sql("PRAGMA page_count").scalar()] * len(items)
 
 
 def _limit(tx: Connection, _now: float, items: Sequence[int]) -> list[None]:

@@ -6,10 +6,10 @@ from typing import Final
 
 import aiohttp
 import pytest
-from sqlalchemy import Connection
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.engine.connection import Connection
 from relay.web.telegram_webhook import SECRET_HEADER
 from tests.e2e.inside import InnerRelay, relay_inside
 from tests.e2e.process import relay_between

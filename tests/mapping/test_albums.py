@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.kit.models import MAX_ITEMS, MAX_TEXT, MediaItem, SendEvent
+from relay.kit.limits import MAX_ITEMS, MAX_TEXT
+from relay.kit.models import MediaItem, SendEvent
 from relay.model import Accepted, Album, Known
 from tests.mapping.mapped import event_of, mapped, private
 

@@ -56,6 +56,17 @@ def test_without_the_parts_everything_is_called_what_it_is() -> None:
     assert {each.source_type for each in (voice, still, film)} == {None}
 
 
+@pytest.mark.parametrize("media_type", ["image/heic", "image/heif", "image/heic-sequence", "application/octet-stream"])
+def test_a_photo_of_an_iphone_is_a_photo(media_type: str) -> None:
+    """HEIC sent as a file is a picture for every browser, where the relay can make it; else what it came as."""
+    fields = {"document": {**VOICE, "mime_type": media_type, "file_name": "IMG_0001.HEIC"}}
+    [(kind, photo)] = shown(private(**fields), forms=FORMS)
+    assert (kind, photo.name, photo.mime_type) == ("photo", "IMG_0001.jpg", "image/jpeg")
+    assert str(photo.source_type).startswith("image/hei")
+    [(kind, file)] = shown(private(**fields))
+    assert (kind, file.name, file.source_type) == ("document", "IMG_0001.HEIC", None)
+
+
 @pytest.mark.parametrize(
     "content",
     [

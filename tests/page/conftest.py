@@ -32,14 +32,21 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The address of a demo that tests share which leave it in peace."""
+    """The address of a demo that tests share which leave it whole: what they break they mend, what waits arrives."""
     async with running_demo(tmp_path_factory.mktemp("demo")) as address:
         yield address
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
-    """The page on a laptop."""
+async def visit(browser: Browser, shared_url: str) -> AsyncIterator[Visit]:
+    """The page on a laptop, of a demo where others have been."""
+    async with visiting(browser, shared_url) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def first_visit(browser: Browser, url: str) -> AsyncIterator[Visit]:
+    """The page on a laptop, of a demo where nobody has been."""
     async with visiting(browser, url) as one:
         yield one
 

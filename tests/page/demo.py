@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.components import COMPONENTS
+from tests.databases import new_database
 from tests.starting import start
 from tests.waiting import eventually
 
@@ -35,10 +36,11 @@ Scheme = Literal["light", "dark"]
 @asynccontextmanager
 async def running_demo(home: Path, *arguments: str) -> AsyncIterator[str]:
     """A demo on any free port: its page's address, once the conversation has been played."""
+    new_database(home)  # a demo that keeps its database minds neither an old one nor an empty one
     said = home / "demo.log"
     with said.open("wb") as log:
         process = await start(
-            ("demo", "--no-browser", "--port", "0", *arguments),
+            ("demo", "--no-browser", "--port", "0", "--directory", str(home), *arguments),
             home=home,
             environment={"PATH": os.environ["PATH"]},
             streams=(None, log, log),

@@ -13,9 +13,9 @@ from tests.page.demo import chromium, running_demo, visiting
 
 TIMES: Final = 31
 
-#: Send a text, and wait until it is drawn at the desk: milliseconds between the two.
-_SEND_AND_SEE: Final = """(text) => new Promise((resolve) => {
-  const chat = document.getElementById("desk-chat");
+#: Send a text, and wait until it is drawn in a chat: milliseconds between the two.
+_SEND_AND_SEE: Final = """([text, place]) => new Promise((resolve) => {
+  const chat = document.getElementById(place);
   let began = 0;
   const watcher = new MutationObserver(() => {
     if (!chat.textContent.includes(text)) return;
@@ -29,9 +29,10 @@ _SEND_AND_SEE: Final = """(text) => new Promise((resolve) => {
 })"""
 
 
-async def click_to_bubble(page: Page, times: int) -> list[float]:
-    """So many milliseconds each, one after the other."""
-    return [float(await page.evaluate(_SEND_AND_SEE, f"measured {number}.")) for number in range(times)]
+async def click_to_bubble(page: Page, times: int, chat: str = "desk-chat") -> list[float]:
+    """So many milliseconds each, one after the other, until the words stand in this chat."""
+    texts = [f"measured in {chat}, {number}." for number in range(times)]
+    return [float(await page.evaluate(_SEND_AND_SEE, [text, chat])) for text in texts]
 
 
 async def main() -> None:

@@ -2,11 +2,11 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Connection
 
 from relay.model import Address, Declined, Draft, Letter, Media, Unreadable, Wants
 from relay.store.accepting import Arrival
 from relay.store.deep_links import Link
+from relay.store.engine.connection import Connection
 from relay.store.store import Store
 from tests.store.letters import CHANNEL, close, event, known, read_as, together, update
 

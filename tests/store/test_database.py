@@ -9,10 +9,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from relay.errors import Unavailable
+from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.migrating import HEAD, SchemaError, is_current, migrate, scripts
 from relay.store.engine.tables import metadata

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from relay.model import Declined, Delivered, Letter
 from relay.store.accepting import Arrival
+from relay.store.engine.connection import Connection
 from relay.store.engine.tables import inbox
 from relay.store.store import Store, open_store
 from tests.databases import rows

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DataError
+from psycopg import DataError
+from sqlalchemy import text
 
 from relay.errors import StoreLost, StoreUnavailable
 from relay.store.engine import postgresql
+from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.postgresql import connect, open_postgresql
+from relay.store.engine.sql import insert
+from relay.store.engine.tables import polling_offset
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql
 from tests.store.letters import CHANNEL, update
@@ -68,14 +71,17 @@ async def test_a_lost_connection_is_an_outage_that_ends(url: str) -> None:
         assert await store.next_update_id(CHANNEL) == 3
 
 
-async def test_data_that_do_not_fit_are_no_outage(url: str) -> None:
-    """A number that no column holds is the fault of who brought it: its neighbours are committed."""
+@pytest.mark.parametrize(
+    ("channel", "number"), [("x", 99999999999999999999), ("x" * 33, 1), ("a\0b", 1)], ids=["number", "length", "NUL"]
+)
+async def test_data_that_do_not_fit_are_no_outage(url: str, channel: str, number: int) -> None:
+    """What no column holds is the fault of who brought it: its neighbours are committed."""
 
-    def too_large(tx: Connection, _now: float, items: Sequence[None]) -> list[None]:
-        tx.execute(text("INSERT INTO polling_offset VALUES ('x', 99999999999999999999)"))
+    def unfit(tx: Connection, _now: float, items: Sequence[None]) -> list[None]:
+        tx.execute(insert(polling_offset), {"channel": channel, "next_update_id": number})
         return [None] * len(items)
 
     async with open_postgresql(url) as database:
         with pytest.raises(DataError):
-            await database.run(too_large, None)
+            await database.run(unfit, None)
         assert database.failure is None

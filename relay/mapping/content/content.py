@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from relay.kit.models import MediaKind
+from relay.kit.limits import MediaKind
 from relay.mapping.content.campaigns import Touch
 from relay.mapping.text.file_names import renamed
 from relay.model import LARGEST_CONVERTED

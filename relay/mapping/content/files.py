@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from telegram import Animation, Audio, Document, LivePhoto, PhotoSize, Sticker, Video, VideoNote, Voice
 
-from relay.kit.models import MediaKind
+from relay.kit.limits import MediaKind
 from relay.mapping.content.content import File
 from relay.mapping.text.file_names import file_name, mime_type, with_ending
 from relay.mapping.text.text import clean

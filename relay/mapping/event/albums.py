@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from telegram import Message
 
-from relay.kit.models import MAX_ITEMS, MAX_TEXT
+from relay.kit.limits import MAX_ITEMS, MAX_TEXT
 from relay.mapping.content.content import Content
 from relay.mapping.event.events import (
     KitContext,

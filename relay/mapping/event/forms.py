@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.kit.models import MediaKind
+from relay.kit.limits import MediaKind
 from relay.mapping.content.content import STILL, File
 from relay.model import Media
 

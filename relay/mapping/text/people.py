@@ -4,8 +4,6 @@ import re
 import unicodedata
 from typing import Final
 
-import regex  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
-
 from relay.mapping.text.language import say
 from relay.mapping.text.text import clean, is_visible
 
@@ -14,7 +12,7 @@ LONGEST: Final = 256  #: Characters.
 # Controls, and the overrides, embeddings and isolates that turn what stands behind them. Line breaks are white space.
 _DROPPED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 #: Marks on one letter: no language needs more, and a heap of them hides the lines above and below.
-_HEAP: Final = regex.compile(r"(\p{M}{4})\p{M}+")
+_MOST_MARKS: Final = 4
 #: A language as the web names it, https://www.rfc-editor.org/rfc/rfc5646: "de", "pt-br", "zh-hans".
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _PUNCTUATION: Final = str.maketrans("", "", "+-()./ \u00a0\u2010\u2011\u2013")
@@ -24,7 +22,18 @@ _DIGITS: Final = range(5, 16)  #: Of a number in international form, https://www
 def one_line(part: object) -> str:
     """What people wrote, in one line, without what deceives the eye; "" if nothing of it can be seen."""
     line = _DROPPED.sub("", " ".join(clean(part).split())).strip()
-    return _HEAP.sub(r"\1", line) if any(map(is_visible, line)) else ""
+    return _without_heaps(line) if any(map(is_visible, line)) else ""
+
+
+def _without_heaps(line: str) -> str:
+    if line.isascii():
+        return line
+    kept, marks = [], 0
+    for character in line:
+        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        if marks <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def name_of(somebody: object) -> str:

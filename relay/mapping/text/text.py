@@ -5,13 +5,14 @@ Telegram counts text and places entities in UTF-16 units (https://core.telegram.
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
 
-import regex  # type: ignore[import-untyped]  # its stubs are a package of their own, not worth a dependency
 from telegram import MessageEntity, User
 
-_CLUSTER = regex.compile(r"\X")
 _WINDOW = 512  #: Characters. Only a cluster longer than this is cut at a place that Unicode would not choose.
-_SENTENCE_END = regex.compile(r"""[.!?\u2026\u3002\uff01\uff1f][\p{Pe}\p{Pf}"']*$""")
+_SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
+_CLOSING = frozenset({"Pe", "Pf"})  #: Kinds of characters that may stand between the end of a sentence and a space.
 _IDEOGRAPHIC_ENDS = frozenset("\u3002\uff01\uff1f")  #: After these no white space follows.
 #: Characters that Unicode counts as letters or symbols, and that show nothing: fillers, and Braille without a dot.
 _BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
@@ -48,7 +49,9 @@ def shorten(text: str, limit: int) -> str:
     clusters: list[str] = []
     # White space is folded first, but not in all of a book for the sake of its first line.
     line = " ".join(text[: 32 * limit].split())
-    for found in _CLUSTER.finditer(line):
+    if len(line) <= limit:
+        return line
+    for found in _cluster().finditer(line):
         if len(clusters) == limit or found.end() > 16 * limit:
             break
         clusters.append(found.group())
@@ -158,11 +161,19 @@ def _clusters(text: str) -> Iterable[str]:
     r"""The text's grapheme clusters. Window by window: of a row of flags, `\X` looks at all of them for each one."""
     start = 0
     while start < len(text):
-        found = _CLUSTER.findall(text[start : start + _WINDOW])
+        found = _cluster().findall(text[start : start + _WINDOW])
         if start + _WINDOW < len(text) and len(found) > 1:
             found.pop()  # it may go on behind the window
         yield from found
         start += sum(map(len, found))
+
+
+@cache
+def _cluster() -> Any:  # noqa: ANN401 - a pattern of the regex package, which has no types
+    """What people see as one character."""
+    import regex  # type: ignore[import-untyped]  # noqa: PLC0415 - 1.5 MB that only long texts need
+
+    return regex.compile(r"\X")
 
 
 def _within(cluster: str, limit: int) -> Iterable[str]:
@@ -189,9 +200,19 @@ def _line(clusters: Sequence[str], cut: int) -> bool:
 
 
 def _sentence(clusters: Sequence[str], cut: int) -> bool:
-    before = "".join(clusters[max(0, cut - 4) : cut])
-    ideographic = clusters[cut - 1] in _IDEOGRAPHIC_ENDS
-    return ideographic or (clusters[cut].isspace() and _SENTENCE_END.search(before) is not None)
+    if clusters[cut - 1] in _IDEOGRAPHIC_ENDS:
+        return True
+    return clusters[cut].isspace() and _ends_a_sentence("".join(clusters[max(0, cut - 4) : cut]))
+
+
+def _ends_a_sentence(text: str) -> bool:
+    """Whether it ends like a sentence, perhaps with quotation marks and brackets behind it."""
+    for character in reversed(text):
+        if character in _SENTENCE_ENDS:
+            return True
+        if character not in "\"'" and unicodedata.category(character) not in _CLOSING:
+            return False
+    return False
 
 
 def _word(clusters: Sequence[str], cut: int) -> bool:

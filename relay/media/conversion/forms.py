@@ -2,6 +2,7 @@
 
 Voice messages are Ogg, which Safari and iOS do not play; AAC plays everywhere. Stickers that move become animated WebP:
 no browser shows Lottie, and Safari ignores the transparency of a VP9 film, so that a sticker would sit on black.
+HEIC, which iPhones make of photos, is shown by Safari alone; JPEG everywhere.
 """
 
 import importlib.util
@@ -27,11 +28,20 @@ _SHORTEST: Final = 5
 #: By the clock it may take so many times as long: other children, and the relay itself, go first.
 _PATIENCE: Final = 2
 
+#: The types of HEIC files, each with its usual extension. https://www.iana.org/assignments/media-types/image/heic
+HEIF: Final = {
+    "image/heic": ".heic",
+    "image/heif": ".heif",
+    "image/heic-sequence": ".heics",
+    "image/heif-sequence": ".heifs",
+}
+
 #: A voice message of an hour takes 20 to 54 seconds (it has 2 to 12 MB, 12 seconds each at most), a sticker one or two.
 FORMS: Final = (
     Form("audio/ogg", ".ogg", "audio/mp4", 90, 40_000, ("av",)),
     Form("application/x-tgsticker", ".tgs", "image/webp", 10, 8_000, ("rlottie_python", "PIL")),
     Form("video/webm", ".webm", "image/webp", 10, 32_000, ("av", "PIL")),
+    *(Form(source, extension, "image/jpeg", 20, 400_000, ("pi_heif", "PIL")) for source, extension in HEIF.items()),
 )
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from relay.media.confinement.limits import Limits
-from relay.media.conversion.forms import longest, work_seconds
+from relay.media.conversion.forms import HEIF, longest, work_seconds
 from relay.media.conversion.layers import check_layers
-from relay.media.decoders import load_ffmpeg, load_lottie, load_pillow
+from relay.media.decoders import load_ffmpeg, load_heif, load_lottie, load_pillow
 from relay.media.work import Work
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _SMOOTH: Final = 30  #: Frames a second.
 _MOST_FRAMES: Final = 300
 _MOST_SECONDS: Final = 10  #: Telegram allows three.
 _MOST_PIXELS: Final = 1024  #: Of a side.
+_MOST_PHOTO: Final = 50_000_000  #: Pixels; the largest photo of an iPhone has 48 million.
+_QUALITY: Final = 88  #: Of a JPEG.
 _MOST_JSON: Final = 8 * 2**20  #: Bytes of an unpacked sticker; Telegram allows 64 KB packed.
 
 
@@ -61,6 +63,11 @@ def _run(convert: Callable[[BinaryIO, Path], None], source: BinaryIO, target: Pa
 
 def _load_lottie() -> None:
     load_lottie()
+    load_pillow()
+
+
+def _load_photo() -> None:
+    load_heif()
     load_pillow()
 
 
@@ -134,6 +141,20 @@ def video_sticker(source: BinaryIO, target: Path) -> None:
         _write(_pictures(frames), 1 / min(max(rate, 1.0), 60.0), target)
 
 
+def photo(source: BinaryIO, target: Path) -> None:
+    """The first picture of a HEIC file to JPEG, upright, in its own colours; no place, device or time is written on."""
+    import pi_heif  # noqa: PLC0415 - loaded before
+
+    file = pi_heif.open_heif(source, convert_hdr_to_8bit=True)
+    width, height = file.size
+    if width * height > _MOST_PHOTO:
+        raise UnfitError("too large")
+    colours = file.info.get("icc_profile")
+    picture = file.to_pillow()
+    opaque = picture if picture.mode == "RGB" else picture.convert("RGB")
+    opaque.save(target, "JPEG", quality=_QUALITY, icc_profile=colours)
+
+
 def _pictures(frames: "Iterable[VideoFrame]") -> "Iterator[Image]":
     from PIL import Image  # noqa: PLC0415 - loaded before
 
@@ -159,4 +180,5 @@ CONVERSIONS: Final[dict[str, tuple[Callable[[], None], Callable[[BinaryIO, Path]
     "audio/ogg": (load_ffmpeg, voice),
     "application/x-tgsticker": (_load_lottie, animated_sticker),
     "video/webm": (_load_film, video_sticker),
+    **dict.fromkeys(HEIF, (_load_photo, photo)),
 }

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection
-
 from relay.errors import StoreFull, StoreLost, StoreUnavailable
+from relay.store.engine.connection import Connection
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

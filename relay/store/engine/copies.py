@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # who only copies waits for none of it
-    from sqlalchemy import Connection
+    from relay.store.engine.connection import Connection
 
 #: What the name of a copy ends with until it is known to be good. What is left under it is of no use.
 UNFINISHED: Final = ".unfinished"
@@ -73,7 +73,7 @@ def made_at_of(connection: sqlite3.Connection) -> float | None:
 
 def take_note(tx: "Connection") -> float | None:
     """The same of the database of a transaction, in which the note is taken away: a relay goes on with it now."""
-    minutes = tx.exec_driver_sql("PRAGMA user_version").scalar_one()
+    minutes = tx.exec_driver_sql("PRAGMA user_version").scalar()
     if not minutes:
         return None
     tx.exec_driver_sql("PRAGMA user_version=0")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from relay.store.engine.copies import CopyError, copy_database, fault_of
 from relay.store.engine.lock import hold_lock, signs_of_use
+from relay.store.engine.place import whereabouts
 
 if TYPE_CHECKING:  # see bring_up_to_date
     from alembic.config import Config
@@ -156,6 +157,8 @@ def _bring_file_up_to_date(path: Path) -> None:
     with hold_lock(path, patience=PATIENCE):
         if is_current(path):
             return
+        if not path.exists() and (moved := whereabouts(path)):
+            raise SchemaError(moved)
         if version_of(path) is None and (signs := signs_of_use(path)):
             names = " ".join(map(str, signs))
             raise SchemaError(

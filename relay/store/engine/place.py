@@ -1,8 +1,28 @@
 """Whether the file under a database's name is still the one that is open: else what is committed is in no file."""
 
 from pathlib import Path
+from typing import Final
 
 from relay.errors import StoreLost
+
+#: What the name of a file ends with that is on its way to PostgreSQL, and of one that has been moved there.
+MOVING: Final = ".moving"
+MOVED: Final = ".moved"
+
+
+def whereabouts(path: Path) -> str | None:
+    """What to do when the database that was at `path` is on its way to PostgreSQL or is there; None: it is not."""
+    if path.with_name(path.name + MOVING).exists():
+        return (
+            f"the database {path} is on its way to PostgreSQL. Go on: relay migrate --from sqlite:///{path} --to "
+            f"postgresql://…; or go back: rename {path}{MOVING} to {path}, and empty the PostgreSQL database"
+        )
+    if path.with_name(path.name + MOVED).exists():
+        return (
+            f"the database {path} was moved to PostgreSQL: set RELAY_DATABASE_URL to it. What is in {path}{MOVED} has "
+            "gone on there since"
+        )
+    return None
 
 
 class Place:

@@ -15,12 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
+import psycopg
 import structlog
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, make_url, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy import URL, Engine, bindparam, create_engine, make_url, text
+from sqlalchemy import Connection as Pooled
+from sqlalchemy.exc import DBAPIError
 
 from relay.errors import StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
+from relay.store.engine.connection import Connection, Statements
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.tables import metadata
 
@@ -40,6 +43,8 @@ _AGAIN: Final = frozenset({"40001", "40P01"})
 _FULL: Final = "53100"
 #: Seconds that a connection may take.
 _CONNECT: Final = 5
+#: The table that is there while the rows of an SQLite file come in.
+UNFINISHED: Final = "unfinished_move"
 #: Whoever brings the schema up to date holds this: any number, the same in every version.
 _MIGRATING: Final = 7_403_118
 
@@ -49,6 +54,7 @@ class PostgreSQL:
 
     def __init__(self, engine: Engine, holder: str, version: str | None) -> None:
         self._engine = engine
+        self._statements = Statements(engine.dialect, pipelines=True)
         self._holder = holder
         self._version = version  #: Of the schema, when the database was opened.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
@@ -60,16 +66,17 @@ class PostgreSQL:
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         for left in reversed(range(_TRIES)):
             try:
-                with self._engine.begin() as connection:
+                with self._engine.begin() as pooled:
+                    connection = Connection(pooled.connection.cursor(), self._statements)
                     self._make_sure(connection)
                     return work(connection)
-            except DBAPIError as error:
-                if not left or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+            except (psycopg.Error, DBAPIError) as error:
+                if not left or _state(error) not in _AGAIN:
                     raise
         raise AssertionError  # the last try raises or returns
 
     def _make_sure(self, connection: Connection) -> None:
-        if connection.scalar(_STILL_OURS, {"me": self._holder}) is not None:
+        if is_held(connection, self._holder):
             return
         version = _version(connection)
         if version != self._version:
@@ -89,12 +96,12 @@ class PostgreSQL:
 
     def translated(self, error: Exception) -> Exception:
         """Data that the database cannot hold are their own fault; whatever else the driver raises is an outage."""
-        if isinstance(error, DataError | IntegrityError):
+        if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
             return error
-        if isinstance(error, DBAPIError):
-            reason = str(error.orig).strip().partition("\n")[0][:200]
+        if isinstance(error, psycopg.Error | DBAPIError):
+            reason = str(_original(error)).strip().partition("\n")[0][:200]
             log.error("store.failed", error=reason)
-            if getattr(error.orig, "sqlstate", None) == _FULL:
+            if _state(error) == _FULL:
                 return StoreFull(f"cannot commit: {reason}")
             return StoreUnavailable(f"cannot commit: {reason}")
         return error
@@ -112,6 +119,15 @@ class PostgreSQL:
         self._thread.shutdown()
 
 
+def _original(error: BaseException) -> BaseException | None:
+    """The driver's own error: SQLAlchemy, which opens and keeps the connections, wraps it."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _state(error: BaseException) -> str | None:
+    return getattr(_original(error), "sqlstate", None)
+
+
 @asynccontextmanager
 async def open_postgresql(
     url: str, *, now: Callable[[], float] = time.time, patience: float = 0.0
@@ -122,7 +138,7 @@ async def open_postgresql(
     """
     engine = connect(url)
     try:
-        with _held(engine, patience + _TERM) as holder:
+        with held(engine, patience + _TERM) as holder:
             postgresql = PostgreSQL(engine, holder, _version_now(engine))
             try:
                 async with committing(postgresql, now) as database:
@@ -146,6 +162,7 @@ def connect(url: str) -> Engine:
         pool_size=2,
         max_overflow=0,
         pool_pre_ping=True,
+        paramstyle="format",
         hide_parameters=True,
         connect_args=options,
     )
@@ -168,7 +185,7 @@ def prepare(url: str, head: str) -> str:
 
 
 @contextmanager
-def migrating_alone(url: str) -> Iterator[Connection]:
+def migrating_alone(url: str) -> Iterator[Pooled]:
     """A transaction that changes the schema: nobody else migrates, and whoever held the database holds it no more.
 
     A relay that runs finishes its transaction first. It commits nothing after that, and ends: it knows no new schema.
@@ -179,7 +196,7 @@ def migrating_alone(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _alone(url: str) -> Iterator[Connection]:
+def _alone(url: str) -> Iterator[Pooled]:
     engine = connect(url)
     try:
         with engine.begin() as connection:
@@ -203,7 +220,7 @@ def _version_now(engine: Engine) -> str | None:
         return _version(connection)
 
 
-def _version(connection: Connection) -> str | None:
+def _version(connection: Connection | Pooled) -> str | None:
     if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     version = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -211,8 +228,15 @@ def _version(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _held(engine: Engine, patience: float) -> Iterator[str]:
-    """Hold the database until the end of the block. A relay that died holds it for the rest of its term."""
+def held(engine: Engine, patience: float, *, for_a_move: bool = False) -> Iterator[str]:
+    """Hold the database until the end of the block. A relay that died holds it for the rest of its term.
+
+    Raises StoreLockedError when another relay holds it, or when not all rows of an SQLite file have come yet.
+    """
+    if not for_a_move and (source := unfinished_move(engine)) is not None:
+        raise StoreLockedError(
+            f"not all rows of {source} are here yet. Go on: relay migrate --from sqlite:///{source} --to postgresql://…"
+        )
     holder = secrets.token_hex(8)
     until = time.monotonic() + patience
     while not _take(engine, holder):
@@ -228,6 +252,19 @@ def _held(engine: Engine, patience: float) -> Iterator[str]:
         stop.set()
         beating.join()
         _let_go(engine, holder)
+
+
+def is_held(connection: Connection | Pooled, holder: str) -> bool:
+    """Whether the database is still ours, and stays so until the transaction ends."""
+    return connection.scalar(_STILL_OURS, {"me": holder}) is not None
+
+
+def unfinished_move(engine: Engine) -> str | None:
+    """The SQLite file whose rows are not all here yet."""
+    with engine.connect() as connection:
+        if connection.scalar(text(f"SELECT to_regclass('{UNFINISHED}')")) is None:
+            return None
+        return str(connection.scalar(text(f"SELECT source FROM {UNFINISHED}")))  # noqa: S608 - a constant
 
 
 def _take(engine: Engine, holder: str) -> bool:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpdate
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -35,7 +36,7 @@ __all__ = ["insert", "keys", "leasable", "listed", "locked", "partial_index"]
 
 def partial_index(name: str, *columns: str, where: ColumnElement[bool]) -> Index:
     """An index over the rows that satisfy `where`, on both engines."""
-    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+    return Index(name, *columns, sqlite_where=where)  # PostgreSQL's word for it would load its dialect: see below
 
 
 def leasable(rows: Select[Any], of: Table) -> CTE:
@@ -78,6 +79,13 @@ def _no_upsert_on_postgresql(element: Any, compiler: Any, **given: Any) -> str: 
 def _upsert_on_postgresql(element: Any, compiler: Any, **given: Any) -> str:  # noqa: ANN401
     element.constraint_target = None
     return str(compiler.visit_on_conflict_do_update(element, **given))
+
+
+@compiles(CreateIndex, "postgresql")
+def _index_on_postgresql(element: Any, compiler: Any, **given: Any) -> str:  # noqa: ANN401
+    index = element.element
+    index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    return str(compiler.visit_create_index(element, **given))
 
 
 class _JsonRows(FunctionElement[Any]):

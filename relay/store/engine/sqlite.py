@@ -15,12 +15,11 @@ from typing import TypeVar
 
 import aiosqlite
 import structlog
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import make_url
 
 from relay.errors import StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
+from relay.store.engine.connection import Connection, Statements
 from relay.store.engine.copies import fault_of
 from relay.store.engine.lock import hold_lock, note_use
 from relay.store.engine.place import Place
@@ -34,6 +33,7 @@ Result = TypeVar("Result")
 _BUSY_TIMEOUT = 5000
 #: Seconds between two looks whether a full disk has room again.
 _LOOK = 1.0
+_DIALECT = make_url("sqlite://").get_dialect()()
 #: After these nobody knows what is on the disk: only a new process reads what is really there.
 _FATAL = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_READONLY_DBMOVED}
 
@@ -59,9 +59,9 @@ class Thread(aiosqlite.Connection):
 class SQLite:
     """The engine that group commit asks for transactions."""
 
-    def __init__(self, thread: Thread, connection: Connection, path: Path) -> None:
+    def __init__(self, thread: Thread, path: Path) -> None:
         self._thread = thread
-        self._connection = connection
+        self._connection = Connection(thread.dbapi().cursor(), Statements(_DIALECT, pipelines=False))
         self._place = Place(path)
         self._reserve = Reserve(path)
         self._look_at = 0.0  #: When to see next whether the disk has room for the reserve, on the monotonic clock.
@@ -71,8 +71,15 @@ class SQLite:
         return await self._thread.run(self._in_transaction, work)
 
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
-        with self._connection.begin():
+        dbapi = self._thread.dbapi()
+        # A deferred transaction that turns into a writer fails at once with "database is locked", whatever the timeout.
+        dbapi.execute("BEGIN IMMEDIATE")
+        try:
             result = work(self._connection)
+            dbapi.commit()
+        except BaseException:
+            dbapi.rollback()
+            raise
         self._place.check()
         return result
 
@@ -107,9 +114,9 @@ class SQLite:
 
     def translated(self, error: Exception) -> Exception:
         """An error of the driver means that the database cannot commit now, or that nobody knows what it holds."""
-        if not isinstance(error, DBAPIError):
+        if not isinstance(error, sqlite3.Error):
             return error
-        reason, code = str(error.orig)[:200], getattr(error.orig, "sqlite_errorcode", None)
+        reason, code = str(error)[:200], getattr(error, "sqlite_errorcode", None)
         log.error("store.failed", error=reason)
         if code in _FATAL:
             return StoreLost(f"the disk did not keep what was written ({reason}). Look at it before you start again")
@@ -131,20 +138,14 @@ async def open_sqlite(
         thread = Thread(partial(_connect, path), iter_chunk_size=64)
         await thread
         try:
-            engine = create_engine("sqlite://", creator=thread.dbapi, poolclass=StaticPool, hide_parameters=True)
-            event.listen(engine, "begin", _begin_immediate)
-            connection = await thread.run(engine.connect)
-            try:
-                note_use(path)
-                async with committing(SQLite(thread, connection, path), now) as database:
-                    checking = asyncio.create_task(_check(path, database)) if was_left_open else None
-                    try:
-                        yield database
-                    finally:
-                        if checking is not None:
-                            checking.cancel()
-            finally:
-                await thread.run(connection.close)
+            note_use(path)
+            async with committing(await thread.run(SQLite, thread, path), now) as database:
+                checking = asyncio.create_task(_check(path, database)) if was_left_open else None
+                try:
+                    yield database
+                finally:
+                    if checking is not None:
+                        checking.cancel()
         finally:
             await thread.close()
 
@@ -170,8 +171,3 @@ def _connect(path: Path) -> sqlite3.Connection:
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
-
-
-def _begin_immediate(connection: Connection) -> None:
-    # A deferred transaction that turns into a writer fails at once with "database is locked", whatever the timeout.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

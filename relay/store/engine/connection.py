@@ -1,0 +1,317 @@
+"""SQLAlchemy writes the SQL, the driver runs it: a statement is compiled once, and from then on only takes values.
+
+SQLAlchemy's own way through its execution contexts and result objects took two thirds of a transaction's time.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeAlias, TypeGuard
+
+from sqlalchemy import ColumnElement, Dialect, Executable, Insert, bindparam
+from sqlalchemy.sql.compiler import SQLCompiler
+
+#: A value for each name that a statement leaves open.
+Values: TypeAlias = Mapping[str, Any]
+_Convert: TypeAlias = Callable[[Any], Any]
+
+#: Statements kept at most. Those that are made anew for each call are kept too, until there are so many.
+_KEPT: Final = 2000
+#: Rows of one INSERT at most.
+_ROWS: Final = 128
+
+
+class Cursor(Protocol):
+    """What a driver must have (PEP 249)."""
+
+    @property
+    def description(self) -> Any: ...  # noqa: ANN401, D102 - as drivers have it
+    @property
+    def rowcount(self) -> int: ...  # noqa: D102
+    def execute(self, text: Any, values: Any, /) -> object: ...  # noqa: ANN401, D102
+    def executemany(self, text: Any, values: Any, /) -> object: ...  # noqa: ANN401, D102
+    def fetchall(self) -> Sequence[Any]: ...  # noqa: D102
+
+
+class Row(Protocol):
+    """A row of an answer: its values in their order, and by the names of its columns."""
+
+    def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401 - as its column says
+    def __getitem__(self, index: Any) -> Any: ...  # noqa: ANN401
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Rows:
+    """What a statement has answered."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: list[Row], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount  #: How many rows it changed.
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def all(self) -> list[Row]:
+        """All rows."""
+        return self._rows
+
+    def first(self) -> Row | None:
+        """The first row, if there is one."""
+        return self._rows[0] if self._rows else None
+
+    def scalar(self) -> Any:  # noqa: ANN401 - as its column says
+        """The first value of the first row; None when there is no row."""
+        return self._rows[0][0] if self._rows else None
+
+
+class Statements:
+    """The statements of one dialect, ready for its driver.
+
+    `pipelines`: the driver sends many rows of a statement in one go by itself. Else they are put into one statement,
+    since between two rows it would let go of Python's lock, and get it back late under load.
+    """
+
+    def __init__(self, dialect: Dialect, *, pipelines: bool) -> None:
+        self._dialect = dialect
+        self._pipelines = pipelines
+        self._kept: dict[tuple[Any, ...], _Statement] = {}
+
+    def one(self, statement: Executable, values: Values) -> "_Statement":
+        """The statement for these values: how long its lists are is a part of its text."""
+        lengths = tuple(_longer(len(each)) for each in values.values() if isinstance(each, list | tuple | set))
+        key = (statement, *values, lengths)
+        return self._kept.get(key) or self._keep(key, _compile(statement, self._dialect, values))
+
+    def rows(self, statement: Insert, names: tuple[str, ...], number: int) -> "_Statement":
+        """An INSERT of so many rows."""
+        key = (statement, names, number)
+        return self._kept.get(key) or self._keep(key, _compile_rows(statement, self._dialect, names, number))
+
+    def inserts_at_once(self, statement: Executable) -> TypeGuard[Insert]:
+        """Whether many rows go into one statement. Whoever answers cannot be sent as many."""
+        return isinstance(statement, Insert) and (not self._pipelines or bool(statement.exported_columns))
+
+    def _keep(self, key: tuple[Any, ...], statement: "_Statement") -> "_Statement":
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        self._kept[key] = statement
+        return statement
+
+
+class Connection:
+    """What a verb speaks to: it takes SQLAlchemy Core's statements. Within a transaction that it does not end.
+
+    Raises what the driver raises.
+    """
+
+    def __init__(self, cursor: Cursor, statements: Statements) -> None:
+        self._cursor = cursor
+        self._statements = statements
+
+    def execute(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> Rows:
+        """Run a statement, once, or for each of many."""
+        if values is None or isinstance(values, Mapping):
+            return self._execute_one(statement, values or {})
+        if len(values) == 1:
+            return self._execute_one(statement, values[0])
+        if self._statements.inserts_at_once(statement):
+            return self._insert(statement, values)
+        prepared = self._statements.one(statement, values[0])
+        self._cursor.executemany(prepared.text, [prepared.arguments(each) for each in values])
+        return Rows([], self._cursor.rowcount)
+
+    def scalar(self, statement: Executable, values: Values | None = None) -> Any:  # noqa: ANN401 - as its column says
+        """The first value of the first row; None when there is no row."""
+        return self.execute(statement, values).scalar()
+
+    def scalars(self, statement: Executable, values: Values | None = None) -> list[Any]:
+        """The first value of each row."""
+        return [row[0] for row in self.execute(statement, values)]
+
+    def exec_driver_sql(self, text: str) -> Rows:
+        """Run what only one engine understands."""
+        self._cursor.execute(text, ())
+        rows = [] if self._cursor.description is None else list(self._cursor.fetchall())
+        return Rows(rows, self._cursor.rowcount)
+
+    def _execute_one(self, statement: Executable, values: Values) -> Rows:
+        prepared = self._statements.one(statement, values)
+        return self._run(prepared, prepared.arguments(values))
+
+    def _insert(self, statement: Insert, values: Sequence[Values]) -> Rows:
+        names, found, changed, done = tuple(values[0]), [], 0, 0
+        while done < len(values):
+            number = min(_ROWS, _shorter(len(values) - done))  # powers of two, so that there are few texts
+            prepared = self._statements.rows(statement, names, number)
+            part = self._run(prepared, prepared.arguments_of_rows(values[done : done + number]))
+            found += part.all()
+            changed += part.rowcount
+            done += number
+        return Rows(found, changed)
+
+    def _run(self, prepared: "_Statement", arguments: Sequence[Any]) -> Rows:
+        cursor = self._cursor
+        cursor.execute(prepared.text, arguments)
+        if cursor.description is None:
+            return Rows([], cursor.rowcount)
+        rows = cursor.fetchall()
+        return Rows(prepared.read(rows, cursor.description), cursor.rowcount)
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A text, and how its places get their values."""
+
+    text: str
+    take: Callable[[Values], Sequence[Any]]  #: The value for each place.
+    defaults: Values
+    converts: tuple[tuple[str, _Convert], ...]  #: From what Python has to what the driver takes.
+    lists: tuple["_List", ...]
+    columns: tuple[ColumnElement[Any], ...]  #: Of its answer.
+    dialect: Dialect
+    row_names: tuple[tuple[str, ...], ...]  #: Of many rows, what the values of each are called.
+    take_row: Callable[[Values], Sequence[Any]]
+    _reads: "_Reads | None" = None
+
+    def arguments(self, values: Values) -> Sequence[Any]:
+        """The values in their places."""
+        if self.defaults or self.converts or self.lists:
+            values = {**self.defaults, **values}
+            for each in self.lists:
+                values.update(each.spread(values[each.name]))
+            for name, convert in self.converts:
+                values[name] = convert(values[name])
+        return self.take(values)
+
+    def arguments_of_rows(self, rows: Sequence[Values]) -> Sequence[Any]:
+        """The values of many rows in their places."""
+        values = {**self.defaults}
+        for names, row in zip(self.row_names, rows, strict=True):
+            values.update(zip(names, self.take_row(row), strict=True))
+        for name, convert in self.converts:
+            values[name] = convert(values[name])
+        return self.take(values)
+
+    def read(self, rows: Sequence[Any], description: Any) -> list[Row]:  # noqa: ANN401 - as drivers have it
+        """The driver's rows as ours."""
+        if self._reads is None:
+            self._reads = _Reads.of(self.columns, description, self.dialect)
+        for index, convert in self._reads.converts:
+            rows = [(*row[:index], convert(row[index]), *row[index + 1 :]) for row in rows]
+        make = self._reads.make
+        return [make(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """How the rows of a statement are read: known when its first answer is there."""
+
+    converts: tuple[tuple[int, _Convert], ...]  #: From what the driver gives to what Python has.
+    make: Callable[[Sequence[Any]], Any]
+
+    @classmethod
+    def of(cls, columns: Sequence[ColumnElement[Any]], description: Any, dialect: Dialect) -> "_Reads":  # noqa: ANN401
+        converts = []
+        for index, (column, said) in enumerate(zip(columns, description, strict=False)):
+            convert = column.type.dialect_impl(dialect).result_processor(dialect, said[1])
+            if convert is not None:
+                converts.append((index, convert))
+        names = [str(said[0]) for said in description]
+        row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - known only now
+        return cls(tuple(converts), row._make)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list among the values, and what its elements are called one by one."""
+
+    name: str
+    names: tuple[str, ...]
+
+    def spread(self, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+        """The elements by their names. The last one once more, up to the length, changes no `IN`."""
+        return zip(self.names, _filled(values, len(self.names)), strict=True)
+
+
+def _compile(statement: Executable, dialect: Dialect, values: Values) -> _Statement:
+    compiled = _compiled(statement, dialect, list(values))
+    lists = [name for bind, name in compiled.bind_names.items() if bind.expanding]
+    if not lists:
+        return _statement(statement, compiled, compiled.string, compiled.positiontup or [])
+    given = {**compiled.params, **values}
+    filled = {name: _filled(given[name], _longer(len(given[name]))) for name in lists}
+    expanded = compiled.construct_expanded_state({**given, **filled})
+    places, names = expanded.positiontup or [], expanded.parameter_expansion
+    return _statement(statement, compiled, expanded.statement, places, lists=names)
+
+
+def _compile_rows(statement: Insert, dialect: Dialect, names: tuple[str, ...], number: int) -> _Statement:
+    rows = [tuple(f"row{index}_{name}" for name in names) for index in range(number)]
+    types = [statement.table.c[name].type for name in names]
+    values = [
+        {name: bindparam(of_row, type_=type_) for name, of_row, type_ in zip(names, row, types, strict=True)}
+        for row in rows
+    ]
+    compiled = _compiled(statement.values(values), dialect, [])
+    places = compiled.positiontup or []
+    return _statement(statement, compiled, compiled.string, places, names=names, rows=rows)
+
+
+def _compiled(statement: Executable, dialect: Dialect, names: list[str]) -> SQLCompiler:
+    compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]  # all can
+    return compiled
+
+
+def _statement(  # noqa: PLR0913 - all that there is to know of one
+    statement: Executable,
+    compiled: SQLCompiler,
+    text: str,
+    places: Sequence[str],
+    *,
+    lists: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    names: Sequence[str] = (),
+    rows: Sequence[tuple[str, ...]] = (),
+) -> _Statement:
+    return _Statement(
+        text,
+        _taking(places),
+        {name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required},
+        tuple(_converts(compiled, lists)),
+        tuple(_List(name, tuple(names)) for name, names in lists.items()),
+        tuple(getattr(statement, "exported_columns", ())),
+        compiled.dialect,
+        tuple(rows),
+        _taking(names),
+    )
+
+
+def _converts(compiled: SQLCompiler, lists: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, _Convert]]:
+    for bind, name in compiled.bind_names.items():
+        convert = bind.type.dialect_impl(compiled.dialect).bind_processor(compiled.dialect)
+        if convert is not None:
+            for each in lists.get(name, (name,)):
+                yield each, convert
+
+
+def _taking(names: Sequence[str]) -> Callable[[Values], Sequence[Any]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: [values[name] for name in names]
+
+
+def _longer(length: int) -> int:
+    """Lists are filled up to powers of two, so that there are few texts."""
+    return 1 << (length - 1).bit_length() if length > 1 else length
+
+
+def _shorter(length: int) -> int:
+    return 1 << (length.bit_length() - 1)
+
+
+def _filled(values: Iterable[Any], length: int) -> list[Any]:
+    filled = list(values)
+    return filled + filled[-1:] * (length - len(filled))
