@@ -76,7 +76,7 @@ async def a_small_disk(scene: Scene) -> dict[str, str]:
     """For the database alone, in a mount namespace of ours."""
     disk = scene.home / "disk"
     await asyncio.to_thread(_mount, disk)
-    scene.stack.push_async_callback(asyncio.to_thread, subprocess.run, ["umount", "--lazy", str(disk)], check=True)
+    scene.stack.callback(_unmount, disk)
     return {"RELAY_DATABASE_URL": f"sqlite:///{disk}/relay.db", "RELAY_DATA_DIR": str(disk)}
 
 
@@ -84,6 +84,10 @@ def _mount(disk: Path) -> None:
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(disk)], check=True)
     new_database(disk)
+
+
+def _unmount(disk: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 async def the_disk_fills(scene: Scene) -> None:
