@@ -22,8 +22,8 @@ _CHANNEL = click.option("--channel", help="Of the channel with this name or bot 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 #: What the relay cannot reach. Said after each erasure.
 _ELSEWHERE = (
-    "What lies elsewhere: the conversation in Kit and in Telegram, backups of the database, copies that `relay restore`"
-    " kept aside (….replaced-…), and client numbers in the log of the container."
+    "What lies elsewhere: the conversation in Kit and in Telegram, backups of the database (the start on a restored one"
+    " erases again), copies that `relay restore` kept aside (….replaced-…), and client numbers in the container's log."
 )
 
 

@@ -1,5 +1,6 @@
 """The operations on one customer: what is kept about them, all of it as it is stored, and its end."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import structlog
 from relay.control.office import Office, RefusedError
 from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
-from relay.store.customers import Page, Whose
+from relay.store.customers import Page, Past, Whose
+from relay.store.engine.erased import ErasedListError, enter, list_of, read_list
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -31,13 +33,36 @@ async def customer_rows(office: Office, parameters: Mapping[str, Any]) -> dict[s
 async def customer_erase(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Erase everything that is kept about `client`: rows, converted files, and copies from before upgrades."""
     channel, whose = _whose(office, parameters)
+    settings = channel.settings
     rows = await office.store.count_customer(whose)
+    try:  # before anything goes: an end at any moment leaves nobody who is erased here and comes back with a backup
+        enter(list_of(settings.database, settings.relay_data_dir), whose.channel, whose.client_id, time.time())
+    except ErasedListError as error:
+        raise RefusedError(f"nothing was erased: {error}") from None
     files = [cache_key(*file) for file in await office.store.converted_files(whose)]
     await office.store.ask_erasure(whose)
     await erase(office.store, whose)
     removed = list(_remove_files(channel, files))
     log.info("customer.erased", rows=sum(rows.values()), files=len(removed))
     return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
+
+
+async def erase_again(store: Store, erased: Path) -> int:
+    """Erase whoever is in the list of the erased and has rows from before: this is a copy from before that. How many.
+
+    Raises ErasedListError.
+    """
+    listed, again = read_list(erased), 0
+    after: tuple[int, int] | None = (0, 0)
+    while listed.lists and after is not None:
+        part = await store.known_customers(after)
+        for whose in part.customers:
+            asked_at = listed.asked_at(whose.channel, whose.client_id)
+            if asked_at is not None and await store.ask_again(Past(whose, asked_at)):
+                await erase(store, whose)
+                again += 1
+        after = part.after
+    return again
 
 
 async def erase(store: Store, whose: Whose) -> None:

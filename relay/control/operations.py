@@ -7,6 +7,7 @@ from relay.control.customers import customer_erase, customer_rows, customer_show
 from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
 from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
+from relay.control.media import media_revoke
 from relay.control.office import Operation
 from relay.control.status import status
 from relay.control.trace import trace
@@ -23,4 +24,5 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead_retry": dead_retry,
     "dead_drop": dead_drop,
     "hurry": hurry,
+    "media_revoke": media_revoke,
 }

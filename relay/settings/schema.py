@@ -173,6 +173,9 @@ class Settings(BaseModel):
     relay_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         7, description="Days for which the text of what was delivered is kept."
     )
+    relay_media_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        0, description="Days after which links to customers' files end; 0 = never."
+    )
     relay_trusted_file_hosts: Annotated[str, AfterValidator(host_list)] = Field(
         "",
         description="Hosts, or host:port, separated by commas, from which agents' files may come even over http or "

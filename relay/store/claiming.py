@@ -31,7 +31,7 @@ from relay.store.charging import ALONE, SHARED, charge
 from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import leasable
 from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
-from relay.store.memory import read_address
+from relay.store.recalling import read_address
 
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5

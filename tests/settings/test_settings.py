@@ -50,6 +50,7 @@ DEFAULTS = {
     "relay_leave_groups": True,
     "relay_texts_file": None,
     "relay_retention_days": 7,
+    "relay_media_days": 0,
     "relay_trusted_file_hosts": "",
 }
 
@@ -169,6 +170,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("RELAY_TEXTS_FILE", "no-such-texts.toml", "cannot be read"),
     ("RELAY_RETENTION_DAYS", "0.5", "must be a whole number"),
     ("RELAY_RETENTION_DAYS", "99999", "must be 3650 or less"),
+    ("RELAY_MEDIA_DAYS", "-1", "must be 0 or more"),
     ("RELAY_TRUSTED_FILE_HOSTS", "https://files.example.com", "no scheme"),
     ("RELAY_TRUSTED_FILE_HOSTS", "files.example.com/path", "no scheme"),
     ("RELAY_TRUSTED_FILE_HOSTS", "*.example.com", "no scheme"),
