@@ -69,6 +69,7 @@ CAMPAIGNS: Final = (
         "salt blocked poison --within 60",
         "of a wrong salt, a customer who blocks and an update that nobody can read a person knows within a minute",
     ),
+    Campaign("tests.campaigns.files", "--slow-megabytes 1", "agents' files at failing servers hold up no words"),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 
