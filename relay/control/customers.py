@@ -12,6 +12,7 @@ from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
 from relay.store.customers import Page, Past, Whose
 from relay.store.engine.erased import ErasedListError, enter, list_of, read_list
+from relay.store.limits import FOREVER, Block
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -45,6 +46,34 @@ async def customer_erase(context: OperationContext, parameters: Mapping[str, Any
     removed = list(_remove_files(channel, files))
     log.info("customer.erased", rows=sum(rows.values()), files=len(removed))
     return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
+
+
+async def customer_block(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Take nothing more of `client` until the Unix time `until`; without it, for ever."""
+    channel, whose = _whose(office, parameters)
+    until = float(parameters.get("until") or FOREVER)
+    if not await office.store.block(Block(whose, until)):
+        raise RefusedError(f"nobody with the client id {whose.client_id} has written to this bot")
+    log.info("customer.blocked", client=whose.client_id, until=until)
+    return {"channel": channel.label, "client": whose.client_id, "until": None if until == FOREVER else until}
+
+
+async def customer_unblock(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Take again what `client` writes."""
+    channel, whose = _whose(office, parameters)
+    was_blocked = whose.client_id in await office.store.find_blocked(channel.key)
+    if not await office.store.block(Block(whose, None)):
+        raise RefusedError(f"nobody with the client id {whose.client_id} has written to this bot")
+    log.info("customer.unblocked", client=whose.client_id)
+    return {"channel": channel.label, "client": whose.client_id, "was_blocked": was_blocked}
+
+
+async def customer_blocked(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is blocked, and until when; `null`: for ever."""
+    channel = office.channel(parameters.get("channel"))
+    found = await office.store.find_blocked(channel.key)
+    ends = {client: None if until == FOREVER else until for client, until in found.items()}
+    return {"channel": channel.label, "blocked": ends}
 
 
 async def erase_again(store: Store, erased: Path) -> int:

@@ -12,6 +12,7 @@ from relay.monitoring.health import Check, Watched, look, oldest_waiting
 from relay.settings.channels import Channel
 from relay.store.survey import AGES, Survey
 
+_DECLINED_AS = ("blocked", "flood", "foreign_owner", "held_start")
 _TOTALS = ("received", "delivered", "declined", "dead", "revived", "dropped")
 
 
@@ -51,6 +52,9 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
         "token_age": ages.get("token"),
         "directions": {direction: _direction(direction, survey, watched) for direction in ("to_kit", "to_telegram")},
         "unknown_clients": survey.counts.unknown_clients,
+        "declined_as": {
+            name: survey.counts.declined_as(name) for name in ("blocked", "flood", "foreign_owner", "held_start")
+        },
         "ratings": {
             "asked": survey.counts.asked_for_rating,
             "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},

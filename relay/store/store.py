@@ -26,6 +26,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    limits,
     media_links,
     overview,
     parking,
@@ -50,6 +51,7 @@ from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
+from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -250,6 +252,14 @@ class Store:
     async def erase_part(self, whose: Whose) -> int:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
         return await self._database.run(customers.erase_part, whose)
+
+    async def block(self, wish: Block) -> bool:
+        """Block a customer, or let them in again. False: nobody with this client id has written."""
+        return await self._database.run(limits.block, wish)
+
+    async def find_blocked(self, channel: str) -> dict[str, float]:
+        """Who is blocked until when, by client id."""
+        return await self._database.run(limits.find_blocked, channel)
 
     async def remove_bytes(self) -> None:
         """Let no bytes of what was deleted stay in the files. Raises Unavailable when that cannot be done."""
