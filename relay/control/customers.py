@@ -48,30 +48,30 @@ async def customer_erase(context: OperationContext, parameters: Mapping[str, Any
     return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
 
 
-async def customer_block(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_block(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Take nothing more of `client` until the Unix time `until`; without it, for ever."""
-    channel, whose = _whose(office, parameters)
+    channel, whose = _whose(context, parameters)
     until = float(parameters.get("until") or FOREVER)
-    if not await office.store.block(Block(whose, until)):
+    if not await context.store.block(Block(whose, until)):
         raise RefusedError(f"nobody with the client id {whose.client_id} has written to this bot")
     log.info("customer.blocked", client=whose.client_id, until=until)
     return {"channel": channel.label, "client": whose.client_id, "until": None if until == FOREVER else until}
 
 
-async def customer_unblock(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_unblock(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Take again what `client` writes."""
-    channel, whose = _whose(office, parameters)
-    was_blocked = whose.client_id in await office.store.find_blocked(channel.key)
-    if not await office.store.block(Block(whose, None)):
+    channel, whose = _whose(context, parameters)
+    was_blocked = whose.client_id in await context.store.find_blocked(channel.key)
+    if not await context.store.block(Block(whose, None)):
         raise RefusedError(f"nobody with the client id {whose.client_id} has written to this bot")
     log.info("customer.unblocked", client=whose.client_id)
     return {"channel": channel.label, "client": whose.client_id, "was_blocked": was_blocked}
 
 
-async def customer_blocked(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_blocked(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Who is blocked, and until when; `null`: for ever."""
-    channel = office.channel(parameters.get("channel"))
-    found = await office.store.find_blocked(channel.key)
+    channel = context.channel(parameters.get("channel"))
+    found = await context.store.find_blocked(channel.key)
     ends = {client: None if until == FOREVER else until for client, until in found.items()}
     return {"channel": channel.label, "blocked": ends}
 
