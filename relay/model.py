@@ -310,6 +310,7 @@ class Late:
 
     body: str
     note: Note
+    wait: float = 0.0  #: Seconds that it is left alone first.
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,18 +41,20 @@ class AwayNotices:
 
     async def _look(self) -> None:
         if self.down_for() >= self.after:
-            waits = Notices(self.channel, waits_line)
-            self._awaits |= await self._tell(self.store.tell_waiting, waits, "away.told_waiting")
+            customers = await self._tell(self.store.tell_waiting, Notices(self.channel, waits_line))
+            if customers:
+                self._awaits = True
+                log.info("away.told_waiting", customers=customers)
         if self._awaits:
-            await self._tell(self.store.tell_arrived, Notices(self.channel, arrived_line), "away.told_arrived")
+            customers = await self._tell(self.store.tell_arrived, Notices(self.channel, arrived_line))
+            if customers:
+                log.info("away.told_arrived", customers=customers)
             self._awaits = await self.store.awaits_notice(self.channel)
 
-    async def _tell(self, tell: Callable[[Notices], Awaitable[int]], notices: Notices, event: str) -> bool:
-        """Whether anybody was told."""
+    async def _tell(self, tell: Callable[[Notices], Awaitable[int]], notices: Notices) -> int:
+        """How many were told, in parts: everybody else may write between."""
         total = 0
         while customers := await tell(notices):
             total += customers
             self.told()
-        if total:
-            log.info(event, customers=total)
-        return total > 0
+        return total
