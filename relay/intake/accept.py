@@ -18,7 +18,8 @@ from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext, skipped_in
 from relay.model import Direction, Letter
 from relay.monitoring.metrics import ChannelMetrics
-from relay.store.accepting import Arrival, Verdict
+from relay.store.accepting import Arrival
+from relay.store.deliveries import Verdict
 from relay.store.store import Store
 
 log = structlog.get_logger()

@@ -52,6 +52,16 @@ def copy_database(source: Path, target: Path, *, gently: bool = False, made_at: 
         raise CopyError(f"{target} could not be written: {error}. Is the disk full? Make room and try again") from error
 
 
+def drop_copies(database: Path | str, before: float) -> int:
+    """Delete the copies that upgrades kept beside a database before a Unix time: all words are in them. How many."""
+    if not isinstance(database, Path):
+        return 0
+    old = [copy for copy in database.parent.glob(f"{database.name}.before-*") if copy.stat().st_mtime < before]
+    for copy in old:
+        copy.unlink()
+    return len(old)
+
+
 def fault_of(path: Path) -> str | None:
     """What is wrong with the database at `path`, with the log beside it if it has one; None when it is good."""
     try:
