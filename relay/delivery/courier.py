@@ -6,19 +6,18 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import assert_never
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name, report_unwritten
+from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name
 from relay.delivery.calls import Calls
 from relay.delivery.gate import Gate
 from relay.delivery.policy import LONE_POISON_AFTER, POISON_AFTER
+from relay.delivery.settler import Settler
 from relay.delivery.side import Ask, Probe, Side, answers_always, cut_short
 from relay.delivery.suspects import Suspects
 from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
@@ -43,9 +42,6 @@ LAST = 3.0
 _OLD = 4
 #: Seconds after which places that are kept free are offered again.
 _MOMENT = 0.1
-#: Attempts of which it is remembered how long they took, and for how many seconds that is of interest.
-_REMEMBERED = 1000
-_MINUTE = 60.0
 _PACED = "it is not its turn yet"
 
 
@@ -96,8 +92,8 @@ class Courier:
         self._make_note = make_note
         self._on_note = on_note
         self._wake = asyncio.Event()
+        self._settler = Settler(direction, store, self._metrics, now, self.wake)
         self._stopping = asyncio.Event()
-        self._took: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  #: Attempts: when they ended, seconds.
         self._time_is_up = False
         self._lanes = 0  #: In flight.
         self._set_off = 0  #: Lanes, ever.
@@ -132,9 +128,7 @@ class Courier:
 
     def attempt_seconds(self) -> float | None:
         """The seconds that 95 of 100 attempts of the last minute stayed under; None: there were none."""
-        since = time.monotonic() - _MINUTE
-        took = sorted(seconds for ended, seconds in self._took if ended > since)
-        return took[int(0.95 * (len(took) - 1))] if took else None
+        return self._settler.attempt_seconds()
 
     async def run(self, stop: asyncio.Event, *, grace: float = GRACE) -> None:
         """Carry what is due until `stop`; then let what is in flight end, up to `grace` seconds; let go of the rest.
@@ -310,10 +304,10 @@ class Courier:
             # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
             self._lanes -= 1
             self._wake.set()
-        ours = await self._settle(delivery, result, last=last)
+        ours = await self._settler.settle(delivery, result, last=last)
         if isinstance(result, Bury | Retry) and result.note is not None:
             self._on_note()
-        self._report(delivery, result, took, sent)
+        self._settler.report(delivery, result, took, sent)
         if not ours and not last:
             self._lanes -= 1
         return ours and not last
@@ -373,70 +367,7 @@ class Courier:
         self.side.passed(attempt.delivery, attempt.set_out_at)
         return Delivered(attempt.said) if done else Retry(0.0, "interrupted between two steps", free=True)
 
-    async def _settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
-        while True:
-            try:
-                ours = await self._store.settle(delivery, result, last=last)
-            except Unavailable:
-                await asyncio.sleep(1.0)  # done is done: it must not be carried again because the disk was full
-                self._wake.set()
-                continue
-            except Exception as error:
-                if result == (bare := _bare(result)):
-                    raise
-                report_unwritten(delivery, error)
-                result = bare
-                continue
-            if not ours:
-                log.warning("delivery.lease_lost", delivery=delivery.id, direction=self.direction)
-            return ours
-
-    def _report(self, delivery: Delivery, result: Result, took: float, message_ids: tuple[int, ...]) -> None:
-        outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
-        fields: dict[str, object] = {}
-        if isinstance(result, Retry):
-            if result.paced:
-                return  # once for each message of a long row: it says nothing
-            fields = {"after": round(result.after, 1), "reason": result.reason}
-        elif isinstance(result, Bury):
-            fields = {"reason": result.reason}
-            self._metrics.buried(result.why)
-        else:
-            self._metrics.delivered(self._now() - delivery.accepted_at)
-        if message_ids:
-            fields["message_ids"] = message_ids
-        self._took.append((time.monotonic(), took))
-        self._metrics.attempted(outcome, took)
-        level = log.warning if isinstance(result, Bury) else log.info
-        level(
-            "delivery.attempted",
-            direction=self.direction,
-            delivery=delivery.id,
-            client=delivery.client_id,
-            attempt=delivery.attempts,
-            outcome=outcome,
-            took_ms=round(took * 1000, 1),
-            **fields,
-        )
-
     async def _stop_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._stopping.set()
         self._wake.set()
-
-
-def _bare(result: Result) -> Result:
-    """The result without what others have said: that is all of it that a database may be unable to hold."""
-    match result:
-        case Delivered():
-            return Delivered()
-        case Bury():
-            return replace(result, reason=_plain(result.reason), note=None)
-        case Retry():
-            return replace(result, reason=_plain(result.reason), note=None)
-        case _:
-            assert_never(result)
-
-
-def _plain(reason: str) -> str:
-    return reason.encode("ascii", "replace").decode()

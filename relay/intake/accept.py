@@ -18,7 +18,8 @@ from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext, skipped_in
 from relay.model import Direction, Letter
 from relay.monitoring.metrics import ChannelMetrics
-from relay.store.accepting import Arrival, Verdict
+from relay.store.accepting import Arrival
+from relay.store.deliveries import Verdict
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ class Intake:
     context: KitContext
     telegram: TelegramContext
     metrics: ChannelMetrics
-    wake: Callable[[Direction], None]  #: Called after a commit that gave work in this direction.
+    wake: Callable[[Direction], None]  #: Called before letters are committed that may give work in this direction.
     wrote: Callable[[str], None]  #: Called after a commit with the client id of each customer who wrote.
     accounts: Accounts
     presses: Presses
@@ -64,6 +65,7 @@ class Intake:
             letters.append((_letter(self.channel, raw), read_update(raw, self.context)))
             if index % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
+        self._wake_couriers()
         verdicts = await self.store.accept(Arrival(tuple(letters), self.channel, next_update_id))
         self.presses.answer_all(updates)
         for raw, (letter, reading), verdict in zip(updates, letters, verdicts, strict=True):
@@ -76,8 +78,6 @@ class Intake:
             names = {"message_id": message_id_of("telegram", raw), "client": reading.wants.client_id}
             known = {name: value for name, value in names.items() if value is not None}
             level("update.received", update=letter.source_id, verdict=verdict, **known)
-        self.wake("to_kit")
-        self.wake("to_telegram")
 
     async def accept_callback(self, callback: SignedEvent | UnfitEvent, body: bytes) -> Verdict:
         """Commit an event from Kit whose signature holds, and what follows from it.
@@ -86,13 +86,19 @@ class Intake:
         """
         letter = Letter(self.channel, "kit", event_id_of(callback), body.decode("utf-8", "replace"))
         reading = read_event(callback, self.context, self.telegram)
+        self._wake_couriers()
         [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
         if verdict in {"accepted", "declined"}:
             self._report_skipped(callback)
-        if verdict in {"accepted", "declined", "dead", "unknown_client"}:
-            self.wake("to_telegram")
-            self.wake("to_kit")  # with a note, perhaps
         return verdict
+
+    def _wake_couriers(self) -> None:
+        """Wake those who will carry what is about to be accepted: their claims come last in its transaction.
+
+        So there is one commit where two would be. They must not run before it waits there: nothing is awaited between.
+        """
+        self.wake("to_kit")
+        self.wake("to_telegram")
 
     def _report_skipped(self, callback: SignedEvent | UnfitEvent) -> None:
         if isinstance(callback, SignedEvent):

@@ -58,6 +58,10 @@ def read_answer(
     is_refusal = success is False
     error, code = _error_of(answer, secrets) if is_refusal else ("", None)
     said = f"HTTP {status}" + (f", code {code}" if code is not None else "") + (f": {error}" if error else "")
+    if status in {401, 403} and not is_refusal and _is_page(headers, body):
+        raise Unavailable(
+            f"a page that is not Kit's, status {status}: look at the firewall or proxy between the relay and Kit"
+        )
     _raise_if_it_passes(status, code, said, headers, now)
     if is_refusal:
         raise NotAccepted(f"Kit refused it ({said})")
@@ -69,6 +73,12 @@ def _token(result: object, name: str) -> str | None:
     value = result.get(name) if isinstance(result, dict) else None
     # A token goes into a header: anything else than printable ASCII could break out of it.
     return value if isinstance(value, str) and _HEADER_SAFE.fullmatch(value) else None
+
+
+def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether it is made for people: Kit answers in JSON, or with nothing."""
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return kind.lower().startswith("text/html") or body.lstrip()[:1] == b"<"
 
 
 def _read_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever Kit answered

@@ -31,7 +31,7 @@ from relay.store.charging import ALONE, SHARED, charge
 from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import leasable
 from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
-from relay.store.memory import read_address
+from relay.store.recalling import read_address
 
 #: Seconds that an album waits for the next sibling, and for all of them together at most.
 ALBUM_WINDOW = 1.5
@@ -83,9 +83,13 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_directions": _DIRECTIONS[wish.direction]}
+    next_due = _NEXT_SUSPECT if wish.suspects else _NEXT_DUE
+    due_at = tx.scalar(next_due, courier)
+    if due_at is None or due_at > now:
+        return Claimed([], due_at)  # most claims find nothing, and to look is cheaper than to lease
     leased = _lease_suspects(tx, now, wish, courier) if wish.suspects else _lease_others(tx, now, wish, courier)
     lanes = _runs(tx, now, wish, {row.id: row for row in leased})
-    return Claimed(lanes, tx.scalar(_NEXT_SUSPECT if wish.suspects else _NEXT_DUE, courier))
+    return Claimed(lanes, tx.scalar(next_due, courier))
 
 
 def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
@@ -97,9 +101,16 @@ def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, An
     due = {**courier, "at": now}
     leased = list(tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
     left = wish.limit - len(leased)
-    if (left := left if wish.old is None else min(left, wish.old)) > 0:
-        leased += tx.execute(_LEASE_OLD, {**due, "lanes": left})
-    return leased
+    if wish.old is not None:
+        left = min(left, wish.old)
+    if left <= 0 or (leased and not _is_due(tx, now, courier)):
+        return leased
+    return [*leased, *tx.execute(_LEASE_OLD, {**due, "lanes": left})]
+
+
+def _is_due(tx: Connection, now: float, courier: dict[str, Any]) -> bool:
+    due_at: float | None = tx.scalar(_NEXT_DUE, courier)
+    return due_at is not None and due_at <= now
 
 
 def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> list[list[Delivery]]:

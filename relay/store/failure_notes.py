@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from relay.model import Delivery, Draft, Late, Lost, Note, Wants
-from relay.store.accepting import open_lanes
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import LATE_FILES, outbox
-from relay.store.memory import recall, write_clients
+from relay.store.lanes import open_lanes
+from relay.store.recalling import recall, write_clients
 from relay.store.totals import add_to_tally
 
 

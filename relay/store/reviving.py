@@ -12,12 +12,14 @@ from typing import Any, Literal, assert_never
 from sqlalchemy import bindparam, delete, null, select, update
 
 from relay.model import Accepted, Declined, Draft, Letter, Outcome, Reading, Unreadable
-from relay.store import accepting
-from relay.store.accepting import Deliveries, decide, dump_address, open_lanes, write_effects
+from relay.store.accepting import decide, write_effects
 from relay.store.dead_letters import DEAD
+from relay.store.deliveries import Arrived, Deliveries, dump_address
 from relay.store.engine.connection import Connection, Row
 from relay.store.engine.tables import client_link, inbox, lane, outbox
-from relay.store.memory import Memory, recall
+from relay.store.lanes import open_lanes
+from relay.store.memory import Memory
+from relay.store.recalling import recall
 from relay.store.totals import add_to_tally
 
 #: `waiting`: it is on its way again. `declined`: today nothing would be sent for it, and so nothing is. `dead`: it
@@ -60,7 +62,7 @@ class _Work:
         self._now = now
         self._memory = memory
         self._deliveries = Deliveries(now, memory)
-        self._mapped: list[accepting.Row] = []
+        self._mapped: list[Arrived] = []
 
     def finish(self) -> None:
         """Write what is common to all of them."""
@@ -158,8 +160,8 @@ def _letter(row: Row) -> Letter:
     return Letter(row.channel, row.source, row.source_id, row.letter_body or "")
 
 
-def _accepted(row: Row, outcome: Accepted) -> accepting.Row:
-    return accepting.Row(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
+def _accepted(row: Row, outcome: Accepted) -> Arrived:
+    return Arrived(_letter(row), Reading(lambda _: outcome), outcome, "accepted", row.letter_id)
 
 
 def _drafts(outcome: Accepted) -> tuple[Draft, ...]:

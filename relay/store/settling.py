@@ -17,7 +17,7 @@ from relay.store.engine.sql import locked
 from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.failure_notes import write_late, write_lost, write_notes
 from relay.store.failures import write_failures
-from relay.store.memory import remember
+from relay.store.recalling import remember
 from relay.store.totals import add_to_tally
 
 

@@ -36,7 +36,7 @@ from relay.store import (
     totals,
     tracing,
 )
-from relay.store.accepting import Arrival, Verdict
+from relay.store.accepting import Arrival
 from relay.store.alerts import Alert
 from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
@@ -45,6 +45,7 @@ from relay.store.claiming import Claim, Claimed
 from relay.store.customers import Page, Whose
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
+from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry

@@ -23,7 +23,6 @@ from telegram.error import (
     TelegramError,
     TimedOut,
 )
-from telegram.request import BaseRequest
 
 from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.telegram.refusals import is_too_large, refusal
@@ -105,26 +104,23 @@ async def probe(token: str, api_url: str, seconds: float, *, proxy: str = "") ->
         await call(open_bot(token, api_url, session, **limits), "getMe", {})
 
 
-async def call(
-    bot: Bot,
-    method: str,
-    parameters: Mapping[str, object],
-    *,
-    read_timeout: float | None = None,
-    write_timeout: float | None = None,
-) -> Any:  # noqa: ANN401 - whatever JSON the method answers
-    """Call a Bot API method by its name, e.g. "sendMessage". Returns its `result`, raw. Raises relay.errors.
+async def call(bot: Bot, method: str, parameters: Mapping[str, object], *, read_timeout: float | None = None) -> Any:  # noqa: ANN401 - whatever JSON the method answers
+    """Call a Bot API method by its name, e.g. "sendMessage", with plain JSON. Returns its `result`, raw.
 
-    Timeouts are seconds; None leaves the transport's.
+    `read_timeout` is seconds; None leaves the transport's. Raises relay.errors.
     """
+    transport = bot.request
+    if not isinstance(transport, AiohttpRequest):
+        raise TypeError("a bot that `open_bot` has not made")
     with translated():
-        return await bot.do_api_request(
-            # PTB turns get_Updates into getUpdates; spelt getUpdates, it warns that the bot has such a method.
-            _CAPITAL.sub("_", method),
-            api_kwargs=dict(parameters),
-            read_timeout=BaseRequest.DEFAULT_NONE if read_timeout is None else read_timeout,
-            write_timeout=BaseRequest.DEFAULT_NONE if write_timeout is None else write_timeout,
-        )
+        return await transport.call(f"{bot.base_url}/{method}", parameters, read_timeout)
+
+
+async def upload(bot: Bot, method: str, parameters: Mapping[str, object], *, write_timeout: float) -> Any:  # noqa: ANN401
+    """The same with files among the parameters, which are PTB's objects. `write_timeout`: see AiohttpRequest."""
+    with translated():
+        # PTB turns send_Photo into sendPhoto; spelt sendPhoto, it warns that the bot has such a method.
+        return await bot.do_api_request(_CAPITAL.sub("_", method), dict(parameters), write_timeout=write_timeout)
 
 
 @contextmanager

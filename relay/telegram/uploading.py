@@ -17,7 +17,7 @@ from relay.media.names import best_name, upload_name
 from relay.model import Address
 from relay.steps import Instead, SendFile
 from relay.telegram.albums import regroup, without
-from relay.telegram.api import BadContent, call
+from relay.telegram.api import BadContent, upload
 from relay.telegram.download import IDLE, FetchedFile, FileFetcher
 
 #: Seconds after the last byte that moved after which an upload has failed: as long as Telegram may need to answer.
@@ -196,7 +196,7 @@ async def _upload(bot: Bot, address: Address, kind: Native, ready: Ready, markup
         }
         if preview := ready.preview(kind):
             parameters["thumbnail"] = await _open(stack, preview, "preview.jpg", attach=True)
-        return await call(bot, _METHODS[kind], parameters, write_timeout=STALL_TIMEOUT)
+        return await upload(bot, _METHODS[kind], parameters, write_timeout=STALL_TIMEOUT)
 
 
 def _replying(step: SendFile) -> dict[str, object]:
@@ -213,7 +213,9 @@ async def _upload_album(bot: Bot, address: Address, files: Sequence[Ready]) -> o
             if preview := ready.preview(ready.kind):
                 told["thumbnail"] = await _open(stack, preview, "preview.jpg", attach=True)
             media.append(_MEDIA[ready.kind](await _open(stack, ready.file.path, ready.name, attach=True), **told))
-        return await call(bot, "sendMediaGroup", {**address.parameters(), "media": media}, write_timeout=STALL_TIMEOUT)
+        return await upload(
+            bot, "sendMediaGroup", {**address.parameters(), "media": media}, write_timeout=STALL_TIMEOUT
+        )
 
 
 async def _open(stack: ExitStack, path: Path, name: str, *, attach: bool = False) -> InputFile:

@@ -15,7 +15,8 @@ from relay.mapping.to_kit.updates import map_update, wants_of
 from relay.model import Outcome
 from relay.store.engine.connection import Connection
 from relay.store.engine.sqlite import open_sqlite
-from relay.store.memory import Memory, recall, write_said
+from relay.store.memory import Memory
+from relay.store.recalling import recall, write_said
 from tests.databases import new_database
 
 PROMISED: Final = 60.0  #: Microseconds that mapping and remembering may take beyond parsing.

@@ -60,7 +60,7 @@ CAMPAIGNS: Final = (
     ),
     Campaign(
         "tests.campaigns.faults",
-        "kit-refuses-all kit-page kit-refuses-one telegram-cut --seconds 4 --calm 3",
+        "kit-refuses-all kit-page kit-refuses-one telegram-cut --seconds 4 --calm 3 --together 2",
         "a side that fails, refuses or is away buries nothing of others, and is well again within seconds",
     ),
     Campaign("tests.campaigns.sweep", "--updates 1000", "of what customers write every word and file arrives"),

@@ -2,24 +2,30 @@
 
 Everybody talks in both directions, before the fault, through it and after it. Says of each fault what was buried and
 who was told, how long the messages took that had nothing to do with it, and how long it took until all was well again:
-`/readyz` green, and every message there. Without a name, all of them. `--seconds` is how long a fault lasts.
+`/readyz` green, and every message there. How long they took is said as a multiple of what the same messages took at
+the same time on a relay beside it to which nothing happens: so the machine's own moods cancel out.
+
+Without a name, or with `--all`, all of them. `--seconds` is how long a fault lasts, `--together` how many are played at
+the same time, each on a relay of its own. `--short` plays all in about four minutes.
 """
 
 import argparse
 import asyncio
+import math
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from relay.sandbox.kit.server import KitLookAlike
+from relay.sandbox.shared.faults import Faults
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.campaigns.ledger import Verdict, Way, by_agent, by_customer, draw_up
+from tests.campaigns.ledger import LOST, ORDER, Verdict, Way, by_agent, by_customer, draw_up
 from tests.databases import rows
 from tests.e2e.process import RelayProcess, relay_between
 from tests.waiting import eventually
@@ -31,6 +37,7 @@ PACE: Final = 0.1  #: Seconds between two messages of each direction.
 WELL: Final = 5.0
 CREDENTIALS: Final = 30.0
 ELSEWHERE: Final = 10.0
+FLAP: Final = 2.0  #: Seconds.
 PAGE: Final = {"body": "<html>Request blocked</html>", "headers": {"Content-Type": "text/html"}}
 
 
@@ -59,6 +66,7 @@ class Fault:
     well: float = WELL
     refuses_token: bool = False
     polled: bool = False  #: Another instance polls the bot.
+    flaps: bool = False  #: It comes and goes, every two seconds.
     of_one: int | None = None  #: It hits one chat only, which Kit answers so: the others of its direction go on.
     hits_all: bool = False  #: Both directions: updates do not come either.
     costs_one: bool = False  #: Of that chat not everything arrives, or not soon.
@@ -77,6 +85,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "kit-fails": Fault("Kit answers 503", "to_kit", {"always": {"status": 503, "payload": {}, "on": "event"}}),
     "kit-cut": Fault("Kit hangs up on everybody", "to_kit", {"down": True}),
     "kit-hangs": Fault("Kit takes requests and answers nothing", "to_kit", {"hang": True}, well=35.0),
+    "kit-flaps": Fault("Kit is there for two seconds and away for two", "to_kit", {"down": True}, flaps=True),
     "kit-token": Fault("Kit refuses the API token", "to_kit", well=CREDENTIALS, refuses_token=True),
     "kit-patience": Fault(
         "Kit asks one chat for an hour with 429",
@@ -104,9 +113,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
 class Seen:
     """What a fault did."""
 
-    calm: dict[Way, float] = field(default_factory=dict)  #: 95th percentiles, seconds.
-    during: float | None = None  #: Of those that the fault does not hit, as a multiple; None if it hits everybody.
-    after: dict[Way, float] = field(default_factory=dict)
+    during: float | None = (
+        None  #: The p95 of those that the fault does not hit, as a multiple; None: it hits everybody.
+    )
+    after: float = 0.0  #: The same in the time after it, of all.
     well: float = 0.0  #: Seconds until all was well again.
     buried: int = 0
     told_agents: int = 0
@@ -121,11 +131,12 @@ class Talk:
     world: World
     chats: int
     said: dict[Way, dict[str, float]] = field(default_factory=lambda: {"to_kit": {}, "to_telegram": {}})
+    is_over: bool = False
     _number: int = 0
 
     async def run(self) -> None:
-        """Say something in both directions, chat after chat, until cancelled."""
-        while True:
+        """Say something in both directions, chat after chat, until it is over."""
+        while not self.is_over:
             chat, number = FIRST + self._number % self.chats, self._number // self.chats
             self._number += 1
             written, answered = by_customer(chat, number), by_agent(chat, number)
@@ -166,9 +177,9 @@ def _is_of(text: str, chat: int | None) -> bool:
     return text[1:].startswith(f"{chat}n")
 
 
-async def play(fault: Fault, home: Path, *, seconds: float, chats: int, calm: float) -> Seen:
-    """Play one fault for so many seconds among so many chats."""
-    seen = Seen()
+@asynccontextmanager
+async def talking(home: Path, chats: int) -> AsyncIterator[tuple[RelayProcess, Talk]]:
+    """A relay between so many customers and their agents, who have met, and talk on until the block ends."""
     async with TelegramLookAlike(limits=False) as telegram, KitLookAlike() as kit:
         telegram.faults.latency = kit.faults.latency = 0.02
         talk = Talk(World(telegram, kit), chats)
@@ -176,27 +187,48 @@ async def play(fault: Fault, home: Path, *, seconds: float, chats: int, calm: fl
             await relay.start()
             telegram.backlog(chats, chats, first_chat=FIRST)
             await kit.wait_for(lambda: len(kit.clients) == chats, 30)
-            talking = asyncio.create_task(talk.run())
-            began = time.monotonic()
-            await asyncio.sleep(calm)
-            broken = time.monotonic()
-            end = await _begin(fault, talk.world, seconds)
-            await asyncio.sleep(seconds)
-            await end()
-            mended = time.monotonic()
+            task = asyncio.create_task(talk.run())
+            try:
+                yield relay, talk
+            finally:
+                task.cancel()
+
+
+async def play(fault: Fault, home: Path, beside: Talk, *, seconds: float, calm: float) -> Seen:
+    """Play one fault for so many seconds, with so many before it and after it."""
+    seen = Seen()
+    async with talking(home, beside.chats) as (relay, talk):
+        await asyncio.sleep(calm)
+        broken = time.monotonic()
+        end = await _begin(fault, talk.world, seconds)
+        await asyncio.sleep(seconds)
+        await end()
+        mended = time.monotonic()
+        with suppress(TimeoutError):  # then it was too long
             await _until_well(relay, talk, fault, mended)
-            seen.well = time.monotonic() - mended
-            well = time.monotonic()
-            await asyncio.sleep(calm)
-            talking.cancel()
-            ended = time.monotonic()
-            with suppress(TimeoutError):  # what is not there then is counted as lost
-                await eventually(lambda: _all_there(talk, fault), within=30)
-            await relay.stop()
-        seen.verdict = draw_up(telegram, kit, relay.environment["RELAY_DATABASE_URL"], interruptions=CUTS)
-        _draw_up(seen, talk, fault, (began, broken, mended, well, ended))
+        well = time.monotonic()
+        seen.well = well - mended
+        await asyncio.sleep(calm)
+        ended = time.monotonic()
+        talk.is_over = True
+        with suppress(TimeoutError):  # what is not there then is counted as lost
+            await eventually(lambda: _all_there(talk, fault), within=30)
+        await relay.stop()
+        url = relay.environment["RELAY_DATABASE_URL"]
+        cuts = int(seconds / FLAP) if fault.flaps else CUTS
+        seen.verdict = draw_up(talk.world.telegram, talk.world.kit, url, interruptions=cuts)
+        _draw_up(seen, talk, beside, fault, (broken, mended, well, ended))
     [(seen.buried,)] = rows(home, "SELECT count(*) FROM outbox WHERE status = 'dead'")
     return seen
+
+
+async def play_together(names: Sequence[str], home: Path, *, seconds: float, calm: float, chats: int) -> list[Seen]:
+    """Play these faults at the same time, and beside them a relay to which nothing happens."""
+    async with talking(home / "beside", chats) as (_, beside), asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(play(FAULTS[name], home / name, beside, seconds=seconds, calm=calm)) for name in names
+        ]
+    return [task.result() for task in tasks]
 
 
 async def _begin(fault: Fault, world: World, seconds: float) -> Callable[[], Any]:
@@ -205,6 +237,8 @@ async def _begin(fault: Fault, world: World, seconds: float) -> Callable[[], Any
     rival: asyncio.Task[Any] | None = None
     if fault.polled:
         rival = asyncio.create_task(world.telegram.updates.get(seconds=seconds))
+    if fault.flaps:
+        rival = asyncio.create_task(_flap(side.faults, fault.switches, seconds))
     if fault.refuses_token and fault.way == "to_kit":
         world.kit.revoke_api_token()
         world.kit.revoke_access_tokens()
@@ -213,7 +247,8 @@ async def _begin(fault: Fault, world: World, seconds: float) -> Callable[[], Any
         world.telegram.token = "123456789:another-token-that-nobody-told-the-relay"
     if fault.of_one is not None:
         world.kit.faults.answer_next(fault.of_one, payload=_refusal(fault.of_one), on="event", of=FIRST, times=10_000)
-    side.faults.apply(fault.switches)
+    if not fault.flaps:
+        side.faults.apply(fault.switches)
 
     async def end() -> None:
         if rival is not None:
@@ -224,6 +259,15 @@ async def _begin(fault: Fault, world: World, seconds: float) -> Callable[[], Any
         side.faults.latency = 0.02
 
     return end
+
+
+async def _flap(faults: Faults, switches: Mapping[str, Any], seconds: float) -> None:
+    for _ in range(max(1, int(seconds / (2 * FLAP)))):
+        faults.apply(switches)
+        await asyncio.sleep(FLAP)
+        faults.clear()
+        faults.latency = 0.02
+        await asyncio.sleep(FLAP)
 
 
 async def _until_well(relay: RelayProcess, talk: Talk, fault: Fault, mended: float) -> None:
@@ -241,18 +285,19 @@ async def _all_there(talk: Talk, fault: Fault) -> bool:
     return not talk.missing("to_telegram") and not talk.missing("to_kit", but=fault.but)
 
 
-def _draw_up(seen: Seen, talk: Talk, fault: Fault, times: tuple[float, float, float, float, float]) -> None:
-    """What became of every message."""
-    began, broken, mended, well, ended = times
-    other: Way = "to_telegram" if fault.way == "to_kit" else "to_kit"
+def _draw_up(seen: Seen, talk: Talk, beside: Talk, fault: Fault, times: tuple[float, float, float, float]) -> None:
+    """What became of every message, and how long it took, as a multiple of what it took beside it."""
+    broken, mended, well, ended = times
     ways: tuple[Way, Way] = ("to_kit", "to_telegram")
+    other: Way = "to_telegram" if fault.way == "to_kit" else "to_kit"
     hit = FIRST if fault.of_one is not None else fault.but
-    for way in ways:
-        seen.calm[way] = talk.p95(way, began, broken)
-        seen.after[way] = talk.p95(way, well, ended, but=hit)
-    quiet = fault.way if fault.of_one is not None else other
+
+    def multiple(way: Way, since: float, until: float) -> float:
+        return talk.p95(way, since, until, but=hit) / (beside.p95(way, since, until, but=hit) or math.inf)
+
+    seen.after = max(multiple(way, well, ended) for way in ways)
     if not fault.hits_all:
-        seen.during = talk.p95(quiet, broken, mended, but=hit) / seen.calm[quiet]
+        seen.during = multiple(fault.way if fault.of_one is not None else other, broken, mended)
     kit, telegram = talk.world.kit, talk.world.telegram
     seen.told_agents = sum("Missing here" in (sent.text or "") for sent in kit.events)
     seen.told_customers = sum("could not be passed on" in str(call.params.get("text")) for call in telegram.calls)
@@ -264,32 +309,48 @@ def is_good(fault: Fault, seen: Seen) -> bool:
     return seen.verdict.held and seen.buried == allowed and seen.well <= fault.well
 
 
+HEAD: Final = (
+    f"{'fault':<17} {'buried':>6} {'told: agents':>12} {'customers':>9} {'lost':>4} {'disorder':>8}"
+    f" {'well after':>10} {'others, meanwhile':>17} {'all, afterwards':>15}"
+)
+
+
 def report(name: str, seen: Seen) -> str:
-    """A line."""
-    return (
-        f"{name}: buried {seen.buried}, told {seen.told_agents} agents and {seen.told_customers} customers,"
-        f" well after {seen.well:.1f} s, {seen.verdict},"
-        f" the others' p95 {'hit too' if seen.during is None else f'{seen.during:.2f} × calm'} meanwhile,"
-        f" afterwards {max(seen.after[way] / seen.calm[way] for way in seen.calm):.2f} ×"
-    )
+    """A line of the table."""
+    meanwhile = "hit too" if seen.during is None else f"{seen.during:.2f} x"
+    told = f"{seen.told_agents:>12} {seen.told_customers:>9}"
+    times = f"{f'{seen.well:.1f} s':>10} {meanwhile:>17} {f'{seen.after:.2f} x':>15}"
+    lost, disorder = (len(seen.verdict.found.get(promise, ())) for promise in (LOST, ORDER))
+    verdict = "" if is_good(FAULTS[name], seen) else "NOT GOOD: "
+    return f"{name:<17} {seen.buried:>6} {told} {lost:>4} {disorder:>8} {times}  {verdict}{FAULTS[name].says}"
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.faults", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*FAULTS, []], metavar="NAME", help=", ".join(FAULTS))
+    parser.add_argument("--all", action="store_true", help="all of them, as without a name")
+    parser.add_argument("--short", action="store_true", help="--seconds 8 --calm 8 --together 5")
     parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--calm", type=float, default=10.0)
+    parser.add_argument("--calm", type=float, default=20.0)
     parser.add_argument("--chats", type=int, default=20)
+    parser.add_argument("--together", type=int, default=1)
     options = parser.parse_args()
-    good = True
-    for name in options.names or FAULTS:
+    if options.short:
+        options.seconds, options.calm, options.together = 8.0, 8.0, 5
+    # Those that take long together, so that nobody waits for one of them.
+    names = sorted(FAULTS if options.all or not options.names else options.names, key=lambda name: -FAULTS[name].well)
+    seen: dict[str, Seen] = {}
+    for first in range(0, len(names), options.together):
+        part = names[first : first + options.together]
         with tempfile.TemporaryDirectory() as home:
-            playing = play(FAULTS[name], Path(home), seconds=options.seconds, chats=options.chats, calm=options.calm)
-            seen = asyncio.run(playing)
-        good &= is_good(FAULTS[name], seen)
-        print(report(name, seen), flush=True)  # noqa: T201 - a report
-    return 0 if good else 1
+            playing = play_together(part, Path(home), seconds=options.seconds, calm=options.calm, chats=options.chats)
+            seen |= zip(part, asyncio.run(playing), strict=True)
+        print(f"{len(seen)} of {len(names)} faults played", file=sys.stderr, flush=True)  # noqa: T201 - a report
+    for name, each in seen.items():
+        print(f"{name}: {each.verdict}")  # noqa: T201
+    print(HEAD, *(report(name, seen[name]) for name in FAULTS if name in seen), sep="\n")  # noqa: T201
+    return 0 if all(is_good(FAULTS[name], each) for name, each in seen.items()) else 1
 
 
 if __name__ == "__main__":

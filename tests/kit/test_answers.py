@@ -40,7 +40,9 @@ def test_success_is_success_whatever_the_result_says(status: int, body: bytes) -
     ("status", "body", "error"),
     [
         (401, b"", TokenRefused),
-        (403, b"<html>", TokenRefused),
+        (403, b"", TokenRefused),
+        (403, b" <html>", Unavailable),
+        (401, b"<!DOCTYPE html>", Unavailable),
         (401, OK, TokenRefused),
         (200, failed(401), TokenRefused),
         (200, failed(403), TokenRefused),
@@ -88,6 +90,17 @@ def test_success_is_success_whatever_the_result_says(status: int, body: bytes) -
 def test_each_failure_says_what_to_do_next(status: int, body: bytes, error: type[RelayError]) -> None:
     """Renew the token, wait, try again, or give up: by status or by the code in the body."""
     assert judge(status, body) is error
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("headers", "body"), [({}, b"\n<html>Blocked</html>"), ({"content-type": "text/HTML; charset=utf-8"}, b"Blocked")]
+)
+def test_a_page_in_kits_place_says_nothing_of_the_token(status: int, headers: dict[str, str], body: bytes) -> None:
+    """A firewall's 403 sends nobody to look for another token."""
+    with pytest.raises(Unavailable, match=f"a page that is not Kit's, status {status}: look at the firewall") as caught:
+        read_answer(status, headers, body, now=NOW)
+    assert not isinstance(caught.value, TokenRefused)
 
 
 PAGES = {

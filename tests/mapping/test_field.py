@@ -323,3 +323,13 @@ def test_of_a_long_text_only_what_changed_is_shown() -> None:
     raw["edited_message"]["text"] = old + "!"
     text = event_of(outcome_of(raw, known)).event_data.message.text or ""
     assert (len(text) < 200, "night. !" in text) == (True, True)
+
+
+def test_an_edit_brings_what_it_answers_elsewhere_unless_that_was_carried() -> None:
+    """The picture of another chat's post that the first form of the message answered."""
+    external = {"origin": {"type": "hidden_user", "sender_user_name": "Carl", "date": 1}, "photo": SIZES}
+    message = private(text="Is it this?", edit_date=2, external_reply=external)["message"]
+    raw = {"update_id": 5, "edited_message": message}
+    assert len(event_of(outcome_of(raw)).event_data.message.payload or []) == 1
+    remembered = Known(TALKING.client, {3: Said(3, "customer", "Is it that?")})
+    assert event_of(outcome_of(raw, remembered)).event_data.message.payload is None

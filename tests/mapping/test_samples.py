@@ -110,6 +110,10 @@ FILES: dict[str, tuple[Any, ...]] = {
     "audio": ("Anna Keller \u2013 Prelude in C", ("audio", "BAACAgIAAxkBAAIBaud", "prelude.mp3", "audio/mpeg")),
     "business_photo": ("Torn", ("photo", "AgACAgIAAxkBAAIBbizy", "photo 2025-11-30 10.55 (123).jpg", "image/jpeg")),
     "document": ("My invoice", ("document", "BAACAgIAAxkBAAIBdoc", "Rechnung Nº 5 (März).pdf", "application/pdf")),
+    "document_heic": (
+        "The torn sleeve",
+        ("document", "BQACAgIAAxkBAAM2aSwtIQABheicphoto", "IMG_0312.HEIC", "image/heic"),
+    ),
     "document_nasty_name": (
         None,
         ("document", "BAACAgIAAxkBAAIBdoc2", ".._.._etc_gpj.exeSet-Cookie: a=b", "application/octet-stream"),

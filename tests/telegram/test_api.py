@@ -114,3 +114,12 @@ async def test_neither_token_nor_texts_reach_the_log(
             await call(bot, "sendMessage", {"chat_id": customer.id, "text": "private words"})
     assert telegram.token not in caplog.text
     assert "private" not in caplog.text
+
+
+async def test_a_transport_that_is_closed_is_no_fault_of_the_message() -> None:
+    """Whatever breaks there, the message is tried again."""
+    session = aiohttp.ClientSession()
+    await session.close()
+    bot = open_bot("123456789:token", "http://127.0.0.1:9", session)
+    with pytest.raises(Unavailable, match="unknown error"):
+        await call(bot, "sendMessage", {"chat_id": 1, "text": "hi"})

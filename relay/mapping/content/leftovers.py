@@ -12,6 +12,7 @@ from relay.mapping.content.kinds import KINDS, new_fields
 from relay.mapping.content.loose import Loose, raw_of
 from relay.mapping.content.media import moment
 from relay.mapping.content.walker import SAME, walk
+from relay.mapping.text.repeated import says
 
 #: What another message said has been carried with it.
 _Earlier: Final = MaybeInaccessibleMessage
@@ -76,14 +77,9 @@ def _without_decoration(node: object) -> object:
 
 def _unsaid(lines: Iterable[str], text: str) -> list[str]:
     """Those of the lines that the text does not say already, however it breaks them."""
-    said, unsaid = _squeezed(text), []
+    said, unsaid = text, []
     for line in lines:
-        words = _squeezed(line)
-        if words and words not in said:
+        if not says(said, line):
             unsaid.append(line)
-            said += words
+            said = f"{said}\n{line}"
     return unsaid
-
-
-def _squeezed(text: str) -> str:
-    return "".join(text.split())

@@ -25,6 +25,7 @@ from relay.mapping.content.placeholders import describe, describe_new
 from relay.mapping.content.polls import read_poll
 from relay.mapping.content.remembered import own_words
 from relay.mapping.text.language import heading, say
+from relay.mapping.text.repeated import says
 from relay.mapping.text.text import clean, join, render, shorten
 from relay.mapping.text.tolerant import tried
 from relay.model import Said
@@ -38,7 +39,7 @@ def read_content(message: Message) -> Content:
     content = _known(message)
     content = _new(message) if content is None else completed(message, content)
     words = caption(message).strip()
-    if "".join(words.split()) in "".join(content.text.split()):
+    if says(content.text, words):
         return content
     return replace(content, text=f"{content.text}\n{words}".strip())
 

@@ -73,8 +73,10 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
             return take_back(origin, known, kind="edit", said=said)
         return Declined("an edit that changes nothing an agent would see")
     words = own_words(content, context.forms)
-    before = _before(message, origin, known, context).text
-    edited = _edited(before, say_large(context, content), words, old)
+    before = _before(message, origin, known, context)
+    edited = _edited(before.text, say_large(context, content), words, old)
+    if old is None:  # nobody knows whether what it answers in another chat was seen
+        edited = _with(before, edited)
     return make_change(context, origin, edited, known, kind="edit", before=old and asdict(old), said=said)
 
 

@@ -15,6 +15,14 @@ _COPIES = {
     "video_chat_scheduled": "voice_chat_scheduled",
     "video_chat_started": "voice_chat_started",
 }
+#: The names of years ago.
+OLD_FIELDS = frozenset(
+    {
+        *_COPIES.values(),
+        *("forward_from", "forward_from_chat", "forward_from_message_id", "forward_signature", "forward_sender_name"),
+        *("forward_date", "new_chat_member", "new_chat_participant", "user_shared"),
+    }
+)
 
 
 def say_twice(node: object) -> None:
@@ -31,9 +39,18 @@ def say_twice(node: object) -> None:
             node.setdefault(old, node[name])
     if isinstance(node.get("forward_origin"), dict):
         _add_forward(node, node["forward_origin"])
-    shared = node.get("users_shared")
+    _add_people(node)
+
+
+def _add_people(message: Json) -> None:
+    """Who came, and who was chosen, when it is one."""
+    if "message_id" in message and message.get("new_chat_members"):
+        for old in ("new_chat_member", "new_chat_participant"):
+            message.setdefault(old, message["new_chat_members"][0])
+    shared = message.get("users_shared")
     if isinstance(shared, dict) and len(shared.get("users", ())) == 1:
-        node.setdefault("user_shared", {"user_id": shared["users"][0]["user_id"], "request_id": shared["request_id"]})
+        chosen = {"user_id": shared["users"][0]["user_id"], "request_id": shared["request_id"]}
+        message.setdefault("user_shared", chosen)
 
 
 def _add_forward(message: Json, origin: Json) -> None:
