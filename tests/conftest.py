@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -71,11 +72,21 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hypothesis walks the same lines hundreds of times: which lines are walked, tests with written examples say."""
-    for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker("no_cover")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hypothesis walks the same lines hundreds of times: which lines are walked, tests with written examples say.
+
+    pytest-cov's own `no_cover` is not used: in a worker it leaves a second tracer behind that goes on.
+    """
+    tracer = sys.gettrace()
+    is_long = is_hypothesis_test(getattr(item, "obj", None)) or item.get_closest_marker("untraced")
+    if not is_long or not type(tracer).__module__.startswith("coverage"):
+        return (yield)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 class _NoSkips:
