@@ -12,8 +12,8 @@ import structlog
 from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel
-from relay.control.customers import erase
-from relay.control.office import Office
+from relay.control.customers import erase, erase_again
+from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
 from relay.control.server import serve_control
@@ -33,6 +33,8 @@ from relay.monitoring.metrics import Metrics
 from relay.monitoring.outlets import outlets_of
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
+from relay.store.engine.copies import drop_copies
+from relay.store.engine.erased import ErasedListError, list_of
 from relay.store.engine.migrating import PATIENCE
 from relay.store.store import Store, open_store
 from relay.telegram.download import FileFetcher
@@ -69,7 +71,7 @@ class Relay:
     channels: tuple[OpenChannel, ...]
     public: web.Application
     admin: web.Application
-    office: Office
+    context: OperationContext
     refusals: Refusals
     alerts: Alerts
 
@@ -83,19 +85,17 @@ class Relay:
         """
         settings = self.settings
         async with (
-            serve_control(self.office, OPERATIONS, settings.relay_data_dir),
+            serve_control(self.context, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
             serve(self.public, settings.relay_host, settings.relay_port, refusals=self.refusals) as public,
             asyncio.TaskGroup() as tasks,
         ):
             for each in self.channels:
                 tasks.create_task(each.run(stop, grace=grace), name=f"channel {each.channel.label}")
-            forgetting = tasks.create_task(
-                _forget(self.store, self.cache, settings.relay_retention_days), name="retention"
-            )
+            forgetting = tasks.create_task(_forget(self.store, self.cache, settings), name="retention")
             watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
-            erasing = tasks.create_task(_go_on_erasing(self.store), name="erasing")
+            erasing = tasks.create_task(_go_on_erasing(self.store, settings), name="erasing")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
             log.info("relay.ready", port=public, admin_port=admin, channels=labels)
@@ -158,8 +158,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
-        office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
-        OperatorPage(partial(overview, office, {})).add_to(admin)
+        context = OperationContext(channels, store, wake, hurry, watched, started_at=time.monotonic())
+        OperatorPage(partial(overview, context, {})).add_to(admin)
         # A session of its own: what goes to Telegram goes another way.
         alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         alerts = Alerts(
@@ -169,7 +169,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             settings.relay_agent_language,
             lambda: free_bytes(settings.written_directories),
         )
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals, alerts)
+        yield Relay(settings, store, cache, tuple(opened), public, admin, context, refusals, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:
@@ -190,21 +190,31 @@ def steady_clock() -> Callable[[], float]:
     return lambda: started + time.monotonic() - at
 
 
-async def _go_on_erasing(store: Store) -> None:
-    """Erase the customers whose erasure a crash broke off."""
+async def _go_on_erasing(store: Store, settings: Settings) -> None:
+    """Erase the customers whose erasure a crash broke off, and those of whom a restored copy does not know it."""
     with suppress(Unavailable):
         while (whose := await store.next_erasure()) is not None:
             await erase(store, whose)
+        try:
+            again = await erase_again(store, list_of(settings.database, settings.relay_data_dir))
+        except ErasedListError as error:
+            log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
+            return
+        if again:
+            log.warning("customer.erased_again", customers=again)
 
 
-async def _forget(store: Store, cache: Cache, days: int) -> None:
+async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
     while True:
-        rows, before = 0, time.time() - days * _DAY
-        files = cache.drop_unused(before)
+        rows, before = 0, time.time() - settings.relay_retention_days * _DAY
+        files = cache.drop_unused(before) + drop_copies(settings.database, before)
         with suppress(Unavailable):
             while changed := await store.forget(before):
                 rows += changed
+            links_before = time.time() - settings.relay_media_days * _DAY
+            while settings.relay_media_days and (ended := await store.end_links(links_before)):
+                rows += ended
             if rows:
                 await store.remove_bytes()
         log.info("retention.done", rows=rows, files=files)

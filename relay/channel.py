@@ -269,7 +269,7 @@ def _couriers(
 
     couriers["to_kit"] = courier(
         "to_kit",
-        carry=to_kit.to_kit(kit, context.language, shared.now),
+        carry=to_kit.to_kit(kit, context.language, shared.now, a_minute=settings.relay_customer_rate_limit),
         name=to_kit.name,
         limit=_LANES["to_kit"],
         probe=kit.probe,

@@ -28,6 +28,7 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
     },
     "Privacy": {
         "customer": Listed("relay.cli.customer:customer", "See, hand out or erase what is kept about a customer."),
+        "media": Listed("relay.cli.media:media", "Take media links back."),
     },
     "Win customers": {
         "link": Listed("relay.cli.linking:link", "Make a link to the bot that says where a customer came from."),

@@ -16,6 +16,7 @@ from relay.cli.printing import age
 from relay.cli.starting import fail, load
 from relay.settings.schema import Settings
 from relay.store.engine.copies import CopyError, copy_database
+from relay.store.engine.erased import ErasedListError, beside, merge
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.restoring import RestoreError
 from relay.store.engine.restoring import restore as put_in_place
@@ -48,8 +49,9 @@ def backup(*, file: Path, keep: int | None, env_file: Path | None, config: Path 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         copy_database(database, target, gently=True, made_at=now)
+        merge(beside(database), beside(target))  # who was erased until now stays so when this copy is restored
         deleted = [] if keep is None else list(_prune(file, keep, now))
-    except (CopyError, OSError) as error:
+    except (CopyError, ErasedListError, OSError) as error:
         fail(f"no backup: {error}")
     click.echo(f"{target}: {_size(target)}, checked, made in {age(time.monotonic() - began)}")
     for old in deleted:
@@ -68,10 +70,11 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
     """
     database = _file_of(load(env_file, config)[0].settings)
     try:
+        merge(beside(file), beside(database))
         done = put_in_place(file, database, time.time(), go_on=go_on)
     except StoreLockedError as error:
         fail(f"nothing was restored: {error}. Stop the relay first")
-    except (RestoreError, OSError) as error:
+    except (RestoreError, ErasedListError, OSError) as error:
         fail(str(error))
     click.echo(f"{database} is the copy of {done.made_at} now")
     if done.aside is not None:
@@ -112,6 +115,7 @@ def _prune(file: Path, keep: int, now: float) -> Iterator[Path]:
     backups = sorted((each for each in file.parent.iterdir() if named.fullmatch(each.name)), reverse=True)
     for old in backups[keep:]:
         old.unlink()
+        beside(old).unlink(missing_ok=True)
         yield old
     for left in file.parent.iterdir():
         backup_name, unfinished, _ = left.name.partition(".unfinished")

@@ -8,6 +8,7 @@ from relay.cli.options import settings_options
 from relay.cli.starting import check_writable, fail, keep_to_ourselves, load
 from relay.settings.schema import Settings
 from relay.settings.values import database_url
+from relay.store.engine.erased import ENDING, ErasedListError, beside, list_of, merge
 from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.migrating import SchemaError, bring_up_to_date
 
@@ -26,17 +27,17 @@ def migrate(*, source: str | None, target: str | None, env_file: Path | None, co
     """
     if source is not None and target is not None:
         keep_to_ourselves()
-        _move(source, target)
+        _move(source, target, None)
         return
     settings = load(env_file, config, talk=True)[0].settings
     if source is not None or target is not None:
-        _move(source or settings.relay_database_url, target or settings.relay_database_url)
+        _move(source or settings.relay_database_url, target or settings.relay_database_url, settings.relay_data_dir)
         return
     bring_database_up_to_date(settings)
     click.echo(f"{settings.database_name}: the schema is current")
 
 
-def _move(source: str, target: str) -> None:
+def _move(source: str, target: str, data_dir: Path | None) -> None:
     if not source.startswith("sqlite:///") or not target.startswith("postgresql://"):
         fail("--from must be a sqlite:///… and --to a postgresql://…", code=2)
     try:
@@ -47,9 +48,10 @@ def _move(source: str, target: str) -> None:
 
     try:
         counted = move(path, target, _tell)
+        merge(beside(path), list_of(target, data_dir or path.parent))
     except StoreLockedError as error:
         fail(f"nothing is moved now: {error}. Stop the relay first")
-    except (MoveError, SchemaError, OSError) as error:
+    except (MoveError, SchemaError, ErasedListError, OSError) as error:
         fail(str(error))
     click.echo(
         f"{sum(counted.values())} rows are moved and counted. Set RELAY_DATABASE_URL to the PostgreSQL, and start"
@@ -64,7 +66,7 @@ def bring_database_up_to_date(settings: Settings) -> None:
     """Migrate the database if it needs it. Exit 1 or 2 with a line that says what stands in the way."""
     place = settings.database
     if isinstance(place, Path):
-        beside = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock", ".reserve")]
+        beside = [place.with_name(place.name + end) for end in ("", "-wal", "-shm", ".lock", ".reserve", ENDING)]
         check_writable("RELAY_DATABASE_URL", place.parent, beside)
     for directory in ("tmp", "media-cache"):
         check_writable("RELAY_DATA_DIR", settings.relay_data_dir / directory)

@@ -28,6 +28,7 @@ from relay.settings.values import (
     database_url,
     host_list,
     host_url,
+    id_list,
     name,
     proxy_url,
     public_url,
@@ -141,6 +142,14 @@ class Settings(BaseModel):
         "off",
         description="When customers see a key that shares their phone number: `off`, at `start`, on `command` /phone.",
     )
+    relay_greeting: bool = Field(
+        default=False,
+        description="Whether customers who press Start are greeted, with a line about what becomes of their words.",
+    )
+    relay_start: Annotated[Literal["pass", "hold"], _Lower] = Field(
+        "pass",
+        description="The button Start while no conversation is open: `pass` tells agents, `hold` waits for words.",
+    )
     relay_show_agent_name: bool = Field(
         default=False, description="Whether customers see the agent's name above what the agent writes."
     )
@@ -157,6 +166,13 @@ class Settings(BaseModel):
         default=True,
         description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
     )
+    relay_customer_rate_limit: Annotated[int, Field(ge=0, le=6000)] = Field(
+        30, description="Messages a minute of one customer that go on to Kit; more wait their turn. 0 = no limit."
+    )
+    relay_business_owners: Annotated[str, AfterValidator(id_list)] = Field(
+        "",
+        description="Whose Business accounts are served: Telegram's numbers of people, by commas; none = everybody.",
+    )
     relay_alert_url: Annotated[str, AfterValidator(web_url)] | None = Field(
         None, description="Where to POST when a person is needed, and when that is over; signed with the secret."
     )
@@ -172,6 +188,9 @@ class Settings(BaseModel):
     )
     relay_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         7, description="Days for which the text of what was delivered is kept."
+    )
+    relay_media_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        0, description="Days after which links to customers' files end; 0 = never."
     )
     relay_trusted_file_hosts: Annotated[str, AfterValidator(host_list)] = Field(
         "",
@@ -290,6 +309,11 @@ class Settings(BaseModel):
     def trusted_file_hosts(self) -> frozenset[str]:
         """Hosts and host:port pairs, in lower case."""
         return frozenset(filter(None, self.relay_trusted_file_hosts.split(",")))
+
+    @property
+    def business_owners(self) -> frozenset[int]:
+        """Whose Business accounts are served; empty: everybody's."""
+        return frozenset(int(each) for each in self.relay_business_owners.split(",") if each)
 
     @property
     def secrets(self) -> tuple[str, ...]:

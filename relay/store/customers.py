@@ -46,6 +46,9 @@ TABLES: Final[tuple[Table, ...]] = (client_link, inbox, message, media, rating, 
 #: A letter of which nobody knows any more whose it was and what it said.
 _BLANK: Final = {"body": None, "client_id": None, "declined": None}
 #: Tables whose rows say when they came.
+#: Where clients are named, each of them: who has written has a lane, and who was declined a letter.
+_NAMED: Final[tuple[Table, ...]] = (lane, inbox)
+_PAGE: Final = 2000
 _DATED: Final = ((message, "said_at"), (rating, "asked_at"), (media, "created_at"), (client_link, "created_at"))
 
 
@@ -55,6 +58,14 @@ class Whose:
 
     channel: str
     client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A customer who was erased, and when that was asked for."""
+
+    whose: Whose
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,56 @@ def _page(tx: Connection, page: Page) -> list[dict[str, Any]]:
     theirs = _deliveries(page.whose) if table is outbox else _theirs(table, page.whose)
     found = select(table).where(theirs).order_by(*table.primary_key).offset(page.after).limit(page.limit)
     return [row._asdict() for row in tx.execute(found)]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomers:
+    """Some of the customers of a database."""
+
+    customers: frozenset[Whose]
+    after: tuple[int, int] | None  #: What to ask for next; None: these were the last.
+
+
+def known_customers(tx: Connection, _now: float, wishes: Sequence[tuple[int, int]]) -> list[KnownCustomers]:
+    """Whoever has a row somewhere, a part at a time, from (0, 0) on: a table's number, and the last row seen in it."""
+    return [_known(tx, *wish) for wish in wishes]
+
+
+def _known(tx: Connection, number: int, after: int) -> KnownCustomers:
+    table = _NAMED[number]
+    part = select(table.c.id, table.c.channel, table.c.client_id).where(table.c.id > after)
+    rows = tx.execute(part.order_by(table.c.id).limit(_PAGE)).all()
+    here = frozenset(Whose(row.channel, row.client_id) for row in rows if row.client_id is not None)
+    if len(rows) == _PAGE:
+        return KnownCustomers(here, (number, rows[-1].id))
+    return KnownCustomers(here, (number + 1, 0) if number + 1 < len(_NAMED) else None)
+
+
+def ask_again(tx: Connection, _now: float, wishes: Sequence[Past]) -> list[bool]:
+    """Mark customers whose erasure a restored copy does not know of, up to the moment at which it was asked for.
+
+    False: nothing is left from before it; who is here came anew.
+    """
+    return [_ask_again(tx, past) for past in wishes]
+
+
+def _ask_again(tx: Connection, past: Past) -> bool:
+    whose, at = past.whose, past.asked_at
+    letters, deliveries = (inbox.c.received_at <= at, outbox.c.accepted_at <= at)
+    old = [
+        *(select(table.c.client_id).where(_theirs(table, whose), table.c[moment] <= at) for table, moment in _DATED),
+        select(inbox.c.id).where(_theirs(inbox, whose), letters),
+        select(outbox.c.id).where(_deliveries(whose), deliveries),
+    ]
+    if all(tx.scalar(each.limit(1)) is None for each in old):
+        return False
+    last = {
+        "last_letter": tx.scalar(select(func.coalesce(func.max(inbox.c.id), 0)).where(letters)),
+        "last_delivery": tx.scalar(select(func.coalesce(func.max(outbox.c.id), 0)).where(deliveries)),
+    }
+    values = {"channel": whose.channel, "client_id": whose.client_id, "asked_at": at, **last}
+    tx.execute(insert(erasure).on_conflict_do_nothing(), values)
+    return True
 
 
 def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[None]:

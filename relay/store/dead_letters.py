@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, cast, delete, exists, func, literal_column, select, update
 
 from relay.model import Direction, Source
 from relay.store.engine.connection import Connection
@@ -100,12 +100,20 @@ def is_number(text: str) -> bool:
 
 
 def drop(tx: Connection, _now: float, ids: Sequence[int]) -> list[bool]:
-    """Throw dead letters away for good. False: there is none of this id."""
+    """Throw dead letters away for good, with the words of the letters that nothing else comes of.
+
+    False: there is none of this id.
+    """
     gone: set[int] = set()
+    letters: set[int] = set()
     totals: Counter[tuple[str, str, str]] = Counter()
-    for delivery_id, channel, direction in tx.execute(_drop(ids)):
+    for delivery_id, channel, direction, letter_id in tx.execute(_drop(ids)):
         gone.add(delivery_id)
+        letters |= set() if letter_id is None else {letter_id}
         totals[channel, direction, "dropped"] += 1
+    if letters:
+        alone = inbox.c.id.in_(letters) & ~exists().where(outbox.c.letter_id == inbox.c.id)
+        tx.execute(update(inbox).where(alone).values(body=None))
     add_to_tally(tx, totals)
     return [delivery_id in gone for delivery_id in ids]
 
@@ -114,7 +122,7 @@ def _drop(ids: Sequence[int]) -> Any:  # noqa: ANN401 - a statement that returns
     return (
         delete(outbox)
         .where(DEAD, outbox.c.id.in_(set(ids)))
-        .returning(outbox.c.id, outbox.c.channel, outbox.c.direction)
+        .returning(outbox.c.id, outbox.c.channel, outbox.c.direction, outbox.c.letter_id)
     )
 
 

@@ -95,6 +95,7 @@ def _beside(delivery: Delivery, part: Late, lanes: dict[tuple[str, str, str], in
         "body": part.body,
         "status": "waiting",
         "accepted_at": now,
+        "not_before": now + part.wait if part.wait else None,
     }
 
 

@@ -26,6 +26,8 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    limits,
+    media_links,
     overview,
     parking,
     queries,
@@ -42,13 +44,14 @@ from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
 from relay.store.claiming import Claim, Claimed
-from relay.store.customers import Page, Whose
+from relay.store.customers import KnownCustomers, Page, Past, Whose
 from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
+from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -226,6 +229,22 @@ class Store:
         """Mark a customer as to be erased; `erase_part` does it, and goes on with it after a crash."""
         await self._database.run(customers.ask_erasure, whose)
 
+    async def known_customers(self, after: tuple[int, int]) -> KnownCustomers:
+        """Some of the customers of whom there is a row; from (0, 0) on."""
+        return await self._database.run(customers.known_customers, after)
+
+    async def ask_again(self, past: Past) -> bool:
+        """Mark a customer who was erased after this database was copied. False: nothing is left from before that."""
+        return await self._database.run(customers.ask_again, past)
+
+    async def revoke_media(self, media_id: str) -> tuple[str, str | None] | None:
+        """Take a media link back: its file, and the type that it is converted from. None: there is no such link."""
+        return await self._database.run(media_links.revoke, media_id)
+
+    async def end_links(self, before: float) -> int:
+        """End a part of the media links that were made before a Unix time; how many."""
+        return await self._database.run(media_links.end_links, before)
+
     async def next_erasure(self) -> Whose | None:
         """A customer who is to be erased."""
         return await self._database.run(customers.next_erasure, None)
@@ -233,6 +252,14 @@ class Store:
     async def erase_part(self, whose: Whose) -> int:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
         return await self._database.run(customers.erase_part, whose)
+
+    async def block(self, wish: Block) -> bool:
+        """Block a customer, or let them in again. False: nobody with this client id has written."""
+        return await self._database.run(limits.block, wish)
+
+    async def find_blocked(self, channel: str) -> dict[str, float]:
+        """Who is blocked until when, by client id."""
+        return await self._database.run(limits.find_blocked, channel)
 
     async def remove_bytes(self) -> None:
         """Let no bytes of what was deleted stay in the files. Raises Unavailable when that cannot be done."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import RelayProcess, command, relay_between
+from tests.waiting import eventually
 
 ANNA = "107804195"
 CANARIES = ("canary-of-a-customer", "canary-of-an-agent", "Canaryname", "canary-file.pdf")
@@ -81,3 +82,51 @@ async def test_a_question_is_asked_before(telegram: TelegramLookAlike, kit: KitL
         code, _, _ = await command(relay, "customer", "erase", ANNA, say="n\n")
         assert code == 1
         assert await asyncio.to_thread(found_in, tmp_path)
+
+
+async def test_a_restored_backup_stays_erased(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
+    """The backup is from before the erasure: the start erases again; who writes then is a new customer."""
+    home, safe = tmp_path / "home", tmp_path / "safe"
+    async with relay_between(telegram, kit, home) as relay:
+        await relay.start()
+        await talk(relay, telegram, kit)
+        assert (await command(relay, "backup", str(safe / "before.db")))[0] == 0
+        assert (await command(relay, "customer", "erase", ANNA, "--yes"))[0] == 0
+        assert (await command(relay, "backup", str(safe / "after.db")))[0] == 0
+        assert await relay.stop() == 0
+        code, _, wrong = await command(relay, "restore", str(safe / "before.db"))
+        assert code == 0, wrong
+        for aside in home.glob("relay.db.replaced-*"):  # that one is a person's to delete
+            await asyncio.to_thread(aside.unlink)
+        assert await asyncio.to_thread(found_in, home)
+        await relay.start()
+
+        async def erased_again() -> bool:
+            return "customer.erased_again" in relay.log
+
+        await eventually(erased_again)
+        assert await asyncio.to_thread(found_in, home) == {}
+        telegram.customer(int(ANNA)).writes("I am new here")
+        await kit.wait_for(lambda: "I am new here" in kit.texts(ANNA))
+        await relay.settled("to_kit")
+        assert await relay.stop() == 0
+        erased = await asyncio.to_thread((safe / "after.db.erased").read_bytes)
+        assert erased == await asyncio.to_thread((home / "relay.db.erased").read_bytes)
+
+
+async def test_a_link_that_was_taken_back_opens_nothing(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """As it stands in Kit, it opens the file; after `relay media revoke` nothing, and it cannot be taken back twice."""
+    async with relay_between(telegram, kit, tmp_path) as relay:
+        await relay.start()
+        telegram.customer(int(ANNA)).sends("document", b"plain words", file_name="words.txt")
+        await kit.wait_for(lambda: kit.messages(ANNA))
+        [link] = [str(item["file_url"]) for sent in kit.messages(ANNA) for item in sent.payload]
+        path = link.removeprefix(relay.url)
+        assert (await relay.get(path, admin=False))[0] == 200
+        code, said, wrong = await command(relay, "media", "revoke", link)
+        assert (code, wrong) == (0, ""), said
+        assert (await relay.get(path, admin=False))[0] == 404
+        code, _, wrong = await command(relay, "media", "revoke", link)
+        assert (code, "taken back already" in wrong) == (1, True)

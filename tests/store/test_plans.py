@@ -30,7 +30,7 @@ async def _everyday_life(store: Store) -> None:
     """Each verb that runs all the time, with what makes it say all of its statements."""
     await store.accept(letters.together(letters.update(1), letters.update(1), item(2), letters.update(3, "8")))
     await store.accept(item(4))
-    await letters.known(store, Wants("7", (1, 2), "g", "code"))
+    await letters.known(store, Wants("7", (1, 2), "g", "code", limits=True))
     await store.accept(letters.event("e1"))
     first, second = (await store.claim(letters.CHANNEL, "to_kit", 10, 16, fresh=5)).deliveries[:2]
     await store.settle(first, Delivered())

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from relay.store.engine.open_note import note_closed
+
 if TYPE_CHECKING:  # who only copies waits for none of it
     from relay.store.engine.connection import Connection
 
@@ -50,6 +52,16 @@ def copy_database(source: Path, target: Path, *, gently: bool = False, made_at: 
         with suppress(OSError):
             _clear(beside)
         raise CopyError(f"{target} could not be written: {error}. Is the disk full? Make room and try again") from error
+
+
+def drop_copies(database: Path | str, before: float) -> int:
+    """Delete the copies that upgrades kept beside a database before a Unix time: all words are in them. How many."""
+    if not isinstance(database, Path):
+        return 0
+    old = [copy for copy in database.parent.glob(f"{database.name}.before-*") if copy.stat().st_mtime < before]
+    for copy in old:
+        copy.unlink()
+    return len(old)
 
 
 def fault_of(path: Path) -> str | None:
@@ -104,6 +116,7 @@ def _copy_pages(source: Path, beside: Path, rest: float, made_at: float | None) 
         finally:
             os.close(descriptor)
         written.execute("PRAGMA journal_mode=DELETE")  # a file of its own, without a log beside it
+        note_closed(written)
         if made_at is not None:
             written.execute(f"PRAGMA user_version={int(made_at // 60)}")
 

@@ -102,6 +102,13 @@ lane = Table(
         server_default=false(),
         comment="nobody asked for the wait until due_at: what is new, or the side's recovery, ends it",
     ),
+    Column(
+        "paced",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its customer writes faster than Kit gets it",
+    ),
     UniqueConstraint("channel", "direction", "client_id"),
     partial_index(
         "ix_lane_due",
@@ -197,6 +204,14 @@ client_link = Table(
         nullable=False,
         server_default=false(),
         comment="they were told in this conversation that something of theirs was lost",
+    ),
+    Column("blocked_until", Float, nullable=True, comment="a person has blocked them until then"),
+    Column(
+        "flood_told",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="they and their agent were told that no more is taken for now",
     ),
     partial_index(
         "ix_client_link_business",
