@@ -207,7 +207,10 @@ def free_lanes(tx: Connection, now: float, holder: str) -> int:
 def end_long_waits(tx: Connection, now: float) -> None:
     """Let be due what is due later than anybody asks for: it was written under another clock."""
     tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
-    tx.execute(update(outbox).where(waits(outbox), outbox.c.not_before > now + ALBUM_LONGEST).values(not_before=now))
+    gathers = outbox.c.album.is_not(None)
+    for kind, longest in ((gathers, ALBUM_LONGEST), (~gathers, LONGEST_DELAY)):
+        due_sooner = outbox.c.not_before > now + longest
+        tx.execute(update(outbox).where(waits(outbox), kind, due_sooner).values(not_before=now))
 
 
 #: Which lanes a courier carries.

@@ -124,7 +124,7 @@ def _state(error: BaseException) -> str | None:
 async def open_postgresql(
     url: str, head: str, *, now: Callable[[], float] = time.time, patience: float = 0.0, duties: Iterable[str] = ()
 ) -> AsyncIterator[tuple[Database, Replica]]:
-    """Be one of the relays on the database at `url`, whose schema must be of version `head`, until the end of the block.
+    """Be one of the relays on the database at `url`, of schema `head`, until the end of the block.
 
     Raises StoreLockedError when it may not be, and sqlalchemy.exc.DBAPIError when the database cannot be reached.
     """
