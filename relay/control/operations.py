@@ -15,7 +15,7 @@ from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
 from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
 from relay.control.media import media_revoke
-from relay.control.office import Operation
+from relay.control.operation import Operation
 from relay.control.status import status
 from relay.control.trace import trace
 

@@ -54,7 +54,7 @@ def to_telegram(
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    desk = _Desk(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls))
+    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls))
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address
@@ -63,7 +63,7 @@ def to_telegram(
         if attempt.delivery.uncertain:
             with attempt.calling(on_its_way=False):
                 await _make_sure(probe)
-        return await desk.carry(attempt, address)
+        return await carrier.carry(attempt, address)
 
     return carry
 
@@ -94,7 +94,7 @@ def note_maker(context: KitContext) -> MakeNote:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Carrier:
     """Where the steps of one channel are done."""
 
     do_step: DoStep

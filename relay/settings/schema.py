@@ -166,6 +166,10 @@ class Settings(BaseModel):
         default=True,
         description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
     )
+    relay_away_notice_minutes: _Rate = Field(
+        0,
+        description="Minutes for which Kit cannot be reached before those whose messages wait are told so; 0 = never.",
+    )
     relay_customer_rate_limit: Annotated[int, Field(ge=0, le=6000)] = Field(
         30, description="Messages a minute of one customer that go on to Kit; more wait their turn. 0 = no limit."
     )

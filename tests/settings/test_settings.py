@@ -45,6 +45,7 @@ DEFAULTS = {
     "relay_ask_phone": "off",
     "relay_greeting": False,
     "relay_start": "pass",
+    "relay_away_notice_minutes": 0,
     "relay_customer_rate_limit": 30,
     "relay_business_owners": "",
     "relay_show_agent_name": False,

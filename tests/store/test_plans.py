@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.model import Delivered, Retry, Said, Wants
+from relay.model import Delivered, Draft, Retry, Said, Wants
+from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
 from relay.store.engine.sqlite import SQLite
 from relay.store.store import Store
@@ -48,6 +49,7 @@ async def _everyday_life(store: Store) -> None:
     await store.note_callbacks(CallbacksSeen(letters.CHANNEL, accepted=True, refused={"7": 1}))
     await store.find_callbacks(letters.CHANNEL)
     await store.next_unfilled()
+    await store.tell_arrived(Notices(letters.CHANNEL, lambda client: Draft("to_telegram", client.client_id, "")))
     await store.forget(0.0)
 
 

@@ -271,6 +271,16 @@ unknown_client = Table(
     Index("ix_unknown_client_told_at", "told_at"),
 )
 
+#: Customers who were told that their message waits while Kit cannot be reached, until it has arrived.
+away_notice = Table(
+    "away_notice",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("told_at", Float, nullable=False),
+    Column("up_to", BigInteger, nullable=False, comment="the newest delivery of theirs that waited"),
+)
+
 #: How customers rated closed conversations: one row for each time that they were asked.
 rating = Table(
     "rating",
