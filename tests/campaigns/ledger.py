@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 
 from relay.sandbox.kit.server import KitLookAlike
@@ -89,11 +89,13 @@ class _Books:
     off: tuple[str, ...] = ()
 
 
-def draw_up(telegram: TelegramLookAlike, kit: KitLookAlike, database: str | None, *, interruptions: int = 0) -> Verdict:
+def draw_up(
+    telegram: TelegramLookAlike, kit: KitLookAlike, database: str | Engine | None, *, interruptions: int = 0
+) -> Verdict:
     """The ledger of everything that both look-alikes have seen. To be drawn up when nothing is on its way any more.
 
     `interruptions` is how often a step may have been cut off: kills, and answers that were lost. Without a `database`
-    (its URL), nothing lies in it: everything must have arrived.
+    (its URL, or an engine), nothing lies in it: everything must have arrived.
     """
     verdict = Verdict()
     _judge(verdict, "to_kit", _customers_said(telegram), _at_kit(kit), interruptions)
@@ -221,12 +223,16 @@ def _at_telegram(telegram: TelegramLookAlike) -> list[_Arrival]:
     return found
 
 
-def _read(database: str, kit: KitLookAlike) -> _Books:
+def _engine(url: str) -> Engine:
+    made = make_url(url)
+    if made.get_backend_name() == "postgresql":
+        made = made.set(drivername="postgresql+psycopg")
+    return create_engine(made, poolclass=NullPool)
+
+
+def _read(database: str | Engine, kit: KitLookAlike) -> _Books:
     """What the database of a relay says, of whatever engine it is."""
-    url = make_url(database)
-    if url.get_backend_name() == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    engine = create_engine(url, poolclass=NullPool)
+    engine = _engine(database) if isinstance(database, str) else database
     try:
         with engine.connect() as connection:
             return _Books(
