@@ -46,6 +46,7 @@ CAMPAIGNS: Final = (
         "a chat that is told to wait waits alone; slow files wait alone",
     ),
     Campaign("tests.campaigns.backup", "--rounds 1 --megabytes 64 --calm 2", "a backup beside messages is a good one"),
+    Campaign("tests.simulation", "--seconds 25", "worlds in which everything goes wrong lose and turn round nothing"),
     Campaign(
         "tests.campaigns.erase",
         "--rows 10000 --kills 2",

@@ -134,21 +134,22 @@ def _judge(verdict: Verdict, way: Way, said: list[Mark], arrivals: list[_Arrival
 
 def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival], interruptions: int) -> None:
     """Of one lane: in order, and repeats only at once, as often as it was cut off, and under the same id."""
-    ids: dict[Mark, str] = {}
-    highest, again = -1, set()
+    first: dict[Mark, _Arrival] = {}
+    highest: _Arrival | None = None
+    again: set[int] = set()
     for arrival in arrivals:
-        number = arrival.mark.number
-        if arrival.mark not in ids:
-            if number < highest:
-                verdict.found[ORDER].append(f"{_name(way, arrival.mark)} came after number {highest}")
-            ids[arrival.mark] = arrival.under
-        else:
+        behind = highest is not None and arrival.mark.number < highest.mark.number
+        before = first.setdefault(arrival.mark, arrival)
+        if before is arrival and behind and highest is not None:
+            verdict.found[ORDER].append(f"{_name(way, arrival.mark)} came after number {highest.mark.number}")
+        elif before is not arrival:
             again.add(arrival.place)
-            if number < highest:
-                verdict.found[REPEATS].append(f"{_name(way, arrival.mark)} came again after number {highest}")
-            if way == "to_kit" and ids[arrival.mark] != arrival.under:
+            # Marks that came together come again together.
+            if behind and highest is not None and first[highest.mark].place != before.place:
+                verdict.found[REPEATS].append(f"{_name(way, arrival.mark)} came again after {highest.mark.number}")
+            if way == "to_kit" and before.under != arrival.under:
                 verdict.found[REPEATS].append(f"{_name(way, arrival.mark)} came under two ids")
-        highest = max(highest, number)
+        highest = arrival if highest is None or not behind else highest
     verdict.repeated[way] += len(again)
     if len(again) > interruptions:
         verdict.found[REPEATS].append(f"{way} {chat}: {len(again)} repeats after {interruptions} interruptions")

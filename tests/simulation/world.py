@@ -18,7 +18,7 @@ from relay.sandbox.kit.callbacks import Callback, Posted
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.ledger import Call
 from relay.sandbox.telegram.server import TelegramLookAlike
-from relay.steps import SendText, Step
+from relay.steps import Step
 from tests.campaigns.ledger import Verdict, by_agent, by_customer, draw_up
 from tests.simulation.engine import Disk
 from tests.simulation.process import Process
@@ -30,9 +30,9 @@ CHATS: Final = 8
 MESSAGES: Final = 100
 SPAN: Final = 20.0
 #: Seconds after which what has not arrived never will.
-PATIENCE: Final = 4 * 3600.0
+PATIENCE: Final = 3600.0
 SLOWEST: Final = 0.3  #: Seconds that a call takes at most, there and back.
-LONG: Final = "x" * 4090
+TWO_STEPS: Final = 0.15  #: The share of agents' messages that are two of Telegram's.
 _EPOCH: Final = 1_800_000_000.0
 
 
@@ -89,10 +89,13 @@ class World:
             await asyncio.sleep(self.dice.uniform(0.0, 2 * SPAN * CHATS / MESSAGES))
             if not self.kit.messages(chat):
                 continue
-            words, number = by_agent(chat, 2 * number), number + 1
-            if self.dice.random() < 0.1:
-                words = f"{words} {LONG} {by_agent(chat, 2 * number - 1)}"
-            await self._call_back(self.kit.callbacks.message(str(chat), words))
+            marks, number = (by_agent(chat, 2 * number), by_agent(chat, 2 * number + 1)), number + 1
+            if self.dice.random() < TWO_STEPS:
+                files = [_file("audio", f"{marks[0]}.mp3"), _file("document", f"{marks[1]}.pdf")]  # no album
+                callback = self.kit.callbacks.message(str(chat), None, files)
+            else:
+                callback = self.kit.callbacks.message(str(chat), marks[0])
+            await self._call_back(callback)
 
     async def _call_back(self, callback: Callback) -> None:
         while True:
@@ -135,14 +138,19 @@ class World:
         while loop.time() < until:
             if self.process.ended is not None:
                 return False
-            if not self.telegram.updates.pending and not self._waiting():
+            if not self.telegram.updates.pending and not self.waiting():
                 return True
             await asyncio.sleep(1.0)
         return False
 
-    def _waiting(self) -> int:
+    def waiting(self) -> int:
+        """Deliveries that are not settled."""
         waits = self.disk.dbapi.execute("SELECT count(*) FROM outbox WHERE status = 'waiting'")
         return int(waits.fetchone()[0])
+
+
+def _file(kind: str, name: str) -> dict[str, Any]:
+    return {"type": kind, "file_name": name, "file_url": f"https://files.example/{kind}"}
 
 
 @dataclass(slots=True)
@@ -168,9 +176,8 @@ class _Outside:
         if self.world.dice.random() < 0.01:
             self.world.faults["refused"] += 1
             raise NotAccepted("Telegram: message is odd")
-        text = step.text if isinstance(step, SendText) else ""
         number = len(self.world.telegram.calls) + 1
-        self.world.telegram.calls.append(Call("sendMessage", address.chat_id, {"text": text}, (), 0.0, number))
+        self.world.telegram.calls.append(Call("sendMessage", address.chat_id, {"step": repr(step)}, (), 0.0, number))
         await self._answer(lost)
         return (number,)
 
@@ -219,9 +226,10 @@ async def _play(seed: int, began: float) -> Played:
     world = World(seed)
     settled = await world.play()
     cut = world.faults["kill"] + world.faults["answer lost"] + world.faults["hung"]
+    waiting = world.waiting()
     verdict = draw_up(world.telegram, world.kit, world.disk.alchemy(), interruptions=cut)
     if not settled:
-        verdict.found["everything is settled in the end"].append(f"{world._waiting()} wait; {world.process.ended!r}")
+        verdict.found["everything is settled in the end"].append(f"{waiting} wait; {world.process.ended!r}")
     return Played(seed, world.faults, verdict, asyncio.get_running_loop().time() - began, settled)
 
 
