@@ -53,11 +53,14 @@ $(READY): requirements.lock
 			"or name a newer one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo "First time here: making a Python environment in .venv ..."
 	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
-	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@echo "Downloading $$(grep -c '^[a-z].*==' requirements.lock) packages and checking their hashes: about half a minute ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
 	@touch $@
 
 $(READY_DEV): $(READY) requirements-dev.lock pyproject.toml
-	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
-	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@echo "Downloading what tests and checks need, $$(grep -c '^[a-z].*==' requirements-dev.lock) packages in all: about a minute ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.customers import erase, erase_again
-from relay.control.office import Office
+from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
 from relay.control.server import serve_control
@@ -71,7 +71,7 @@ class Relay:
     channels: tuple[OpenChannel, ...]
     public: web.Application
     admin: web.Application
-    office: Office
+    context: OperationContext
     refusals: Refusals
     alerts: Alerts
 
@@ -85,7 +85,7 @@ class Relay:
         """
         settings = self.settings
         async with (
-            serve_control(self.office, OPERATIONS, settings.relay_data_dir),
+            serve_control(self.context, OPERATIONS, settings.relay_data_dir),
             serve(self.admin, settings.relay_admin_host, settings.relay_admin_port, setting="RELAY_ADMIN") as admin,
             serve(self.public, settings.relay_host, settings.relay_port, refusals=self.refusals) as public,
             asyncio.TaskGroup() as tasks,
@@ -158,8 +158,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         watched = [each.watched() for each in opened]
         Admin(watched, store, metrics).add_to(admin)
         wake, hurry = partial(_wake, opened), partial(_hurry, opened)
-        office = Office(channels, store, wake, hurry, watched, started_at=time.monotonic())
-        OperatorPage(partial(overview, office, {})).add_to(admin)
+        context = OperationContext(channels, store, wake, hurry, watched, started_at=time.monotonic())
+        OperatorPage(partial(overview, context, {})).add_to(admin)
         # A session of its own: what goes to Telegram goes another way.
         alerting = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
         alerts = Alerts(
@@ -169,7 +169,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             settings.relay_agent_language,
             lambda: free_bytes(settings.written_directories),
         )
-        yield Relay(settings, store, cache, tuple(opened), public, admin, office, refusals, alerts)
+        yield Relay(settings, store, cache, tuple(opened), public, admin, context, refusals, alerts)
 
 
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:

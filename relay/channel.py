@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
+from relay.delivery.away import AwayNotices
 from relay.delivery.calls import Calls
 from relay.delivery.courier import Courier
 from relay.delivery.gate import LONGEST_HOLD
@@ -89,6 +90,7 @@ class OpenChannel:
     media: ChannelMedia
     avatars: Avatars
     presses: Presses
+    away: AwayNotices
     identity: Identity
     say: Callable[[int, str], Awaitable[object]]  #: Sends a line of the relay's own to a chat. Raises RelayError.
 
@@ -113,6 +115,7 @@ class OpenChannel:
                     tasks.create_task(self.callback.record.run(), name="callback record"),
                     tasks.create_task(self.identity.run(), name="identity"),
                     tasks.create_task(self.avatars.run(), name="avatars"),
+                    tasks.create_task(self.away.run(), name="away notices"),
                 )
                 await stop.wait()
                 for task in aside:
@@ -219,6 +222,13 @@ async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics
         ),
         avatars,
         presses,
+        AwayNotices(
+            channel.key,
+            store,
+            settings.relay_away_notice_minutes * 60,
+            couriers["to_kit"].side.down_for,
+            couriers["to_telegram"].wake,
+        ),
         Identity(bot),
         partial(_say, bot),
     )
@@ -269,7 +279,7 @@ def _couriers(
 
     couriers["to_kit"] = courier(
         "to_kit",
-        carry=to_kit.to_kit(kit, context.language, shared.now),
+        carry=to_kit.to_kit(kit, context.language, shared.now, a_minute=settings.relay_customer_rate_limit),
         name=to_kit.name,
         limit=_LANES["to_kit"],
         probe=kit.probe,

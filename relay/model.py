@@ -64,6 +64,7 @@ class Client:
     avatar: str | None = None  #: Of their picture: what follows /media/ in its link.
     unreachable_told: bool = False  #: The agent of the open conversation knows that they cannot be reached.
     loss_told: bool = False  #: They were told, in this conversation, that something of theirs was lost.
+    flood_told: bool = False  #: They and their agent were told that so much of theirs waits that no more is taken.
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ class Declined:
     more: tuple[Draft, ...] = ()  #: What is delivered all the same: a note about it.
     said: tuple[Said, ...] = ()  #: To be remembered.
     withdraws: str | None = None  #: What the client's delivery that waits for siblings has in common with them.
+    counted: str = ""  #: Under which name it is counted beside all that is declined.
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ class Wants:
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
     rating: str | None = None  #: The id of one that the client was asked for.
     told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
+    limits: bool = False  #: Whether the client is blocked, and how many of their deliveries to Kit wait.
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,8 @@ class Known:
     newest: int | None = None  #: Telegram's id of that message.
     rating: Rating | None = None
     told_unknown: bool = False
+    blocked: bool = False  #: A person has blocked the client.
+    waiting: int = 0  #: Deliveries of the client to Kit.
 
     @property
     def is_open(self) -> bool:
@@ -305,6 +310,7 @@ class Late:
 
     body: str
     note: Note
+    wait: float = 0.0  #: Seconds that it is left alone first.
 
 
 @dataclass(frozen=True, slots=True)

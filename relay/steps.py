@@ -34,6 +34,7 @@ class SendFile:
     reply_markup: dict[str, Any] | None = None  #: As in `SendText`.
     #: Its server does not give it now: why (as the catalogue has it, and in our own words). It leaves its delivery.
     late: tuple[str, str] | None = None
+    wait: float | None = None  #: Seconds for which its server asks to be left alone, if it is late.
     reply_to: int | None = None  #: The message that it belongs to, when it comes after it.
     guessed: Literal[True] | None = None  #: The name is only what the link ends with: its server may know better.
     step: Literal["send_file"] = "send_file"

@@ -55,11 +55,11 @@ def rows(home: Path, select: str, **values: object) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(select), values)]
 
 
-def change(home: Path, *statements: str) -> None:
+def change(home: Path, *statements: str, **values: object) -> None:
     """Change the database of the relay that lives in `home`, as a bug or a person might have, in one transaction."""
     with _engine(home).begin() as connection:
         for statement in statements:
-            connection.execute(text(statement))
+            connection.execute(text(statement), values)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.cli.starting import fail
 from relay.control.client import Answer, ask
-from relay.control.office import Operation, RefusedError, UnansweredError
+from relay.control.operation import Operation, RefusedError, UnansweredError
 from relay.settings.channels import Channel
 
 

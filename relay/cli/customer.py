@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from relay.cli.starting import fail, load
 from relay.settings.channels import Channel
 
 _PAGE = 500
+_DAY = 86400.0
 _CHANNEL = click.option("--channel", help="Of the channel with this name or bot id.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 #: What the relay cannot reach. Said after each erasure.
@@ -29,7 +31,7 @@ _ELSEWHERE = (
 
 @click.group
 def customer() -> None:
-    """What is kept about one customer: look at it, hand it out, erase it.
+    """What is kept about one customer: look at it, hand it out, erase it. And who may not write.
 
     CLIENT is Kit's client id; in private chats that is Telegram's chat id. The running relay is asked; when none runs,
     the database is.
@@ -106,6 +108,76 @@ def erase(
     for path in found["files"]:
         click.echo(f"  file {path}")
     click.echo(_ELSEWHERE)
+
+
+@customer.command(short_help="Take nothing more of a customer, for a time or for ever.")
+@click.argument("client")
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="For so many days.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Until this moment, in UTC.")
+@_CHANNEL
+@_JSON
+@settings_options
+def block(  # noqa: PLR0913 - one option each
+    *,
+    client: str,
+    days: float | None,
+    until: datetime | None,
+    channel: str | None,
+    as_json: bool,
+    env_file: Path | None,
+    config: Path | None,
+) -> None:
+    """Decline what CLIENT writes, from now on, for --days or --until a moment; without either until `unblock`.
+
+    They are not told. What waits already goes on, and agents can still write to them. `status` counts what is declined.
+    """
+    if days is not None and until is not None:
+        fail("say --days or --until, not both")
+    end = None if days is None else time.time() + days * _DAY
+    if until is not None:
+        end = until.replace(tzinfo=UTC).timestamp()
+    if end is not None and end <= time.time():
+        fail("--until is over already")
+    found = ask_relay(load(env_file, config), "customer_block", client=client, until=end, channel=channel).value
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"blocked {_end(found['until'])}: client {visible(found['client'])} of channel {found['channel']}")
+
+
+@customer.command(short_help="Take again what a customer writes.")
+@click.argument("client")
+@_CHANNEL
+@_JSON
+@settings_options
+def unblock(*, client: str, channel: str | None, as_json: bool, env_file: Path | None, config: Path | None) -> None:
+    """End the block of CLIENT. What they wrote meanwhile stays declined."""
+    found = ask_relay(load(env_file, config), "customer_unblock", client=client, channel=channel).value
+    if as_json:
+        print_json(found)
+        return
+    said = "not blocked any more" if found["was_blocked"] else "was not blocked"
+    click.echo(f"{said}: client {visible(found['client'])} of channel {found['channel']}")
+
+
+@customer.command(short_help="Say who is blocked, and until when.")
+@_CHANNEL
+@_JSON
+@settings_options
+def blocked(*, channel: str | None, as_json: bool, env_file: Path | None, config: Path | None) -> None:
+    """Say who is blocked, and until when."""
+    found = ask_relay(load(env_file, config), "customer_blocked", channel=channel).value
+    if as_json:
+        print_json(found)
+        return
+    for client, end in sorted(found["blocked"].items()):
+        click.echo(f"{visible(client)}  {_end(end)}")
+    if not found["blocked"]:
+        click.echo("nobody is blocked")
+
+
+def _end(until: float | None) -> str:
+    return "for ever" if until is None else f"until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _rows(channels: Sequence[Channel], client: str, channel: str | None, table: str) -> Iterator[Mapping[str, Any]]:

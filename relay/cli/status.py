@@ -22,6 +22,15 @@ _WIDTH = 100  #: Columns that sentences take.
 _COLUMNS = ("", "in/min", "out/min", "waiting", "<10s", "<1m", "<10m", "<1h", "older", "oldest", "dead")
 _TOTALS = ("in all", "received", "retried", "delivered", "waiting", "died", "declined")
 _SLOW = 5.0  #: Seconds.
+_DECLINED_AS = {
+    "blocked": ("message of a customer who is blocked", "messages of customers who are blocked"),
+    "held_start": ("Start without words after it yet", "Starts, each until words followed"),
+    "flood": ("message of a customer of whom 1000 waited", "messages of customers of whom 1000 waited"),
+    "foreign_owner": (
+        "update of a Business account that is not in RELAY_BUSINESS_OWNERS",
+        "updates of Business accounts that are not in RELAY_BUSINESS_OWNERS",
+    ),
+}
 _NAMES = {"to_kit": "to Kit", "to_telegram": "to Telegram"}
 
 
@@ -154,6 +163,9 @@ def _remarks(channel: Mapping[str, Any]) -> Iterator[str]:
     if unknown := channel["unknown_clients"]:
         messages = _many(unknown, "message of Kit's was", "messages of Kit's were")
         yield f"declined to Telegram: {messages} for customers who never wrote to this bot"
+    for name, (one, more) in _DECLINED_AS.items():
+        if times := channel["declined_as"][name]:
+            yield f"declined to Kit: {_many(times, one, more)}"
 
 
 def _many(number: int, one: str, more: str) -> str:

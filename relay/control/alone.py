@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from relay.control.office import Office, Operation, UnansweredError
+from relay.control.operation import Operation, OperationContext, UnansweredError
 from relay.errors import Unavailable
 from relay.settings.channels import Channel
 from relay.store.engine.lock import StoreLockedError, hold_lock
@@ -45,4 +45,4 @@ def _look_at(path: Path) -> None:
 
 async def _in_store(channels: Sequence[Channel], operation: Operation, parameters: Mapping[str, Any]) -> object:
     async with open_store(channels[0].settings.database) as store:
-        return await operation(Office(channels, store), parameters)
+        return await operation(OperationContext(channels, store), parameters)

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from relay.control.office import Operation, RefusedError, UnansweredError
+from relay.control.operation import Operation, RefusedError, UnansweredError
 from relay.control.place import connect
 from relay.settings.channels import Channel
 

@@ -7,44 +7,73 @@ from typing import Any
 
 import structlog
 
-from relay.control.office import Office, RefusedError
+from relay.control.operation import OperationContext, RefusedError
 from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
 from relay.store.customers import Page, Past, Whose
 from relay.store.engine.erased import ErasedListError, enter, list_of, read_list
+from relay.store.limits import FOREVER, Block
 from relay.store.store import Store
 
 log = structlog.get_logger()
 
 
-async def customer_show(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_show(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """How many rows of each table speak of `client`."""
-    channel, whose = _whose(office, parameters)
-    return {"channel": channel.label, "client": whose.client_id, "rows": await office.store.count_customer(whose)}
+    channel, whose = _whose(context, parameters)
+    return {"channel": channel.label, "client": whose.client_id, "rows": await context.store.count_customer(whose)}
 
 
-async def customer_rows(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_rows(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Rows of one `table`, from the one number `after` on, as they are stored."""
-    _, whose = _whose(office, parameters)
+    _, whose = _whose(context, parameters)
     page = Page(whose, str(parameters["table"]), int(parameters.get("after", 0)))
-    return {"rows": await office.store.read_customer(page)}
+    return {"rows": await context.store.read_customer(page)}
 
 
-async def customer_erase(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def customer_erase(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Erase everything that is kept about `client`: rows, converted files, and copies from before upgrades."""
-    channel, whose = _whose(office, parameters)
+    channel, whose = _whose(context, parameters)
     settings = channel.settings
-    rows = await office.store.count_customer(whose)
+    rows = await context.store.count_customer(whose)
     try:  # before anything goes: an end at any moment leaves nobody who is erased here and comes back with a backup
         enter(list_of(settings.database, settings.relay_data_dir), whose.channel, whose.client_id, time.time())
     except ErasedListError as error:
         raise RefusedError(f"nothing was erased: {error}") from None
-    files = [cache_key(*file) for file in await office.store.converted_files(whose)]
-    await office.store.ask_erasure(whose)
-    await erase(office.store, whose)
+    files = [cache_key(*file) for file in await context.store.converted_files(whose)]
+    await context.store.ask_erasure(whose)
+    await erase(context.store, whose)
     removed = list(_remove_files(channel, files))
     log.info("customer.erased", rows=sum(rows.values()), files=len(removed))
     return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
+
+
+async def customer_block(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Take nothing more of `client` until the Unix time `until`; without it, for ever."""
+    channel, whose = _whose(context, parameters)
+    until = float(parameters.get("until") or FOREVER)
+    if not await context.store.block(Block(whose, until)):
+        raise RefusedError(f"nobody with the client id {whose.client_id} has written to this bot")
+    log.info("customer.blocked", client=whose.client_id, until=until)
+    return {"channel": channel.label, "client": whose.client_id, "until": None if until == FOREVER else until}
+
+
+async def customer_unblock(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Take again what `client` writes."""
+    channel, whose = _whose(context, parameters)
+    was_blocked = whose.client_id in await context.store.find_blocked(channel.key)
+    if not await context.store.block(Block(whose, None)):
+        raise RefusedError(f"nobody with the client id {whose.client_id} has written to this bot")
+    log.info("customer.unblocked", client=whose.client_id)
+    return {"channel": channel.label, "client": whose.client_id, "was_blocked": was_blocked}
+
+
+async def customer_blocked(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is blocked, and until when; `null`: for ever."""
+    channel = context.channel(parameters.get("channel"))
+    found = await context.store.find_blocked(channel.key)
+    ends = {client: None if until == FOREVER else until for client, until in found.items()}
+    return {"channel": channel.label, "blocked": ends}
 
 
 async def erase_again(store: Store, erased: Path) -> int:
@@ -72,8 +101,8 @@ async def erase(store: Store, whose: Whose) -> None:
     await store.remove_bytes()
 
 
-def _whose(office: Office, parameters: Mapping[str, Any]) -> tuple[Channel, Whose]:
-    channel = office.channel(parameters.get("channel"))
+def _whose(context: OperationContext, parameters: Mapping[str, Any]) -> tuple[Channel, Whose]:
+    channel = context.channel(parameters.get("channel"))
     client = parameters.get("client")
     if not isinstance(client, str) or not client:
         raise RefusedError("say which client")

@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 
 from relay.control.describing import holds
-from relay.control.office import Office, RefusedError
+from relay.control.operation import OperationContext, RefusedError
 from relay.errors import place_of
 from relay.intake.reading import reader_of
 from relay.model import Letter, Reading
@@ -21,50 +21,50 @@ log = structlog.get_logger()
 PAGE: Final = 100
 
 
-async def dead_list(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def dead_list(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Dead letters without their words; the oldest first."""
-    found = await office.store.find_dead(_wish(office, parameters))
-    return _page(found, [_summary(office, found, letter) for letter in found.letters])
+    found = await context.store.find_dead(_wish(context, parameters))
+    return _page(found, [_summary(context, found, letter) for letter in found.letters])
 
 
-async def dead_show(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def dead_show(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """One dead letter; with `words` also what came in and what was to go out."""
-    found = await office.store.find_dead(DeadWish(ids=(int(parameters["id"]),)))
+    found = await context.store.find_dead(DeadWish(ids=(int(parameters["id"]),)))
     if not found.letters:
         raise RefusedError(f"there is no dead letter {parameters['id']}")
     [letter] = found.letters
-    shown = _summary(office, found, letter)
+    shown = _summary(context, found, letter)
     shown["holds"] = holds(letter.direction, letter.body, letter.letter_body)
     if parameters.get("words"):
         shown |= {"delivery": letter.body, "letter": letter.letter_body}
     return shown
 
 
-async def dead_retry(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def dead_retry(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Map dead letters anew and let them wait again, in the order in which they were accepted."""
-    found = await office.store.find_dead(_wish(office, parameters))
+    found = await context.store.find_dead(_wish(context, parameters))
     readers = {
-        channel.key: reader_of(channel, await office.store.all_owners(channel.key)) for channel in office.channels
+        channel.key: reader_of(channel, await context.store.all_owners(channel.key)) for channel in context.channels
     }
     wishes = [Revival(letter.id, _reading(readers, letter)) for letter in found.letters]
-    revived = await asyncio.gather(*map(office.store.revive, wishes))
+    revived = await asyncio.gather(*map(context.store.revive, wishes))
     for key, direction in {(letter.channel, letter.direction) for letter in found.letters}:
-        office.wake(key, direction)
+        context.wake(key, direction)
     return _page(found, [_fate(letter, fate) for letter, fate in zip(found.letters, revived, strict=True)])
 
 
-async def dead_drop(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def dead_drop(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Throw dead letters away for good."""
-    found = await office.store.find_dead(_wish(office, parameters))
-    dropped = await asyncio.gather(*(office.store.drop(letter.id) for letter in found.letters))
+    found = await context.store.find_dead(_wish(context, parameters))
+    dropped = await asyncio.gather(*(context.store.drop(letter.id) for letter in found.letters))
     fates = [Revived("gone", "" if done else "somebody was faster") for done in dropped]
     return _page(found, [_fate(letter, fate) for letter, fate in zip(found.letters, fates, strict=True)])
 
 
-def _wish(office: Office, parameters: Mapping[str, Any]) -> DeadWish:
+def _wish(context: OperationContext, parameters: Mapping[str, Any]) -> DeadWish:
     channel = parameters.get("channel")
     return DeadWish(
-        channel=None if channel is None else office.channel(channel).key,
+        channel=None if channel is None else context.channel(channel).key,
         ids=tuple(parameters.get("ids") or ()),
         client=parameters.get("client"),
         direction=parameters.get("direction"),
@@ -91,10 +91,10 @@ def _page(found: FoundDead, letters: list[dict[str, Any]]) -> dict[str, Any]:
     return {"total": found.total, "letters": letters, "after": found.letters[-1].id if found.letters else None}
 
 
-def _summary(office: Office, found: FoundDead, letter: DeadLetter) -> dict[str, Any]:
+def _summary(context: OperationContext, found: FoundDead, letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
-        "channel": _label(office.channels, letter.channel),
+        "channel": _label(context.channels, letter.channel),
         "direction": letter.direction,
         "client": letter.client_id,
         "chat": letter.chat_id,

@@ -3,12 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relay.control.customers import customer_erase, customer_rows, customer_show
+from relay.control.customers import (
+    customer_block,
+    customer_blocked,
+    customer_erase,
+    customer_rows,
+    customer_show,
+    customer_unblock,
+)
 from relay.control.dead import dead_drop, dead_list, dead_retry, dead_show
 from relay.control.hurrying import hurry
 from relay.control.linking import keep_link
 from relay.control.media import media_revoke
-from relay.control.office import Operation
+from relay.control.operation import Operation
 from relay.control.status import status
 from relay.control.trace import trace
 
@@ -19,6 +26,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "customer_show": customer_show,
     "customer_rows": customer_rows,
     "customer_erase": customer_erase,
+    "customer_block": customer_block,
+    "customer_unblock": customer_unblock,
+    "customer_blocked": customer_blocked,
     "dead_list": dead_list,
     "dead_show": dead_show,
     "dead_retry": dead_retry,

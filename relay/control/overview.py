@@ -5,15 +5,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from relay.control.office import Office
+from relay.control.operation import OperationContext
 from relay.control.status import status
 from relay.store.overview import Overview
 
 
-async def overview(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def overview(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Everything of `status`; `at` (Unix time); and for each channel `lanes`, `lanes_in_all` and `dead_letters`."""
-    told = await status(office, parameters)
-    looked = await asyncio.gather(*(office.store.look_over(channel.key) for channel in office.channels))
+    told = await status(context, parameters)
+    looked = await asyncio.gather(*(context.store.look_over(channel.key) for channel in context.channels))
     channels = [{**channel, **_listed(over)} for channel, over in zip(told["channels"], looked, strict=True)]
     return {**told, "at": time.time(), "channels": channels}
 

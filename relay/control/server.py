@@ -12,7 +12,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from relay.control.office import Office, Operation, RefusedError
+from relay.control.operation import Operation, OperationContext, RefusedError
 from relay.control.place import leave, listen
 from relay.errors import Unavailable, place_of
 
@@ -23,10 +23,12 @@ _CREDENTIALS: Final = struct.Struct("3i")  #: struct ucred: process, user, group
 
 
 @asynccontextmanager
-async def serve_control(office: Office, operations: Mapping[str, Operation], directory: Path) -> AsyncIterator[None]:
+async def serve_control(
+    context: OperationContext, operations: Mapping[str, Operation], directory: Path
+) -> AsyncIterator[None]:
     """Answer at `directory`'s socket until the end of the block. Raises relay.control.place.NoPlaceError."""
     app = web.Application(client_max_size=_LIMIT)
-    app.router.add_post("/{operation}", _Desk(office, operations).answer)
+    app.router.add_post("/{operation}", _Handler(context, operations).answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:
@@ -39,9 +41,9 @@ async def serve_control(office: Office, operations: Mapping[str, Operation], dir
         await runner.cleanup()
 
 
-class _Desk:
-    def __init__(self, office: Office, operations: Mapping[str, Operation]) -> None:
-        self._office = office
+class _Handler:
+    def __init__(self, context: OperationContext, operations: Mapping[str, Operation]) -> None:
+        self._context = context
         self._operations = operations
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -54,7 +56,7 @@ class _Desk:
             return _json({"error": f"this relay knows no {name}; is it of another version?"}, 404)
         try:
             parameters: Mapping[str, Any] = orjson.loads(await request.read())
-            response = _json(await operation(self._office, parameters))
+            response = _json(await operation(self._context, parameters))
         except RefusedError as error:
             return _json({"error": str(error)}, 422)
         except Unavailable as error:

@@ -6,33 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay import __version__
-from relay.control.office import Office
+from relay.control.operation import OperationContext
 from relay.monitoring.callbacks import REMEDY, health_of
 from relay.monitoring.health import Check, Watched, look, oldest_waiting
 from relay.settings.channels import Channel
 from relay.store.survey import AGES, Survey
 
+_DECLINED_AS = ("blocked", "flood", "foreign_owner", "held_start")
 _TOTALS = ("received", "delivered", "declined", "dead", "revived", "dropped")
 
 
-async def status(office: Office, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def status(context: OperationContext, _parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Every channel: its sides, what comes and goes, what waits, what died. Ages are seconds, `null` when unknown.
 
     `checks` and `warnings` are those of `/readyz`.
     """
-    surveys = await asyncio.gather(*(office.store.survey(channel.key) for channel in office.channels))
-    health = await look(office.watched, office.store)
-    watched = {each.key: each for each in office.watched}
+    surveys = await asyncio.gather(*(context.store.survey(channel.key) for channel in context.channels))
+    health = await look(context.watched, context.store)
+    watched = {each.key: each for each in context.watched}
     now = time.monotonic()
     return {
-        "running": office.started_at is not None,
+        "running": context.started_at is not None,
         "version": __version__,
-        "uptime": None if office.started_at is None else now - office.started_at,
+        "uptime": None if context.started_at is None else now - context.started_at,
         "checks": {name: _check(check) for name, check in health.checks.items()},
         "warnings": health.warnings,
         "channels": [
             _channel(channel, survey, watched.get(channel.key))
-            for channel, survey in zip(office.channels, surveys, strict=True)
+            for channel, survey in zip(context.channels, surveys, strict=True)
         ],
     }
 
@@ -51,6 +52,9 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
         "token_age": ages.get("token"),
         "directions": {direction: _direction(direction, survey, watched) for direction in ("to_kit", "to_telegram")},
         "unknown_clients": survey.counts.unknown_clients,
+        "declined_as": {
+            name: survey.counts.declined_as(name) for name in ("blocked", "flood", "foreign_owner", "held_start")
+        },
         "ratings": {
             "asked": survey.counts.asked_for_rating,
             "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},

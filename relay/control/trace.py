@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from relay.control.office import Office, RefusedError
+from relay.control.operation import OperationContext, RefusedError
 from relay.control.steps import concerns, steps_of
 from relay.store.tracing import PAGE, Trace, TraceWish
 
@@ -11,19 +11,19 @@ from relay.store.tracing import PAGE, Trace, TraceWish
 _LOOKED_THROUGH: Final = 20_000
 
 
-async def trace(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]:
+async def trace(context: OperationContext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The steps of a client's last letters, of one message, or of one event. Words only with `words`.
 
     Parameters: `client`, `event`, `message`, `limit` (letters), `words`, `channel`.
     """
-    channel = office.channel(parameters.get("channel"))
+    channel = context.channel(parameters.get("channel"))
     client, event, message = (parameters.get(name) for name in ("client", "event", "message"))
     if event is not None:
-        found = await _find_event(office, channel.key, event, client)
+        found = await _find_event(context, channel.key, event, client)
     elif message is not None:
-        found = await _find_message(office, channel.key, message, client)
+        found = await _find_message(context, channel.key, message, client)
     else:
-        found = await _find_client(office, channel.key, client, parameters.get("limit") or PAGE)
+        found = await _find_client(context, channel.key, client, parameters.get("limit") or PAGE)
     return {
         "channel": channel.label,
         "client": client or next((each.client_id for each in found.letters if each.client_id), None),
@@ -31,22 +31,22 @@ async def trace(office: Office, parameters: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-async def _find_client(office: Office, channel: str, client: str | None, limit: int) -> Trace:
+async def _find_client(context: OperationContext, channel: str, client: str | None, limit: int) -> Trace:
     if client is None:
         raise RefusedError("say which client, or --event")
     found = Trace((), ())
-    async for page in _pages(office, channel, client, limit):
+    async for page in _pages(context, channel, client, limit):
         found = Trace((*page.letters, *found.letters), (*page.deliveries, *found.deliveries))
     if not found.letters and not found.deliveries:
         raise RefusedError(f"nothing is known of client {client}: nobody with this id has written lately")
     return found
 
 
-async def _find_message(office: Office, channel: str, message: str, client: str | None) -> Trace:
+async def _find_message(context: OperationContext, channel: str, message: str, client: str | None) -> Trace:
     if client is None:
         raise RefusedError("say which client the message is of: a number is unique in one chat only")
     found = Trace((), ())
-    async for page in _pages(office, channel, client, _LOOKED_THROUGH):
+    async for page in _pages(context, channel, client, _LOOKED_THROUGH):
         told = concerns(page, message)
         found = Trace((*told.letters, *found.letters), (*told.deliveries, *found.deliveries))
     if not found.letters and not found.deliveries:
@@ -54,25 +54,25 @@ async def _find_message(office: Office, channel: str, message: str, client: str 
     return found
 
 
-async def _find_event(office: Office, channel: str, event: str, client: str | None) -> Trace:
-    found = await office.store.trace(TraceWish(channel, source_id=event))
+async def _find_event(context: OperationContext, channel: str, event: str, client: str | None) -> Trace:
+    found = await context.store.trace(TraceWish(channel, source_id=event))
     if found.letters:
         return found
     if client is None:
         raise RefusedError(f"no event {event} came in. If it is one that went to Kit, say of which client")
-    async for page in _pages(office, channel, client, _LOOKED_THROUGH):
+    async for page in _pages(context, channel, client, _LOOKED_THROUGH):
         told = concerns(page, event)
         if told.letters or told.deliveries:
             return told
     raise RefusedError(f"nothing is known of event {event} of client {client}")
 
 
-async def _pages(office: Office, channel: str, client: str, limit: int) -> AsyncIterator[Trace]:
+async def _pages(context: OperationContext, channel: str, client: str, limit: int) -> AsyncIterator[Trace]:
     """The client's letters, the newest first, up to `limit`."""
     wish = TraceWish(channel, client, limit=min(PAGE, limit))
     left = limit
     while True:
-        page = await office.store.trace(wish)
+        page = await context.store.trace(wish)
         yield page
         left -= len(page.letters)
         if len(page.letters) < wish.limit or left <= 0:

@@ -218,6 +218,10 @@ class Gate:
         """Seconds that are left of the patience it asked for."""
         return max(0.0, self._throttled_until - now)
 
+    def down_for(self, now: float) -> float:
+        """Seconds for which it is down; 0 while it is not."""
+        return now - self._since if self.down else 0.0
+
     def room(self, wanted: int, now: float) -> int:
         """How many deliveries may set out now."""
         return wanted if self.is_open(now) else min(wanted, int(now >= self.opens_at(now)))

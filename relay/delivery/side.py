@@ -69,6 +69,10 @@ class Side:
         self.gate.hurry()
         self._changed.set()
 
+    def down_for(self) -> float:
+        """Seconds for which it is down; 0 while it is not."""
+        return self.gate.down_for(self.now())
+
     def suspect(self, why: Suspicion) -> None:
         """Find out whether it is there."""
         self.gate.suspect(why)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import orjson
 
-from relay.delivery.attempt import Attempt, Carry, MakeNote
+from relay.delivery.attempt import Attempt, Carry, Later, MakeNote
+from relay.delivery.pace import Pace
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.mapping.event.lateness import dated
@@ -13,13 +14,20 @@ from relay.mapping.failure.lost import note_of_loss
 from relay.model import Bury, Delivery
 
 
-def to_kit(kit: KitClient, language: str, now: Callable[[], float] = time.time) -> Carry:
-    """One event, one request. Kit knows a repeated event by its id. What is late says so in the agents' language."""
+def to_kit(kit: KitClient, language: str, now: Callable[[], float] = time.time, *, a_minute: int = 0) -> Carry:
+    """One event, one request. Kit knows a repeated event by its id. What is late says so in the agents' language.
 
-    async def carry(attempt: Attempt) -> bool:
+    Of one customer so many go `a_minute`; more wait their turn. 0: no limit.
+    """
+    pace = Pace(a_minute / 60, a_minute)
+
+    async def carry(attempt: Attempt) -> bool | Later:
         delivery = attempt.delivery
+        if (wait := pace.delay(delivery.lane_id, time.monotonic())) > 0:
+            return Later(wait)
         with attempt.calling():
             await kit.send(dated(delivery.body, delivery.written_at, now(), language))
+        pace.reserve(delivery.lane_id, time.monotonic())
         return True
 
     return carry

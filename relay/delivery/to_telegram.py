@@ -23,6 +23,7 @@ from relay.mapping.event.events import KitContext
 from relay.mapping.failure.undelivered import instead_of, note_of, note_of_file, note_of_late_file, note_of_wait
 from relay.model import Address, Bury, Delivery, Late, Lost, Note, Retry
 from relay.steps import Instead, MarkRead, SendAlbum, SendFile, SendText, Step, dump_steps, load_steps
+from relay.telegram.albums import kept_waiting
 from relay.telegram.api import ChatMoved
 
 #: Messages to all chats together that leave at once after a rest.
@@ -53,7 +54,7 @@ def to_telegram(
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    desk = _Desk(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls))
+    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls))
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address
@@ -62,7 +63,7 @@ def to_telegram(
         if attempt.delivery.uncertain:
             with attempt.calling(on_its_way=False):
                 await _make_sure(probe)
-        return await desk.carry(attempt, address)
+        return await carrier.carry(attempt, address)
 
     return carry
 
@@ -93,7 +94,7 @@ def note_maker(context: KitContext) -> MakeNote:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Carrier:
     """Where the steps of one channel are done."""
 
     do_step: DoStep
@@ -130,7 +131,7 @@ class _Desk:
         """Do a step when its turn comes. None: the relay is stopping."""
         if isinstance(step, SendFile) and step.late is not None and not attempt.delivery.is_late:
             why, reason = step.late
-            raise SourceUnavailable(reason, why=why)  # it is known already
+            raise SourceUnavailable(reason, why=why, retry_after=step.wait or 0.0)  # it is known already
         if isinstance(step, MarkRead):
             with attempt.calling():
                 return await self.do_step(address, step, attempt.leave)  # no message, so no pace holds it up
@@ -182,7 +183,8 @@ class _Desk:
         late = replace(file, reply_to=attempt.message_ids[-1] if attempt.message_ids else None)
         mark = f"{attempt.delivery.id}.{attempt.delivery.lease}.late{attempt.late}"
         note = note_of_late_file(self.context, mark, late, round(LATE_PATIENCE / 60))
-        return await attempt.rewrite(dump_steps(steps), Late(dump_steps([late]), note))
+        wait = min(file.wait or 0.0, LATE_PATIENCE)
+        return await attempt.rewrite(dump_steps(steps), Late(dump_steps([late]), note, wait))
 
     async def _lose(self, attempt: Attempt, steps: list[Step], error: RelayError) -> bool:
         """Go on without the step that was due, if that is the end of it and something is left to do; else raise.
@@ -192,7 +194,7 @@ class _Desk:
         delivery, done = attempt.delivery, attempt.delivery.steps_done
         step = steps[done]
         if isinstance(error, SourceUnavailable) and isinstance(step, SendFile) and not delivery.is_late:
-            return await self._let_go(attempt, steps, replace(step, late=(error.why, str(error))))
+            return await self._let_go(attempt, steps, kept_waiting(step, error))
         bury = buries_step(error, delivery, time.time())
         if bury is None:
             raise error

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,7 @@ from relay.doctor.children import check_children
 from relay.doctor.finding import Finding, skipped
 from relay.doctor.kit import check_kit
 from relay.doctor.machine import check_database, check_disk, check_secrecy, check_versions
+from relay.doctor.profile import apply_profile
 from relay.doctor.public import check_certificate, check_clock, check_public
 from relay.doctor.running import check_running
 from relay.doctor.telegram import check_alert_chat, check_bot
@@ -21,8 +23,8 @@ _KIT = ("kit_api_url", "kit_region", "kit_domain", "kit_api_token", "kit_channel
 _CALLBACK = ("relay_public_url", "relay_host", "relay_port", "kit_api_token", "kit_security_salt")
 
 
-async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -> list[Finding]:
-    """Look at everything. Sends messages only if `send_to`, a chat's id, says so."""
+async def examine(env_file: Path, config: Path, *, send_to: int | None = None, applies: bool = False) -> list[Finding]:
+    """Look at everything. Sends only to the chat of the id `send_to`, and changes the bot only if it `applies`."""
     findings, subjects = find_subjects(env_file, config)
     findings += check_secrecy((env_file, config))
     if subjects:
@@ -36,6 +38,8 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None) -
             findings += [] if lacks else await check_alert_chat(subjects[0].settings)
         for subject in subjects:
             found = await _channel(subject, session, send_to)
+            if applies:
+                found += await _unless(subject.lacks(*_BOT), "profile", partial(apply_profile, subject.settings))
             findings += [replace(each, channel=subject.channel.name) for each in found]
     return [*findings, await check_children(), *check_versions()]
 

@@ -1,13 +1,13 @@
 """Business accounts, by the ids of their connections: whose they are is learnt before an update from them is mapped."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import structlog
 
 from relay.errors import RelayError, Unavailable, place_of
-from relay.mapping.text.text import clean
+from relay.intake.served import connection_in
 from relay.mapping.to_kit.business import read_connection
 from relay.store.business_connections import Met
 from relay.store.store import Store
@@ -18,7 +18,6 @@ log = structlog.get_logger()
 _MOST: Final = 10_000
 #: Seconds that a batch of updates waits for what Telegram says of all its connections: they are asked side by side.
 _PATIENCE: Final = 5.0
-_LONGEST_ID: Final = 255
 
 #: What Telegram says of a connection: the result of getBusinessConnection, raw. Raises RelayError.
 AskConnection = Callable[[str], Awaitable[Any]]
@@ -76,8 +75,7 @@ class Accounts:
             if connection is not None:
                 self.owners[connection.id] = connection.user_id
             return None
-        ids = (message.get("business_connection_id") for message in _messages(update))
-        return next((clean(each)[:_LONGEST_ID] for each in ids if isinstance(each, str)), None)
+        return connection_in(update)
 
     async def _asked(self, connection_id: str) -> int | None:
         try:
@@ -91,17 +89,3 @@ class Accounts:
             return None
         await self._store.meet_connection(Met(self._channel, connection))
         return connection.user_id
-
-
-def _messages(update: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    query = update.get("callback_query")
-    yield from (
-        each
-        for each in (
-            update.get("business_message"),
-            update.get("edited_business_message"),
-            update.get("deleted_business_messages"),
-            query.get("message") if isinstance(query, dict) else None,
-        )
-        if isinstance(each, dict)
-    )

@@ -12,12 +12,14 @@ from telegram import Update
 
 from relay.errors import place_of
 from relay.intake.numbers import chat_id_of
+from relay.intake.served import not_served
 from relay.kit.callbacks import SignedEvent, UnfitEvent, reread_event
 from relay.kit.events import SendMessageEvent
 from relay.mapping.event.events import KitContext
 from relay.mapping.failure.unusable import tell_dead_event, tell_skipped, tell_unfit, tell_unknown
 from relay.mapping.text.tolerant import tried
 from relay.mapping.to_kit.dead_updates import tell_dead, wants_of_dead
+from relay.mapping.to_kit.limits import limited
 from relay.mapping.to_kit.old_spellings import modern
 from relay.mapping.to_kit.partial import read_in_part
 from relay.mapping.to_kit.plain import read_plain_text
@@ -42,7 +44,10 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
     """What a raw update means. Never raises: one that nobody understands must not stop its neighbours."""
     if context.alert_chat is not None and chat_id_of(raw) == context.alert_chat:
         return Reading(lambda _: Declined("in the chat where alerts are told"))
-    return replace(_read_update(raw, context), tell_dead=partial(tell_dead, raw, context))
+    if (refused := not_served(raw, context)) is not None:
+        return Reading(lambda _: refused)
+    reading = replace(_read_update(raw, context), tell_dead=partial(tell_dead, raw, context))
+    return limited(reading, raw["update_id"], context)
 
 
 def _read_update(raw: dict[str, Any], context: KitContext) -> Reading:
@@ -95,6 +100,10 @@ def contexts_of(channel: Channel) -> tuple[KitContext, TelegramContext]:
         forms=available(),
         leave_groups=settings.relay_leave_groups,
         alert_chat=settings.relay_alert_chat,
+        served_owners=settings.business_owners,
+        greets=settings.relay_greeting,
+        holds_starts=settings.relay_start == "hold",
+        limits_customers=settings.relay_customer_rate_limit > 0,
     )
     telegram = TelegramContext(
         channel.key, settings.relay_show_agent_name, settings.relay_closing_texts, settings.relay_ask_rating

@@ -33,9 +33,14 @@ PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field
     "relay_agent_language",
     "relay_ask_phone",
     "relay_ask_rating",
+    "relay_away_notice_minutes",
+    "relay_business_owners",
     "relay_closing_texts",
+    "relay_customer_rate_limit",
+    "relay_greeting",
     "relay_link_previews",
     "relay_show_agent_name",
+    "relay_start",
     "relay_leave_groups",
 }
 

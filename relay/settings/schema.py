@@ -28,6 +28,7 @@ from relay.settings.values import (
     database_url,
     host_list,
     host_url,
+    id_list,
     name,
     proxy_url,
     public_url,
@@ -141,6 +142,14 @@ class Settings(BaseModel):
         "off",
         description="When customers see a key that shares their phone number: `off`, at `start`, on `command` /phone.",
     )
+    relay_greeting: bool = Field(
+        default=False,
+        description="Whether customers who press Start are greeted, with a line about what becomes of their words.",
+    )
+    relay_start: Annotated[Literal["pass", "hold"], _Lower] = Field(
+        "pass",
+        description="The button Start while no conversation is open: `pass` tells agents, `hold` waits for words.",
+    )
     relay_show_agent_name: bool = Field(
         default=False, description="Whether customers see the agent's name above what the agent writes."
     )
@@ -156,6 +165,17 @@ class Settings(BaseModel):
     relay_leave_groups: bool = Field(
         default=True,
         description="Whether the bot leaves groups and channels as soon as somebody takes it in: true or false.",
+    )
+    relay_away_notice_minutes: _Rate = Field(
+        0,
+        description="Minutes for which Kit cannot be reached before those whose messages wait are told so; 0 = never.",
+    )
+    relay_customer_rate_limit: Annotated[int, Field(ge=0, le=6000)] = Field(
+        30, description="Messages a minute of one customer that go on to Kit; more wait their turn. 0 = no limit."
+    )
+    relay_business_owners: Annotated[str, AfterValidator(id_list)] = Field(
+        "",
+        description="Whose Business accounts are served: Telegram's numbers of people, by commas; none = everybody.",
     )
     relay_alert_url: Annotated[str, AfterValidator(web_url)] | None = Field(
         None, description="Where to POST when a person is needed, and when that is over; signed with the secret."
@@ -293,6 +313,11 @@ class Settings(BaseModel):
     def trusted_file_hosts(self) -> frozenset[str]:
         """Hosts and host:port pairs, in lower case."""
         return frozenset(filter(None, self.relay_trusted_file_hosts.split(",")))
+
+    @property
+    def business_owners(self) -> frozenset[int]:
+        """Whose Business accounts are served; empty: everybody's."""
+        return frozenset(int(each) for each in self.relay_business_owners.split(",") if each)
 
     @property
     def secrets(self) -> tuple[str, ...]:

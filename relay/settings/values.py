@@ -143,6 +143,14 @@ def host_list(value: str) -> str:
     return ",".join(hosts)
 
 
+def id_list(value: str) -> str:
+    """Telegram's ids of people, separated by commas; without spaces around them."""
+    ids = [each.strip() for each in value.split(",") if each.strip()]
+    if not all(re.fullmatch(r"[1-9][0-9]{0,18}", each) for each in ids):
+        raise ValueError("must be Telegram's numbers of people, separated by commas.")
+    return ",".join(ids)
+
+
 def _no_space(value: str) -> None:
     if re.search(r"\s", value):
         raise ValueError("has a space in it. Copy it again.")

@@ -52,7 +52,7 @@ def ask_which_again(question: Question) -> Question | None:
     return doubtful[number - 1] if number else None
 
 
-def heading(text: str) -> None:
+def title(text: str) -> None:
     """Begin a part of the conversation."""
     click.secho(f"\n{text}", bold=True)
 

@@ -31,7 +31,7 @@ from relay.setup.questions import (
     Question,
     read_answer,
 )
-from relay.setup.terminal import ask, ask_which_again, heading, show, trouble
+from relay.setup.terminal import ask, ask_which_again, show, title, trouble
 
 
 class GaveUpError(Exception):
@@ -72,7 +72,7 @@ class Wizard:
             if self.answers and self._write():
                 click.echo(f"\nWhat was answered so far is in {self.file.path}; run this again to go on.")
             raise
-        heading("Done")
+        title("Done")
         if self._write():
             click.echo(f"{self.file.path} is written, and no stranger may read it.")
         for name in self._overruled():
@@ -83,14 +83,14 @@ class Wizard:
     async def _talk(self) -> None:
         if not self.asks:
             self._check_all()
-        heading("The bot")
+        title("The bot")
         await self._ask(BOT)
-        heading("The address")
+        title("The address")
         await self._ask(ADDRESS)
-        heading("The Kit account")
+        title("The Kit account")
         for question in (PLACE, DOMAIN, API_TOKEN):
             await self._ask(question)
-        heading("The channel in Kit")
+        title("The channel in Kit")
         click.echo(
             "In Kit: Setup > Conversations > Channels > Custom channel. Fill in, choose the same API token, and save:\n"
             f"  callback URL  {click.style(self._callback_url(), bold=True)}"

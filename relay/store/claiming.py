@@ -193,7 +193,10 @@ def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
     charge(tx)
     changed = tx.execute(update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), blame=null()))
     tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
-    tx.execute(update(outbox).where(waits(outbox), outbox.c.not_before > now + ALBUM_LONGEST).values(not_before=now))
+    gathers = outbox.c.album.is_not(None)
+    for kind, longest in ((gathers, ALBUM_LONGEST), (~gathers, LONGEST_DELAY)):
+        due_sooner = outbox.c.not_before > now + longest
+        tx.execute(update(outbox).where(waits(outbox), kind, due_sooner).values(not_before=now))
     return [changed.rowcount] * len(items)
 
 

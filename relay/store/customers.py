@@ -24,6 +24,7 @@ from sqlalchemy import (
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import (
+    away_notice,
     client_link,
     erasure,
     inbox,
@@ -40,7 +41,7 @@ from relay.store.totals import add_to_tally
 PART: Final = 200
 
 #: What is kept of whom, in the order in which a person wants to read it. The outbox is found by its lanes.
-TABLES: Final[tuple[Table, ...]] = (client_link, inbox, message, media, rating, unknown_client)
+TABLES: Final[tuple[Table, ...]] = (client_link, inbox, message, media, rating, unknown_client, away_notice)
 
 
 #: A letter of which nobody knows any more whose it was and what it said.
@@ -49,7 +50,13 @@ _BLANK: Final = {"body": None, "client_id": None, "declined": None}
 #: Where clients are named, each of them: who has written has a lane, and who was declined a letter.
 _NAMED: Final[tuple[Table, ...]] = (lane, inbox)
 _PAGE: Final = 2000
-_DATED: Final = ((message, "said_at"), (rating, "asked_at"), (media, "created_at"), (client_link, "created_at"))
+_DATED: Final = (
+    (message, "said_at"),
+    (rating, "asked_at"),
+    (away_notice, "told_at"),
+    (media, "created_at"),
+    (client_link, "created_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class Deliveries:
             if row.outcome.withdraws is not None:
                 client_id = row.reading.wants.client_id
                 self._withdraw(row.letter.channel, client_id, row.outcome.withdraws, row.outcome.reason)
+            if row.outcome.counted:
+                self._count(row, row.outcome.counted)
             if row.verdict == "unknown_client":
                 self._count(row, "unknown_client")  # one of the declined
         elif isinstance(row.outcome, Unreadable):

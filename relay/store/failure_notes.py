@@ -31,10 +31,11 @@ def write_notes(tx: Connection, now: float, notes: Sequence[tuple[Delivery, Note
             drafts.append((delivery.channel, told.draft))
     write_clients(tx, now, memory)
     if drafts:
-        _accept(tx, now, drafts)
+        accept_drafts(tx, now, drafts)
 
 
-def _accept(tx: Connection, now: float, drafts: Sequence[tuple[str, Draft]]) -> None:
+def accept_drafts(tx: Connection, now: float, drafts: Sequence[tuple[str, Draft]]) -> None:
+    """Accept deliveries that come of no letter, each with its channel."""
     keys = [(channel, draft.direction, draft.client_id) for channel, draft in drafts]
     lanes = open_lanes(
         tx,
@@ -95,6 +96,7 @@ def _beside(delivery: Delivery, part: Late, lanes: dict[tuple[str, str, str], in
         "body": part.body,
         "status": "waiting",
         "accepted_at": now,
+        "not_before": now + part.wait if part.wait else None,
     }
 
 

@@ -4,11 +4,12 @@ Within one transaction a later letter sees what an earlier one changed, as if ea
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relay.model import Accepted, Album, Client, Declined, Known, Outcome, Rating, Said, Wants
 from relay.store.business_connections import Connections
+from relay.store.limits import Limits
 
 #: Seconds for which a conversation was closed lately: Kit's callbacks may overtake each other.
 _LATELY = 60.0
@@ -38,6 +39,7 @@ class Memory:
     connections: Connections = field(default_factory=Connections)
     ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
     told_unknown: set[tuple[str, str]] = field(default_factory=set)
+    limits: Limits = field(default_factory=Limits)
     new_clients: dict[tuple[str, str], Client] = field(default_factory=dict)
     new_said: dict[tuple[str, str, int], Said] = field(default_factory=dict)
     new_ratings: dict[tuple[str, str, str], Rating] = field(default_factory=dict)
@@ -45,6 +47,13 @@ class Memory:
 
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
+        known = self._known(channel, wants)
+        if not wants.limits or wants.client_id is None:
+            return known
+        key = channel, wants.client_id
+        return replace(known, blocked=self.limits.is_blocked(key, self.now), waiting=self.limits.waiting.get(key, 0))
+
+    def _known(self, channel: str, wants: Wants) -> Known:
         client_id = wants.client_id
         if client_id is None:
             return Known() if wants.owner is None else self._known_account(channel, wants.owner)
@@ -93,6 +102,7 @@ class Memory:
         if isinstance(outcome, Declined) and outcome.client is not None:
             self._remember(channel, outcome.client.client_id, outcome.said)
         if isinstance(outcome, Accepted):
+            self.limits.note(channel, outcome)
             self._remember(channel, outcome.draft.client_id, outcome.said)
             if outcome.rating is not None:
                 asked = channel, outcome.draft.client_id, outcome.rating.id

@@ -11,6 +11,7 @@ from relay.store.business_connections import clients_of, recall_connections, rec
 from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
+from relay.store.limits import recall_waiting
 from relay.store.memory import Memory, OpenAlbum
 from relay.store.ratings import recall_ratings
 from relay.store.unknown_clients import recall_told
@@ -32,6 +33,8 @@ def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> M
 def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: Memory) -> None:
     for row in tx.execute(_CLIENTS, {"wanted": keys((channel, client_id) for channel, client_id, _ in asked)}):
         memory.clients[row.channel, row.client_id] = _client(row)
+        if row.blocked_until is not None:
+            memory.limits.blocked_until[row.channel, row.client_id] = row.blocked_until
         if row.closed_at is not None:
             memory.closed_at[row.channel, row.client_id] = row.closed_at
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
@@ -43,6 +46,8 @@ def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: M
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
         for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
+    if limited := {(channel, client_id) for channel, client_id, wants in asked if wants.limits}:
+        recall_waiting(tx, limited, memory.limits)
     memory.told_unknown = recall_told(
         tx,
         (
@@ -139,6 +144,7 @@ def _client(row: Row) -> Client:
         avatar=row.avatar,
         unreachable_told=row.unreachable_told,
         loss_told=row.loss_told,
+        flood_told=row.flood_told,
     )
 
 
@@ -158,6 +164,7 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
         "first_touch": orjson.dumps(client.first_touch).decode(),
         "unreachable_told": client.unreachable_told,
         "loss_told": client.loss_told,
+        "flood_told": client.flood_told,
         "created_at": now,
     }
 
@@ -200,6 +207,7 @@ _WRITE_CLIENTS = _clients.on_conflict_do_update(
             "closed_at",
             "unreachable_told",
             "loss_told",
+            "flood_told",
         )
     },
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Float, bindparam, case, exists, false, null, select, update
+from sqlalchemy import Boolean, Float, and_, bindparam, case, exists, false, func, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Late, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
@@ -115,6 +115,7 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])
     for how, lanes in _released(valid).items():
         values = {"lane_ids": lanes, "new_due_at": now + how.after, "new_backs_off": how.backs_off}
+        values["new_paced"] = how.paced
         tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
     add_to_tally(tx, _tallied(valid))
     return ours
@@ -167,12 +168,15 @@ class _How:
     after: float = 0.0  #: Seconds until it is due.
     backs_off: bool = False
     tried: bool = True
+    paced: bool | None = False  #: None: as it is, for as long as something waits.
 
 
-def _how(result: Result) -> _How:
+def _how(settlement: Settlement) -> _How:
+    result = settlement.result
     if not isinstance(result, Retry):
-        return _How()
-    return _How(result.after, result.backs_off, result.tried and not result.paced)
+        return _How(paced=None)
+    paced = result.paced and settlement.delivery.direction == "to_kit"
+    return _How(result.after, result.backs_off, result.tried and not result.paced, paced)
 
 
 def _released(settlements: list[Settlement]) -> dict[_How, list[int]]:
@@ -180,7 +184,7 @@ def _released(settlements: list[Settlement]) -> dict[_How, list[int]]:
     lanes: dict[_How, list[int]] = {}
     for settlement in settlements:
         if settlement.releases:
-            lanes.setdefault(_how(settlement.result), []).append(settlement.delivery.lane_id)
+            lanes.setdefault(_how(settlement), []).append(settlement.delivery.lane_id)
     return lanes
 
 
@@ -253,6 +257,7 @@ _LOSE = (
     .values(unreachable=bindparam("why"))
 )
 
+_SOMETHING_WAITS = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
 # After a settled delivery the lane is due again at once if something waits in it, else it sleeps.
 _RELEASE_UNTRIED = (
     update(lane)
@@ -261,10 +266,8 @@ _RELEASE_UNTRIED = (
         leased=false(),
         blame=null(),
         backs_off=bindparam("new_backs_off", type_=Boolean),
-        due_at=case(
-            (exists().where(outbox.c.lane_id == lane.c.id, waits(outbox)), bindparam("new_due_at")),
-            else_=null(),
-        ),
+        due_at=case((_SOMETHING_WAITS, bindparam("new_due_at")), else_=null()),
+        paced=func.coalesce(bindparam("new_paced", type_=Boolean), and_(lane.c.paced, _SOMETHING_WAITS)),
     )
 )
 _RELEASE = _RELEASE_UNTRIED.values(crashes=0)

@@ -17,6 +17,7 @@ from relay.store import (
     accepting,
     alerts,
     avatars,
+    away,
     backfill,
     business_connections,
     callbacks,
@@ -26,6 +27,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    limits,
     media_links,
     overview,
     parking,
@@ -39,6 +41,7 @@ from relay.store import (
 )
 from relay.store.accepting import Arrival
 from relay.store.alerts import Alert
+from relay.store.away import Notices
 from relay.store.backfill import Filled, Unfilled
 from relay.store.business_connections import Met
 from relay.store.callbacks import Callbacks, CallbacksSeen
@@ -50,6 +53,7 @@ from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
+from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -250,6 +254,26 @@ class Store:
     async def erase_part(self, whose: Whose) -> int:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
         return await self._database.run(customers.erase_part, whose)
+
+    async def tell_waiting(self, wish: Notices) -> int:
+        """Tell customers once that their message waits. How many; call again until that is 0."""
+        return await self._database.run(away.tell_waiting, wish, grows=True)
+
+    async def tell_arrived(self, wish: Notices) -> int:
+        """Tell them that it has arrived. How many are not waited for any more; call again until that is 0."""
+        return await self._database.run(away.tell_arrived, wish, grows=True)
+
+    async def awaits_notice(self, channel: str) -> bool:
+        """Whether anybody was told that their message waits, and not yet that it has arrived."""
+        return await self._database.run(away.awaits_notice, channel)
+
+    async def block(self, wish: Block) -> bool:
+        """Block a customer, or let them in again. False: nobody with this client id has written."""
+        return await self._database.run(limits.block, wish)
+
+    async def find_blocked(self, channel: str) -> dict[str, float]:
+        """Who is blocked until when, by client id."""
+        return await self._database.run(limits.find_blocked, channel)
 
     async def remove_bytes(self) -> None:
         """Let no bytes of what was deleted stay in the files. Raises Unavailable when that cannot be done."""

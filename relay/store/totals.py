@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select, true
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
@@ -36,6 +36,10 @@ class Counts:
     def unknown_clients(self) -> int:
         """How many of Kit's events were declined because their client never wrote to this bot."""
         return self.totals.get(("to_telegram", "unknown_client"), 0)
+
+    def declined_as(self, counted: str) -> int:
+        """How many of a customer's letters were declined for what is counted under this name."""
+        return self.totals.get(("to_kit", counted), 0)
 
     def dead_letters(self, direction: str) -> int:
         """How many dead letters lie there now: neither revived nor dropped."""
@@ -76,8 +80,8 @@ def _count_one(tx: Connection, channel: str) -> Counts:
     )
 
 
-# A late file waits for its server, and holds up nobody.
-_IN_TIME = lane.c.direction.is_distinct_from(LATE_FILES)
+# A late file waits for its server, and holds up nobody. A flood waits because we want it to.
+_IN_TIME = and_(lane.c.direction.is_distinct_from(LATE_FILES), lane.c.paced.is_distinct_from(true()))
 _tally = insert(tally)
 _ADD_TO_TALLY = _tally.on_conflict_do_update(
     index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
+from relay.errors import SourceUnavailable
 from relay.media.kinds import Native
 from relay.steps import SendAlbum, SendFile
 
@@ -36,3 +37,8 @@ def without(good: Sequence[SendFile], bad: Sequence[SendFile]) -> tuple[SendFile
     in_order = (replace(first, caption=words), *others)
     together, alone = in_order[: len(good)], in_order[len(good) :]
     return (SendAlbum(together), *alone) if len(together) > 1 else in_order
+
+
+def kept_waiting(file: SendFile, error: SourceUnavailable) -> SendFile:
+    """The file as one that its server does not give now, with what the server said."""
+    return replace(file, late=(error.why, str(error)), wait=error.retry_after or None)

@@ -1,6 +1,6 @@
 """Agents' files, fetched to disk. Their URLs are hostile until proven: see `guard` for the addresses.
 
-Everything is bounded (size, total and idle time, redirects) and nothing is sent along: no cookies, no credentials, no
+Everything is bounded (size, pace and idle time, redirects) and nothing is sent along: no cookies, no credentials, no
 referrer. The relay's secrets live in other sessions.
 """
 
@@ -32,6 +32,8 @@ USER_AGENT: Final = "telegram-kit-relay"
 CHUNK: Final = 256 * 2**10
 #: Seconds without a byte after which a file's server is silent.
 IDLE: Final = 5.0
+#: Bytes a second that a file must come at, after its first minute: bytes that move are waited for, drops are not.
+SLOWEST: Final = 4 * 2**10
 _PREFIX: Final = "fetch-"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _AGAIN_LATER: Final = frozenset({408, 425, 429})
@@ -58,8 +60,8 @@ class FileFetcher:
     """Fetches files by URLs that others chose. One for the process; `close` it.
 
     `trusted_hosts` are hosts or host:port pairs, in lower case, that may be asked over plain http and at private
-    addresses. `timeout` (seconds) is for a whole file, and a second more
-    for each megabyte of it that has come; `idle` for a connection and for any wait for its next bytes.
+    addresses. `timeout` (seconds) is for what comes slower than SLOWEST; `idle` for a connection and for any wait for
+    its next bytes.
     """
 
     def __init__(
@@ -166,7 +168,7 @@ class FileFetcher:
                 size += len(chunk)
                 if size > max_bytes:
                     break
-                patience.reschedule(deadline + size / 2**20)
+                patience.reschedule(deadline + size / SLOWEST)
                 await asyncio.to_thread(file.write, chunk)
         if size > max_bytes:
             raise SourceRefused(f"the file is larger than {max_bytes // 2**20} MB", why="file_too_large")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from relay.media.kinds import HEAD, Native, format_of, is_page, native_kind, typ
 from relay.media.names import best_name, upload_name
 from relay.model import Address
 from relay.steps import Instead, SendFile
-from relay.telegram.albums import regroup, without
+from relay.telegram.albums import kept_waiting, regroup, without
 from relay.telegram.api import BadContent, upload
 from relay.telegram.download import IDLE, FetchedFile, FileFetcher
 
@@ -111,7 +111,7 @@ async def fetched_together(
 
 
 def _told_late(item: SendFile, error: BaseException) -> SendFile:
-    return replace(item, late=(error.why, str(error))) if isinstance(error, SourceUnavailable) else item
+    return kept_waiting(item, error) if isinstance(error, SourceUnavailable) else item
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import platform
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import click
 
-from tests.bench import mapping, scenarios
+from tests.bench import docs, growth, mapping, scenarios
 from tests.bench.before import checkout
 from tests.bench.contender import NAMES, Name
 from tests.bench.scenarios import Outcome
@@ -23,6 +24,7 @@ from tests.bench.table import broken, render
 
 _LATENCIES = (0.0, 0.02, 0.1)  #: Seconds that Kit takes.
 _TELEGRAM_LATENCIES = (0.0, 0.05)  #: Seconds that Telegram takes.
+PARTS = ("mapping", "light", "inbound", "callbacks", "start", "growth")
 _LIGHT = 50  #: Messages a second each way that are no load at all.
 
 
@@ -37,20 +39,29 @@ class Plan:
     latencies: tuple[float, ...]
     settle: float  #: Seconds before memory at rest is read.
     light: float  #: Seconds of light load.
+    rows: int  #: What a database holds that has grown.
     only: str | None
     names: tuple[Name, ...]
+    writes_docs: bool = False
 
     def quick(self) -> "Plan":
         """The same, only to see that it works."""
-        return Plan(1, 2_000, self.chats, 200, _LATENCIES[:1], 0.2, 1.0, self.only, self.names)
+        plan = replace(self, runs=1, updates=2_000, callbacks=200, latencies=_LATENCIES[:1], rows=5_000)
+        return replace(plan, settle=0.2, light=1.0, writes_docs=False)
+
+    def for_docs(self) -> "Plan":
+        """The same for the page: each run short, so that all of it takes some eight minutes."""
+        return replace(self, updates=6_000, callbacks=1_500, light=4.0, settle=2.0, writes_docs=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One table."""
 
+    part: str
     title: str
     run: Callable[[Name, Path], Awaitable[Outcome]]
+    ours_alone: bool = False  #: Nobody else has anything to show.
 
 
 @click.command()
@@ -58,9 +69,13 @@ class Scenario:
 @click.option("--updates", default=20_000, show_default=True, help="Customers' messages that wait at the start.")
 @click.option("--chats", default=scenarios.CLIENTS, show_default=True, help="Chats that they come from.")
 @click.option("--callbacks", default=3_000, show_default=True, help="Agents' messages.")
-@click.option("--only", type=click.Choice(["mapping", "light", "inbound", "callbacks", "start"]), help="One scenario.")
+@click.option("--rows", default=1_000_000, show_default=True, help="Delivered messages of a database that has grown.")
+@click.option("--only", type=click.Choice(PARTS), help="One part. Without it: all but growth, which takes minutes.")
 @click.option("--beside", "names", type=click.Choice(["reference", "bare", "naive"]), multiple=True, help="Only these.")
 @click.option("--before", metavar="COMMIT", help="Measure the relay at this commit beside it, and nobody else.")
+@click.option(
+    "--write-docs", is_flag=True, help="Short runs, about eight minutes, into the tables of docs/performance.md."
+)
 @click.option("--quick", is_flag=True, help="A small run, to see that it works. Its figures say nothing.")
 def main(
     *,
@@ -68,9 +83,11 @@ def main(
     updates: int,
     chats: int,
     callbacks: int,
+    rows: int,
     only: str | None,
     names: tuple[Name, ...],
     before: str | None,
+    write_docs: bool,
     quick: bool,
 ) -> None:
     """Measure the relay (ours) beside others, alternating: in brackets ours as a multiple of theirs.
@@ -82,7 +99,8 @@ def main(
     if before is not None:
         os.environ["RELAY_BENCH_BEFORE"] = str(checkout(before))
         beside = ("ours", "before")
-    plan = Plan(runs, updates, chats, callbacks, _LATENCIES, 3.0, 10.0, only, beside)
+    plan = Plan(runs, updates, chats, callbacks, _LATENCIES, 3.0, 10.0, rows, only, beside)
+    plan = plan.for_docs() if write_docs else plan
     wrong = asyncio.run(_measure(plan.quick() if quick else plan))
     for line in wrong:
         click.echo(f"BROKEN  {line}")
@@ -98,15 +116,28 @@ async def _measure(plan: Plan) -> list[str]:
     )
     if plan.only in (None, "mapping"):
         click.echo("\n" + await mapping.table(plan.runs))
-    wrong = []
+    wrong, pages = [], dict[str, list[str]]()
     for scenario in _scenarios(plan):
-        outcomes: dict[Name, list[Outcome]] = {name: [] for name in plan.names}
-        for number in range(plan.runs):
-            for name in plan.names if number % 2 == 0 else reversed(plan.names):
+        names: tuple[Name, ...] = ("ours",) if scenario.ours_alone else plan.names
+        outcomes: dict[Name, list[Outcome]] = {name: [] for name in names}
+        for number in range(1 if scenario.ours_alone else plan.runs):
+            for name in names if number % 2 == 0 else reversed(names):
                 outcomes[name].append(await _once(scenario, name))
         click.echo("\n" + render(scenario.title, outcomes))
         wrong += broken(scenario.title, outcomes)
+        page = pages.setdefault(scenario.part, [_conditions(plan, load)])
+        page += ["", *docs.table(scenario.title, outcomes)]
+        if plan.writes_docs:
+            docs.write(scenario.part, page)
     return wrong
+
+
+def _conditions(plan: Plan, load: float) -> str:
+    today = datetime.now(UTC).date().isoformat()
+    return (
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, {today}, load average {load:.1f} before the"
+        f" start; medians of {plan.runs}, alternating."
+    )
 
 
 async def _once(scenario: Scenario, name: Name) -> Outcome:
@@ -120,24 +151,52 @@ async def _once(scenario: Scenario, name: Name) -> Outcome:
 def _scenarios(plan: Plan) -> Iterator[Scenario]:
     if plan.only in (None, "light"):
         yield Scenario(
+            "light",
             f"{_LIGHT} messages a second each way at once",
             partial(scenarios.light, rate=_LIGHT, seconds=plan.light),
         )
     if plan.only in (None, "inbound"):
         for latency in plan.latencies:
             yield Scenario(
+                "inbound",
                 f"{plan.updates:,} updates of {plan.chats} chats wait, Kit answers after {latency * 1000:.0f} ms",
                 partial(scenarios.inbound, updates=plan.updates, chats=plan.chats, latency=latency),
             )
     if plan.only in (None, "callbacks"):
         for latency in _TELEGRAM_LATENCIES:
             yield Scenario(
+                "callbacks",
                 f"{plan.callbacks:,} callbacks for {scenarios.CLIENTS} clients, {scenarios.CONCURRENCY} at once,"
                 f" Telegram answers after {latency * 1000:.0f} ms",
                 partial(scenarios.callbacks, count=plan.callbacks, latency=latency),
             )
     if plan.only in (None, "start"):
-        yield Scenario("Start", partial(scenarios.start, settle=plan.settle))
+        yield Scenario("start", "Start, and at rest", partial(scenarios.start, settle=plan.settle))
+    if plan.only == "growth":
+        yield from _growth(plan)
+
+
+def _growth(plan: Plan) -> Iterator[Scenario]:
+    updates = min(plan.updates, 6_000)
+    yield Scenario(
+        "growth",
+        f"{plan.rows:,} delivered messages beside an empty store, {updates:,} updates wait",
+        partial(growth.delivered, runs=plan.runs, rows=plan.rows, updates=updates),
+        ours_alone=True,
+    )
+    chats = max(1_000, plan.rows // 10)
+    yield Scenario(
+        "growth",
+        f"{chats:,} chats that wait beside 100",
+        partial(growth.waiting, runs=plan.runs, chats=chats),
+        ours_alone=True,
+    )
+    yield Scenario(
+        "growth",
+        f"Retention of {plan.rows:,} messages beside {growth.RATE} messages a second",
+        partial(growth.retention, rows=plan.rows),
+        ours_alone=True,
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ async def inbound(name: Name, home: Path, updates: int, chats: int, latency: flo
         polling = asyncio.create_task(_first_poll(sandbox))
         async with running(name, sandbox, port, home) as contender:
             spent, began = contender.cpu(), await polling
-            stats = await _arrived(sandbox, "kit", updates)
+            stats = await arrived(sandbox, "kit", updates)
             figures = {
                 "messages/s": stats["messages"] / (stats["last_at"] - began),
                 "CPU ms/message": (contender.cpu() - spent) * 1000 / updates,
@@ -60,12 +60,12 @@ async def callbacks(name: Name, home: Path, count: int, latency: float) -> Outco
     port = free_port()
     async with open_sandbox(port) as sandbox, running(name, sandbox, port, home) as contender:
         await sandbox.post("telegram", "backlog", updates=CLIENTS, chats=CLIENTS)
-        await _arrived(sandbox, "kit", CLIENTS)
+        await arrived(sandbox, "kit", CLIENTS)
         await sandbox.post("telegram", "faults", latency=latency)
         spent = contender.cpu()
         load = await sandbox.post("kit", "callbacks", count=count, clients=CLIENTS, concurrency=CONCURRENCY)
         began = time.monotonic() - load["seconds"]
-        stats = await _arrived(sandbox, "telegram", load["accepted"])
+        stats = await arrived(sandbox, "telegram", load["accepted"])
         figures = {
             "accepted/s": load["accepted"] / load["seconds"],
             "delivered/s": stats["messages"] / (stats["last_at"] - began),
@@ -87,8 +87,7 @@ async def light(name: Name, home: Path, rate: int, seconds: float) -> Outcome:
     port = free_port()
     async with open_sandbox(port) as sandbox, running(name, sandbox, port, home) as contender:
         await sandbox.post("telegram", "backlog", updates=CLIENTS, chats=CLIENTS)
-        await _arrived(sandbox, "kit", CLIENTS)
-        idle = await _spent(contender, 2.0)
+        await arrived(sandbox, "kit", CLIENTS)
         spent, count = contender.cpu(), int(rate * seconds)
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
@@ -99,8 +98,8 @@ async def light(name: Name, home: Path, rate: int, seconds: float) -> Outcome:
         took = time.monotonic() - began
         used = contender.cpu() - spent
         to_kit, to_telegram = (
-            await _arrived(sandbox, "kit", CLIENTS + count),
-            await _arrived(sandbox, "telegram", count),
+            await arrived(sandbox, "kit", CLIENTS + count),
+            await arrived(sandbox, "telegram", count),
         )
     figures = {
         "CPU %": 100 * used / took,
@@ -109,7 +108,6 @@ async def light(name: Name, home: Path, rate: int, seconds: float) -> Outcome:
         "to Kit ms, p99": to_kit["delay_ms"]["p99"],
         "to Telegram ms, median": to_telegram["delay_ms"]["p50"],
         "to Telegram ms, p99": to_telegram["delay_ms"]["p99"],
-        "idle CPU %": idle,
     }
     lost = 2 * count + CLIENTS - to_kit["messages"] - to_telegram["messages"]
     return Outcome(figures, {"lost": lost, "out of order": to_kit["out_of_order"] + to_telegram["out_of_order"]})
@@ -123,7 +121,7 @@ async def _spent(contender: Contender, seconds: float) -> float:
 
 
 async def start(name: Name, home: Path, settle: float) -> Outcome:
-    """From exec to the first 200 of /healthz, first in an empty directory, then again; and memory at rest."""
+    """From exec to the first 200 of /healthz, first in an empty directory, then again; and what it takes at rest."""
     figures = {}
     port = free_port()
     async with open_sandbox(port) as sandbox:
@@ -132,6 +130,8 @@ async def start(name: Name, home: Path, settle: float) -> Outcome:
                 figures[f"start s, {database} database"] = contender.ready_after
                 await asyncio.sleep(settle)
                 figures[f"idle RSS MB, {database} database"] = contender.rss() / _MB
+                if database == "existing":
+                    figures["idle CPU %"] = await _spent(contender, 2 * settle)
     return Outcome(figures, {})
 
 
@@ -149,7 +149,7 @@ async def _first_poll(sandbox: Sandbox) -> float:
     return time.monotonic()
 
 
-async def _arrived(sandbox: Sandbox, side: Side, messages: int) -> dict[str, Any]:
+async def arrived(sandbox: Sandbox, side: Side, messages: int) -> dict[str, Any]:
     """A look-alike's figures once so many distinct messages are there, or no more come."""
     seen, moved = -1, time.monotonic()
     while True:

@@ -26,7 +26,7 @@ def _row(head: str, cells: Sequence[str]) -> str:
 def _beside(ours: float, theirs: float | None, name: Name) -> str:
     """A figure of one of them, and in brackets ours as a multiple of it."""
     ratio = f" ({ours / theirs:.2f})" if name != "ours" and ours and theirs else ""
-    return f"{_shown(theirs)}{ratio}"
+    return f"{shown(theirs)}{ratio}"
 
 
 def broken(title: str, outcomes: Outcomes) -> list[str]:
@@ -44,7 +44,8 @@ def _worst(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {name: max(outcome.faults[name] for outcome in outcomes) for name in outcomes[0].faults}
 
 
-def _shown(figure: float | None) -> str:
+def shown(figure: float | None) -> str:
+    """A figure with as many digits as say something."""
     if figure is None:
         return "-"
     if isinstance(figure, int) or figure >= 100:

@@ -70,6 +70,12 @@ CAMPAIGNS: Final = (
         "a side that fails, refuses or is away buries nothing of others, and is well again within seconds",
     ),
     Campaign("tests.campaigns.sweep", "--updates 1000", "of what customers write every word and file arrives"),
+    Campaign(
+        "tests.campaigns.badday",
+        "salt blocked poison --within 60",
+        "of a wrong salt, a customer who blocks and an update that nobody can read a person knows within a minute",
+    ),
+    Campaign("tests.campaigns.files", "--slow-megabytes 1", "agents' files at failing servers hold up no words"),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

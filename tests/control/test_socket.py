@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from relay.control.client import Answer, ask
-from relay.control.office import Office, Operation, RefusedError, UnansweredError
+from relay.control.operation import Operation, OperationContext, RefusedError, UnansweredError
 from relay.control.place import LONGEST, NAME, NoPlaceError, connect, listen
 from relay.control.server import serve_control
 from relay.settings.channels import Channel
@@ -22,17 +22,17 @@ from tests.databases import new_database
 from tests.settings.test_settings import NEEDED
 
 
-async def say(office: Office, parameters: Mapping[str, Any]) -> object:
+async def say(context: OperationContext, parameters: Mapping[str, Any]) -> object:
     """An operation that needs the store, and may refuse."""
     if "refuse" in parameters:
         raise RefusedError("I would rather not")
-    counts = await office.store.count(office.channels[0].key)
+    counts = await context.store.count(context.channels[0].key)
     return {"words": parameters["words"], "waiting": counts.waiting}
 
 
-async def stumble(office: Office, parameters: Mapping[str, Any]) -> object:
+async def stumble(context: OperationContext, parameters: Mapping[str, Any]) -> object:
     """An operation with a bug, of which the error's own text holds somebody's words."""
-    asked: dict[str, object] = {"channels": office.channels}
+    asked: dict[str, object] = {"channels": context.channels}
     return asked[parameters["words"]]
 
 
@@ -60,7 +60,7 @@ async def test_the_running_relay_is_asked_and_else_the_store(tmp_path: Path) -> 
     expected = {"words": "hello", "waiting": {}}
     assert await asked(tmp_path, words="hello") == Answer(expected, running=False)
     async with open_store(tmp_path / "relay.db") as store:
-        async with serve_control(Office([channel(tmp_path)], store), OPERATIONS, tmp_path):
+        async with serve_control(OperationContext([channel(tmp_path)], store), OPERATIONS, tmp_path):
             assert await asked(tmp_path, words="hello") == Answer(expected, running=True)
         assert not (tmp_path / NAME).exists()
 
@@ -75,7 +75,7 @@ async def test_a_refusal_comes_in_words(tmp_path: Path, *, running: bool) -> Non
         return
     async with (
         open_store(tmp_path / "relay.db") as store,
-        serve_control(Office([channel(tmp_path)], store), OPERATIONS, tmp_path),
+        serve_control(OperationContext([channel(tmp_path)], store), OPERATIONS, tmp_path),
     ):
         with pytest.raises(RefusedError, match="I would rather not"):
             await asked(tmp_path, refuse="yes")
@@ -90,7 +90,7 @@ async def test_a_bug_is_told_in_words_and_logged_by_its_place(
     new_database(tmp_path)
     async with (
         open_store(tmp_path / "relay.db") as store,
-        serve_control(Office([channel(tmp_path)], store), OPERATIONS, tmp_path),
+        serve_control(OperationContext([channel(tmp_path)], store), OPERATIONS, tmp_path),
     ):
         with pytest.raises(UnansweredError, match=r"a bug in the relay \(KeyError in stumble, line \d+\)") as told:
             await asked(tmp_path, "stumble", words="secret words")
@@ -165,7 +165,7 @@ async def test_another_user_is_refused_even_if_the_mode_were_wrong(
     new_database(tmp_path)
     async with (
         open_store(tmp_path / "relay.db") as store,
-        serve_control(Office([channel(tmp_path)], store), OPERATIONS, tmp_path),
+        serve_control(OperationContext([channel(tmp_path)], store), OPERATIONS, tmp_path),
     ):
         credentials = partial(int.to_bytes, length=4, byteorder="little")
         ucred = b"".join(map(credentials, (1, 4_242, 4_242)))

@@ -1,4 +1,7 @@
-"""The tables of settings in README.md and docs/settings.md, made from the code: `python -m tests.docs.settings`."""
+"""The tables of settings in README.md (what must be set) and docs/settings.md (all), made from the code.
+
+`python -m tests.docs.settings` writes them.
+"""
 
 import re
 from pathlib import Path
@@ -13,10 +16,16 @@ ROOT: Final = Path(__file__).parents[2]
 _TABLE: Final = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
 
+def needed() -> list[str]:
+    """What nobody can leave out: what has no default, and where the Kit account is."""
+    required = {name for name, field in Settings.model_fields.items() if field.is_required()}
+    return [name for name in Settings.model_fields if name in required | {"kit_region"}]
+
+
 def short_table() -> str:
-    """Each setting with its default and its description."""
-    lines = ["| setting | default | what it is |", "|---|---|---|"]
-    lines += [f"| `{name.upper()}` | {_default(name)} | {_words(name)} |" for name in Settings.model_fields]
+    """Those, with their description."""
+    lines = ["| setting | what it is |", "|---|---|"]
+    lines += [f"| `{name.upper()}` | {_words(name)} |" for name in needed()]
     return "\n".join(lines)
 
 

@@ -1,18 +1,26 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from relay.settings.channels import load_channels
 from relay.settings.schema import Settings
-from tests.docs.settings import PAGES, ROOT, page
+from tests.docs.settings import PAGES, ROOT, needed, page
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_setting_stands_there_as_the_code_has_it(path: Path) -> None:
-    """The table of settings is what `python -m tests.docs.settings` writes today, and has them all."""
-    text = path.read_text(encoding="utf-8")
-    assert text == page(path)
-    assert all(f"| `{name.upper()}` |" in text for name in Settings.model_fields)
+    """The table of settings is what `python -m tests.docs.settings` writes today."""
+    assert path.read_text(encoding="utf-8") == page(path)
+
+
+def test_the_readme_has_seven_settings_and_the_full_list_has_all() -> None:
+    """A newcomer reads what must be set; everything else has a default, and stands in docs/settings.md."""
+    readme, full = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/settings.md"))
+    assert len(needed()) == 7
+    shown = re.findall(r"^\| `([A-Z_]+)` \|", readme, re.MULTILINE)
+    assert shown == [name.upper() for name in needed()]
+    assert all(f"| `{name.upper()}` |" in full for name in Settings.model_fields)
 
 
 def test_the_example_of_relay_toml_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

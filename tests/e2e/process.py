@@ -121,6 +121,7 @@ def environment(
         "TELEGRAM_API_URL": telegram.url,
         "TELEGRAM_RATE_LIMIT": "0",
         "TELEGRAM_CHAT_RATE_LIMIT": "0",
+        "RELAY_CUSTOMER_RATE_LIMIT": "0",
         "KIT_API_URL": kit.url,
         "KIT_DOMAIN": kit.domain,
         "KIT_API_TOKEN": kit.api_token,

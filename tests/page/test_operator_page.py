@@ -20,7 +20,7 @@ from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.web.operator.page import OperatorPage
 from tests.components import needs
 from tests.e2e.inside import InnerRelay, relay_inside
-from tests.page.axe import WIDTHS, everybody_can_use
+from tests.page.axe import WIDTHS, everybody_can_read_it_in_the_dark, everybody_can_use
 from tests.page.demo import Visit
 from tests.page.pictures import keep
 
@@ -161,6 +161,7 @@ async def test_everybody_can_use_it_at_every_width(browser: Browser, troubled: I
         for width in WIDTHS:
             await visit.page.set_viewport_size({"width": width, "height": 800})
             await everybody_can_use(visit.page)
+        await everybody_can_read_it_in_the_dark(visit.page)
 
 
 @needs("chromium")

@@ -43,6 +43,11 @@ DEFAULTS = {
     "relay_log_format": "console",
     "relay_agent_language": "en",
     "relay_ask_phone": "off",
+    "relay_greeting": False,
+    "relay_start": "pass",
+    "relay_away_notice_minutes": 0,
+    "relay_customer_rate_limit": 30,
+    "relay_business_owners": "",
     "relay_show_agent_name": False,
     "relay_link_previews": True,
     "relay_closing_texts": False,
@@ -132,6 +137,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("TELEGRAM_RATE_LIMIT", "minus5", "must be a number"),
     ("TELEGRAM_RATE_LIMIT", "-5.125", "or more"),
     ("TELEGRAM_CHAT_RATE_LIMIT", "inf", "must be a number"),
+    ("RELAY_BUSINESS_OWNERS", "@olga", "must be Telegram's numbers of people"),
+    ("RELAY_CUSTOMER_RATE_LIMIT", "-1", "must be 0 or more"),
+    ("RELAY_START", "never", "must be one of"),
     ("KIT_REGION", "mars", "'us', 'br', 'eu', 'kz', 'ru' or 'ru2'"),
     ("KIT_API_URL", "http://kit.example.com", "must begin with https://"),
     ("KIT_API_URL", "https://user:word@kit.example.com", "has a user name or password"),
@@ -227,6 +235,9 @@ GOOD: list[tuple[str, str, str, Any]] = [
         "trusted_file_hosts",
         frozenset({"files.example.com", "10.0.0.7:9000", "[::1]:80"}),
     ),
+    ("RELAY_BUSINESS_OWNERS", " 107804195, 7,", "business_owners", frozenset({107804195, 7})),
+    ("RELAY_BUSINESS_OWNERS", "", "business_owners", frozenset()),
+    ("RELAY_START", "Hold", "relay_start", "hold"),
 ]
 
 
@@ -284,6 +295,7 @@ def test_any_setting_may_come_from_a_file(env: pytest.MonkeyPatch, tmp_path: Pat
             "TELEGRAM_WEBHOOK_SECRET": "hook",
             "TELEGRAM_PROXY": "http://proxy.example.com:3128",
             "KIT_API_URL": "https://kit.example.com",
+            "RELAY_BUSINESS_OWNERS": "107804195",
         }
         | ALERTS
         | NEEDED
@@ -421,10 +433,10 @@ def test_a_webhook_needs_its_secret(env: pytest.MonkeyPatch) -> None:
 
 def test_the_password_of_a_proxy_is_a_secret_in_each_spelling(env: pytest.MonkeyPatch) -> None:
     """The log looks for the URL, and for user and password in both spellings; its summary says "set"."""
-    url = "https://operator:pass%40word%2Fpass@proxy.example.com:3129"
+    url = "https://operator:sesame%40word%2Fsesame@proxy.example.com:3129"
     env.setenv("TELEGRAM_PROXY", url)
     settings = load_settings(None)
-    assert {url, "operator", "pass@word/pass", "pass%40word%2Fpass"} <= {*settings.secrets}
+    assert {url, "operator", "sesame@word/sesame", "sesame%40word%2Fsesame"} <= {*settings.secrets}
     assert settings.telegram_proxy_name == "proxy.example.com:3129"
     assert summary(settings)["telegram_proxy"] == "set"
-    assert "pass" not in repr(settings).replace("password", "")
+    assert "sesame" not in repr(settings)

@@ -3,10 +3,11 @@
 import asyncio
 from dataclasses import replace
 
-from relay.model import Accepted, Bury, Client, Delivered, Delivery, Direction, Draft, Lost, Retry, Wants
+from relay.model import Accepted, Bury, Client, Delivered, Delivery, Direction, Draft, Late, Lost, Retry, Wants
 from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store
+from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, close, event, known, update
 
 
@@ -160,3 +161,17 @@ async def test_a_line_to_the_customer_is_said_once_in_a_conversation(store: Stor
     assert again is not None
     assert again.loss_told
     await adds_up(store)
+
+
+async def test_a_late_part_leaves_its_server_alone_for_as_long_as_it_asked(store: Store, clock: Clock) -> None:
+    """Beside the chat's others, which do not wait for it; one that is not asked to wait is due at once."""
+    first, second = await answers(store, "7", "8")
+    assert await store.rewrite(first, "words", Late("late", note, 9.0))
+    assert await store.rewrite(second, "words", Late("due", note))
+    await store.settle(first, Delivered())
+    await store.settle(second, Delivered())
+    claimed = await store.claim(CHANNEL, "to_telegram", 10, 16)
+    assert [(each.body, each.is_late) for each in claimed.deliveries] == [("due", True)]
+    assert claimed.next_due_at == clock() + 9.0
+    clock.advance(9.0)
+    assert [each.body for each in (await store.claim(CHANNEL, "to_telegram", 10, 16)).deliveries] == ["late"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.model import Delivered, Retry, Said, Wants
+from relay.model import Delivered, Draft, Retry, Said, Wants
+from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
 from relay.store.engine.sqlite import SQLite
 from relay.store.store import Store
@@ -30,7 +31,7 @@ async def _everyday_life(store: Store) -> None:
     """Each verb that runs all the time, with what makes it say all of its statements."""
     await store.accept(letters.together(letters.update(1), letters.update(1), item(2), letters.update(3, "8")))
     await store.accept(item(4))
-    await letters.known(store, Wants("7", (1, 2), "g", "code"))
+    await letters.known(store, Wants("7", (1, 2), "g", "code", limits=True))
     await store.accept(letters.event("e1"))
     first, second = (await store.claim(letters.CHANNEL, "to_kit", 10, 16, fresh=5)).deliveries[:2]
     await store.settle(first, Delivered())
@@ -48,6 +49,7 @@ async def _everyday_life(store: Store) -> None:
     await store.note_callbacks(CallbacksSeen(letters.CHANNEL, accepted=True, refused={"7": 1}))
     await store.find_callbacks(letters.CHANNEL)
     await store.next_unfilled()
+    await store.tell_arrived(Notices(letters.CHANNEL, lambda client: Draft("to_telegram", client.client_id, "")))
     await store.forget(0.0)
 
 

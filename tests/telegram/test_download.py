@@ -280,6 +280,15 @@ async def test_every_download_ends(tmp_path: Path, talk: Talk, expected: type[Re
     assert left_in(tmp_path) == []
 
 
+async def test_a_file_whose_bytes_move_is_waited_for(tmp_path: Path) -> None:
+    """Four times as long as for one of which only drops come."""
+    talk = sending(head(8_000), *[b""], forever=b"x" * 400, pause=0.05)
+    async with wire(talk) as url, fetcher(tmp_path, frozenset({"127.0.0.1"}), max_bytes=10_000) as files:
+        files._timeout, files._idle = 0.25, 0.2
+        async with files.fetch(f"{url}/x") as file:
+            assert file.size == 8_000
+
+
 @asynccontextmanager
 async def outside(handler: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[tuple[str, TCPConnector]]:
     """A host of the internet that serves https, and how to connect to it."""

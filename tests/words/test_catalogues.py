@@ -122,7 +122,7 @@ def test_the_compiled_catalogue_is_what_its_source_says(language: str) -> None:
 
 
 def test_the_languages_are_named_where_one_chooses() -> None:
-    """The setting's line in the README names exactly the languages that there are."""
+    """The setting's line in docs/settings.md names exactly the languages that there are."""
     description = Settings.model_fields["relay_agent_language"].description or ""
     assert description.endswith(f": {', '.join(LANGUAGES[:-1])} or {LANGUAGES[-1]}.")
     assert languages() == tuple(LANGUAGES)

@@ -38,6 +38,10 @@ class KitContext:
     alert_chat: int | None = None  #: Where people are called who look after the relay: nobody there is a customer.
     leave_groups: bool = True  #: Groups and channels, as soon as somebody takes the bot in.
     owners: dict[str, int] = field(default_factory=dict)  #: Of Business accounts, by their connections' ids.
+    served_owners: frozenset[int] = frozenset()  #: Of Business accounts, those that are served; empty: all.
+    greets: bool = False  #: Who presses Start is greeted.
+    holds_starts: bool = False  #: Agents hear of a Start only when words follow, unless a conversation is open.
+    limits_customers: bool = False  #: Of one customer, not more than `limits.MOST` wait for Kit.
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ once, however often Telegram repeats the message.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from telegram import Message, Update
 
@@ -18,7 +18,8 @@ from relay.mapping.event.albums import told_of_large
 from relay.mapping.event.events import KitContext, Origin, large_files
 from relay.mapping.event.origins import origin_of
 from relay.mapping.text.language import to_customer
-from relay.model import Accepted, Client, Draft, Known, Outcome
+from relay.mapping.to_kit.messages import HELD_START
+from relay.model import Accepted, Client, Declined, Draft, Known, Outcome
 from relay.steps import SendText, dump_steps
 
 MapMessage = Callable[[Update, Message, KitContext, Known], Outcome]
@@ -32,7 +33,7 @@ def answering(map_message: MapMessage, *, edits: bool = False) -> MapMessage:
 
     def map_and_answer(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:
         outcome = map_message(update, message, context, known)
-        if not isinstance(outcome, Accepted) or outcome.client is None or _is_own(update, message, context):
+        if not _may_be_answered(outcome) or outcome.client is None or _is_own(update, message, context):
             return outcome
         steps = list(answers(message, context, outcome.client, known))
         if not steps:
@@ -41,6 +42,11 @@ def answering(map_message: MapMessage, *, edits: bool = False) -> MapMessage:
         return replace(outcome, more=(*outcome.more, answer))
 
     return map_and_answer
+
+
+def _may_be_answered(outcome: Outcome) -> TypeGuard[Accepted | Declined]:
+    """Agents hear of it; or it is a Start, and they will when words follow."""
+    return isinstance(outcome, Accepted) or (isinstance(outcome, Declined) and outcome.counted == HELD_START)
 
 
 def _is_own(update: Update, message: Message, context: KitContext) -> bool:
@@ -53,13 +59,16 @@ def _answers(message: Message, context: KitContext, client: Client, known: Known
     # Of an album it is said once: its first large file stands for the others.
     if not message.text and not (known.album is not None and told_of_large(known.album)):
         yield from _too_large(read_content(message), context, client.language)
+    command = command_of(message)
+    if context.greets and command is not None and command.name == START and not known.is_open:
+        lines = (to_customer(client.language, key) for key in ("customer.greeting", "customer.privacy"))
+        yield SendText("\n\n".join(lines))
     if context.ask_phone == "off" or not _takes_keyboards(client):
         return
     if message.contact is not None:
         if _phone(client) and _phone(client) != _phone(known.client):
             yield SendText(to_customer(client.language, "customer.share_phone_thanks"), _NO_KEYBOARD)
         return
-    command = command_of(message)
     asked = command is not None and command.name == PHONE
     started = command is not None and command.name == START and context.ask_phone == "start"
     if asked or (started and not _phone(client)):

@@ -15,7 +15,7 @@ from relay.mapping.content.references import Reference, references, refers_to
 from relay.mapping.content.remembered import own_words, said_in_chat
 from relay.mapping.event.albums import album_of, map_album
 from relay.mapping.event.changes import change_key, make_change, take_back, waiting_change
-from relay.mapping.event.events import KitContext, Origin, make_event, say_large
+from relay.mapping.event.events import KitContext, Origin, client_after, make_event, say_large
 from relay.mapping.event.origins import Owners, client_of, origin_of
 from relay.mapping.text.changes import changed_places
 from relay.mapping.text.language import heading, say
@@ -23,6 +23,8 @@ from relay.mapping.text.people import name_of
 from relay.mapping.text.text import join
 from relay.model import Declined, Known, Outcome, Said, Wants, is_id
 
+#: Under which name a Start that is held is counted.
+HELD_START: Final = "held_start"
 _LONGEST_OLD: Final = 4096  #: Characters of what an edited message said before.
 
 
@@ -44,7 +46,10 @@ def map_message(update: Update, message: Message, context: KitContext, known: Kn
         return origin
     if is_happening(message) and not known.is_open:
         return Declined("nobody said anything, and no conversation is open")
-    content = read_start(message, known) or _read(message, known.said, context)
+    started = read_start(message, known)
+    if started is not None and context.holds_starts and not known.is_open:
+        return _held(origin, started, known)
+    content = started or _read(message, known.said, context)
     said = _said(message, content, origin, context)
     before = _before(message, origin, known, context)
     if (group := album_of(message)) is None:
@@ -53,6 +58,12 @@ def map_message(update: Update, message: Message, context: KitContext, known: Kn
     if known.album is None:  # what all items of an album answer is shown once
         content = _with(before, content)
     return map_album(context, origin, content, known, group=group, before=before.text, said=said)
+
+
+def _held(origin: Origin, started: Content, known: Known) -> Declined:
+    """A Start that agents do not hear of. Who it was, and what brought them, is remembered for their first words."""
+    client = replace(client_after(origin, started, known), open=False)
+    return Declined("a Start while no conversation is open: RELAY_START is hold", client=client, counted=HELD_START)
 
 
 def map_edit(update: Update, message: Message, context: KitContext, known: Known) -> Outcome:

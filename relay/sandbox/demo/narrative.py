@@ -42,6 +42,7 @@ class Narrative:
         anna, client = self._anna, str(self._anna.id)
         say(CUSTOMER, "Anna writes:  Hello! My parcel arrived damaged.")
         anna.writes("Hello! My parcel arrived damaged.")
+        await self._joao_comes()
         photo = sample("parcel.jpg").data
         say(CUSTOMER, f"Anna sends a photo ({len(photo):,} bytes):  Look at this")
         anna.sends_photo(photo, caption="Look at this")
@@ -60,11 +61,27 @@ class Narrative:
         await self._telegram.wait_for(lambda: chat.captions)
         say(CUSTOMER, f"Anna sees a photo:  {chat.captions[-1]}")
 
-    async def others_write(self) -> None:
-        """Two more customers, so that the desk has a choice; once more each, when the relay knows their pictures."""
-        joao, maria = (self._telegram.customer(person.id) for person in CAST[1:3])
+    async def _joao_comes(self) -> None:
+        """By a link; until the relay knows Anna's picture.
+
+        It looks one up after the other: when it asks for João's, it has hers. One that has kept its database has it.
+        """
+        joao, anna = self._telegram.customer(CAST[1].id), str(self._anna.id)
         joao.starts(CAST[1].payload)
         joao.writes("Olá! O vosso envio para Lisboa ainda demora?")
+        asked = self._telegram.wait_for(lambda: joao.id in {one.params["user_id"] for one in self._telegram.lookups})
+        known = self._kit.wait_for(
+            lambda: any("client_avatar" in sent.client_data for sent in self._kit.messages(anna))
+        )
+        waiting = [asyncio.create_task(one) for one in (asked, known)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def others_write(self) -> None:
+        """More of the other customers, so that the desk has a choice; and when the relay knows their pictures."""
+        joao, maria = (self._telegram.customer(person.id) for person in CAST[1:3])
         maria.writes("Здравствуйте! Можно поменять адрес доставки?")
         with suppress(TimeoutError):  # the page is open: somebody may have taken a side down already
             # One is asked about after the other: of whoever came before, the picture is known.

@@ -155,6 +155,7 @@ def environment(telegram: TelegramLookAlike, kit: KitLookAlike, home: Path, publ
         "KIT_API_TOKEN": kit.api_token,
         "KIT_CHANNEL_UUID": kit.channel_uuid,
         "KIT_SECURITY_SALT": kit.salt,
+        "RELAY_CUSTOMER_RATE_LIMIT": "0",  # a visitor may write as fast as they like
         "RELAY_PUBLIC_URL": f"http://127.0.0.1:{public}",
         "RELAY_PORT": str(public),
         "RELAY_ADMIN_PORT": str(admin),

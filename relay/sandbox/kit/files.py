@@ -18,6 +18,7 @@ class HostedFile:
     name: str
     content_type: str
     status: int = 200  #: Another status is answered without the file.
+    retry_after: int | None = None  #: Seconds that an answer without the file asks for.
     redirect_to: str | None = None  #: Answer 302 to this location.
     claimed_length: int | None = None  #: The Content-Length that is sent, true or not.
     drip: tuple[int, float] | None = None  #: So many bytes at a time, with so many seconds between.
@@ -55,7 +56,8 @@ class FileHost:
         if file.redirect_to is not None:
             return web.Response(status=302, headers={"Location": file.redirect_to})
         if file.status != 200:
-            return web.Response(status=file.status)
+            asked = {} if file.retry_after is None else {"Retry-After": str(file.retry_after)}
+            return web.Response(status=file.status, headers=asked)
         if file.is_plain:
             return await serve(request, file.content, content_type=file.content_type)
         return await _misbehave(request, file)

@@ -38,6 +38,15 @@ CAST: Final = (
 )
 
 
+#: What the page's deep link carries, as `relay link --source instagram --campaign spring` makes it.
+LINKED: Final = CAST[1].payload
+
+
+def deep_link(telegram: TelegramLookAlike) -> str:
+    """A link to the look-alike's bot that says where the customer came from."""
+    return f"https://t.me/{telegram.bot['username']}?start={LINKED}"
+
+
 def gather(telegram: TelegramLookAlike) -> None:
     """Make them customers of the look-alike."""
     for person in CAST:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import BodyPartReader, web
 
-from relay.sandbox.page.cast import person
+from relay.sandbox.page.cast import LINKED, person
 from relay.sandbox.page.process import RelayProcess
+from relay.sandbox.page.relay_view import SETTINGS
 from relay.sandbox.page.samples import Sample, sample
 from relay.sandbox.page.switches import Switches
 from relay.sandbox.page.watch import Watch
@@ -44,6 +45,7 @@ class Deeds:
         self._switches = switches
         self._samples: dict[str, Callable[[Customer], object]] = {
             "start": lambda one: one.starts(_payload_of(one)),
+            "link": lambda one: one.starts(LINKED),
             "photo": lambda one: one.sends_photo(sample("parcel.jpg").data),
             "album": lambda one: one.sends_album(
                 [("photo", sample(name).data, None) for name in ("parcel.jpg", "corner.jpg", "receipt.jpg")]
@@ -68,6 +70,7 @@ class Deeds:
             web.post(f"{client}/say", self.say),
             web.post(f"{client}/close", self.close),
             web.post("/do/switch", self.switch),
+            web.post("/do/setting", self.setting),
             web.post("/do/kill", self.kill),
             web.post("/do/retry", self.retry),
         ]
@@ -175,6 +178,15 @@ class Deeds:
             self._switches.turn(str(asked.get("name")), on=asked.get("on") is True)
         except KeyError:
             raise web.HTTPBadRequest(text="there is no such switch\n") from None
+        return _done()
+
+    async def setting(self, request: web.Request) -> web.Response:
+        """{"name", "on"}: one of the relay's own settings; it restarts with it."""
+        asked = await asked_of(request)
+        setting = SETTINGS.get(str(asked.get("name")))
+        if setting is None:
+            raise web.HTTPBadRequest(text="there is no such setting\n")
+        self._process.switch(setting, on=asked.get("on") is True)
         return _done()
 
     async def kill(self, _: web.Request) -> web.Response:

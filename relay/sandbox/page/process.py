@@ -49,11 +49,13 @@ class RelayProcess:
         self._command = tuple(command)
         self._tool = tuple(tool)
         self._environment = dict(environment)
+        self._started_with = dict(environment)
         self._home = home
         self._on_line = on_line
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._was_ready = False
+        self._restarting = False
 
     async def run(self) -> int:
         """Keep it running until `stop`; its exit code. One that ends before it was ever ready is not started again."""
@@ -62,6 +64,9 @@ class RelayProcess:
             if self._stopping.is_set() or not self._was_ready:
                 self._become("stopped")
                 return code
+            if self._restarting:
+                self._restarting = False
+                continue
             self.back_at = time.time() + self.pause
             self._become("killed")
             with suppress(TimeoutError):
@@ -77,6 +82,23 @@ class RelayProcess:
         self.kills += 1
         self._process.kill()
         return True
+
+    def is_on(self, setting: str) -> bool:
+        """Whether the relay runs, or starts, with this setting switched on."""
+        return self._started_with.get(setting) == "true"
+
+    def switch(self, setting: str, *, on: bool) -> None:
+        """Switch a setting on or off: the relay stops as it does when it is told to, and starts with it at once."""
+        self._environment[setting] = "true" if on else "false"
+        self._restart_if_changed()
+
+    def _restart_if_changed(self) -> None:
+        """One that starts is left to do so, and one that stops already will start with everything."""
+        if self.state != "running" or self._restarting or self._started_with == self._environment:
+            return
+        if self._process is not None:
+            self._restarting = True
+            self._process.terminate()
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Another command of `relay`, beside the one that runs: its exit code, and what it said."""
@@ -104,10 +126,11 @@ class RelayProcess:
 
     async def _live(self) -> int:
         self.starts += 1
+        self._started_with = dict(self._environment)
         self._become("starting")
         process = self._process = await asyncio.create_subprocess_exec(
             *self._command,
-            env=self._environment,
+            env=self._started_with,
             cwd=self._home,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -137,6 +160,7 @@ class RelayProcess:
             if line["event"] == "relay.ready":
                 self._was_ready = True
                 self._become("running")
+                self._restart_if_changed()
             self._on_line(line)
 
     def _become(self, state: State) -> None:

@@ -11,6 +11,12 @@ from relay.sandbox.page.watch import Watch
 
 Json = dict[str, Any]
 
+#: Settings of the relay that a visitor may switch on, by the page's name for each.
+SETTINGS: Final = {
+    "stars": "RELAY_ASK_RATING",
+    "closing": "RELAY_CLOSING_TEXTS",
+    "agent_name": "RELAY_SHOW_AGENT_NAME",
+}
 #: Journeys that the page lists.
 LISTED: Final = 60
 #: Arrivals whose median is shown.
@@ -46,6 +52,7 @@ def _process(process: RelayProcess) -> Json:
         "back_at": process.back_at,
         "starts": process.starts,
         "kills": process.kills,
+        "settings": {name: process.is_on(setting) for name, setting in SETTINGS.items()},
     }
 
 

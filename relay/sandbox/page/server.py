@@ -1,6 +1,7 @@
 """The page's server, on loopback: its files, what can be done, and a stream of everything that changes."""
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -8,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import segno
 from aiohttp import web
 
 from relay.sandbox.kit.server import KitLookAlike
-from relay.sandbox.page.cast import CAST
+from relay.sandbox.page.cast import CAST, deep_link
 from relay.sandbox.page.deeds import FILE_LIMIT, FILES, Deeds
 from relay.sandbox.page.desk_view import desk_entries
 from relay.sandbox.page.guard import add_headers, content_policy, guard
@@ -68,6 +70,7 @@ class Page:
         application.on_response_prepare.append(add_headers)
         application.router.add_get("/", self._index)
         application.router.add_get("/static/{name:[a-z_]+[.][a-z]+}", self._static)
+        application.router.add_get("/deep-link.svg", self._deep_link)
         application.router.add_get("/samples/{name}", self._sample)
         application.router.add_get("/phone-files/{file_id}", self._phone_file)
         application.router.add_get("/events", self._events)
@@ -76,7 +79,7 @@ class Page:
 
     def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Everything that the page shows now, by key."""
-        yield "cast", {"people": [person.card() for person in CAST]}
+        yield "cast", {"people": [person.card() for person in CAST], "link": deep_link(self._telegram)}
         yield from phone_entries(self._watch)
         yield from desk_entries(self._watch)
         yield from relay_entries(self._watch, self._process, self._switches)
@@ -102,6 +105,12 @@ class Page:
             raise web.HTTPNotFound
         found = sample(name)
         return web.Response(body=found.data, content_type=found.mime_type)
+
+    async def _deep_link(self, _: web.Request) -> web.Response:
+        """The QR code of the link."""
+        drawn = io.BytesIO()
+        segno.make(deep_link(self._telegram)).save(drawn, kind="svg", scale=4, border=2, light="#fff")
+        return web.Response(body=drawn.getvalue(), content_type="image/svg+xml")
 
     async def _phone_file(self, request: web.Request) -> web.StreamResponse:
         """A file that the phone holds. Whatever is in it, nothing of it runs here."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from relay.sandbox.telegram.chats import membership
 from relay.sandbox.telegram.keyboards import check_markup
 from relay.sandbox.telegram.methods import needed
+from relay.sandbox.telegram.profile import Profile
 from relay.sandbox.telegram.refusal import bad_request
 from relay.sandbox.telegram.sending import ACTIONS, formatted
 from relay.sandbox.telegram.world import World
@@ -23,6 +24,7 @@ class Administration:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.profile = Profile()
         self.webhook: Params = {}  #: What the last setWebhook said.
         self.webhook_error: Callable[[], Params] = dict  #: What the last call of the webhook ended with.
         self._answers: dict[str, Callable[[Params], object]] = {
@@ -39,6 +41,7 @@ class Administration:
             "leaveChat": self._leave,
             "getBusinessConnection": lambda params: self._world.chats.connection(params).raw,
             "readBusinessMessage": self._read,
+            **self.profile.answers,
         }
 
     def perform(self, method: str, params: Params) -> object:

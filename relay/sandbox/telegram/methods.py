@@ -53,6 +53,13 @@ _METHODS = {
     "leaveChat": "chat_id",
     "getBusinessConnection": "business_connection_id",
     "readBusinessMessage": "business_connection_id chat_id message_id",
+    "getMyCommands": "scope language_code",
+    "setMyCommands": "commands scope language_code",
+    "getMyDescription": "language_code",
+    "setMyDescription": "description language_code",
+    "getMyShortDescription": "language_code",
+    "setMyShortDescription": "short_description language_code",
+    "setChatMenuButton": "chat_id menu_button",
 }
 METHODS: dict[str, frozenset[str]] = {name: frozenset(takes.split()) for name, takes in _METHODS.items()}
 
@@ -62,8 +69,8 @@ _TYPES = {
     "number": "latitude longitude horizontal_accuracy",
     "boolean": "disable_notification protect_content allow_paid_broadcast drop_pending_updates show_alert has_spoiler"
     " show_caption_above_media supports_streaming disable_content_type_detection",
-    "object": "suggested_post_parameters reply_parameters reply_markup link_preview_options",
-    "array": "allowed_updates entities caption_entities media",
+    "object": "suggested_post_parameters reply_parameters reply_markup link_preview_options scope menu_button",
+    "array": "allowed_updates entities caption_entities media commands",
 }
 
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)

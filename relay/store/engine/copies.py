@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from relay.store.engine.open_note import note_closed
+
 if TYPE_CHECKING:  # who only copies waits for none of it
     from relay.store.engine.connection import Connection
 
@@ -114,6 +116,7 @@ def _copy_pages(source: Path, beside: Path, rest: float, made_at: float | None) 
         finally:
             os.close(descriptor)
         written.execute("PRAGMA journal_mode=DELETE")  # a file of its own, without a log beside it
+        note_closed(written)
         if made_at is not None:
             written.execute(f"PRAGMA user_version={int(made_at // 60)}")
 

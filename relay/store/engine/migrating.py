@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from relay.store.engine.copies import CopyError, copy_database, fault_of
 from relay.store.engine.lock import hold_lock, signs_of_use
+from relay.store.engine.open_note import lacks_its_log
 from relay.store.engine.place import whereabouts
 
 if TYPE_CHECKING:  # see bring_up_to_date
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # see bring_up_to_date
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0014"
+HEAD = "0016"
 #: The exit status of the process that migrates when its last line says what to do.
 _REFUSED = 3
 
@@ -155,6 +156,12 @@ def _bring_file_up_to_date(path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with hold_lock(path, patience=PATIENCE):
+        if lacks_its_log(path):
+            raise SchemaError(
+                f"{path} was copied while a relay ran, without {path.name}-wal: what came last is missing. Take a copy "
+                f"by `relay backup`, or that file too. To go on with what is there: mv {path} {path}.copy && "
+                f"relay restore {path}.copy"
+            )
         if is_current(path):
             return
         if not path.exists() and (moved := whereabouts(path)):

@@ -22,6 +22,7 @@ from relay.store.engine.commit import Database, committing
 from relay.store.engine.connection import Connection, Statements
 from relay.store.engine.copies import fault_of
 from relay.store.engine.lock import hold_lock, note_use
+from relay.store.engine.open_note import note_closed, note_open
 from relay.store.engine.place import Place
 from relay.store.engine.reserve import Reserve
 
@@ -139,6 +140,7 @@ async def open_sqlite(
         await thread
         try:
             note_use(path)
+            await thread.run(lambda: note_open(thread.dbapi(), path))
             async with committing(await thread.run(SQLite, thread, path), now) as database:
                 checking = asyncio.create_task(_check(path, database)) if was_left_open else None
                 try:
@@ -146,6 +148,7 @@ async def open_sqlite(
                 finally:
                     if checking is not None:
                         checking.cancel()
+            await thread.run(lambda: note_closed(thread.dbapi()))
         finally:
             await thread.close()
 

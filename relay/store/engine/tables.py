@@ -102,6 +102,13 @@ lane = Table(
         server_default=false(),
         comment="nobody asked for the wait until due_at: what is new, or the side's recovery, ends it",
     ),
+    Column(
+        "paced",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its customer writes faster than Kit gets it",
+    ),
     UniqueConstraint("channel", "direction", "client_id"),
     partial_index(
         "ix_lane_due",
@@ -198,6 +205,14 @@ client_link = Table(
         server_default=false(),
         comment="they were told in this conversation that something of theirs was lost",
     ),
+    Column("blocked_until", Float, nullable=True, comment="a person has blocked them until then"),
+    Column(
+        "flood_told",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="they and their agent were told that no more is taken for now",
+    ),
     partial_index(
         "ix_client_link_business",
         "channel",
@@ -254,6 +269,16 @@ unknown_client = Table(
     Column("client_id", String(128), primary_key=True),
     Column("told_at", Float, nullable=False),
     Index("ix_unknown_client_told_at", "told_at"),
+)
+
+#: Customers who were told that their message waits while Kit cannot be reached, until it has arrived.
+away_notice = Table(
+    "away_notice",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("client_id", String(128), primary_key=True),
+    Column("told_at", Float, nullable=False),
+    Column("up_to", BigInteger, nullable=False, comment="the newest delivery of theirs that waited"),
 )
 
 #: How customers rated closed conversations: one row for each time that they were asked.

@@ -10,8 +10,11 @@ const BARS = 28;
 export const bubble = () =>
   h("article", { class: "row", tabindex: "-1" }, h("div", { class: "bubble" }, h("div", { class: "content" }), h("div", { class: "meta" })));
 
-/** Show `message` in its element. `extra` adds nodes below the content, `tools` beside the bubble. */
-export function paint(row, message, { author = "", extra = null, tools = null } = {}) {
+/** Show `message` in its element, if that shows another one yet. `extra` makes nodes below the content, `tools` beside it. */
+export function paint(row, message, { author = "", extra = () => null, tools = () => null } = {}) {
+  const shown = JSON.stringify([author, message]);
+  if (row.shown === shown) return;
+  row.shown = shown;
   const [content, meta] = row.querySelector(".bubble").children;
   const { stage, ms, reason, twice, ...lasting } = message;
   const now = JSON.stringify(lasting);
@@ -25,8 +28,9 @@ export function paint(row, message, { author = "", extra = null, tools = null } 
     content.replaceChildren(...inside(message));
     row.querySelectorAll(".below, .tools").forEach((old) => old.remove());
     const bubbleElement = row.querySelector(".bubble");
-    if (extra) bubbleElement.after(h("div", { class: "below" }, extra));
-    if (tools) bubbleElement.append(h("div", { class: "tools", role: "group", "aria-label": "What to do with the message" }, tools));
+    const [beneath, beside] = [extra(message), tools(message)];
+    if (beneath) bubbleElement.after(h("div", { class: "below" }, beneath));
+    if (beside) bubbleElement.append(h("div", { class: "tools", role: "group", "aria-label": "What to do with the message" }, beside));
     for (const control of row.querySelectorAll("a, button, video")) control.tabIndex = -1; // arrow keys lead to them: reading.js
     if (held && !row.contains(document.activeElement)) row.focus({ preventScroll: true });
   }
@@ -134,14 +138,16 @@ function styled(text, entities) {
 
 function below(message) {
   const nodes = [];
+  const own = []; // what neither Telegram nor Kit shows
   if (message.reaction) nodes.push(h("span", { class: "reaction", text: message.reaction }));
-  if (message.twice) nodes.push(h("span", { class: "twice", text: "came twice, shown once" }));
   if (message.edited) nodes.push(h("span", { text: "edited" }));
-  if (message.ms) nodes.push(h("span", { class: "ms", text: span(message.ms) }));
   nodes.push(h("time", { text: clock(message.at) }));
-  if (message.mine && message.stage) nodes.push(ticks(message));
-  if (message.stage === "dead") nodes.unshift(h("span", { class: "why", text: message.reason || "not delivered" }));
-  else if (message.reason && message.stage !== "there") nodes.unshift(h("span", { class: "why waits", text: message.reason }));
+  if (message.stage === "dead") own.push(h("span", { class: "why", text: message.reason || "not delivered" }));
+  else if (message.reason && message.stage !== "there") own.push(h("span", { class: "why waits", text: message.reason }));
+  if (message.twice) own.push(h("span", { class: "twice", text: "came twice, shown once" }));
+  if (message.ms) own.push(h("span", { class: "ms", text: span(message.ms) }));
+  if (message.mine && message.stage) own.push(ticks(message));
+  if (own.length) nodes.push(h("span", { class: "own" }, own));
   return nodes;
 }
 

@@ -138,7 +138,7 @@ export function render(changed, first) {
   keepEnd(list, () => {
     const fresh = patch(list, entries, (entry) => entry.number, (entry) => (entry.closed ? h("div", { class: "divider" }, h("span")) : bubble()), (row, entry) => {
       if (entry.closed) return say(row.firstChild, `${(REASONS.find(([reason]) => reason === entry.closed) ?? [0, entry.closed])[1]} · ${clock(entry.at)}`);
-      paint(row, entry, { author: entry.mine ? entry.author || "Agent" : card.name, extra: buttons(entry) });
+      paint(row, entry, { author: entry.mine ? entry.author || "Agent" : card.name, extra: buttons });
     });
     if (!first && !switched) {
       for (const row of fresh) row.classList.add("fresh");
@@ -181,7 +181,7 @@ function showCard(card) {
     h("dl", {}, rows.map(([name, value]) => h("div", {}, h("dt", { text: name }), h("dd", { text: String(value) })))));
 }
 
-const seen = () => !document.hidden && byId("desk").offsetParent !== null && (matchMedia("(min-width: 821px)").matches || byId("desk-body").classList.contains("reading"));
+const seen = () => !document.hidden && byId("desk").offsetParent !== null && (matchMedia("(min-width: 1020px)").matches || byId("desk-body").classList.contains("reading"));
 
 function unreadOf(card) {
   const from = read.get(card.client) ?? 0;

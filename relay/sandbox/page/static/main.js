@@ -27,14 +27,18 @@ function show(tab) {
   draw(new Map(), false);
 }
 
+/** Whether something of these kinds has changed; nothing named means that all is to be drawn. */
+const concerns = (changed, ...kinds) => !changed.size || [...changed.keys()].some((key) => kinds.includes(key.split("/", 1)[0]));
+
 function draw(changed, first) {
-  phone.render(changed, first);
+  if (concerns(changed, "phone", "cast")) phone.render(changed, first);
   relay.render(changed, first);
-  desk.render(changed, first);
+  if (concerns(changed, "desk", "cast")) desk.render(changed, first);
   badges();
   fly(changed, first);
 }
 
+byId("try-close").addEventListener("click", () => (byId("try").hidden = true));
 phone.start();
 relay.start();
 desk.start();

@@ -113,7 +113,7 @@ export function render(changed, first) {
   }
   keepEnd(list, () => {
     const fresh = patch(list, messages, (message) => message.number, bubble, (row, message) =>
-      paint(row, message, { author: message.mine ? nameOf(current) : "Sandbox support", extra: buttons(message), tools: tools(message) }));
+      paint(row, message, { author: message.mine ? nameOf(current) : "Sandbox support", extra: buttons, tools }));
     if (!first && !switched) {
       for (const row of fresh) row.classList.add("fresh");
       const last = messages.at(-1);

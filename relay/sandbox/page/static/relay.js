@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import { announce, avatar, byId, fill, h, icon, patch, say, span } from "./dom.js";
-import { nameOf, pictureOf } from "./phone.js";
+import { nameOf, pictureOf, whose } from "./phone.js";
 import { get, now, under } from "./store.js";
 
 const SWITCHES = [
@@ -11,6 +11,11 @@ const SWITCHES = [
   ["slow", "Both slow", "1.5 s an answer"],
   ["strict", "Telegram: 429", "1 message in 6 s"],
   ["lose", "Lost answer", "Kit’s next 200"],
+];
+const SETTINGS = [
+  ["stars", "Ask for stars", "RELAY_ASK_RATING"],
+  ["closing", "Say it is closed", "RELAY_CLOSING_TEXTS"],
+  ["agent_name", "Agent’s name", "RELAY_SHOW_AGENT_NAME"],
 ];
 const ENDS = { to_kit: ["phone", "desk"], to_telegram: ["desk", "phone"] };
 const HELD = { phone: "at Telegram", desk: "at Kit" };
@@ -24,13 +29,17 @@ let wasDown = false;
 export function start() {
   byId("tracks").append(track("to_kit", "Customers to agents"), track("to_telegram", "Agents to customers"));
   byId("switches").append(
-    ...SWITCHES.map(([name, words, hint]) =>
-      h("button", { type: "button", class: "switch", id: `switch-${name}`, role: "switch", "aria-checked": "false", on: { click: () => ask("/do/switch", { name, on: !get("switches")?.[name] }) } },
-        h("span", { class: "knob", "aria-hidden": "true" }), h("span", { class: "switch-words" }, h("strong", { text: words }), h("small", { text: hint })))),
+    ...SWITCHES.map(([name, words, hint]) => knob(name, words, hint, () => ask("/do/switch", { name, on: !get("switches")?.[name] }))),
     h("button", { type: "button", class: "switch kill", id: "kill", on: { click: () => ask("/do/kill") } },
       icon("bolt"), h("span", { class: "switch-words" }, h("strong", { text: "kill -9 the relay" }), h("small", { id: "kill-hint", text: "back after 3 s" }))));
+  byId("settings").append(...SETTINGS.map(([name, words, hint]) => knob(name, words, hint, () => ask("/do/setting", { name, on: !get("process")?.settings[name] }))));
+  byId("deep-link-open").addEventListener("click", () => ask(`/do/phone/${whose()}/sample`, { what: "link" }));
   setInterval(process, 250);
 }
+
+const knob = (name, words, hint, click) =>
+  h("button", { type: "button", class: "switch", id: `switch-${name}`, role: "switch", "aria-checked": "false", on: { click } },
+    h("span", { class: "knob", "aria-hidden": "true" }), h("span", { class: "switch-words" }, h("strong", { text: words }), h("small", { text: hint })));
 
 /** The three stops of a direction: where the sender's side holds it, the relay's disk, the receiver. */
 function track(direction, words) {
@@ -83,6 +92,8 @@ export function render() {
   for (const direction of ["to_kit", "to_telegram"]) showTrack(direction, gauges.directions[direction] ?? {}, switches);
   showProof(gauges);
   for (const [name] of SWITCHES) byId(`switch-${name}`).setAttribute("aria-checked", String(Boolean(switches[name])));
+  for (const [name] of SETTINGS) byId(`switch-${name}`).setAttribute("aria-checked", String(Boolean(get("process")?.settings[name])));
+  say(byId("deep-link-url"), get("cast")?.link ?? "");
   const kills = get("process")?.kills ?? 0;
   say(byId("kill-hint"), kills ? `killed ${kills === 1 ? "once" : `${kills} times`}` : "back after 3 s");
   showHealth(gauges);

@@ -57,7 +57,7 @@ function showState(calls, dead) {
   const letters = many(dead, "dead letter", "dead letters");
   if (calls) say(byId("state"), many(calls, "thing needs a person", "things need a person"));
   else say(byId("state"), dead ? `It works; ${letters} to look at` : "All is well");
-  byId("state").className = calls ? "state unwell" : "state ok";
+  byId("state").className = calls ? "state unwell" : dead ? "state lying" : "state ok";
 }
 
 const lying = (channel) => channel.directions.to_kit.dead_letters + channel.directions.to_telegram.dead_letters;

@@ -25,7 +25,7 @@ class UnansweredError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class OperationContext:
     """What an operation works with."""
 
     channels: "Sequence[Channel]"
@@ -47,4 +47,4 @@ class Office:
 
 
 #: Parameters in, JSON out. Raises RefusedError, and relay.errors.Unavailable when the database cannot commit.
-Operation = Callable[[Office, Mapping[str, Any]], Awaitable[Any]]
+Operation = Callable[[OperationContext, Mapping[str, Any]], Awaitable[Any]]
