@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import orjson
 
@@ -16,6 +16,7 @@ from relay.errors import Unavailable
 from relay.intake.reading import event_id_of, read_event, read_update
 from relay.kit.callbacks import ChannelTest
 from relay.kit.callbacks import read_event as read_callback
+from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext
 from relay.model import Address, Direction, Letter
@@ -104,7 +105,7 @@ class Process:
         self._couriers = {
             "to_kit": courier(
                 "to_kit",
-                carry=to_kit.to_kit(kit, "en", self._now),  # type: ignore[arg-type] - what it asks of a client
+                carry=to_kit.to_kit(cast("KitClient", kit), "en", self._now),
                 probe=lambda _: self._outside.asked("to_kit"),
                 make_note=to_kit.note_maker(self._kit),
                 on_note=self._wake,
