@@ -12,7 +12,7 @@ from sqlalchemy import StaticPool, create_engine, make_url
 
 from relay.errors import StoreUnavailable
 from relay.store.engine.connection import Connection, Statements
-from tests.databases import _template
+from tests.databases import template
 
 Result = TypeVar("Result")
 
@@ -78,6 +78,6 @@ class SimulatedEngine:
 @functools.cache
 def _empty() -> bytes:
     # In memory there is no write-ahead log: bytes 18 and 19 say that the file has none.
-    raw = bytearray(_template())
+    raw = bytearray(template())
     raw[18:20] = b"\x01\x01"
     return bytes(raw)

@@ -16,7 +16,6 @@ from relay.errors import Unavailable
 from relay.intake.reading import event_id_of, read_event, read_update
 from relay.kit.callbacks import ChannelTest
 from relay.kit.callbacks import read_event as read_callback
-from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext
 from relay.model import Address, Direction, Letter
@@ -105,7 +104,7 @@ class Process:
         self._couriers = {
             "to_kit": courier(
                 "to_kit",
-                carry=to_kit.to_kit(cast("KitClient", kit), "en", self._now),
+                carry=to_kit.to_kit(cast("Any", kit), "en", self._now),
                 probe=lambda _: self._outside.asked("to_kit"),
                 make_note=to_kit.note_maker(self._kit),
                 on_note=self._wake,
