@@ -91,10 +91,13 @@ class Alone:
         return True
 
 
+ALONE: Final = Alone()
+
+
 class Store:
     """See `open_store`."""
 
-    def __init__(self, database: Database, circle: Circle) -> None:
+    def __init__(self, database: Database, circle: Circle = ALONE) -> None:
         self._database = database
         self._circle = circle
 
@@ -384,7 +387,7 @@ async def open_store(
 @asynccontextmanager
 async def _opened_file(path: Path, now: Callable[[], float], patience: float) -> AsyncIterator[Store]:
     async with open_sqlite(path, now=now, patience=patience) as database:
-        store = Store(database, Alone())
+        store = Store(database)
         # A copy of an SQLite file says of itself that it is one; of a PostgreSQL's its own tools make copies.
         if (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
