@@ -119,6 +119,7 @@ def _environment(sandbox: Sandbox, port: int, home: Path) -> dict[str, str]:
         "TELEGRAM_API_URL": sandbox.telegram["url"],
         "TELEGRAM_RATE_LIMIT": "0",
         "TELEGRAM_CHAT_RATE_LIMIT": "0",
+        "RELAY_CUSTOMER_RATE_LIMIT": "0",
         "KIT_API_URL": sandbox.kit["url"],
         "KIT_DOMAIN": sandbox.kit["domain"],
         "KIT_API_TOKEN": sandbox.kit["api_token"],
