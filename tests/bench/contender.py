@@ -14,6 +14,7 @@ import aiohttp
 import psutil
 
 from tests.bench.sandbox import Sandbox
+from tests.bench.tls import CERTIFICATE
 from tests.databases import rows
 
 #: `before` is the relay at another commit; the three others promise less than it, and cost less.
@@ -90,7 +91,7 @@ async def running(name: Name, sandbox: Sandbox, port: int, home: Path) -> AsyncI
 
 
 async def _answer(process: asyncio.subprocess.Process, port: int, home: Path) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
         while True:
             if process.returncode is not None:
                 raise RuntimeError(f"ended at its start: {_tail(home)}")
@@ -116,11 +117,12 @@ def _environment(sandbox: Sandbox, port: int, home: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "TELEGRAM_BOT_TOKEN": sandbox.telegram["token"],
-        "TELEGRAM_API_URL": sandbox.telegram["url"],
+        "SSL_CERT_FILE": str(CERTIFICATE),
+        "TELEGRAM_API_URL": sandbox.seen["telegram"],
         "TELEGRAM_RATE_LIMIT": "0",
         "TELEGRAM_CHAT_RATE_LIMIT": "0",
         "RELAY_CUSTOMER_RATE_LIMIT": "0",
-        "KIT_API_URL": sandbox.kit["url"],
+        "KIT_API_URL": sandbox.seen["kit"],
         "KIT_DOMAIN": sandbox.kit["domain"],
         "KIT_API_TOKEN": sandbox.kit["api_token"],
         "KIT_CHANNEL_UUID": sandbox.kit["channel_uuid"],

@@ -4,8 +4,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ class Sandbox:
     telegram: dict[str, Any]  #: url, token
     kit: dict[str, Any]  #: url, domain, api_token, channel_uuid, salt
     session: aiohttp.ClientSession
+    seen: Mapping[Side, str]  #: Where a contender finds them.
 
     async def get(self, side: Side, what: str = "stats") -> Any:
         """What a look-alike says of itself."""
@@ -54,23 +55,28 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def open_sandbox(callback_port: int) -> AsyncIterator[Sandbox]:
-    """Start both; Kit calls back on this port."""
+async def open_sandbox(callback_port: int, *, tls: bool = False) -> AsyncIterator[Sandbox]:
+    """Start both, for contenders behind TLS if so wished; Kit calls back on this port."""
     callback_url = f"http://127.0.0.1:{callback_port}/kit/callback"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "relay.sandbox",
-        "--no-limits",
-        "--callback-url",
-        callback_url,
-        stdout=asyncio.subprocess.PIPE,
-    )
+    async with AsyncExitStack() as stack:
+        module = ("relay.sandbox", "--no-limits", "--callback-url", callback_url)
+        said = await stack.enter_async_context(_started(*module))
+        urls: dict[Side, str] = {"telegram": said["telegram"]["url"], "kit": said["kit"]["url"]}
+        if tls:
+            ports = [url.rpartition(":")[2] for url in urls.values()]
+            fronts = await stack.enter_async_context(_started("tests.bench.tls", *ports))
+            urls = {side: f"https://127.0.0.1:{port}" for side, port in zip(urls, fronts, strict=True)}
+        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=_PATIENCE))
+        yield Sandbox(said["telegram"], said["kit"], session, urls)
+
+
+@asynccontextmanager
+async def _started(*module: str) -> AsyncIterator[Any]:
+    """A process that says in its first line where it is found."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", *module, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None
-        said = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
-        async with aiohttp.ClientSession(timeout=_PATIENCE) as session:
-            yield Sandbox(said["telegram"], said["kit"], session)
+        yield json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
     finally:
         process.terminate()
         await process.wait()

@@ -25,13 +25,13 @@ class Outcome:
     faults: dict[str, int]  #: How often a promise was broken.
 
 
-async def inbound(name: Name, home: Path, updates: int, chats: int, latency: float) -> Outcome:
-    """A backlog of customers' texts and a Kit that answers after `latency` seconds.
+async def inbound(name: Name, home: Path, updates: int, chats: int, latency: float, *, tls: bool = False) -> Outcome:
+    """A backlog of customers' texts and a Kit that answers after `latency` seconds; with `tls` as it is in the world.
 
     Timed from the first poll to the last arrival at Kit.
     """
     port = free_port()
-    async with open_sandbox(port) as sandbox:
+    async with open_sandbox(port, tls=tls) as sandbox:
         await sandbox.post("kit", "faults", latency=latency)
         await sandbox.post("telegram", "backlog", updates=updates, chats=chats)
         polling = asyncio.create_task(_first_poll(sandbox))
