@@ -84,7 +84,7 @@ async def _taken_over(engine: Engine) -> float:
 
     async def is_done() -> bool:
         with engine.connect() as connection:
-            return connection.scalar(text("SELECT count(*) FROM replica")) == 1
+            return bool(connection.scalar(text("SELECT count(*) = 1 FROM replica")))
 
     await eventually(is_done, within=60)
     return time.monotonic() - began
