@@ -1,8 +1,12 @@
 """Tests see nothing of the developer's own settings, and, where that is asked for, may not skip."""
 
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -11,6 +15,10 @@ from relay.sandbox.kit.control import control_routes as kit_routes
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.control import control_routes as telegram_routes
 from relay.sandbox.telegram.server import TelegramLookAlike
+
+#: Where the tests' files lie unless TMPDIR says otherwise: thousands of times a database waits until it is on its disk.
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - pytest makes directories there that are nobody else's
+ENOUGH: Final = 2 << 30  # bytes; a run needs a tenth of it
 
 #: What every run of the suite tries: the same examples each time, however slow the machine is.
 settings.register_profile(
@@ -53,7 +61,10 @@ async def kit() -> AsyncIterator[KitLookAlike]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the shell's settings before any test module is imported."""
+    """Forget the shell's settings before any test module is imported; lay files into memory, if there is room."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+        os.environ["TMPDIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+        tempfile.tempdir = None  # it may have been looked up already
     if os.environ.get("RELAY_TESTS_NO_SKIPS"):
         config.pluginmanager.register(_NoSkips())
     for name in list(os.environ):
@@ -61,11 +72,21 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hypothesis walks the same lines hundreds of times: which lines are walked, tests with written examples say."""
-    for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker("no_cover")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hypothesis walks the same lines hundreds of times: which lines are walked, tests with written examples say.
+
+    pytest-cov's own `no_cover` is not used: in a worker it leaves a second tracer behind that goes on.
+    """
+    tracer = sys.gettrace()
+    is_long = is_hypothesis_test(getattr(item, "obj", None)) or item.get_closest_marker("untraced")
+    if not is_long or not type(tracer).__module__.startswith("coverage"):
+        return (yield)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 class _NoSkips:

@@ -12,8 +12,10 @@ import psutil
 import pytest
 
 from relay.sandbox.demo.running import can_show_a_browser
+from tests.starting import run
 from tests.waiting import eventually
 
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
 PLAYED = [
     "Anna writes:  Hello! My parcel arrived damaged.",
     "the desk shows:  Hello! My parcel arrived damaged.",
@@ -50,11 +52,9 @@ async def test_the_demo_plays_a_conversation_and_ends(tmp_path: Path) -> None:
     """A text and a photo go both ways through the real relay, and it stops by itself; a kept database does not mind."""
     home = tmp_path / "home"
     for _ in range(2):
-        async with demo("--once", "--directory", str(home), directory=tmp_path) as process:
-            output, _ = await asyncio.wait_for(process.communicate(), 30)
-        lines = output.decode()
-        assert process.returncode == 0, lines
-        positions = [lines.index(line) for line in PLAYED]
+        done = await run(("demo", "--once", "--directory", str(home)), home=tmp_path, environment=ENVIRONMENT)
+        assert done.code == 0, done
+        positions = [done.said.index(line) for line in PLAYED]
         assert positions == sorted(positions)
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert stat.S_IMODE((home / "relay.db").stat().st_mode) == 0o600
@@ -62,15 +62,9 @@ async def test_the_demo_plays_a_conversation_and_ends(tmp_path: Path) -> None:
 
 async def test_a_wrong_log_level_is_said_in_words(tmp_path: Path) -> None:
     """Exit 2 and one line, not a traceback."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "relay", "demo", "--once"),
-        env=os.environ | {"RELAY_LOG_LEVEL": "loud"},
-        cwd=tmp_path,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, complained = await asyncio.wait_for(process.communicate(), 20)
-    [line] = complained.decode().splitlines()
-    assert process.returncode == 2
+    done = await run(("demo", "--once"), home=tmp_path, environment=ENVIRONMENT | {"RELAY_LOG_LEVEL": "loud"})
+    [line] = done.complained.splitlines()
+    assert done.code == 2
     assert line.startswith("RELAY_LOG_LEVEL: must be one of: DEBUG, INFO")
 
 
@@ -80,10 +74,10 @@ async def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        async with demo("--port", str(port), "--no-browser", directory=tmp_path) as process:
-            output, _ = await asyncio.wait_for(process.communicate(), 20)
-    assert process.returncode == 2
-    [line] = output.decode().splitlines()
+        arguments = ("demo", "--port", str(port), "--no-browser")
+        done = await run(arguments, home=tmp_path, environment=ENVIRONMENT)
+    assert done.code == 2
+    [line] = [*done.said.splitlines(), *done.complained.splitlines()]
     assert line.startswith(f"--port: cannot listen on 127.0.0.1:{port} (Address already in use)")
 
 

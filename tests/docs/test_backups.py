@@ -31,7 +31,7 @@ case "$1" in
   up) # --detach [relay]
     if [ -f relay.pid ] && kill "$(<relay.pid)" 2>/dev/null; then tail --pid="$(<relay.pid)" -f /dev/null; fi
     setsid @PYTHON@ -m relay run >>relay.log 2>&1 </dev/null & echo $! >relay.pid
-    until @PYTHON@ -m relay.monitoring.healthcheck >/dev/null; do kill -0 "$(<relay.pid)"; sleep 0.1; done ;;
+    until curl -sf "127.0.0.1:$RELAY_ADMIN_PORT/healthz" >/dev/null; do kill -0 "$(<relay.pid)"; sleep 0.1; done ;;
   stop) kill "$(<relay.pid)"; tail --pid="$(<relay.pid)" -f /dev/null ;;
   build) ;;
   exec) shift; [ "$1" = -T ] && shift; [ "$1 $2" = "relay relay" ]; shift 2; kill -0 "$(<relay.pid)"; relay "$@" ;;

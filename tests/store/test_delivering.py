@@ -208,6 +208,7 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
     assert (await store.count(CHANNEL)).totals["to_kit", "delivered"] == 1
 
 
+@pytest.mark.untraced
 async def test_who_has_just_been_answered_goes_before_an_old_backlog(store: Store, clock: Clock) -> None:
     """Behind a thousand lanes that are due, also such as have just come due again, a fresh one is claimed first."""
     for number in range(1000):
