@@ -19,17 +19,14 @@ from relay.model import (
     Reading,
     Unreadable,
 )
-from relay.store.business_connections import write_connections
 from relay.store.deliveries import Arrived, Deliveries, Verdict
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import inbox, media, polling_offset
 from relay.store.known_events import body_hash, find_known
 from relay.store.memory import Memory
-from relay.store.ratings import write_ratings
-from relay.store.recalling import recall, write_clients, write_said
+from relay.store.recalling import recall, write_memory
 from relay.store.totals import add_to_tally
-from relay.store.unknown_clients import write_told
 from relay.store.withdrawing import decline
 
 log = structlog.get_logger()
@@ -68,11 +65,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
 def write_effects(tx: Connection, now: float, mapped: list[Arrived], memory: Memory, deliveries: Deliveries) -> None:
     """Everything that follows from letters that were mapped, now or anew: whatever else comes of one is added here."""
     deliveries.bury(tx)
-    write_clients(tx, now, memory)
-    write_connections(tx, now, memory.connections)
-    write_said(tx, now, memory)
-    write_ratings(tx, now, memory.new_ratings)
-    write_told(tx, now, memory.new_told_unknown)
+    write_memory(tx, now, memory)
     deliveries.write(tx)
     _write_media(tx, now, mapped)
     add_to_tally(tx, deliveries.totals)
