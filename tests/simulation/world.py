@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -69,11 +69,12 @@ class World:
 
     async def play(self) -> bool:
         """Let everybody talk and everything go wrong, and wait until nothing is on its way. Whether it came to that."""
-        async with asyncio.TaskGroup() as tasks:
-            for chat in range(FIRST, FIRST + CHATS):
-                tasks.create_task(self._customer(chat))
-                tasks.create_task(self._agent(chat))
-            tasks.create_task(self._trouble())
+        with suppress(TimeoutError):  # what is missing then is the ledger's matter
+            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+                for chat in range(FIRST, FIRST + CHATS):
+                    tasks.create_task(self._customer(chat))
+                    tasks.create_task(self._agent(chat))
+                tasks.create_task(self._trouble())
         settled = await self._settled()
         await self.process.kill()
         return settled
