@@ -187,7 +187,7 @@ class Wants:
     newest: bool = False  #: In a Business account's chat: the customer's newest message.
     rating: str | None = None  #: The id of one that the client was asked for.
     told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
-    limits: bool = False  #: Whether the client is blocked, and how many of their deliveries to Kit wait.
+    limits: bool = False  #: How many of the client's deliveries to Kit wait.
 
 
 @dataclass(frozen=True, slots=True)

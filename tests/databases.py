@@ -16,7 +16,8 @@ from relay.store.engine.migrating import migrate, scripts
 
 
 @functools.cache
-def _template() -> bytes:
+def template() -> bytes:
+    """An SQLite file of the current schema with nothing in it."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "template.db"
         migrate(path)
@@ -27,7 +28,7 @@ def new_database(directory: Path) -> Path:
     """A database of the current schema in `directory`, with nothing in it."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "relay.db"
-    path.write_bytes(_template())
+    path.write_bytes(template())
     return path
 
 

@@ -256,8 +256,8 @@ def through(module: Path) -> set[str]:
     return found
 
 
-#: The relay that the benchmarks compare with has a database of its own.
-THEIR_OWN = {Path("tests/bench/reference.py")}
+#: The relay that the benchmarks compare with, and simulated ones, have databases of their own.
+THEIR_OWN = {Path("tests/bench/reference.py"), Path("tests/simulation/engine.py")}
 TESTS = sorted({path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py")} - THEIR_OWN)
 
 

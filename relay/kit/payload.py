@@ -29,6 +29,11 @@ _Fields = Mapping[str, Any]
 _LONGEST_TYPE: Final = 64  #: Characters.
 #: Where a link stands: in the channel's documentation, and in what Kit's functions write.
 _LINKS: Final = ("file_url", "url")
+#: Where a name stands.
+_NAMES: Final = ("file_name", "name")
+#: Where else programs put the link of a file, and in which objects. A link anywhere else may be meant for Kit itself.
+_OTHER_LINKS: Final = (*_LINKS, "link", "href", "src", "uri", "file", "fileurl", "media_url", "download_url")
+_HOLDERS: Final = ("file", "media", "attachment", "image", "photo", "video", "audio", "document", "data")
 
 
 def read_items(payload: object) -> tuple[IncomingItem, ...]:
@@ -53,10 +58,23 @@ def _kind_of(fields: _Fields) -> str:
 
 def _file(kind: FileKind, fields: _Fields) -> FileItem | None:
     links = [link for name in _LINKS if (link := as_link(fields.get(name)))]
-    if not links:
-        return None
-    best = next(filter(_is_fetchable, links), links[0])
-    return FileItem(kind, best, as_line(fields.get("file_name")))
+    best = next(filter(_is_fetchable, links), None)
+    if best is None and (elsewhere := _file_elsewhere(kind, fields)) is not None:
+        return elsewhere
+    link = best or next(iter(links), None)
+    return None if link is None else FileItem(kind, link, as_line(fields.get("file_name")))
+
+
+def _file_elsewhere(kind: FileKind, fields: _Fields) -> FileItem | None:
+    """The file whose link stands under another name, or in an object of the item's: `{"file": {"src": …}}`."""
+    own = {name.lower(): value for name, value in fields.items()}
+    for holder in (own, *(as_object(own.get(name)) for name in _HOLDERS)):
+        links = [as_link(holder.get(name)) for name in _OTHER_LINKS]
+        link = next((link for link in links if link and _is_fetchable(link)), None)
+        if link is not None:
+            names = [as_line(each.get(name)) for each in (holder, own) for name in _NAMES]
+            return FileItem(kind, link, next(filter(None, names), None))
+    return None
 
 
 def _place(fields: _Fields) -> PlaceItem | WordsItem | None:

@@ -56,9 +56,32 @@ _BY_SUFFIX: Final[dict[str, Format]] = {".mp4": "mp4", ".m4v": "mp4", ".m4a": "m
 _PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title", b"<meta", b"<!-- ")
 _PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PAGES: Final = frozenset({"html", "htm", "xhtml", "xht", "shtml", "mht", "mhtml"})
-#: Texts that may begin as a page does.
+#: Texts that may begin as a page does; also tables and letters, which many programs write as HTML under these endings.
 _TEXTS: Final = frozenset(
-    {"txt", "md", "csv", "tsv", "log", "xml", "svg", "js", "css", "json", "eml", "vue", "tpl", "ics"}
+    {"txt", "md", "csv", "tsv", "log", "xml", "svg", "js", "css", "json", "eml", "vue", "tpl", "ics", "xls", "doc"}
+)
+#: What never begins as XML or JSON does: a server's words about an error, sent as if they were the file.
+_NO_TEXTS: Final = frozenset(
+    {
+        *(
+            "pdf",
+            "jpg",
+            "jpeg",
+            "png",
+            "gif",
+            "webp",
+            "heic",
+            "heif",
+            "tif",
+            "tiff",
+            "bmp",
+            "mp4",
+            "mov",
+            "webm",
+            "mkv",
+        ),
+        *("mp3", "m4a", "ogg", "oga", "opus", "wav", "flac", "zip", "rar", "7z", "docx", "xlsx", "pptx", "odt", "ods"),
+    }
 )
 _TYPES: Final[dict[Format | None, str]] = {
     "jpeg": "image/jpeg",
@@ -116,7 +139,7 @@ def format_of(head: bytes, content_type: str = "", name: str = "") -> Format:
 
 
 def is_page(label_name: str, head: bytes, content_type: str) -> bool:
-    """Whether a web page (to sign in at, for one) came in place of something whose name promises no page.
+    """Whether a page (to sign in at, or of an error) came in place of something whose name promises no page.
 
     Bytes decide before the type: many a script sends its PDF as text/html.
     """
@@ -124,6 +147,8 @@ def is_page(label_name: str, head: bytes, content_type: str) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
     if suffix in _PAGES or _by_bytes(head) is not None or b"\x00" in head[:1024]:
         return False
+    if suffix in _NO_TEXTS and start.startswith((b"<", b"{")):
+        return True
     if _media_type(content_type) in _PAGE_TYPES:
         return suffix not in _TEXTS or start.startswith(b"<")
     return suffix not in _TEXTS and start.startswith(_PAGE_STARTS)

@@ -19,17 +19,14 @@ from relay.model import (
     Reading,
     Unreadable,
 )
-from relay.store.business_connections import write_connections
 from relay.store.deliveries import Arrived, Deliveries, Verdict
 from relay.store.engine.connection import Connection
-from relay.store.engine.sql import insert, keys, listed
-from relay.store.engine.tables import inbox, media, polling_offset
+from relay.store.engine.sql import insert, keys, listed, locked
+from relay.store.engine.tables import client_link, inbox, lane, media, polling_offset
 from relay.store.known_events import body_hash, find_known
 from relay.store.memory import Memory
-from relay.store.ratings import write_ratings
-from relay.store.recalling import recall, write_clients, write_said
+from relay.store.recalling import recall, write_memory
 from relay.store.totals import add_to_tally
-from relay.store.unknown_clients import write_told
 from relay.store.withdrawing import decline
 
 log = structlog.get_logger()
@@ -52,6 +49,8 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     """
     rows = [[Arrived(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
     everything = [row for group in rows for row in group]
+    if tx.holder is not None:
+        _lock(tx, everything)
     fresh = _insert_letters(tx, now, everything)
     memory = recall(tx, now, ((row.letter.channel, row.reading.wants) for row in fresh))
     deliveries = Deliveries(now, memory)
@@ -65,14 +64,22 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     return [[row.verdict for row in group] for group in rows]
 
 
+def _lock(tx: Connection, rows: list[Arrived]) -> None:
+    """Let no other relay change what is known of these clients, nor take what waits for them, until the end.
+
+    So what is decided here is decided from what is true, and the numbers of a lane's deliveries rise as they come.
+    """
+    clients = {(row.letter.channel, row.reading.wants.client_id) for row in rows if row.reading.wants.client_id}
+    if clients:
+        lanes = keys((channel, to, client) for channel, client in clients for to in ("to_kit", "to_telegram"))
+        tx.execute(_LOCK_LANES, {"wanted": lanes})
+        tx.execute(_LOCK_CLIENTS, {"wanted": keys(clients)})
+
+
 def write_effects(tx: Connection, now: float, mapped: list[Arrived], memory: Memory, deliveries: Deliveries) -> None:
     """Everything that follows from letters that were mapped, now or anew: whatever else comes of one is added here."""
     deliveries.bury(tx)
-    write_clients(tx, now, memory)
-    write_connections(tx, now, memory.connections)
-    write_said(tx, now, memory)
-    write_ratings(tx, now, memory.new_ratings)
-    write_told(tx, now, memory.new_told_unknown)
+    write_memory(tx, now, memory)
     deliveries.write(tx)
     _write_media(tx, now, mapped)
     add_to_tally(tx, deliveries.totals)
@@ -217,6 +224,16 @@ _INSERT_LETTERS = (
 )
 _DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).select_from(
     listed(inbox, inbox.c.channel, inbox.c.source, inbox.c.source_id)
+)
+_LOCK_LANES = locked(
+    select(lane.c.id).select_from(listed(lane, lane.c.channel, lane.c.direction, lane.c.client_id)).order_by(lane.c.id),
+    lane,
+)
+_LOCK_CLIENTS = locked(
+    select(client_link.c.client_id)
+    .select_from(listed(client_link, client_link.c.channel, client_link.c.client_id))
+    .order_by(client_link.c.channel, client_link.c.client_id),
+    client_link,
 )
 _INSERT_MEDIA = insert(media)
 _offset = insert(polling_offset)

@@ -48,10 +48,11 @@ class Memory:
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
         known = self._known(channel, wants)
-        if not wants.limits or wants.client_id is None:
+        key = channel, wants.client_id or ""
+        blocked = self.limits.is_blocked(key, self.now)
+        if not blocked and not wants.limits:
             return known
-        key = channel, wants.client_id
-        return replace(known, blocked=self.limits.is_blocked(key, self.now), waiting=self.limits.waiting.get(key, 0))
+        return replace(known, blocked=blocked, waiting=self.limits.waiting.get(key, 0))
 
     def _known(self, channel: str, wants: Wants) -> Known:
         client_id = wants.client_id

@@ -7,14 +7,19 @@ import orjson
 from sqlalchemy import bindparam, select
 
 from relay.model import Address, Album, Client, Delivery, Said, Wants
-from relay.store.business_connections import clients_of, recall_connections, recall_newest_messages
+from relay.store.business_connections import (
+    clients_of,
+    recall_connections,
+    recall_newest_messages,
+    write_connections,
+)
 from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
 from relay.store.limits import recall_waiting
 from relay.store.memory import Memory, OpenAlbum
-from relay.store.ratings import recall_ratings
-from relay.store.unknown_clients import recall_told
+from relay.store.ratings import recall_ratings, write_ratings
+from relay.store.unknown_clients import recall_told, write_told
 
 
 def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> Memory:
@@ -84,6 +89,15 @@ def _recall_albums(tx: Connection, wanted: list[tuple[str, str, str]], memory: M
         memory.albums[key] = Album(row.parts)
         if row.parts is not None:  # no courier has had it in its hands yet
             memory.open_albums[key] = OpenAlbum(row.accepted_at, row.id)
+
+
+def write_memory(tx: Connection, now: float, memory: Memory) -> None:
+    """Write what has changed of everything that `recall` reads: whatever else is remembered is added in these two."""
+    write_clients(tx, now, memory)
+    write_connections(tx, now, memory.connections)
+    write_said(tx, now, memory)
+    write_ratings(tx, now, memory.new_ratings)
+    write_told(tx, now, memory.new_told_unknown)
 
 
 def write_clients(tx: Connection, now: float, memory: Memory) -> None:

@@ -91,7 +91,7 @@ async def running(name: Name, sandbox: Sandbox, port: int, home: Path) -> AsyncI
 
 
 async def _answer(process: asyncio.subprocess.Process, port: int, home: Path) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(120):
         while True:
             if process.returncode is not None:
                 raise RuntimeError(f"ended at its start: {_tail(home)}")
@@ -121,6 +121,7 @@ def _environment(sandbox: Sandbox, port: int, home: Path) -> dict[str, str]:
         "TELEGRAM_API_URL": sandbox.seen["telegram"],
         "TELEGRAM_RATE_LIMIT": "0",
         "TELEGRAM_CHAT_RATE_LIMIT": "0",
+        "RELAY_CUSTOMER_RATE_LIMIT": "0",
         "KIT_API_URL": sandbox.seen["kit"],
         "KIT_DOMAIN": sandbox.kit["domain"],
         "KIT_API_TOKEN": sandbox.kit["api_token"],

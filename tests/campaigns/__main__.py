@@ -46,6 +46,12 @@ CAMPAIGNS: Final = (
         "a chat that is told to wait waits alone; slow files wait alone",
     ),
     Campaign("tests.campaigns.backup", "--rounds 1 --megabytes 64 --calm 2", "a backup beside messages is a good one"),
+    Campaign("tests.simulation", "--seconds 25", "worlds in which everything goes wrong lose and turn round nothing"),
+    Campaign(
+        "tests.campaigns.erase",
+        "--rows 10000 --kills 2",
+        "a customer is erased to the last byte, whatever kills the relay meanwhile, and others hardly wait",
+    ),
     Campaign("tests.campaigns.attacks", "", "of what strangers, customers, agents and files try nothing gets through"),
     Campaign("tests.campaigns.confinement", "--rounds 3", "a child that was taken over can reach nothing"),
     Campaign(
@@ -70,6 +76,9 @@ CAMPAIGNS: Final = (
         "of a wrong salt, a customer who blocks and an update that nobody can read a person knows within a minute",
     ),
     Campaign("tests.campaigns.files", "--slow-megabytes 1", "agents' files at failing servers hold up no words"),
+    Campaign(
+        "tests.campaigns.replicas", "--kills 2", "of two relays on one PostgreSQL one is killed, and the other goes on"
+    ),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

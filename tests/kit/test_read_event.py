@@ -660,3 +660,22 @@ def test_any_bytes_are_refused_calmly(body: bytes, header: bytes | None) -> None
 def test_a_contacts_number_may_be_a_json_number(number: object, read: str | None) -> None:
     """A short number that comes without quotes costs no message."""
     assert read_items({"type": "contact", "name": "Help", "number": number}) == [CardItem("Help", read)]
+
+
+LINK = "https://f.example/a.png"
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({"type": "image", "link": LINK, "name": "n.png"}, FileItem("any", LINK, "n.png")),
+        ({"type": "file", "file": {"url": LINK, "name": "z.png"}}, FileItem("any", LINK, "z.png")),
+        ({"type": "photo", "src": LINK}, FileItem("photo", LINK)),
+        ({"type": "photo", "fileUrl": LINK}, FileItem("photo", LINK)),
+        ({"type": "document", "file_url": "", "data": f'{{"href": "{LINK}"}}'}, FileItem("document", LINK)),
+        ({"type": "quiz", "text": LINK, "avatar": LINK, "webhook": {"url": LINK}}, UnusableItem("quiz")),
+    ],
+)
+def test_a_file_is_found_wherever_its_link_stands(item: dict[str, Any], expected: FileItem | UnusableItem) -> None:
+    """Under whatever name programs give it; a link that is something else is none."""
+    assert read_items(item) == [expected]

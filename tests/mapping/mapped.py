@@ -51,11 +51,19 @@ BEFORE = {
     "reaction_removed": Known(ANNA, {41: Said(41, "agent", "It is on its way")}),
     **dict.fromkeys(
         [
+            *("checklist_tasks_done", "refunded_payment"),
             *("auto_delete_timer", "background", "connected_website", "giveaway_completed", "location_live_end"),
             *("pinned_message", "proximity_alert", "reaction_changed", "topic_closed", "topic_created", "topic_edited"),
             *("topic_icon", "topic_reopened", "write_access_allowed"),
         ],
         Known(ANNA),
+    ),
+    **dict.fromkeys(
+        [
+            *("suggested_post_approval_failed", "suggested_post_approved", "suggested_post_declined"),
+            *("suggested_post_paid", "suggested_post_refunded"),
+        ],
+        Known(IN_CHANNEL),
     ),
 }
 

@@ -333,3 +333,47 @@ def test_an_edit_brings_what_it_answers_elsewhere_unless_that_was_carried() -> N
     assert len(event_of(outcome_of(raw)).event_data.message.payload or []) == 1
     remembered = Known(TALKING.client, {3: Said(3, "customer", "Is it that?")})
     assert event_of(outcome_of(raw, remembered)).event_data.message.payload is None
+
+
+@pytest.mark.parametrize("field", ["business_message", "edited_business_message"])
+def test_what_telegram_tells_an_account_is_no_agents_business(field: str) -> None:
+    """Log-in codes, above all: they open the account to whoever reads them."""
+    telegram = {"id": 777000, "first_name": "Telegram"}
+    message = {**raw_sample("business_message")["business_message"], "text": "Login code: 12345"}
+    message |= {"chat": {**telegram, "type": "private"}, "from": {**telegram, "is_bot": False}, "edit_date": 1764500099}
+    outcome = outcome_of({"update_id": 5, field: message})
+    assert isinstance(outcome, Declined)
+    assert "12345" not in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"refunded_payment": {"currency": "XTR", "total_amount": 5, "invoice_payload": "x"}},
+        {"suggested_post_approved": {"send_date": 5}},
+        {"suggested_post_declined": {"comment": "no"}},
+        {"checklist_tasks_done": {"marked_as_done_task_ids": [1]}},
+        {"video_chat_started": {}, "voice_chat_started": {}},
+        {"giveaway_completed": {"winner_count": 1}},
+    ],
+    ids=lambda content: next(iter(content)),
+)
+def test_what_only_happens_begins_no_conversation(content: dict[str, Any]) -> None:
+    """A tick, a refund, a suggested post's fate: nobody has said anything; in an open conversation it is told."""
+    assert isinstance(outcome_of(private(**content), CLOSED), Declined)
+    assert told(**content)
+
+
+@pytest.mark.parametrize("entities", [7, [5], [{"type": "bold"}], [{"type": "text_link", "offset": "x", "length": 4}]])
+def test_words_survive_whatever_stands_beside_them(entities: Any) -> None:
+    """Formatting that nobody can read costs no word, neither of a text nor of a caption nor of what is answered."""
+    earlier = {"message_id": 2, "date": 1, "chat": {"id": 7, "type": "private"}, "text": "Old", "entities": entities}
+    assert told(text="New", entities=entities, reply_to_message=earlier) == "❝Old❞\nNew"
+    assert told(photo=SIZES, caption="Torn", caption_entities=entities) == "Torn"
+
+
+@pytest.mark.parametrize("number", ["0049 151 234567", "+49151234567", "49 (151) 234-567"])
+def test_a_number_is_one_however_it_is_written(number: str) -> None:
+    """With the plus of international numbers, what is dialled instead of it, or neither."""
+    raw = private(contact={"first_name": "Ann", "phone_number": number, "user_id": 7})
+    assert event_of(outcome_of(raw)).client_data.client_phone == "+49151234567"

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from relay.model import Delivered, Known, Retry
 from relay.store.accepting import Arrival
-from relay.store.customers import Page, Whose
+from relay.store.customers import TABLES, Page, Whose
+from relay.store.engine.tables import metadata
 from relay.store.store import Store
 from tests.store.letters import CHANNEL, event, read_as
 from tests.store.letters import update as nobodys
@@ -108,3 +109,11 @@ async def test_rows_are_handed_out_in_pages(store: Store) -> None:
         await store.accept(update(number, "7"))
     seen = [await store.read_customer(Page(ANNA, "inbox", after, 3)) for after in (0, 3, 6)]
     assert [row["source_id"] for page in seen for row in page] == [str(number) for number in range(7)]
+
+
+def test_whatever_says_whose_it_is_can_be_erased() -> None:
+    """A new table is asked about: lanes and the marks of erasures go at the end of one, by themselves."""
+    kept = {name for name, table in metadata.tables.items() if "client_id" in table.columns}
+    assert kept == {table.name for table in TABLES} | {"lane", "erasure"}, (
+        "list the new table in TABLES of customers.py"
+    )

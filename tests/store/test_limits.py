@@ -14,7 +14,7 @@ ANNA = Whose(CHANNEL, "7")
 
 async def is_blocked(store: Store, client: str = "7") -> bool:
     """What the next letter of the client is told."""
-    return (await known(store, Wants(client, limits=True))).blocked
+    return (await known(store, Wants(client))).blocked
 
 
 async def test_a_block_has_an_end_or_none(store: Store, clock: Clock) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.media.kinds import HEAD, MAX_PHOTO, MAX_STICKER, Format, Native, format_of, native_kind, sides
+from relay.media.kinds import HEAD, MAX_PHOTO, MAX_STICKER, Format, Native, format_of, is_page, native_kind, sides
 from relay.sandbox.shared.content import png
 from relay.steps import FileKind
 from tests.formats import GIF, JPEG, M4A, MP3, MP4, OGG, PDF, PNG, WEBP, iso_media, jpeg, mp3, ogg, webp
@@ -140,3 +140,22 @@ def test_any_bytes_have_a_kind(start: bytes, length: int, rest: bytes, label: Fi
     content = start[:length] + rest
     assert kind_of(content, label=label)
     sides(format_of(content), content)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "content_type", "is_one"),
+    [
+        ("a.jpg", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "application/xml", True),
+        ("a.pdf", b' {"error": "log in"}', "application/pdf", True),
+        ("report.docx", b"\xef\xbb\xbf<Error/>", "", True),
+        ("a.pdf", b"%PDF-1.7 <", "text/html", False),
+        ("a.json", b'{"error": 5}', "application/json", False),
+        ("drawing.svg", b"<svg>", "image/svg+xml", False),
+        ("export.xls", b"<html><table>", "application/vnd.ms-excel", False),
+        ("export.xls", b"<html>Sign in", "text/html", True),
+        ("no ending", b'{"a": 1}', "application/json", False),
+    ],
+)
+def test_a_servers_words_are_not_the_file(name: str, head: bytes, content_type: str, *, is_one: bool) -> None:
+    """XML or JSON under a name that promises neither is an error's; what may be such a text is sent as it is."""
+    assert is_page(name, head, content_type) is is_one

@@ -63,6 +63,8 @@ KINDS: tuple[str, ...] = (
 HAPPENINGS: Final = frozenset(
     {
         *("boost_added", "channel_chat_created", "chat_background_set", "chat_owner_changed", "chat_owner_left"),
+        *("checklist_tasks_done", "refunded_payment", "suggested_post_approval_failed", "suggested_post_approved"),
+        *("suggested_post_declined", "suggested_post_paid", "suggested_post_refunded"),
         *("connected_website", "delete_chat_photo", "direct_message_price_changed", "forum_topic_closed"),
         *("forum_topic_created", "forum_topic_edited", "forum_topic_reopened", "general_forum_topic_hidden"),
         *("general_forum_topic_unhidden", "giveaway_completed", "giveaway_created", "group_chat_created"),

@@ -8,12 +8,13 @@ from relay.mapping.content.content import Content
 from relay.mapping.content.files import count, files_in, live_photo, sticker
 from relay.mapping.text.language import heading, say
 from relay.mapping.text.text import clean, join, render
+from relay.mapping.text.tolerant import tried
 
 
 def caption(message: Message) -> str:
     """The words under a medium, "" if there are none."""
     text = message.caption
-    return clean(render(text, message.caption_entities)) if isinstance(text, str) else ""
+    return clean(tried(render, text, message.caption_entities) or text) if isinstance(text, str) else ""
 
 
 def moment(message: Message, part: int = 1) -> str:

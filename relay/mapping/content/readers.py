@@ -92,7 +92,7 @@ def _unknown(message: MaybeInaccessibleMessage | None) -> str:
 
 def read_text(message: Message, text: str) -> Content:
     """Words."""
-    return Content(clean(render(text, message.entities)) if isinstance(text, str) else "")
+    return Content(clean(tried(render, text, message.entities) or text) if isinstance(text, str) else "")
 
 
 def read_game(message: Message, game: Game) -> Content:

@@ -26,6 +26,10 @@ _LONGEST_ID: Final = 255  #: Characters of a connection's id; Telegram's have ab
 _NOT_KITS: Final = re.compile(r"[^A-Za-z0-9@$_+.-]")  #: What a client id may not have in it.
 
 
+#: Telegram itself, as it writes to an account: tdesktop's `isServiceUser`.
+_TELEGRAMS_OWN: Final = frozenset({333000, 777000})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A chat with a customer."""
@@ -48,6 +52,8 @@ def origin_of(update: Update, message: Message, owners: Owners) -> Origin | Decl
         return declined
     if clean(message.business_connection_id) and message.chat.id == owners.get(clean(message.business_connection_id)):
         return Declined("the account's chat with itself")
+    if clean(message.business_connection_id) and message.chat.id in _TELEGRAMS_OWN:
+        return Declined("Telegram's own word to the account: log-in codes are nobody else's")
     if message.sender_business_bot is not None:
         return Declined("what the bot itself said in the account's name")
     own = sender.id != place.customer.id

@@ -67,6 +67,7 @@ def phone_number(raw: object) -> str:
     """A number that Telegram vouches for, always in one form: + and digits. What is none stays as it is."""
     text = clean(raw).strip()
     digits = "".join(str(unicodedata.digit(character)) for character in text if character.isdigit())
+    digits = digits.removeprefix("00")  # how a + is dialled
     rest = text.translate(_PUNCTUATION)
     return f"+{digits}" if len(digits) in _DIGITS and rest.isdigit() else text
 

@@ -33,7 +33,8 @@ def limited(reading: Reading, update_id: object, context: KitContext) -> Reading
             return replace(outcome, client=replace(outcome.client, flood_told=False))
         return outcome
 
-    return replace(reading, decide=decide, wants=replace(reading.wants, limits=True))
+    wants = replace(reading.wants, limits=True) if context.limits_customers else reading.wants
+    return replace(reading, decide=decide, wants=wants)
 
 
 def _too_many(client: Client, update_id: object, context: KitContext) -> Declined:

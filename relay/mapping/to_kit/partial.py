@@ -27,6 +27,8 @@ Raw = dict[str, Any]
 
 _MESSAGES: Final = ("message", "edited_message", "business_message", "edited_business_message")
 _INNER_MESSAGES: Final = frozenset({"reply_to_message", "pinned_message"})
+_ENTITIES: Final = frozenset({"entities", "caption_entities"})
+_PLACED: Final = frozenset({"type", "offset", "length"})
 _DEEPEST: Final = 8  #: Messages within messages; Telegram's own go one level down.
 _SLOTS: Final = frozenset(Message.__slots__)
 
@@ -96,8 +98,9 @@ def _patched(raw: Raw, depth: int = 0) -> Message | None:
         return None
     kept, refused = dict(bare), dict[str, object]()
     for name in (name for name in raw if name not in FRAME):
-        fit = _is_taken(bare, name, raw[name])
-        (kept if fit or name not in _SLOTS else refused)[name] = raw[name]
+        value = _sound(raw[name]) if name in _ENTITIES else raw[name]
+        fit = _is_taken(bare, name, value)
+        (kept if fit or name not in _SLOTS else refused)[name] = value
     message = Message.de_json(kept, None)
     for name, value in refused.items():
         if name in _INNER_MESSAGES and isinstance(value, dict):
@@ -106,6 +109,13 @@ def _patched(raw: Raw, depth: int = 0) -> Message | None:
             _put(message, name, loose(value))
     _say_what_is_lost(message, [kind for kind in KINDS if kind in refused])
     return message
+
+
+def _sound(entities: object) -> list[object]:
+    """Those of the entities that say where they are: readers count on as much."""
+    if not isinstance(entities, list):
+        return []
+    return [each for each in entities if isinstance(each, dict) and each.keys() >= _PLACED]
 
 
 def _is_taken(bare: Raw, name: str, value: object) -> bool:

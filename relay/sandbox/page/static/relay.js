@@ -13,9 +13,9 @@ const SWITCHES = [
   ["lose", "Lost answer", "Kit’s next 200"],
 ];
 const SETTINGS = [
-  ["stars", "Ask for stars", "RELAY_ASK_RATING"],
-  ["closing", "Say it is closed", "RELAY_CLOSING_TEXTS"],
-  ["agent_name", "Agent’s name", "RELAY_SHOW_AGENT_NAME"],
+  ["stars", "Ask for stars", "at the end", "RELAY_ASK_RATING"],
+  ["closing", "Say it is closed", "and by whom", "RELAY_CLOSING_TEXTS"],
+  ["agent_name", "Agent’s name", "above answers", "RELAY_SHOW_AGENT_NAME"],
 ];
 const ENDS = { to_kit: ["phone", "desk"], to_telegram: ["desk", "phone"] };
 const HELD = { phone: "at Telegram", desk: "at Kit" };
@@ -32,13 +32,13 @@ export function start() {
     ...SWITCHES.map(([name, words, hint]) => knob(name, words, hint, () => ask("/do/switch", { name, on: !get("switches")?.[name] }))),
     h("button", { type: "button", class: "switch kill", id: "kill", on: { click: () => ask("/do/kill") } },
       icon("bolt"), h("span", { class: "switch-words" }, h("strong", { text: "kill -9 the relay" }), h("small", { id: "kill-hint", text: "back after 3 s" }))));
-  byId("settings").append(...SETTINGS.map(([name, words, hint]) => knob(name, words, hint, () => ask("/do/setting", { name, on: !get("process")?.settings[name] }))));
+  byId("settings").append(...SETTINGS.map(([name, words, hint, setting]) => knob(name, words, hint, () => ask("/do/setting", { name, on: !get("process")?.settings[name] }), setting)));
   byId("deep-link-open").addEventListener("click", () => ask(`/do/phone/${whose()}/sample`, { what: "link" }));
   setInterval(process, 250);
 }
 
-const knob = (name, words, hint, click) =>
-  h("button", { type: "button", class: "switch", id: `switch-${name}`, role: "switch", "aria-checked": "false", on: { click } },
+const knob = (name, words, hint, click, title = null) =>
+  h("button", { type: "button", class: "switch", id: `switch-${name}`, role: "switch", "aria-checked": "false", title, on: { click } },
     h("span", { class: "knob", "aria-hidden": "true" }), h("span", { class: "switch-words" }, h("strong", { text: words }), h("small", { text: hint })));
 
 /** The three stops of a direction: where the sender's side holds it, the relay's disk, the receiver. */
