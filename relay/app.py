@@ -11,7 +11,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from relay.channel import OpenChannel, Shared, open_channel
+from relay.channel import OpenChannel, Shared, open_channel, poll_duty
 from relay.control.customers import erase, erase_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
@@ -51,6 +51,8 @@ from relay.words.texts import read_texts
 log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86400.0
+#: Seconds between two looks for work of other relays.
+_GLANCE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Relay:
             forgetting = tasks.create_task(_forget(self.store, self.cache, settings), name="retention")
             watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
+            glancing = tasks.create_task(_look_for_work(self.store, self.channels), name="work of others")
             erasing = tasks.create_task(_go_on_erasing(self.store, settings), name="erasing")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
@@ -105,6 +108,7 @@ class Relay:
             forgetting.cancel()
             filling.cancel()
             erasing.cancel()
+            glancing.cancel()
             watching.cancel()
             alerting.cancel()
         await self.alerts.end()
@@ -131,7 +135,9 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         now = steady_clock()
-        store = await stack.enter_async_context(open_store(settings.database, now=now, patience=PATIENCE))
+        store = await stack.enter_async_context(
+            open_store(settings.database, now=now, patience=PATIENCE, duties=_duties(channels))
+        )
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
         cache = Cache(settings.relay_data_dir / "media-cache", settings.relay_media_cache_mb * 2**20)
@@ -172,6 +178,11 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         yield Relay(settings, store, cache, tuple(opened), public, admin, context, refusals, alerts)
 
 
+def _duties(channels: Sequence[Channel]) -> tuple[str, ...]:
+    """What only one of several relays on a database may do at a time."""
+    return ("retention", "alerts", *(poll_duty(each.key) for each in channels))
+
+
 def _wake(opened: Sequence[OpenChannel], key: str, direction: Direction) -> None:
     for each in opened:
         if each.channel.key == key:
@@ -209,6 +220,9 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     while True:
         rows, before = 0, time.time() - settings.relay_retention_days * _DAY
         files = cache.drop_unused(before) + drop_copies(settings.database, before)
+        if not store.has_duty("retention"):
+            await asyncio.sleep(_HOUR)
+            continue
         with suppress(Unavailable):
             while changed := await store.forget(before):
                 rows += changed
@@ -219,3 +233,13 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
                 await store.remove_bytes()
         log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)
+
+
+async def _look_for_work(store: Store, opened: Sequence[OpenChannel]) -> None:
+    """What another relay has accepted, or let go of, nobody in this process is woken for."""
+    while True:
+        await asyncio.sleep(_GLANCE)
+        if store.others:
+            for each in opened:
+                each.wake("to_kit")
+                each.wake("to_telegram")

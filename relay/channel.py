@@ -152,6 +152,8 @@ class OpenChannel:
             return Check(ok=False, reason=state.error)
         if state.last_success is None:
             return Check(ok=False, reason="no answer to the first poll yet")
+        if state.elsewhere and gate.last_error is None:
+            return Check(ok=True, reason="another relay polls")
         age = time.monotonic() - state.last_success
         if age > _DEAF:
             return Check(ok=False, reason=f"no answer to a poll for {age:.0f} s")
@@ -261,6 +263,7 @@ def _source_of(
         accept=intake.accept_updates,
         on_failure=on_failure,
         reclaim=partial(give_up_webhook, bot, channel.webhook_url),
+        is_ours=partial(shared.store.has_duty, poll_duty(channel.key)),
     )
     return poller, None
 
@@ -296,6 +299,7 @@ def _couriers(
             context,
             calls,
             rate=settings.telegram_rate_limit,
+            others=lambda: shared.store.others,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=_LANES["to_telegram"],
@@ -311,6 +315,11 @@ def _couriers(
         on_note=wake_both,
     )
     return couriers
+
+
+def poll_duty(key: str) -> str:
+    """What the polling of a channel's bot is called among the things that only one relay may do."""
+    return f"poll {key}"
 
 
 async def _say(bot: Bot, chat_id: int, text: str) -> object:

@@ -8,9 +8,15 @@ class Pace:
     """
 
     def __init__(self, rate: float, burst: int) -> None:
-        self._interval = 1.0 / rate if rate else 0.0
+        self._whole = self._interval = 1.0 / rate if rate else 0.0
+        self._burst = burst
         self._tolerance = self._interval * (burst - 1)
         self._next: dict[int, float] = {}
+
+    def share(self, others: int) -> None:
+        """So many others have the same pace in common with this one: each takes an equal part of it."""
+        self._interval = self._whole * (1 + others)
+        self._tolerance = self._interval * (self._burst // (1 + others) - 1) if self._burst > others else 0.0
 
     def delay(self, key: int, now: float, *, keep: int = 0) -> float:
         """How long the next free place of `key` is away, if `keep` of a burst are to be left. Takes nothing."""

@@ -46,15 +46,22 @@ DoStep = Callable[[Address, Step, Callable[[], None]], Awaitable[tuple[int, ...]
 Probe = Callable[[], Awaitable[object]]
 
 
-def to_telegram(
-    do_step: DoStep, probe: Probe, context: KitContext, calls: Calls, *, rate: float, chat_rate: float
+def to_telegram(  # noqa: PLR0913 - its whole world, said once where the channel is put together
+    do_step: DoStep,
+    probe: Probe,
+    context: KitContext,
+    calls: Calls,
+    *,
+    rate: float,
+    chat_rate: float,
+    others: Callable[[], int] = lambda: 0,
 ) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
 
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls))
+    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls, others))
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address

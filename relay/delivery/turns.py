@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -34,8 +34,9 @@ class Turns:
     answer is quick even then. The others go in their order.
     """
 
-    def __init__(self, rate: float, burst: int, calls: Calls) -> None:
+    def __init__(self, rate: float, burst: int, calls: Calls, others: Callable[[], int] = lambda: 0) -> None:
         self._pace = Pace(rate, burst)
+        self._others = others  #: How many other relays send for the same bot.
         self._most = max(1.0, rate * _UNANSWERED) if rate else math.inf
         self._kept = min(_KEPT, burst - 1)
         self._calls = calls
@@ -81,6 +82,7 @@ class Turns:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
+        self._pace.share(self._others())
         while (chosen := self._choose()) is not None and not self._is_held_up():
             wait = self._pace.delay(_ALL, loop.time(), keep=self._kept_from(chosen, loop.time()))
             if wait > 0:

@@ -21,6 +21,7 @@ from relay.words.catalogue import words_for
 log = structlog.get_logger()
 
 _LOOK: Final = 15.0  #: Seconds between two looks.
+_STANDS_BY: Final = 0.5  #: The same while another relay calls.
 
 Stage = Literal["raised", "over"]
 
@@ -62,10 +63,16 @@ class Alerts:
             return
         self._started = self.now()
         with suppress(Unavailable):
-            self._watch.alerts = {alert.name: alert for alert in await self.store.all_alerts()}
-        with suppress(Unavailable):
             self._unclean = await self.store.begin_run()
+        is_ours = False
         while True:
+            was_ours, is_ours = is_ours, self.store.has_duty("alerts")  # of several relays one calls
+            if not is_ours:
+                await asyncio.sleep(_STANDS_BY)
+                continue
+            if not was_ours:
+                with suppress(Unavailable):
+                    self._watch.alerts = {alert.name: alert for alert in await self.store.all_alerts()}
             try:
                 await self._look()
             except Exception as error:  # noqa: BLE001 - no message may suffer for an alert

@@ -21,8 +21,8 @@ from relay.model import (
 )
 from relay.store.deliveries import Arrived, Deliveries, Verdict
 from relay.store.engine.connection import Connection
-from relay.store.engine.sql import insert, keys, listed
-from relay.store.engine.tables import inbox, media, polling_offset
+from relay.store.engine.sql import insert, keys, listed, locked
+from relay.store.engine.tables import client_link, inbox, lane, media, polling_offset
 from relay.store.known_events import body_hash, find_known
 from relay.store.memory import Memory
 from relay.store.recalling import recall, write_memory
@@ -49,6 +49,8 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     """
     rows = [[Arrived(letter, reading) for letter, reading in arrival.letters] for arrival in arrivals]
     everything = [row for group in rows for row in group]
+    if tx.holder is not None:
+        _lock(tx, everything)
     fresh = _insert_letters(tx, now, everything)
     memory = recall(tx, now, ((row.letter.channel, row.reading.wants) for row in fresh))
     deliveries = Deliveries(now, memory)
@@ -60,6 +62,18 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     _raise_offsets(tx, arrivals)
     _find_tampered(tx, [row for row in everything if row.verdict == "duplicate" and not row.is_old])
     return [[row.verdict for row in group] for group in rows]
+
+
+def _lock(tx: Connection, rows: list[Arrived]) -> None:
+    """Let no other relay change what is known of these clients, nor take what waits for them, until the end.
+
+    So what is decided here is decided from what is true, and the numbers of a lane's deliveries rise as they come.
+    """
+    clients = {(row.letter.channel, row.reading.wants.client_id) for row in rows if row.reading.wants.client_id}
+    if clients:
+        lanes = keys((channel, to, client) for channel, client in clients for to in ("to_kit", "to_telegram"))
+        tx.execute(_LOCK_LANES, {"wanted": lanes})
+        tx.execute(_LOCK_CLIENTS, {"wanted": keys(clients)})
 
 
 def write_effects(tx: Connection, now: float, mapped: list[Arrived], memory: Memory, deliveries: Deliveries) -> None:
@@ -210,6 +224,16 @@ _INSERT_LETTERS = (
 )
 _DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).select_from(
     listed(inbox, inbox.c.channel, inbox.c.source, inbox.c.source_id)
+)
+_LOCK_LANES = locked(
+    select(lane.c.id).select_from(listed(lane, lane.c.channel, lane.c.direction, lane.c.client_id)).order_by(lane.c.id),
+    lane,
+)
+_LOCK_CLIENTS = locked(
+    select(client_link.c.client_id)
+    .select_from(listed(client_link, client_link.c.channel, client_link.c.client_id))
+    .order_by(client_link.c.channel, client_link.c.client_id),
+    client_link,
 )
 _INSERT_MEDIA = insert(media)
 _offset = insert(polling_offset)

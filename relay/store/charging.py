@@ -19,12 +19,16 @@ SHARED: Final = "shared"
 ALONE: Final = "alone"
 
 
-def charge(tx: Connection) -> None:
+def charge(tx: Connection, holder: str | None = None) -> None:
     """Charge the death of the process that held the leases which are found at a start.
 
     A process that stops lets go of its lanes itself: what is still leased died with it.
     """
-    tx.execute(_CHARGE, {"guilty": ALONE if tx.scalar(_A_SUSPECT_WAS_OUT) else SHARED})
+    if holder is None:
+        tx.execute(_CHARGE, {"guilty": ALONE if tx.scalar(_A_SUSPECT_WAS_OUT) else SHARED})
+        return
+    its = {"of_holder": holder}
+    tx.execute(_CHARGE_ITS, {**its, "guilty": ALONE if tx.scalar(_ITS_SUSPECT_WAS_OUT, its) else SHARED})
 
 
 def acquit(tx: Connection, _now: float, deliveries: Sequence[Delivery]) -> list[None]:
@@ -52,6 +56,9 @@ def others_passed(tx: Connection, _now: float, deliveries: Sequence[Delivery]) -
 _LEASED = lane.c.leased.is_(True)
 _A_SUSPECT_WAS_OUT = select(exists().where(_LEASED, lane.c.blame == ALONE))
 _CHARGE = update(lane).where(_LEASED, lane.c.blame == bindparam("guilty")).values(crashes=lane.c.crashes + 1)
+_ITS = lane.c.holder == bindparam("of_holder")
+_ITS_SUSPECT_WAS_OUT = select(exists().where(_LEASED, _ITS, lane.c.blame == ALONE))
+_CHARGE_ITS = _CHARGE.where(_ITS)
 _OTHERS_PASSED = select(
     exists().where(
         outbox.c.status == literal_column("'delivered'"),

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Float,
     Integer,
     Select,
+    String,
     and_,
     bindparam,
     false,
@@ -94,12 +95,14 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
 
 def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
-    return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "lanes": wish.limit}))
+    return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "new_holder": tx.holder, "lanes": wish.limit}))
 
 
 def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
-    due = {**courier, "at": now}
-    leased = list(tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})) if wish.fresh else []
+    due = {**courier, "at": now, "new_holder": tx.holder}
+    leased: list[Row] = []
+    if wish.fresh:
+        leased += tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})
     left = wish.limit - len(leased)
     if wish.old is not None:
         left = min(left, wish.old)
@@ -203,13 +206,23 @@ def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
     """End every lease: whoever starts on an exclusively held database knows that no courier is left from before."""
     charge(tx)
-    changed = tx.execute(update(lane).where(lane.c.leased.is_(True)).values(due_at=now, leased=false(), blame=null()))
+    changed = tx.execute(_FREE, {"at": now})
+    end_long_waits(tx, now)
+    return [changed.rowcount] * len(items)
+
+
+def free_lanes(tx: Connection, now: float, holder: str) -> int:
+    """End the leases of one of several relays. Returns how many there were."""
+    return tx.execute(_FREE_ITS, {"at": now, "of_holder": holder}).rowcount
+
+
+def end_long_waits(tx: Connection, now: float) -> None:
+    """Let be due what is due later than anybody asks for: it was written under another clock."""
     tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
     gathers = outbox.c.album.is_not(None)
     for kind, longest in ((gathers, ALBUM_LONGEST), (~gathers, LONGEST_DELAY)):
         due_sooner = outbox.c.not_before > now + longest
         tx.execute(update(outbox).where(waits(outbox), kind, due_sooner).values(not_before=now))
-    return [changed.rowcount] * len(items)
 
 
 #: Which lanes a courier carries.
@@ -219,6 +232,12 @@ _DIRECTIONS: dict[Direction, tuple[str, ...]] = {
 }
 
 # Statements are made once: to make one costs more than to run it.
+_FREE = (
+    update(lane)
+    .where(lane.c.leased.is_(True))
+    .values(due_at=bindparam("at"), leased=false(), blame=null(), holder=null())
+)
+_FREE_ITS = _FREE.where(lane.c.holder == bindparam("of_holder"))
 _OF_COURIER = (lane.c.channel == bindparam("of_channel")) & lane.c.direction.in_(
     bindparam("to_directions", expanding=True)
 )
@@ -248,7 +267,7 @@ def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
     return (
         update(lane)
         .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
-        .values(lease=lane.c.lease + 1, leased=true(), blame=blame)
+        .values(lease=lane.c.lease + 1, leased=true(), blame=blame, holder=bindparam("new_holder", type_=String))
         .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes, lane.c.direction)
     )
 

@@ -206,7 +206,7 @@ def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
 
 # Statements are made once: to make one costs more than to run it.
 _THESE_LANES = lane.c.id.in_(bindparam("lane_ids", expanding=True))
-_HELD = locked(select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)), lane)
+_HELD = locked(select(lane.c.id, lane.c.lease).where(_THESE_LANES, lane.c.leased.is_(True)).order_by(lane.c.id), lane)
 _NOTE_PROGRESS = (
     update(outbox)
     .where(outbox.c.id == bindparam("of_id"))

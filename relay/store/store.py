@@ -3,15 +3,16 @@
 Every verb raises relay.errors.StoreUnavailable when the database cannot commit; then nothing of the call has happened.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, Final, Protocol
 
 import structlog
 
-from relay.errors import StoreLost
+from relay.errors import StoreLost, Unavailable
 from relay.model import Delivery, Direction, Late, Lost, Media, Result, Said
 from relay.store import (
     accepting,
@@ -51,6 +52,7 @@ from relay.store.dead_letters import DeadWish, FoundDead
 from relay.store.deep_links import Link
 from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
+from relay.store.engine.migrating import HEAD
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
 from relay.store.limits import Block
@@ -64,12 +66,49 @@ from relay.store.tracing import Trace, TraceWish
 
 log = structlog.get_logger()
 
+#: Seconds between two looks for relays that have died.
+_LOOK = 0.25
+
+
+class Circle(Protocol):
+    """The relays that share a database, as one of them sees it."""
+
+    @property
+    def others(self) -> int:
+        """How many others there are."""
+
+    def has_duty(self, name: str) -> bool:
+        """Whether this one does what only one may do."""
+
+
+class Alone:
+    """Who has its database for itself."""
+
+    others: Final = 0
+
+    def has_duty(self, _name: str) -> bool:
+        """It does everything."""
+        return True
+
+
+ALONE: Final = Alone()
+
 
 class Store:
     """See `open_store`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, circle: Circle = ALONE) -> None:
         self._database = database
+        self._circle = circle
+
+    def has_duty(self, name: str) -> bool:
+        """Whether this relay does what only one of those that share the database may do."""
+        return self._circle.has_duty(name)
+
+    @property
+    def others(self) -> int:
+        """How many other relays share the database."""
+        return self._circle.others
 
     async def accept(self, arrival: Arrival) -> list[Verdict]:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
@@ -330,24 +369,54 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0
+    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0, duties: Iterable[str] = ()
 ) -> AsyncIterator[Store]:
-    """Open a database that has the current schema, for this process alone: an SQLite file, or a PostgreSQL by its URL.
+    """Open a database that has the current schema: an SQLite file for this process alone, or a PostgreSQL by its URL.
 
+    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to.
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
-    async with _opened(place, now, patience) as database:
+    if isinstance(place, Path):
+        opened = _opened_file(place, now, patience)
+    else:
+        opened = _opened_server(place, now, patience, duties)
+    async with opened as store:
+        yield store
+
+
+@asynccontextmanager
+async def _opened_file(path: Path, now: Callable[[], float], patience: float) -> AsyncIterator[Store]:
+    async with open_sqlite(path, now=now, patience=patience) as database:
         store = Store(database)
         # A copy of an SQLite file says of itself that it is one; of a PostgreSQL's its own tools make copies.
-        if isinstance(place, Path) and (parked := await store.park_copy()) is not None:
+        if (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
         await store.release_all()
         yield store
 
 
-def _opened(place: Path | str, now: Callable[[], float], patience: float) -> AbstractAsyncContextManager[Database]:
-    if isinstance(place, Path):
-        return open_sqlite(place, now=now, patience=patience)
+@asynccontextmanager
+async def _opened_server(
+    url: str, now: Callable[[], float], patience: float, duties: Iterable[str]
+) -> AsyncIterator[Store]:
     from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
+    from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several
 
-    return open_postgresql(place, now=now, patience=patience)
+    async with open_postgresql(url, HEAD, now=now, patience=patience, duties=duties) as (database, replica):
+        await database.run(take_over, Inquest(witnessed=False, at_start=True))
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(_LOOK)
+                if replica.somebody_died:
+                    with suppress(Unavailable):
+                        if released := await database.run(take_over, Inquest(replica.is_witness)):
+                            log.warning("store.taken_over", lanes=released)
+
+        watching = asyncio.create_task(watch(), name="inquests")
+        try:
+            yield Store(database, replica)
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError, Unavailable):
+                await watching

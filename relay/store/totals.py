@@ -51,9 +51,10 @@ def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:
     """Add to the totals, by (channel, direction, outcome)."""
     if not totals:
         return
+    # In one order: else two relays would wait for each other.
     values = [
         {"channel": channel, "direction": direction, "outcome": outcome, "total": total}
-        for (channel, direction, outcome), total in totals.items()
+        for (channel, direction, outcome), total in sorted(totals.items())
     ]
     tx.execute(_ADD_TO_TALLY, values)
 

@@ -25,6 +25,8 @@ BATCH: Final = 100
 MAX_PAUSE: Final = 6.0
 REFUSED_PAUSE: Final = 30.0
 ELSEWHERE_PAUSE: Final = 10.0
+#: Seconds between two looks whether the polling has become ours.
+_LOOK: Final = 0.2
 
 #: Update kinds that nobody writes to us with, and why we don't ask for them. Every other kind is asked for.
 NOT_ASKED: Final[Mapping[UpdateType, str]] = {
@@ -56,6 +58,7 @@ class PollState:
 
     last_success: float | None  #: When Telegram last answered, on the monotonic clock.
     error: str | None  #: What is wrong now, in words without secrets.
+    elsewhere: bool = False  #: Another relay polls, and this one would if that one were not there.
 
 
 async def rest(seconds: float, stopping: asyncio.Task[bool], hurry: asyncio.Event) -> None:
@@ -70,6 +73,7 @@ class Poller:
 
     `accept` gets dicts that all have an integer `update_id`, and the offset that it is to store is the highest one
     plus 1: Telegram may begin anew at a lower id after a week of silence, so it may be lower than the one before.
+    Where several relays share a database, `is_ours` says whether this one is to poll.
     `reclaim` is called when updates go elsewhere: to a webhook, perhaps, that was ours before.
     """
 
@@ -83,6 +87,7 @@ class Poller:
         reclaim: Callable[[], Awaitable[object]] | None = None,
         poll_timeout: int = 30,
         dice: Callable[[], float] = random.random,
+        is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
         self._bot = bot
         self._stored_offset = offset
@@ -91,6 +96,7 @@ class Poller:
         self._reclaim = reclaim
         self._poll_timeout = poll_timeout
         self._dice = dice
+        self._is_ours = is_ours
         self._next: int | None = None
         self._failures = 0
         self._hurried = asyncio.Event()
@@ -110,6 +116,10 @@ class Poller:
         try:
             while not stop.is_set():
                 self._hurried.clear()
+                if not self._is_ours():
+                    self._next, self._state = None, PollState(time.monotonic(), None, elsewhere=True)
+                    await self._pause(_LOOK, stopping)
+                    continue
                 try:
                     answered = await self._round(stopping)
                 except RelayError as error:

@@ -90,6 +90,10 @@ async def test_what_commands_print_is_what_their_schemas_say(
     await printed(relay, "hurry", of=1)
     await printed(relay, "link", "--source", "poster", "--page-url", "https://example.com/", of=1)
     await printed(relay, "customer", "show", client, of=2)
+    await printed(relay, "customer", "block", client, of=2)
+    await printed(relay, "customer", "block", str(ben.id), "--days", "2", of=2)
+    assert set((await printed(relay, "customer", "blocked", of=2))["blocked"]) == {client, str(ben.id)}
+    await printed(relay, "customer", "unblock", client, of=2)
     first, second = (letter["id"] for letter in (await printed(relay, "dead", "list", of=2))["letters"])
     await printed(relay, "dead", "show", str(first), "--words", of=2)
     retried = await printed(relay, "dead", "retry", str(first), "999", of=2)

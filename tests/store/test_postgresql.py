@@ -7,15 +7,16 @@ from psycopg import DataError
 from sqlalchemy import text
 
 from relay.errors import StoreLost, StoreUnavailable
-from relay.store.engine import postgresql
+from relay.model import Delivered, Delivery
 from relay.store.engine.connection import Connection
-from relay.store.engine.lock import StoreLockedError
+from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql
 from tests.store.letters import CHANNEL, update
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -30,30 +31,71 @@ def execute(url: str, statement: str) -> None:
     engine.dispose()
 
 
-async def test_a_second_relay_is_kept_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One relay holds the database for as long as it renews its term; when it ends, the next one has it at once."""
-    monkeypatch.setattr(postgresql, "_TERM", 0.4)
-    monkeypatch.setattr(postgresql, "_BEAT", 0.05)
-    async with open_store(url) as store:
-        assert await store.next_update_id(CHANNEL) == 0
-        with pytest.raises(StoreLockedError, match="another relay holds the database"):
-            async with open_store(url, patience=0.6):
-                pass
-        assert await store.next_update_id(CHANNEL) == 0
-    async with open_store(url) as store:
-        assert await store.next_update_id(CHANNEL) == 0
-
-
-async def test_who_is_deposed_commits_nothing(url: str) -> None:
-    """A relay whose place another one took can write nothing any more, whatever its own clock says."""
+async def test_who_is_taken_for_dead_commits_nothing(url: str) -> None:
+    """A relay with whose work others go on can write nothing any more, whatever its own clock says."""
     async with open_store(url) as store:
         assert await store.accept(update(1)) == ["accepted"]
-        execute(url, "UPDATE duty SET holder = 'another', until = clock_timestamp() + interval '1 hour'")
-        with pytest.raises(StoreLost):
+        execute(url, "DELETE FROM replica")
+        with pytest.raises(StoreLost, match="has taken this one for dead"):
             await store.accept(update(2))
-    execute(url, "DELETE FROM duty")
     async with open_store(url) as store:
         assert await store.next_update_id(CHANNEL) == 2
+
+
+async def test_two_relays_share_the_lanes(url: str) -> None:
+    """What one has in its hands the other cannot get; both accept, and each settles its own."""
+    async with open_store(url) as one, open_store(url) as other:
+        for number in range(1, 9):
+            await (one, other)[number % 2].accept(update(number, str(number)))
+        ours, theirs = await one.claim(CHANNEL, "to_kit", 5), await other.claim(CHANNEL, "to_kit", 5)
+        held = [{each.client_id for each in claimed.deliveries} for claimed in (ours, theirs)]
+        assert [len(each) for each in held] == [5, 3]
+        assert held[0] & held[1] == set()
+        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [True] * 5
+        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [True] * 3
+
+
+async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
+    """Not before its term is over; then another has it within moments, and the death is on the lane's account."""
+    again: list[Delivery] = []
+    async with open_store(url) as one:
+        await one.accept(update(1))
+        [delivery] = (await one.claim(CHANNEL, "to_kit", 5)).deliveries
+        async with open_store(url) as other:
+            execute(
+                url,
+                "UPDATE replica SET id = 'dead', until = clock_timestamp() + interval '1 hour'"
+                " WHERE id = (SELECT holder FROM lane); UPDATE lane SET holder = 'dead'",
+            )
+            assert (await other.claim(CHANNEL, "to_kit", 5)).deliveries == []
+            execute(url, "UPDATE replica SET until = clock_timestamp() - interval '1 second' WHERE id = 'dead'")
+
+            async def has_it() -> bool:
+                again.extend((await other.claim(CHANNEL, "to_kit", 5)).deliveries)
+                return bool(again)
+
+            await eventually(has_it, within=15)
+            assert [(each.id, each.crashes, each.lease) for each in again] == [(delivery.id, 1, delivery.lease + 1)]
+            assert await other.settle(again[0], Delivered())
+        with pytest.raises(StoreLost):
+            await one.settle(delivery, Delivered())
+
+
+async def test_a_duty_is_one_relays_until_it_goes(url: str) -> None:
+    """Two want the same one: one has it; when that one goes, the other has it at once."""
+    async with open_store(url, duties=["poll 1"]) as one:
+        assert one.has_duty("poll 1")
+        async with open_store(url, duties=["poll 1"]) as other:
+            assert not other.has_duty("poll 1")
+            assert other.others == 1
+
+            async def is_seen() -> bool:
+                return one.others == 1
+
+            await eventually(is_seen, within=5)
+        assert one.has_duty("poll 1")
+    async with open_store(url, duties=["poll 1"]) as third:
+        assert third.has_duty("poll 1")
 
 
 async def test_a_lost_connection_is_an_outage_that_ends(url: str) -> None:
@@ -81,7 +123,7 @@ async def test_data_that_do_not_fit_are_no_outage(url: str, channel: str, number
         tx.execute(insert(polling_offset), {"channel": channel, "next_update_id": number})
         return [None] * len(items)
 
-    async with open_postgresql(url) as database:
+    async with open_postgresql(url, HEAD) as (database, _):
         with pytest.raises(DataError):
             await database.run(unfit, None)
         assert database.failure is None

@@ -38,7 +38,7 @@ def phone_entries(watch: Watch) -> Iterator[tuple[str, Json]]:
 def _message(watch: Watch, chat_id: int, message: Json) -> Json:
     place = (chat_id, message["message_id"])
     mine = not message.get("from", {}).get("is_bot")
-    text = str(message.get("text", message.get("caption", "")))
+    text = str(message.get("text", message.get("caption", ""))) or "\n".join(_rich_lines(_blocks(message)))
     if mine and text.startswith("/start "):
         text = "/start"  # a client does not show what a link carries
     shown: Json = {
@@ -48,13 +48,13 @@ def _message(watch: Watch, chat_id: int, message: Json) -> Json:
         "text": watch.edits.get(place, text),
         "edited": place in watch.edits,
         "reaction": watch.reactions.get(place, ""),
-        "files": files_of(message),
+        "files": [file for part in (message, *_blocks(message)) for file in files_of(part)],
         "editable": mine and bool(text) and _NOT_EDITABLE.isdisjoint(message),
     }
     if place not in watch.edits:
         shown["entities"] = message.get("entities", message.get("caption_entities", []))
-    if replied := message.get("reply_to_message"):
-        shown["quote"] = {"name": _author(replied), "text": brief(replied)}
+    if quote := _quote(message):
+        shown["quote"] = quote
     if venue := message.get("venue"):
         shown["place"] = {**venue["location"], "title": venue["title"], "address": venue["address"]}
     elif location := message.get("location"):
@@ -69,6 +69,33 @@ def _message(watch: Watch, chat_id: int, message: Json) -> Json:
     if mine:
         shown |= _progress(watch, chat_id, message)
     return shown
+
+
+def _quote(message: Json) -> Json | None:
+    """What the message answers, in this chat or in another one."""
+    if replied := message.get("reply_to_message"):
+        return {"name": _author(replied), "text": brief(replied)}
+    if elsewhere := message.get("external_reply"):
+        return {"name": elsewhere.get("chat", {}).get("title", ""), "text": brief(elsewhere)}
+    return None
+
+
+def _blocks(message: Json) -> list[Json]:
+    """The parts of a rich message (https://core.telegram.org/bots/api#richmessage); none of any other."""
+    blocks: list[Json] = message.get("rich_message", {}).get("blocks", [])
+    return blocks
+
+
+def _rich_lines(blocks: list[Json]) -> Iterator[str]:
+    """The plain words of these parts, a list's items behind their boxes."""
+    for block in blocks:
+        if isinstance(block.get("text"), str):
+            yield block["text"]
+        for item in block.get("items", []):
+            box = ("☑ " if item.get("is_checked") else "☐ ") if item.get("has_checkbox") else ""
+            yield box + " ".join(_rich_lines(item["blocks"]))
+        if isinstance(words := block.get("caption", {}), dict) and isinstance(words.get("text"), str):
+            yield words["text"]
 
 
 def _progress(watch: Watch, chat_id: int, message: Json) -> Json:

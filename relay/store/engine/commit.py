@@ -124,6 +124,10 @@ class Database:
         """Wait until nothing can be stored any more by this process; why."""
         return await asyncio.shield(self._lost)
 
+    def give_up(self, error: StoreLost) -> None:
+        """Store nothing any more, and tell who waits for it."""
+        self._lose(self._waiting, error)
+
     def report(self, reason: str) -> None:
         """Say that the database is not well, until the process ends."""
         self._reported = reason

@@ -108,7 +108,8 @@ class Connection:
     Raises what the driver raises.
     """
 
-    def __init__(self, cursor: Cursor, statements: Statements) -> None:
+    def __init__(self, cursor: Cursor, statements: Statements, holder: str | None = None) -> None:
+        self.holder = holder  #: Which of several relays this one is; None where there can be but one.
         self._cursor = cursor
         self._statements = statements
 

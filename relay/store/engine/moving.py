@@ -18,7 +18,8 @@ from relay.store.engine.copies import made_at_of, moment
 from relay.store.engine.lock import hold_lock
 from relay.store.engine.migrating import bring_up_to_date
 from relay.store.engine.place import MOVED, MOVING
-from relay.store.engine.postgresql import UNFINISHED, connect, held, is_held, unfinished_move
+from relay.store.engine.postgresql import connect
+from relay.store.engine.replica import TERM, UNFINISHED, is_in, joined, source_of_move
 from relay.store.engine.tables import metadata
 
 #: Rows of one transaction.
@@ -45,11 +46,11 @@ def move(path: Path, url: str, tell: Tell) -> dict[str, int]:
     bring_up_to_date(url)
     engine = connect(url)
     try:
-        with hold_lock(path), held(engine, 0.0, for_a_move=True) as holder:
+        with hold_lock(path), joined(engine, "move", patience=TERM) as replica:
             source = _begin(path, engine)
             with closing(_opened(source)) as file:
                 for table in metadata.sorted_tables:
-                    _move_table(file, engine, holder, table, tell)
+                    _move_table(file, engine, replica.id, table, tell)
                 counted = _compare(file, engine)
             source.rename(path.with_name(path.name + MOVED))
             _end(engine)
@@ -63,7 +64,8 @@ def move(path: Path, url: str, tell: Tell) -> dict[str, int]:
 
 def _begin(path: Path, engine: Engine) -> Path:
     """Keep relays away from both places. Returns the file to read."""
-    begun = unfinished_move(engine)
+    with engine.connect() as connection:
+        begun = source_of_move(connection)
     if begun is not None and begun != str(path.resolve()):
         raise MoveError(
             f"the PostgreSQL database holds a part of {begun}. Move that one to its end, or use an empty one"
@@ -109,13 +111,13 @@ def _opened(source: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
 
 
-def _move_table(file: sqlite3.Connection, engine: Engine, holder: str, table: Table, tell: Tell) -> None:
+def _move_table(file: sqlite3.Connection, engine: Engine, replica_id: str, table: Table, tell: Tell) -> None:
     total = _count_in_file(file, table)
     with engine.connect() as connection:
         done = _count(connection, table)
     for rows in _parts(file, table, done):
         with engine.begin() as connection:
-            if not is_held(connection, holder):
+            if not is_in(connection, replica_id):
                 raise MoveError("another relay has taken the PostgreSQL database over. Stop it, and use an empty one")
             _copy(connection, table, rows)
         done += len(rows)

@@ -93,6 +93,7 @@ lane = Table(
     Column("since", Float, nullable=False, server_default="0", comment="when its row of deliveries began to wait"),
     Column("lease", Integer, nullable=False, server_default="0"),
     Column("leased", Boolean, nullable=False, server_default=false()),
+    Column("holder", String(32), nullable=True, comment="of a leased one: which of several relays has it"),
     Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
     Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
     Column(
