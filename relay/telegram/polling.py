@@ -118,7 +118,7 @@ class Poller:
                 self._hurried.clear()
                 if not self._is_ours():
                     self._next, self._state = None, PollState(time.monotonic(), None, elsewhere=True)
-                    await self._pause(_LOOK, stopping)
+                    await rest(_LOOK, stopping, self._hurried)
                     continue
                 try:
                     answered = await self._round(stopping)
