@@ -68,6 +68,8 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
     """The lines that tell it to a person."""
     if found["running"]:
         yield f"relay {found['version']} has run for {age(found['uptime'])}"
+        if others := found["other_relays"]:
+            yield f"{_many(others, 'other relay shares', 'other relays share')} its database"
     else:
         yield "No relay runs. This is what its database holds:"
     if (database := found["checks"].get("database")) and not database["ok"]:

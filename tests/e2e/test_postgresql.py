@@ -70,6 +70,8 @@ async def test_one_of_two_is_killed_under_load_and_the_other_goes_on(
     ):
         await first.start()
         await second.start()
+        shown = (await command(second, "status"))[1]
+        assert "1 other relay shares its database" in shown
         said = 0
         while said < 30 and not in_hands(url):
             for one in people:
