@@ -77,27 +77,47 @@ def _of_letter(letter: TracedLetter, *, words: bool) -> Iterator[dict[str, Any]]
 
 
 def _of_delivery(delivery: TracedDelivery, *, words: bool) -> Iterator[dict[str, Any]]:
+    """How it failed, and how it stands."""
     told = {"delivery": delivery.id, "direction": delivery.direction}
     for failed in delivery.failures:
-        if delivery.status == "dead" and (failed.reason, failed.times) == (delivery.reason, 1):
-            continue  # the end itself
-        again = {"times": failed.times, "until": failed.last_at, "reason": failed.reason}
-        yield {"at": failed.first_at, "what": "failed", **told, **again}
-    what = {"delivered": "left", "dead": "died", "waiting": "waits"}[delivery.status]
-    event = _event_in(delivery) if delivery.direction == "to_kit" else {"event_id": None, "message_id": None}
-    tried_at = max((failed.last_at for failed in delivery.failures), default=delivery.accepted_at)
-    step: dict[str, Any] = {
-        "at": tried_at if delivery.settled_at is None else delivery.settled_at,
-        "what": what,
-        **told,
-        "attempts": _attempts(delivery),
-        "event_id": event["event_id"],
-        "message_ids": [str(number) for number in delivery.message_ids] or _listed(event["message_id"]),
-        "reason": delivery.reason if what != "left" else None,
-        "due_at": delivery.due_at if what == "waits" else None,
-        "holds": holds(delivery.direction, delivery.body, None) if delivery.body is not None else None,
-    }
+        is_the_end = delivery.status == "dead" and (failed.reason, failed.times) == (delivery.reason, 1)
+        if not is_the_end:
+            again = {"times": failed.times, "until": failed.last_at, "reason": failed.reason}
+            yield {"at": failed.first_at, "what": "failed", **told, **again}
+    step = {**told, **_state_of(delivery), **_names_in(delivery), **_content_of(delivery)}
     yield {**step, "words": delivery.body} if words else step
+
+
+def _state_of(delivery: TracedDelivery) -> dict[str, Any]:
+    """What became of it, when and why."""
+    tried_at = max((failed.last_at for failed in delivery.failures), default=delivery.accepted_at)
+    state = {
+        "at": tried_at if delivery.settled_at is None else delivery.settled_at,
+        "attempts": _attempts(delivery),
+        "reason": delivery.reason,
+        "due_at": None,
+    }
+    match delivery.status:
+        case "delivered":
+            return {**state, "what": "left", "reason": None}
+        case "dead":
+            return {**state, "what": "died"}
+        case _:
+            return {**state, "what": "waits", "due_at": delivery.due_at}
+
+
+def _names_in(delivery: TracedDelivery) -> dict[str, Any]:
+    """Under what the other side knows it."""
+    messages = [str(number) for number in delivery.message_ids]
+    if delivery.direction != "to_kit":
+        return {"event_id": None, "message_ids": messages}
+    event = _event_in(delivery)
+    return {"event_id": event["event_id"], "message_ids": messages or _listed(event["message_id"])}
+
+
+def _content_of(delivery: TracedDelivery) -> dict[str, Any]:
+    """Of what kinds it is, without its words."""
+    return {"holds": None if delivery.body is None else holds(delivery.direction, delivery.body, None)}
 
 
 def _attempts(delivery: TracedDelivery) -> int:

@@ -127,41 +127,53 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> lis
     hurried = _hurried(rows, wish.run)
     for row in rows:
         lane_of = lanes[row.lane_id]
-        client_id, crashes = lane_of.client_id, lane_of.crashes
-        if row.lane_id in parked or (crashes and row.lane_id in runs):
+        if row.lane_id in parked:
+            continue  # what comes after an album waits as it does
+        if lane_of.crashes and row.lane_id in runs:
             continue  # an account is one delivery's: it is closed before the next one goes
-        if row.not_before is not None and row.not_before > now and row.id not in hurried:
-            parked[row.lane_id] = row.not_before  # an album waits for its siblings, and what comes after it does too
+        if _waits(row, now, hurried):
+            parked[row.lane_id] = row.not_before
             continue
         if row.not_before is not None:
             leaving.append(row.id)
-        address, unreachable, language = clients.get(client_id, (None, None, ""))
-        delivery = Delivery(
-            id=row.id,
-            channel=wish.channel,
-            direction=wish.direction,
-            client_id=client_id,
-            address=address if row.address is None else Address(**orjson.loads(row.address)),
-            unreachable=unreachable,
-            language=language,
-            body=row.body,
-            lane_id=row.lane_id,
-            lease=lane_of.lease,
-            is_late=lane_of.direction == LATE_FILES,
-            crashes=crashes,
-            attempts=row.attempts + 1,
-            steps_done=row.steps_done,
-            uncertain=row.uncertain,
-            accepted_at=row.accepted_at,
-            written_at=row.written_at,
-            failing_since=row.failing_since,
-            source_id=row.source_id,
-        )
-        runs.setdefault(row.lane_id, []).append(delivery)
+        client = clients.get(lane_of.client_id, (None, None, ""))
+        runs.setdefault(row.lane_id, []).append(_delivery(row, lane_of, wish, client))
     if leaving:
         tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
     _park(tx, {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs})
     return list(runs.values())
+
+
+def _waits(row: Row, now: float, hurried: set[int]) -> bool:
+    """Whether it waits for its siblings."""
+    if row.not_before is None or row.id in hurried:
+        return False
+    return bool(row.not_before > now)
+
+
+def _delivery(row: Row, lane_of: Row, wish: Claim, client: tuple[Address | None, str | None, str]) -> Delivery:
+    address, unreachable, language = client
+    return Delivery(
+        id=row.id,
+        channel=wish.channel,
+        direction=wish.direction,
+        client_id=lane_of.client_id,
+        address=address if row.address is None else Address(**orjson.loads(row.address)),
+        unreachable=unreachable,
+        language=language,
+        body=row.body,
+        lane_id=row.lane_id,
+        lease=lane_of.lease,
+        is_late=lane_of.direction == LATE_FILES,
+        crashes=lane_of.crashes,
+        attempts=row.attempts + 1,
+        steps_done=row.steps_done,
+        uncertain=row.uncertain,
+        accepted_at=row.accepted_at,
+        written_at=row.written_at,
+        failing_since=row.failing_since,
+        source_id=row.source_id,
+    )
 
 
 def _hurried(rows: Sequence[Any], run: int) -> set[int]:

@@ -61,6 +61,13 @@ class PollState:
     elsewhere: bool = False  #: Another relay polls, and this one would if that one were not there.
 
 
+async def rest(seconds: float, stopping: asyncio.Task[bool], hurry: asyncio.Event) -> None:
+    """Wait for so many seconds, until it is time to stop, or until somebody is in a hurry."""
+    hurried = asyncio.create_task(hurry.wait(), name="updates: hurry")
+    await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+
+
 class Poller:
     """Polls one bot. `offset` gives the stored offset; `accept` commits updates and the offset after them.
 
@@ -111,25 +118,20 @@ class Poller:
                 self._hurried.clear()
                 if not self._is_ours():
                     self._next, self._state = None, PollState(time.monotonic(), None, elsewhere=True)
-                    await self._pause(_LOOK, stopping)
+                    await rest(_LOOK, stopping, self._hurried)
                     continue
                 try:
                     answered = await self._round(stopping)
                 except RelayError as error:
                     if isinstance(error, PolledElsewhere):
                         await self._take_back()
-                    await self._pause(self._failed(error), stopping)
+                    await rest(self._failed(error), stopping, self._hurried)
                     continue
                 if answered:
                     self._failures = 0
                     self._state = PollState(self._state.last_success, None)
         finally:
             stopping.cancel()
-
-    async def _pause(self, seconds: float, stopping: asyncio.Task[bool]) -> None:
-        hurried = asyncio.create_task(self._hurried.wait(), name="poller: hurry")
-        await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        hurried.cancel()
 
     async def _take_back(self) -> None:
         if self._reclaim is None:

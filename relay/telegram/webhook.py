@@ -14,7 +14,7 @@ from telegram import Bot
 
 from relay.errors import CredentialsRefused, RelayError, StoreUnavailable, Throttled, Unavailable
 from relay.telegram.api import call
-from relay.telegram.polling import ALLOWED_UPDATES, PollState
+from relay.telegram.polling import ALLOWED_UPDATES, PollState, rest
 
 #: Seconds between two questions to Telegram how its webhook is doing.
 LOOK: Final = 30.0
@@ -70,13 +70,11 @@ class Webhook:
                     await self._round()
                 except RelayError as error:
                     failures += 1
-                    pause = _pause_after(error, failures)
-                    self._failed(error, pause)
+                    seconds = _pause_after(error, failures)
+                    self._failed(error, seconds)
                 else:
-                    failures, pause = 0, self._look
-                hurried = asyncio.create_task(self._hurried.wait(), name="webhook: hurry")
-                await asyncio.wait({stopping, hurried}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-                hurried.cancel()
+                    failures, seconds = 0, self._look
+                await rest(seconds, stopping, self._hurried)
         finally:
             stopping.cancel()
 

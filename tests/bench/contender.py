@@ -91,7 +91,7 @@ async def running(name: Name, sandbox: Sandbox, port: int, home: Path) -> AsyncI
 
 
 async def _answer(process: asyncio.subprocess.Process, port: int, home: Path) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(120):
         while True:
             if process.returncode is not None:
                 raise RuntimeError(f"ended at its start: {_tail(home)}")

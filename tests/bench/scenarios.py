@@ -101,9 +101,10 @@ async def light(name: Name, home: Path, rate: int, seconds: float) -> Outcome:
             await arrived(sandbox, "kit", CLIENTS + count),
             await arrived(sandbox, "telegram", count),
         )
+        used_in_all = contender.cpu() - spent  # on a busy machine a part of the work comes after the last message
     figures = {
         "CPU %": 100 * used / took,
-        "CPU ms/message": 1000 * used / (2 * count),
+        "CPU ms/message": 1000 * used_in_all / (2 * count),
         "to Kit ms, median": to_kit["delay_ms"]["p50"],
         "to Kit ms, p99": to_kit["delay_ms"]["p99"],
         "to Telegram ms, median": to_telegram["delay_ms"]["p50"],

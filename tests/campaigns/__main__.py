@@ -76,6 +76,9 @@ CAMPAIGNS: Final = (
         "of a wrong salt, a customer who blocks and an update that nobody can read a person knows within a minute",
     ),
     Campaign("tests.campaigns.files", "--slow-megabytes 1", "agents' files at failing servers hold up no words"),
+    Campaign(
+        "tests.campaigns.replicas", "--kills 2", "of two relays on one PostgreSQL one is killed, and the other goes on"
+    ),
     Campaign("tests.bench", "--quick", "what is measured loses nothing"),
 )
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -37,6 +38,11 @@ _EXAMPLES: Final = 3
 def by_customer(chat: int, number: int) -> str:
     """What the customer of this chat says as their so many-th mark; numbers only grow."""
     return f"c{chat}n{number}"
+
+
+def marks_in(words: str) -> set[str]:
+    """Every mark that stands there."""
+    return {found[0] for found in _MARK.finditer(words)}
 
 
 def by_agent(chat: int, number: int) -> str:
@@ -90,16 +96,23 @@ class _Books:
 
 
 def draw_up(
-    telegram: TelegramLookAlike, kit: KitLookAlike, database: str | Engine | None, *, interruptions: int = 0
+    telegram: TelegramLookAlike,
+    kit: KitLookAlike,
+    database: str | Engine | None,
+    *,
+    interruptions: int = 0,
+    cut_off: AbstractSet[str] | None = None,
 ) -> Verdict:
     """The ledger of everything that both look-alikes have seen. To be drawn up when nothing is on its way any more.
 
-    `interruptions` is how often a step may have been cut off: kills, and answers that were lost. Without a `database`
+    `interruptions` is how often a step may have been cut off: kills, and answers that were lost. Who knows the
+    marks of those steps names them: nothing else may repeat then. Without a `database`
     (its URL, or an engine), nothing lies in it: everything must have arrived.
     """
     verdict = Verdict()
-    _judge(verdict, "to_kit", _customers_said(telegram), _at_kit(kit), interruptions)
-    _judge(verdict, "to_telegram", _agents_said(kit), _at_telegram(telegram), interruptions)
+    cuts = _Cuts(interruptions, cut_off)
+    _judge(verdict, "to_kit", _customers_said(telegram), _at_kit(kit), cuts)
+    _judge(verdict, "to_telegram", _agents_said(kit), _at_telegram(telegram), cuts)
     for event_id in kit.contradictions:
         verdict.found[REPEATS].append(f"{event_id} came again with another body")
     if kit.overlaps:
@@ -117,7 +130,15 @@ class _Arrival:
     place: int  #: Of the event or the call: several marks may come together.
 
 
-def _judge(verdict: Verdict, way: Way, said: list[Mark], arrivals: list[_Arrival], interruptions: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """Why something may come again."""
+
+    times: int
+    steps: AbstractSet[str] | None  #: Marks of the steps that were cut off, if they are known.
+
+
+def _judge(verdict: Verdict, way: Way, said: list[Mark], arrivals: list[_Arrival], cuts: _Cuts) -> None:
     by_chat: dict[str, list[_Arrival]] = defaultdict(list)
     for arrival in arrivals:
         if arrival.mark.chat == arrival.at:
@@ -129,10 +150,10 @@ def _judge(verdict: Verdict, way: Way, said: list[Mark], arrivals: list[_Arrival
     verdict.arrived[way] += len(there.intersection(said))
     verdict.found[LOST] += [_name(way, mark) for mark in said if mark not in there]  # some of it may be found yet
     for chat, of_chat in by_chat.items():
-        _judge_chat(verdict, way, chat, of_chat, interruptions)
+        _judge_chat(verdict, way, chat, of_chat, cuts)
 
 
-def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival], interruptions: int) -> None:
+def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival], cuts: _Cuts) -> None:
     """Of one lane: in order, and repeats only at once, as often as it was cut off, and under the same id."""
     first: dict[Mark, _Arrival] = {}
     highest: _Arrival | None = None
@@ -144,6 +165,8 @@ def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival],
             verdict.found[ORDER].append(f"{_name(way, arrival.mark)} came after number {highest.mark.number}")
         elif before is not arrival:
             again.add(arrival.place)
+            if cuts.steps is not None and _name(way, arrival.mark) not in cuts.steps:
+                verdict.found[REPEATS].append(f"{_name(way, arrival.mark)} came again, and nothing had cut it off")
             # Marks that came together come again together.
             if behind and highest is not None and first[highest.mark].place != before.place:
                 verdict.found[REPEATS].append(f"{_name(way, arrival.mark)} came again after {highest.mark.number}")
@@ -151,8 +174,8 @@ def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival],
                 verdict.found[REPEATS].append(f"{_name(way, arrival.mark)} came under two ids")
         highest = arrival if highest is None or not behind else highest
     verdict.repeated[way] += len(again)
-    if len(again) > interruptions:
-        verdict.found[REPEATS].append(f"{way} {chat}: {len(again)} repeats after {interruptions} interruptions")
+    if len(again) > cuts.times:
+        verdict.found[REPEATS].append(f"{way} {chat}: {len(again)} repeats after {cuts.times} interruptions")
 
 
 def _look_for_the_rest(verdict: Verdict, books: _Books) -> None:

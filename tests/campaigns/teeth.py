@@ -154,7 +154,8 @@ TEETH: Final = (
                 "    inserted = tx.execute(_INSERT_LETTERS, values)\n",
                 "    for row in rows:\n"
                 "        known = inbox.c.source_id == row.letter.source_id\n"
-                "        tx.execute(update(inbox).where(known).values(source_id=inbox.c.source_id + f'.{now}'))\n"
+                "        renamed = __import__('sqlalchemy').update(inbox).where(known)\n"
+                "        tx.execute(renamed.values(source_id=inbox.c.source_id + f'.{now}'))\n"
                 "    inserted = tx.execute(_INSERT_LETTERS, values)\n",
             ),
         ),

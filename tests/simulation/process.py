@@ -67,7 +67,7 @@ class Process:
 
     async def call_back(self, callback: Callback) -> bool:
         """Take a callback of Kit's; whether it is answered 200."""
-        if self._store is None or self.engine.dead:
+        if self._store is None or self.engine.dead or self._task.done():
             return False
         salt, token = self._secrets
         event = read_callback(callback.authorization.encode(), callback.body, salt=salt, token=token)

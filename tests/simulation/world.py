@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -19,7 +19,7 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.ledger import Call
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.steps import Step
-from tests.campaigns.ledger import Verdict, by_agent, by_customer, draw_up
+from tests.campaigns.ledger import Verdict, by_agent, by_customer, draw_up, marks_in
 from tests.simulation.engine import Disk
 from tests.simulation.process import Process
 from tests.virtual_time import VirtualLoop
@@ -55,6 +55,7 @@ class World:
         self.telegram, self.kit = TelegramLookAlike(), KitLookAlike()
         self.disk = Disk(self.dice)
         self.faults: Counter[str] = Counter()
+        self.cut_off: set[str] = set()  #: Marks of steps of which the relay cannot know what became of them.
         self.away: dict[Direction, bool] = {"to_kit": False, "to_telegram": False}
         self.process = self._start()
         self._said: Counter[str] = Counter()
@@ -68,11 +69,12 @@ class World:
 
     async def play(self) -> bool:
         """Let everybody talk and everything go wrong, and wait until nothing is on its way. Whether it came to that."""
-        async with asyncio.TaskGroup() as tasks:
-            for chat in range(FIRST, FIRST + CHATS):
-                tasks.create_task(self._customer(chat))
-                tasks.create_task(self._agent(chat))
-            tasks.create_task(self._trouble())
+        with suppress(TimeoutError):  # what is missing then is the ledger's matter
+            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+                for chat in range(FIRST, FIRST + CHATS):
+                    tasks.create_task(self._customer(chat))
+                    tasks.create_task(self._agent(chat))
+                tasks.create_task(self._trouble())
         settled = await self._settled()
         await self.process.kill()
         return settled
@@ -114,6 +116,7 @@ class World:
             self.faults[what] += 1
             if what == "kill":
                 await self.process.kill()
+                self.cut_off |= self._not_settled()
                 await asyncio.sleep(self.dice.uniform(0.0, 2.0))
                 self.process = self._start()
                 continue
@@ -143,6 +146,10 @@ class World:
             await asyncio.sleep(1.0)
         return False
 
+    def _not_settled(self) -> set[str]:
+        bodies = self.disk.dbapi.execute("SELECT body FROM outbox WHERE status = 'waiting'")
+        return {mark for (body,) in bodies for mark in marks_in(body)}
+
     def waiting(self) -> int:
         """Deliveries that are not settled."""
         waits = self.disk.dbapi.execute("SELECT count(*) FROM outbox WHERE status = 'waiting'")
@@ -161,18 +168,18 @@ class _Outside:
     process: Process | None = None
 
     async def updates(self, offset: int, seconds: float) -> list[dict[str, Any]]:
-        await self._call("to_telegram", harmless=True)
+        await self._call("to_telegram")
         return await self.world.telegram.updates.get(offset=offset, seconds=seconds)
 
     async def event(self, body: str) -> None:
         document = json.loads(body)
         with self.world.kit.traffic.of_client(document["client_data"]["client_id"]):
-            lost = await self._call("to_kit")
+            lost = await self._call("to_kit", body)
             self.world.kit.ledger.record(document, asyncio.get_running_loop().time())
             await self._answer(lost)
 
     async def step(self, address: Address, step: Step) -> tuple[int, ...]:
-        lost = await self._call("to_telegram")
+        lost = await self._call("to_telegram", repr(step))
         if self.world.dice.random() < 0.01:
             self.world.faults["refused"] += 1
             raise NotAccepted("Telegram: message is odd")
@@ -182,15 +189,15 @@ class _Outside:
         return (number,)
 
     async def asked(self, side: Direction) -> None:
-        await self._call(side, harmless=True)
+        await self._call(side)
 
-    async def _call(self, side: Direction, *, harmless: bool = False) -> bool:
-        """The way there. Whether the answer will be lost. Raises relay.errors."""
+    async def _call(self, side: Direction, says: str | None = None) -> bool:
+        """The way there. Whether the answer will be lost. Raises relay.errors. Without words it is harmless."""
         await asyncio.sleep(self.world.dice.uniform(0.0, SLOWEST))
         self._alive()
         if self.world.away[side]:
             raise Down("no connection")
-        luck = 1.0 if harmless else self.world.dice.random()
+        luck = 1.0 if says is None else self.world.dice.random()
         if luck < 0.01:
             self.world.faults["throttled"] += 1
             raise Throttled("Too Many Requests", retry_after=self.world.dice.choice([1.0, 5.0]))
@@ -198,6 +205,7 @@ class _Outside:
             self.world.faults["hung"] += 1
             await asyncio.sleep(30.0)
             raise Uncertain("no answer within 30 s")
+        self.world.cut_off |= marks_in(says) if luck < 0.03 and says is not None else set()
         return luck < 0.03
 
     async def _answer(self, lost: bool) -> None:  # noqa: FBT001 - drawn on the way there
@@ -227,7 +235,7 @@ async def _play(seed: int, began: float) -> Played:
     settled = await world.play()
     cut = world.faults["kill"] + world.faults["answer lost"] + world.faults["hung"]
     waiting = world.waiting()
-    verdict = draw_up(world.telegram, world.kit, world.disk.alchemy(), interruptions=cut)
+    verdict = draw_up(world.telegram, world.kit, world.disk.alchemy(), interruptions=cut, cut_off=world.cut_off)
     if not settled:
         verdict.found["everything is settled in the end"].append(f"{waiting} wait; {world.process.ended!r}")
     return Played(seed, world.faults, verdict, asyncio.get_running_loop().time() - began, settled)

@@ -1,7 +1,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot
+from yarl import URL
 
 from relay.errors import NotAccepted, SourceRefused, Throttled, Unavailable, Uncertain
 from relay.media.names import MAX_NAME, fit_name, upload_name
@@ -638,7 +639,24 @@ async def test_a_thousand_calls_take_a_moment(session: aiohttp.ClientSession) ->
             for _ in range(50):
                 await call(bot, "sendMessage", {"chat_id": 1, "text": "hello"})
 
-        began = time.perf_counter()
-        await asyncio.gather(*(lane() for _ in range(20)))
-        assert time.perf_counter() - began < 5
+        bare = await _seconds(bare_lane(url) for _ in range(20))
+        took = await _seconds(lane() for _ in range(20))
+        assert took < max(5, 40 * bare), "five seconds; on a busy machine, forty times what bare sockets need"
         await session.close()
+
+
+async def bare_lane(url: str) -> None:
+    """Fifty questions and answers without a transport."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
+    for _ in range(50):
+        writer.write(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+        await reader.readuntil(b"true}")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _seconds(lanes: Iterable[Coroutine[None, None, None]]) -> float:
+    """How long they take together."""
+    began = time.perf_counter()
+    await asyncio.gather(*lanes)
+    return time.perf_counter() - began

@@ -94,15 +94,17 @@ class _Walker:
             return
         if name in _MEDIA and self.carry(_MEDIA[name], value):
             self.beside(value, depth)
-        elif isinstance(value, str):
-            if name in _WORDS or _SENTENCE.search(value):
+            return
+        words = inline(value, depth) if name in _WORDS and _is_inline(value) else ""
+        match value:
+            case str() if name in _WORDS or _SENTENCE.search(value):
                 self.line(clean(value))
-        elif name in _WORDS and _is_inline(value) and (text := inline(value, depth)).strip():
-            self.line(text)
-        elif isinstance(value, dict):
-            self.read_object(value, depth + 1)
-        elif isinstance(value, list | tuple):
-            self.read_list(name, value, depth + 1)
+            case _ if words.strip():
+                self.line(words)
+            case dict():
+                self.read_object(value, depth + 1)
+            case list() | tuple():
+                self.read_list(name, value, depth + 1)
 
     def read_list(self, name: str, values: Sequence[object], depth: int) -> None:
         """Read several things of one kind, a picture in several sizes, or a rich text."""

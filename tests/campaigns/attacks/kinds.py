@@ -16,13 +16,14 @@ from tests.campaigns.attacks.files import attack_by_files
 from tests.campaigns.attacks.media_links import guess_links
 from tests.campaigns.attacks.raw_http import attack_raw
 from tests.campaigns.attacks.targets import attack_targets
+from tests.campaigns.attacks.webhooks import fuzz_webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """How much is tried of what has no end."""
 
-    callbacks: int
+    callbacks: int  #: And calls of Telegram's webhook.
     guesses: int  #: Of media links.
     files: int  #: Mutated ones.
     presses: int
@@ -37,6 +38,7 @@ Attack = Callable[[Path, Amounts, Random], Awaitable[Result]]
 
 KINDS: Final[Mapping[str, Attack]] = {
     "callbacks": lambda home, amounts, dice: fuzz_callbacks(home, amounts.callbacks, dice),
+    "webhooks": lambda home, amounts, dice: fuzz_webhooks(home, amounts.callbacks, dice),
     "raw": lambda home, _, dice: attack_raw(home, dice),
     "crowds": lambda home, _, dice: attack_in_crowds(home, dice),
     "targets": lambda home, amounts, dice: attack_targets(home, amounts.targets, dice),
