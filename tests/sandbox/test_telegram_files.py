@@ -76,6 +76,8 @@ async def test_a_link_dies_and_the_file_id_makes_a_new_one(
         assert answer.status == 404
     answer_to_dead = await get_file(http, telegram, file_id)
     assert answer_to_dead["description"].endswith("wrong file_id or the file is temporarily unavailable")
+    answer_to_unknown = await get_file(http, telegram, "never given")
+    assert answer_to_unknown["description"] == "Bad Request: invalid file_id"
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 10), (250, 252), (65_530, 65_550), (131_000, 200_000)])

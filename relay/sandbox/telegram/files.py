@@ -100,7 +100,9 @@ class FileStore:
     def get_file(self, file_id: str) -> dict[str, Any]:
         """The File object; its link lives from now on. Raises Refused as the API does."""
         stored = self._by_id.get(file_id)
-        if stored is None or not stored.alive:
+        if stored is None:  # https://github.com/tdlib/telegram-bot-api/issues/359
+            raise bad_request("invalid file_id")
+        if not stored.alive:
             raise bad_request("wrong file_id or the file is temporarily unavailable")
         if stored.size > self.download_limit:
             raise bad_request("file is too big")
