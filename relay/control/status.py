@@ -29,7 +29,7 @@ async def status(context: OperationContext, _parameters: Mapping[str, Any]) -> d
         "running": context.started_at is not None,
         "version": __version__,
         "uptime": None if context.started_at is None else now - context.started_at,
-        "other_relays": office.store.others,
+        "other_relays": context.store.others,
         "checks": {name: _check(check) for name, check in health.checks.items()},
         "warnings": health.warnings,
         "channels": [
