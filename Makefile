@@ -9,7 +9,7 @@ READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test campaigns lint bench words lock
+.PHONY: help install demo run test campaigns lint bench words lock sbom
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ lock: ## Lock the newest versions that pyproject.toml allows
 	&& compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras --upgrade" \
 	&& $$compile pyproject.toml --extra media --extra postgres -o requirements.lock \
 	&& $$compile pyproject.toml --extra media --extra postgres --group dev -c requirements.lock -o requirements-dev.lock
+
+sbom: ## Write what the relay is made of to sbom.json (CycloneDX), from the runtime lock with its hashes
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" \
+	&& "$$tools/bin/pip" install --quiet --disable-pip-version-check "cyclonedx-bom>=7.5,<8" \
+	&& "$$tools/bin/cyclonedx-py" requirements --pyproject pyproject.toml --output-reproducible -o sbom.json requirements.lock \
+	&& echo "sbom.json: $$(grep -c '"bom-ref"' sbom.json) entries"
 
 $(READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). On Debian: apt-get install python3 python3-venv"; exit 1; }

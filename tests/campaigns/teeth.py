@@ -115,10 +115,10 @@ TEETH: Final = (
         (
             Change(
                 "relay/store/claiming.py",
-                ".values(lease=lane.c.lease + 1, leased=true(), blame=blame)",
-                ".values(lease=lane.c.lease, leased=false(), blame=blame)",
+                ".values(lease=lane.c.lease + 1, leased=true(), blame=blame, ",
+                ".values(lease=lane.c.lease, leased=false(), blame=blame, ",
             ),
-            Change("relay/store/settling.py", "lane.c.leased.is_(True)), lane)", "lane.c.lease >= 0), lane)"),
+            Change("relay/store/settling.py", "lane.c.leased.is_(True)).order_by", "lane.c.lease >= 0).order_by"),
         ),
     ),
     Tooth(
@@ -206,7 +206,7 @@ TEETH: Final = (
         (
             Change(
                 "relay/store/claiming.py",
-                'clients.get(client_id, (None, None, ""))',
+                'clients.get(lane_of.client_id, (None, None, ""))',
                 'next(iter(clients.values()), (None, None, ""))',
             ),
         ),
