@@ -3,8 +3,8 @@
 import functools
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,13 @@ def new_database(directory: Path) -> Path:
     path = directory / "relay.db"
     path.write_bytes(template())
     return path
+
+
+@asynccontextmanager
+async def database_for_a_moment() -> AsyncIterator[Path]:
+    """A new one in a directory of its own, which goes with the block: for tests that take one for each example."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield new_database(Path(directory))
 
 
 def older_database(directory: Path, letters: int = 200) -> Path:

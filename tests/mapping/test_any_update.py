@@ -29,7 +29,7 @@ from relay.model import Accepted, Address, Album, BusinessConnection, Client, De
 from relay.monitoring.metrics import ChannelMetrics, Metrics
 from relay.sandbox.kit.events import check_event
 from relay.store.store import open_store
-from tests.databases import new_database
+from tests.databases import database_for_a_moment
 from tests.examples import portions
 from tests.mapping.bot_api import ANY_UPDATE, IDS, customers, fields_of, kinds_of, updates
 from tests.mapping.mapped import event_of
@@ -142,12 +142,10 @@ def _check(outcome: Accepted) -> None:
 
 @portions(1 / 5)
 @given(raws=st.lists(ANY_UPDATE, min_size=1, max_size=12))
-async def test_the_store_takes_them_all_and_the_sums_add_up(
-    tmp_path_factory: pytest.TempPathFactory, raws: list[dict[str, Any]]
-) -> None:
+async def test_the_store_takes_them_all_and_the_sums_add_up(raws: list[dict[str, Any]]) -> None:
     """In one batch, as polling brings them: each is accepted, declined or a dead letter, and none stops the others."""
     updates = [{**raw, "update_id": number} for number, raw in enumerate(raws)]
-    async with open_store(new_database(tmp_path_factory.mktemp("any"))) as store:
+    async with database_for_a_moment() as path, open_store(path) as store:
         metrics = ChannelMetrics(Metrics(), "777")
         accounts, presses = Accounts("777", store, _unknown, {}), Presses(_unknown, metrics)
         telegram = TelegramContext("777")

@@ -27,7 +27,7 @@ from relay.model import (
 from relay.store.accepting import Arrival
 from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW
 from relay.store.store import Store, open_store
-from tests.databases import new_database
+from tests.databases import database_for_a_moment
 from tests.examples import portions
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, together, update
@@ -226,12 +226,10 @@ ACTIONS = st.tuples(
 
 @portions(0.3)
 @given(actions=st.lists(ACTIONS, min_size=40, max_size=80))
-async def test_whatever_happens_each_item_leaves_once_and_in_order(
-    tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[str, str, str]]
-) -> None:
+async def test_whatever_happens_each_item_leaves_once_and_in_order(actions: list[tuple[str, str, str]]) -> None:
     """Claims, failures and crashes at any moment between siblings: nothing is lost or doubled, nothing overtakes."""
     clock = Clock()
-    async with open_store(new_database(tmp_path_factory.mktemp("albums")), now=clock) as store:
+    async with database_for_a_moment() as path, open_store(path, now=clock) as store:
         life = Life(store, clock)
         for number, (action, client, group) in enumerate(actions):
             await life.do(action, number, client, group)

@@ -23,7 +23,7 @@ from relay.model import (
 from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
-from tests.databases import new_database
+from tests.databases import database_for_a_moment
 from tests.examples import portions
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, update
@@ -249,16 +249,13 @@ ACTIONS = st.lists(
 
 @portions(0.3)
 @given(actions=ACTIONS, clients=st.lists(st.integers(1, 3), min_size=60, max_size=60))
-async def test_whatever_happens_order_holds_and_the_sums_add_up(
-    tmp_path_factory: pytest.TempPathFactory, actions: list[str], clients: list[int]
-) -> None:
+async def test_whatever_happens_order_holds_and_the_sums_add_up(actions: list[str], clients: list[int]) -> None:
     """Received + revived = delivered + waiting + dead, always; each lane leaves in order, nothing leaves twice."""
-    path = new_database(tmp_path_factory.mktemp("store"))
     clock = Clock()
     held: list[Delivery] = []
     left: dict[str, list[int]] = {}
     revived: set[int] = set()
-    async with open_store(path, now=clock) as store:
+    async with database_for_a_moment() as path, open_store(path, now=clock) as store:
         for number, (action, client) in enumerate(zip(actions, clients, strict=False)):
             if action == "accept":
                 await store.accept(update(number, client=str(client)))
