@@ -7,8 +7,9 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +24,19 @@ from tests.waiting import eventually
 COMMAND: Final = (sys.executable, "-m", "relay", "run")
 
 
+#: Below those that the system gives to whoever names none (`net.ipv4.ip_local_port_range`): between here and the relay's
+#: start no connection of another test takes one. Each process begins elsewhere.
+_PORTS = cycle(range(10_000, 32_000))
+next(islice(_PORTS, os.getpid() * 101 % 22_000, None))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of this machine that nobody listens at, another one each time."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
