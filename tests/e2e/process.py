@@ -24,8 +24,8 @@ from tests.waiting import eventually
 COMMAND: Final = (sys.executable, "-m", "relay", "run")
 
 
-#: Below those that the system gives to whoever names none (`net.ipv4.ip_local_port_range`): between here and the relay's
-#: start no connection of another test takes one. Each process begins elsewhere.
+#: Below those that the system gives to whoever names none (`net.ipv4.ip_local_port_range`): until the relay listens, no
+#: connection of another test takes one. Each process begins elsewhere.
 _PORTS = cycle(range(10_000, 32_000))
 next(islice(_PORTS, os.getpid() * 101 % 22_000, None))
 
