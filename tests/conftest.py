@@ -5,6 +5,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +73,23 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(("RELAY_", "TELEGRAM_", "KIT_")):
             del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests mostly wait stand among those that compute: while one worker waits, another one works."""
+    files = [list(file) for _, file in groupby(items, key=lambda item: item.path)]
+    waiting = [file for file in files if "e2e" in file[0].path.parts]
+    computing = [file for file in files if "e2e" not in file[0].path.parts]
+    mixed = merge(_placed(waiting), _placed(computing), key=itemgetter(0))
+    items[:] = [item for _, file in mixed for item in file]
+
+
+def _placed(files: list[list[pytest.Item]]) -> Iterator[tuple[float, list[pytest.Item]]]:
+    """Each file, and what share of the tests stands before it."""
+    total, before = sum(map(len, files)), 0
+    for file in files:
+        yield before / total, file
+        before += len(file)
 
 
 @pytest.hookimpl(wrapper=True)
