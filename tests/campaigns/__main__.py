@@ -46,7 +46,7 @@ CAMPAIGNS: Final = (
         "a chat that is told to wait waits alone; slow files wait alone",
     ),
     Campaign("tests.campaigns.backup", "--rounds 1 --megabytes 64 --calm 2", "a backup beside messages is a good one"),
-    Campaign("tests.simulation", "--seconds 25", "worlds in which everything goes wrong lose and turn round nothing"),
+    Campaign("tests.simulation", "--seconds 10", "worlds in which everything goes wrong lose and turn round nothing"),
     Campaign(
         "tests.campaigns.erase",
         "--rows 10000 --kills 2",
@@ -79,7 +79,7 @@ CAMPAIGNS: Final = (
     Campaign(
         "tests.campaigns.replicas", "--kills 2", "of two relays on one PostgreSQL one is killed, and the other goes on"
     ),
-    Campaign("tests.bench", "--quick", "what is measured loses nothing"),
+    Campaign("tests.bench", "--quick --beside bare", "what is measured loses nothing"),
 )
 
 
