@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.intake.reading import read_update
 from relay.mapping.content.content import File, Place
 from relay.mapping.content.walker import Found, walk
+from relay.mapping.event.events import KitContext
+from tests.mapping.mapped import TALKING, event_of, private, raw_sample
 
 
 def found(raw: object) -> Found:
@@ -209,3 +212,15 @@ JSON = st.recursive(
 def test_any_structure_can_be_read(raw: object) -> None:
     """Whatever JSON it is, the answer is text that can be stored."""
     assert "\0" not in found(raw).text.encode().decode()
+
+
+def test_a_place_in_a_poll_is_sent_once() -> None:
+    venue = {"location": {"latitude": 1.5, "longitude": 2.5}, "title": "Café", "address": "Main St"}
+    poll = raw_sample("poll")["message"]["poll"]
+    options = [{"persistent_id": "1", "text": "B", "voter_count": 0, "media": {"venue": venue}}]
+    event = event_of(
+        read_update(
+            private(poll={**poll, "options": options}), KitContext("777", "https://relay.example", lambda: "id")
+        ).decide(TALKING)
+    )
+    assert [item.type for item in event.event_data.message.payload or []] == ["location"]

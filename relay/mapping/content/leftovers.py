@@ -31,10 +31,11 @@ def completed(message: Message, content: Content) -> Content:
     files += more
     rest = walk(unknown_fields(message), mark, files, 1 + len(files))
     lines = _unsaid(rest.lines, content.text)
-    if not (more or rest.items or lines):
+    new = [item for item in rest.items if item not in content.items]
+    if not (more or new or lines):
         return content
     text = "\n".join(filter(None, (content.text, *lines)))
-    return replace(content, text=text, items=(*content.items, *more, *rest.items))
+    return replace(content, text=text, items=(*content.items, *more, *new))
 
 
 def unknown_fields(node: object) -> Iterator[tuple[str, object]]:
