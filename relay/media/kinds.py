@@ -37,6 +37,7 @@ _OTHERS: Final = (
     b"7z\xbc\xaf",
     b"\x1f\x8b",
     b"BM",
+    b"{\\rtf",
 )
 #: Markers of a JPEG's frame header, which holds its sides: all SOFn but DHT, JPG and DAC.
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -54,6 +55,7 @@ _BY_TYPE: Final[dict[str, Format]] = {
 _BY_SUFFIX: Final[dict[str, Format]] = {".mp4": "mp4", ".m4v": "mp4", ".m4a": "m4a", ".mp3": "mp3"}
 #: How pages begin, in small letters (https://mimesniff.spec.whatwg.org/#identifying-a-resource-with-an-unknown-mime-type).
 _PAGE_STARTS: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title", b"<meta", b"<!-- ")
+_FEW_WORDS: Final = 2048  #: Bytes.
 _PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PAGES: Final = frozenset({"html", "htm", "xhtml", "xht", "shtml", "mht", "mhtml"})
 #: Texts that may begin as a page does; also tables and letters, which many programs write as HTML under these endings.
@@ -144,14 +146,26 @@ def is_page(label_name: str, head: bytes, content_type: str) -> bool:
     Bytes decide before the type: many a script sends its PDF as text/html.
     """
     suffix = label_name.lower().rpartition(".")[2]
+    is_named = _media_type(content_type) not in _NO_TYPE
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
-    if suffix in _PAGES or _by_bytes(head) is not None or b"\x00" in head[:1024]:
+    if suffix in _PAGES or _by_bytes(head) is not None or (b"\x00" in head[:1024] and not _is_words(head)):
         return False
-    if suffix in _NO_TEXTS and start.startswith((b"<", b"{")):
+    if suffix in _NO_TEXTS and (start.startswith((b"<", b"{")) or (is_named and _is_words(head))):
         return True
     if _media_type(content_type) in _PAGE_TYPES:
         return suffix not in _TEXTS or start.startswith(b"<")
     return suffix not in _TEXTS and start.startswith(_PAGE_STARTS)
+
+
+def _is_words(head: bytes) -> bool:
+    """Whether it is but a few words, such as a server's `Access denied`."""
+    if not 0 < len(head) <= _FEW_WORDS:
+        return False
+    try:
+        words = head.decode("utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except ValueError:
+        return False
+    return "".join(words.split()).isprintable()
 
 
 def type_by_bytes(head: bytes, content_type: str) -> str:

@@ -10,8 +10,11 @@ MAX_NAME: Final = 120  #: Characters. Telegram itself keeps about as many.
 #: Controls and lone surrogates, and the marks that turn reading direction (so that "gpj.exe" reads "exe.jpg").
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENDING: Final = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,10}$")
-#: Endings of what makes a file, and is none.
-_SCRIPTS: Final = (".php", ".asp", ".aspx", ".ashx", ".jsp", ".cgi", ".do", ".action")
+#: Endings in links that say nothing of the file: of what makes it, or of any bytes.
+_SCRIPTS: Final = (
+    *(".php", ".asp", ".aspx", ".ashx", ".jsp", ".jspx", ".cgi", ".fcgi", ".do", ".action", ".cfm", ".axd", ".pl"),
+    *(".bin", ".dat", ".tmp", ".blob"),
+)
 _UPLOAD: Final = str.maketrans({'"': "'", ";": ",", "\\": "_", "/": "_"})
 
 

@@ -25,6 +25,7 @@ from yarl import URL
 
 from relay.errors import SourceRefused, SourceUnavailable, cause_of
 from relay.telegram.guard import ForbiddenAddressError, public_socket
+from relay.telegram.told_names import told_name
 
 MAX_REDIRECTS: Final = 3
 #: Some hosts refuse whoever says no name, or a library's.
@@ -253,11 +254,11 @@ def _checked(url: URL) -> URL:
 
 
 def _name(response: aiohttp.ClientResponse) -> str:
-    """The name that the answer gives its file (RFC 6266, RFC 5987), without folders."""
+    """The name that the answer gives its file, without folders."""
     with warnings.catch_warnings(action="ignore", category=BadContentDispositionHeader):
         told = response.content_disposition
-    name = (told.filename if told is not None else None) or ""
-    return name.replace("\\", "/").rpartition("/")[2].strip()
+    header = response.headers.get("Content-Disposition", "")
+    return told_name(header, told.filename if told is not None else None) if header else ""
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float:

@@ -154,6 +154,13 @@ def test_any_bytes_have_a_kind(start: bytes, length: int, rest: bytes, label: Fi
         ("export.xls", b"<html><table>", "application/vnd.ms-excel", False),
         ("export.xls", b"<html>Sign in", "text/html", True),
         ("no ending", b'{"a": 1}', "application/json", False),
+        ("a.pdf", b"Access denied\n", "text/plain", True),
+        ("a.jpg", "Файл не найден".encode(), "image/jpeg", True),
+        ("a.jpg", b'[{"error":"x"}]', "application/json", True),
+        ("a.pdf", "<html>Sign in".encode("utf-16"), "application/pdf", True),
+        ("a.pdf", b"\x01\x02 a scanner's own", "application/pdf", False),
+        ("a.rtf", b"{\\rtf1 hi}", "text/html", False),
+        ("a.txt", b"Access denied", "text/plain", False),
     ],
 )
 def test_a_servers_words_are_not_the_file(name: str, head: bytes, content_type: str, *, is_one: bool) -> None:
