@@ -30,6 +30,8 @@ _ESCAPED_LETTER = re.compile(rb"\\u00(?!22|5[cC])([2-7][0-9a-fA-F])")
 _UNESCAPED = 16_384
 #: Of how many ids in a body the signature is tried: the event's own is the first, unless Kit puts others before it.
 _TRIED_IDS = 3
+#: What may stand around the document: white space, and the end of a C string.
+_AROUND: Final = b" \t\r\n\0"
 _LARGEST_TEST = 4096  #: Bytes of the request that tests a channel; Kit's has none.
 
 
@@ -161,7 +163,9 @@ def _read_event_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller
 def _read_strict_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller sent
     try:
         return json.loads(
-            body.decode("utf-8-sig"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+            body.strip(_AROUND).decode("utf-8-sig"),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError):
         raise BadEvent("the body is not JSON as RFC 8259 has it") from None

@@ -4,7 +4,8 @@ What is wrong with an item costs neither the words nor the other items. The type
 https://voximplant.com/kit/docs/channels/custom and https://github.com/voximplant/kit-functions-sdk.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -33,20 +34,35 @@ _LINKS: Final = ("file_url", "url")
 _NAMES: Final = ("file_name", "name")
 #: Where else programs put the link of a file, and in which objects. A link anywhere else may be meant for Kit itself.
 _OTHER_LINKS: Final = (*_LINKS, "link", "href", "src", "uri", "file", "fileurl", "media_url", "download_url")
+#: What else a point's two numbers, and what holds them, are called.
+_LATITUDES: Final = ("latitude", "lat")
+_LONGITUDES: Final = ("longitude", "lng", "lon", "long")
+#: What a writer that knows no null puts in its place.
+_NOTHINGS: Final = frozenset({"null", "none", "undefined", "true", "false"})
 _HOLDERS: Final = ("file", "media", "attachment", "image", "photo", "video", "audio", "document", "data")
 
 
 def read_items(payload: object) -> tuple[IncomingItem, ...]:
     """The items of a message's payload, in their order, also of lists within it; what is empty is none."""
     raws = [raw for each in as_list(payload) for raw in (each if isinstance(each, list) else [each])]
-    return tuple(_read_item(raw) for raw in raws if not is_empty(raw))
+    return tuple(item for raw in raws if not _is_nothing(raw) for item in _read_item(raw))
 
 
-def _read_item(raw: object) -> IncomingItem:
+def _is_nothing(raw: object) -> bool:
+    return is_empty(raw) or (isinstance(raw, str) and raw.strip().lower() in _NOTHINGS)
+
+
+def _read_item(raw: object) -> Iterator[IncomingItem]:
     fields = as_object(raw) or {"url": raw}
     kind = _kind_of(fields)
-    read = _READERS.get(kind, _unlisted)
-    return read(fields) or UnusableItem(kind)
+    item = _READERS.get(kind, _unlisted)(fields)
+    beside = _file("any", {"file_url": fields.get("file_url")}) if kind in _NO_FILES else None
+    if beside is None or not _is_fetchable(beside.url):
+        yield item or UnusableItem(kind)
+        return
+    if item is not None:
+        yield item
+    yield replace(beside, name=as_line(fields.get("file_name")))
 
 
 def _kind_of(fields: _Fields) -> str:
@@ -79,7 +95,11 @@ def _file_elsewhere(kind: FileKind, fields: _Fields) -> FileItem | None:
 
 def _place(fields: _Fields) -> PlaceItem | WordsItem | None:
     address = as_line(fields.get("address"))
-    latitude, longitude = as_degrees(fields.get("latitude")), as_degrees(fields.get("longitude"))
+    held = {**fields, **as_object(fields.get("location"))}
+    latitude, longitude = (
+        next(filter(_is_number, (as_degrees(held.get(name)) for name in names)), None)
+        for names in (_LATITUDES, _LONGITUDES)
+    )
     if latitude is not None and longitude is not None:
         return PlaceItem(latitude, longitude, address)
     return None if address is None else WordsItem(address)
@@ -96,8 +116,10 @@ def _words(fields: _Fields) -> WordsItem | None:
 
 
 def _keyboard(kind: KeyboardKind, rows_in: str | None, params_in: str | None, fields: _Fields) -> KeyboardItem:
-    rows = as_list(fields.get(rows_in)) if rows_in else []
-    params = as_object(fields.get(params_in)) if params_in else {}
+    held = as_object(fields.get(rows_in)) if rows_in else {}
+    own = next((name for name in ("inline_keyboard", "keyboard") if name in held), None)  # as the Bot API has it
+    rows = as_list(held[own] if own else fields.get(rows_in)) if rows_in else []
+    params = {**(held if own else {}), **(as_object(fields.get(params_in)) if params_in else {})}
     return KeyboardItem(kind, tuple(_row(each) for each in rows), params)
 
 
@@ -119,10 +141,16 @@ def _for_others(_: _Fields) -> None:
     return None
 
 
+def _is_number(degrees: float | None) -> bool:
+    return degrees is not None
+
+
 def _is_fetchable(link: str) -> bool:
     return link.lower().startswith(("https://", "http://"))
 
 
+#: Types of items that are no files, and may come with one all the same.
+_NO_FILES: Final = frozenset({"text", "location", "contact"})
 _READERS: Final[Mapping[str, Callable[[_Fields], IncomingItem | None]]] = {
     "photo": partial(_file, "photo"),
     "video": partial(_file, "video"),

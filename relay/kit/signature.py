@@ -13,10 +13,10 @@ import hmac
 import re
 
 #: Up to two words stand before the digest, each with a colon, an equals sign or white space behind it; and quotes or
-#: brackets around it: `MD5 <digest>`, `signature: <digest>`, `Signature sig="<digest>"`.
+#: brackets around it: `MD5 <digest>`, `signature: <digest>`, `Signature sig="<digest>",`.
 _SPELLING = re.compile(
     rb"(?P<scheme>(?:[A-Za-z][A-Za-z0-9_-]{0,31}(?:[ \t]{0,8}[:=][ \t]{0,8}|[ \t]{1,8})){0,2}"
-    rb"(?:[A-Za-z0-9]{0,16}[(\"'])?)(?P<digest>[0-9A-Fa-f]{32})[)\"']?"
+    rb"(?:[A-Za-z0-9]{0,16}[(\[{<\"'])?)(?P<digest>[0-9A-Fa-f]{32})[)\]}>\"']?[,;.]?"
 )
 _NO_DIGEST = b"\0" * 32  #: Equal to no hex digest; compared when there is none, so that all refusals cost the same.
 

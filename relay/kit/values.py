@@ -26,13 +26,19 @@ def is_empty(value: object) -> bool:
 
 
 def opened(value: object) -> object:
-    """JSON within a string, opened; anything else as it is."""
-    if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
+    """JSON within a string, opened, also if it was encoded twice; anything else as it is."""
+    inner = _parsed(_parsed(value))
+    return value if isinstance(inner, str) else inner
+
+
+def _parsed(value: object) -> object:
+    text = value.strip().removeprefix("\ufeff").lstrip() if isinstance(value, str) else ""
+    if text[:1] not in {"{", "[", '"'}:
+        return value
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return value
 
 
 def as_object(value: object) -> dict[str, Any]:
@@ -59,7 +65,8 @@ def _is_list(fields: dict[str, Any]) -> bool:
     # PHP numbers what has gaps; and an object of objects is no object with fields of its own.
     if all(name.isdecimal() for name in fields):
         return True
-    return all(isinstance(value, dict | list) for value in fields.values())
+    held = [value for value in fields.values() if value is not None]
+    return "type" not in fields and all(isinstance(value, dict | list) for value in held)
 
 
 def as_words(value: object) -> str | None:
@@ -74,9 +81,10 @@ def as_words(value: object) -> str | None:
 
 def as_line(value: object) -> str | None:
     """A name, number or address; None for what is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return mend(value)[:MAX_LINE] if isinstance(value, str) and value else None
+    if isinstance(value, float) and not value.is_integer():
+        return None
+    line = value if isinstance(value, str) else _number_in_words(value)
+    return mend(line)[:MAX_LINE] or None
 
 
 def as_id(value: object) -> str | None:
@@ -90,8 +98,9 @@ def as_id(value: object) -> str | None:
 
 def as_degrees(value: object) -> float | None:
     """Degrees, also those in a string; None for what are none."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value.strip().replace(",", "."))
+    number = value.strip().removesuffix("°") if isinstance(value, str) else ""
+    if _NUMBER.fullmatch(number):
+        value = float(number.replace(",", "."))
     if isinstance(value, bool) or not isinstance(value, int | float) or not -360 <= value <= 360:
         return None
     return float(value)

@@ -167,7 +167,8 @@ def _name_of(item: FileItem) -> tuple[str, Literal[True] | None]:
     if given := file_name(item.name, ""):
         return given, None
     try:
-        path = urlsplit(item.url).path
+        parts = urlsplit(item.url)
+        path = parts.path if parts.netloc else ""  # what follows `data:` is no name
     except ValueError:
         path = ""
     kind = "file" if item.kind == "any" else item.kind

@@ -155,14 +155,15 @@ def _other_field(button: _Button, known: frozenset[str]) -> str | None:
 
 
 def _link(url: str) -> str | None:
-    """The link as Telegram takes it; without a scheme it is one of the web."""
+    """The link as Telegram takes it, which refuses a keyboard whole; without a scheme it is one of the web."""
+    url = "%20".join(url.split())
     if _BARE.fullmatch(url):
         url = f"https://{url}"
     try:
         parts = urlsplit(url)
-    except ValueError:
+        is_host = parts.scheme == "tg" or ("." in (parts.hostname or "") and parts.port != 0)
+    except ValueError:  # also a port that is none
         return None
-    is_host = parts.scheme == "tg" or "." in (parts.hostname or "")
     return url if parts.scheme in _SCHEMES and is_host and len(url) <= MAX_LINK and clean(url) == url else None
 
 
