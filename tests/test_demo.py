@@ -109,6 +109,9 @@ async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path:
             assert await curl.wait() == 0
             while arrives not in await next_line(process):
                 pass
+        page = next(line for line in lines if "... as a page" in line).split()[-1]
+        curl = await asyncio.create_subprocess_exec("curl", "--silent", "--fail", page, stdout=-1)
+        assert b"What needs a person" in (await curl.communicate())[0]
         process.terminate()
         rest, _ = await process.communicate()
     assert process.returncode == 0, rest.decode()

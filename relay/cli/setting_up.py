@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Final
 
 import click
 import structlog
@@ -18,15 +19,11 @@ from relay.setup.files import ChannelTable, EnvFile, UnusableFileError, readable
 from relay.setup.questions import BOT, CHANNEL, SALT
 from relay.setup.wizard import GaveUpError, Wizard
 
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
 
 @click.command
-@click.option(
-    "--env-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=".env",
-    show_default=True,
-    help="Where the answers go.",
-)
+@click.option("--env-file", type=_FILE, default=".env", show_default=True, help="Where the answers go.")
 @click.option("--telegram-bot-token", envvar="TELEGRAM_BOT_TOKEN", show_envvar=True, help="The bot's token.")
 @click.option(
     "--public-url", "relay_public_url", envvar="RELAY_PUBLIC_URL", show_envvar=True, help="Its public address."
@@ -42,13 +39,7 @@ from relay.setup.wizard import GaveUpError, Wizard
     metavar="NAME",
     help="Of several bots, this one: its answers go into the file of --config, as a channel of that name.",
 )
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default="relay.toml",
-    show_default=True,
-    help="The file that names channels.",
-)
+@click.option("--config", type=_FILE, default="relay.toml", show_default=True, help="The file that names channels.")
 @click.option("--no-input", is_flag=True, help="Ask nothing: what is not given and not set already is an error.")
 @click.option("--no-check", is_flag=True, help="Do not ask Telegram and Kit whether the answers are right.")
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="For Kit's test request; 0: not at all.")

@@ -53,9 +53,7 @@ def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[
         "token_age": ages.get("token"),
         "directions": {direction: _direction(direction, survey, watched) for direction in ("to_kit", "to_telegram")},
         "unknown_clients": survey.counts.unknown_clients,
-        "declined_as": {
-            name: survey.counts.declined_as(name) for name in ("blocked", "flood", "foreign_owner", "held_start")
-        },
+        "declined_as": {name: survey.counts.declined_as(name) for name in _DECLINED_AS},
         "ratings": {
             "asked": survey.counts.asked_for_rating,
             "stars": {str(stars): times for stars, times in survey.counts.ratings.items()},

@@ -45,7 +45,8 @@ PER_CHANNEL: Final = frozenset(field for field in Settings.model_fields if field
 }
 
 _NAME: Final = re.compile("[a-z0-9-]{1,32}")
-CHANNEL_NAME_WORDS: Final = "a channel needs a name of its own: small letters, digits and dashes, up to 32."
+_NEEDS_A_NAME: Final = "needs a name of its own: small letters, digits and dashes, up to 32."
+CHANNEL_NAME_WORDS: Final = f"a channel {_NEEDS_A_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +128,13 @@ def _read(config: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     for number, table in enumerate(tables, 1):
         name = table.pop("name", None)
         if not is_channel_name(name) or name in named:
-            lines.append(
-                f"{config}: channel {number} needs a name of its own: small letters, digits and dashes, up to 32."
-            )
+            lines.append(f"{config}: channel {number} {_NEEDS_A_NAME}")
             continue
         lines += _unknown(f"{config}, channel {name}", table, PER_CHANNEL)
-        named[name] = _values(table)
+        named[name] = values_in(table)
     if lines:
         raise SettingsError(lines)
-    return _values(document), named
+    return values_in(document), named
 
 
 def _place(error: tomllib.TOMLDecodeError) -> str:
@@ -157,7 +156,8 @@ def _field(key: str) -> str:
     return key if key in Settings.model_fields else key.removesuffix("_file").removesuffix("_env")
 
 
-def _values(table: Mapping[str, Any]) -> dict[str, Any]:
+def values_in(table: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table of the file says of each field, from wherever it takes it; Unreadable where that says nothing."""
     return {_field(key): _value(key, value) for key, value in table.items()}
 
 

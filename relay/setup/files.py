@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import tomlkit
 from dotenv import set_key, unset_key
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 
-from relay.settings.channels import PER_CHANNEL
+from relay.settings.channels import PER_CHANNEL, values_in
 from relay.settings.schema import Settings
-from relay.settings.sources import Unreadable, file_content, read_values
+from relay.settings.sources import Unreadable, read_values
 
 _NOBODY_ELSE: Final = 0o600
 
@@ -70,11 +70,11 @@ class ChannelTable:
 
     def known(self) -> dict[str, str]:
         """What the table says, by field. Raises UnusableFileError."""
-        return readable(_values(self._table(self._document()) or {}))
+        return readable(values_in(self._table(self._document()) or {}))
 
     def shared(self) -> dict[str, str]:
         """What stands above all channels. Raises UnusableFileError."""
-        return readable(_values(self._document()))
+        return readable(values_in(self._document()))
 
     def write(self, values: Mapping[str, str]) -> None:
         """Set these fields in the table; "" takes one out. Who could read the file still can, but for strangers.
@@ -134,29 +134,15 @@ Destination = EnvFile | ChannelTable
 
 
 def readable(values: Mapping[str, object]) -> dict[str, str]:
-    """Those of the values that are there, as people would type them."""
-    found = {name: value for name, value in values.items() if not isinstance(value, Unreadable)}
-    return {name: str(value) for name, value in found.items()}
+    """Those of the values that are a setting's and are there, as people would type them."""
+    known = {name: value for name, value in values.items() if name in Settings.model_fields}
+    return {name: str(value) for name, value in known.items() if not isinstance(value, Unreadable)}
 
 
 def _named(name: str) -> Table:
     table = tomlkit.table()
     table["name"] = name
     return table
-
-
-def _values(table: Mapping[str, Any]) -> dict[str, object]:
-    """What a table says of settings that a channel may have, from wherever it takes them."""
-    values: dict[str, object] = {}
-    for key, value in table.items():
-        field = key.removesuffix("_file").removesuffix("_env")
-        if key in Settings.model_fields:
-            values[key] = value
-        elif field in PER_CHANNEL and key.endswith("_file"):
-            values[field] = file_content(key.upper(), str(value))
-        elif field in PER_CHANNEL:
-            values[field] = os.environ.get(str(value)) or Unreadable(key)
-    return values
 
 
 @contextmanager

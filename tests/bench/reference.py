@@ -113,12 +113,15 @@ def settle(delivery: int) -> Callable[[sqlite3.Connection], None]:
 
 
 class Lanes:
-    """One message in flight for each chat and side, in order."""
+    """One message in flight for each chat and side, in order. `send` says whether it arrived."""
 
-    def __init__(self, store: Store, send: Callable[[str, str], Awaitable[None]], tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, store: Store, send: Callable[[str, str], Awaitable[bool]], tasks: asyncio.TaskGroup, stop: asyncio.Event
+    ) -> None:
         self._store = store
         self._send = send
         self._tasks = tasks
+        self._stop = stop
         self._lanes: dict[tuple[str, str], deque[tuple[int, str]]] = {}
 
     def put(self, delivery: int, side: str, chat: str, body: str) -> None:
@@ -132,11 +135,11 @@ class Lanes:
 
     async def _carry(self, side: str, chat: str) -> None:
         lane = self._lanes[side, chat]
-        while lane:
+        while lane and not self._stop.is_set():
             delivery, body = lane[0]
-            await self._send(side, body)
-            await self._store.run(settle(delivery))
-            lane.popleft()
+            if await self._send(side, body):
+                await self._store.run(settle(delivery))
+                lane.popleft()
         del self._lanes[side, chat]
 
 
@@ -157,26 +160,33 @@ class Relay:
     """Both ways, over one store."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, store: Store, tasks: asyncio.TaskGroup, token: dict[str, str]
+        self,
+        session: aiohttp.ClientSession,
+        store: Store,
+        token: dict[str, str],
+        tasks: asyncio.TaskGroup,
+        stop: asyncio.Event,
     ) -> None:
         self._session = session
         self._store = store
+        self._stop = stop
         self._telegram = f"{os.environ['TELEGRAM_API_URL']}/bot{os.environ['TELEGRAM_BOT_TOKEN']}"
         self._secret = f"{os.environ['KIT_SECURITY_SALT']}:{os.environ['KIT_API_TOKEN']}"
         plain = {"Content-Type": "application/json"}
         kit = f"{os.environ['KIT_API_URL']}/{os.environ['KIT_CHANNEL_UUID']}"
         self._ways = {"kit": (kit, {**token, **plain}), "telegram": (f"{self._telegram}/sendMessage", plain)}
         self._places = asyncio.Semaphore(IN_FLIGHT)
-        self.lanes = Lanes(store, self._send, tasks)
+        self.lanes = Lanes(store, self._send, tasks, stop)
 
-    async def _send(self, side: str, body: str) -> None:
+    async def _send(self, side: str, body: str) -> bool:
         url, headers = self._ways[side]
-        while True:
+        while not self._stop.is_set():
             async with self._places, self._session.post(url, data=body.encode(), headers=headers) as answer:
                 await answer.read()
             if answer.status == 200:
-                return
+                return True
             await asyncio.sleep(1)
+        return False
 
     async def _take(self, rows: Sequence[Row], offset: int | None = None) -> None:
         for delivery, (side, _, chat, body) in zip(await self._store.run(accept(rows, offset)), rows, strict=True):
@@ -206,26 +216,32 @@ class Relay:
 
 
 async def main() -> None:
-    """Relay until SIGTERM."""
+    """Relay until SIGTERM; what is on its way then is settled still, and what waits goes on with the next start."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     store = Store(Path(os.environ["RELAY_DATA_DIR"]) / "reference.db")
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as tasks:
-        relay = Relay(session, store, tasks, await login(session, os.environ["KIT_API_URL"]))
-        offset, waiting = await store.open()
-        for delivery, side, chat, body in waiting:
-            relay.lanes.put(delivery, side, chat, body)
-        server = web.Application()
-        server.add_routes([web.post("/kit/callback", relay.on_event), web.get("/healthz", healthz)])
-        runner = web.AppRunner(server, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", int(os.environ["RELAY_PORT"]), backlog=1024).start()
-        working = [tasks.create_task(store.commit_forever()), tasks.create_task(relay.poll(offset))]
-        stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await stop.wait()
-        await runner.cleanup()
-        for task in working:
-            task.cancel()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as last:
+        committing = last.create_task(store.commit_forever())  # until each lane has settled what was on its way
+        async with asyncio.TaskGroup() as tasks:
+            token = await login(session, os.environ["KIT_API_URL"])
+            await serve(Relay(session, store, token, tasks, stop), store, tasks, stop)
+        committing.cancel()
+
+
+async def serve(relay: Relay, store: Store, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+    """Go on where the last run ended, and take what comes, until `stop`."""
+    offset, waiting = await store.open()
+    for delivery, side, chat, body in waiting:
+        relay.lanes.put(delivery, side, chat, body)
+    server = web.Application()
+    server.add_routes([web.post("/kit/callback", relay.on_event), web.get("/healthz", healthz)])
+    runner = web.AppRunner(server, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", int(os.environ["RELAY_PORT"]), backlog=1024).start()
+    polling = tasks.create_task(relay.poll(offset))
+    await stop.wait()
+    polling.cancel()
+    await runner.cleanup()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,36 @@
 """Where the relay that is set up will be."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import free_port
+
+
+@pytest.fixture(autouse=True)
+def log_of_others() -> Iterator[None]:
+    """`relay setup` silences the log of its process, which here goes on with other tests."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def variables(telegram: TelegramLookAlike, kit: KitLookAlike, port: int) -> dict[str, str]:
+    """The right answers, as a script gives them."""
+    return {
+        "TELEGRAM_BOT_TOKEN": telegram.token,
+        "RELAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "KIT_API_URL": kit.url,
+        "KIT_DOMAIN": kit.domain,
+        "KIT_API_TOKEN": kit.api_token,
+        "KIT_SECURITY_SALT": kit.salt,
+        "KIT_CHANNEL_UUID": kit.channel_uuid,
+    }
 
 
 @pytest.fixture

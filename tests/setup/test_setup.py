@@ -117,19 +117,9 @@ async def test_run_again_it_offers_what_is_there(
     assert env_file.read_text() == before
 
 
-async def test_a_script_gives_every_answer_by_variable(
-    telegram: TelegramLookAlike, kit: KitLookAlike, port: int, tmp_path: Path
-) -> None:
+async def test_a_script_gives_every_answer_by_variable(variables: dict[str, str], tmp_path: Path) -> None:
     """Nothing is asked, nothing is waited for, and the file is the same."""
-    answers = {
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "RELAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "KIT_API_URL": kit.url,
-        "KIT_DOMAIN": kit.domain,
-        "KIT_API_TOKEN": kit.api_token,
-        "KIT_SECURITY_SALT": "$alt'with \"odd\\things",
-        "KIT_CHANNEL_UUID": kit.channel_uuid,
-    }
+    answers = {**variables, "KIT_SECURITY_SALT": "$alt'with \"odd\\things"}
     code, said = await run(tmp_path, answers, "setup", "--no-input", "--wait", "0")
     assert (code, "nothing was written" in said) == (1, False), said  # a salt with a space in it
     answers["KIT_SECURITY_SALT"] = "$alt'with\"odd\\things"
@@ -137,7 +127,7 @@ async def test_a_script_gives_every_answer_by_variable(
     assert code == 0, said
     settings = load_settings(tmp_path / ".env")
     assert settings.kit_security_salt.get_secret_value() == answers["KIT_SECURITY_SALT"]
-    assert settings.telegram_bot_token.get_secret_value() == telegram.token
+    assert settings.telegram_bot_token.get_secret_value() == answers["TELEGRAM_BOT_TOKEN"]
 
 
 @pytest.mark.usefixtures("port")
@@ -190,18 +180,8 @@ async def test_a_stranger_is_not_taken_for_kit(
     assert result.exit_code == 0, result.output
 
 
-async def test_a_salt_that_nobody_proved_is_said_to_be_unproven(
-    telegram: TelegramLookAlike, kit: KitLookAlike, port: int, tmp_path: Path
-) -> None:
+async def test_a_salt_that_nobody_proved_is_said_to_be_unproven(variables: dict[str, str], tmp_path: Path) -> None:
     """Without a signed test the salt is taken on trust, aloud."""
-    answers = {
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "RELAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "KIT_API_URL": kit.url,
-        "KIT_DOMAIN": kit.domain,
-        "KIT_API_TOKEN": kit.api_token,
-        "KIT_SECURITY_SALT": "wrong-but-who-knows",
-        "KIT_CHANNEL_UUID": kit.channel_uuid,
-    }
+    answers = {**variables, "KIT_SECURITY_SALT": "wrong-but-who-knows"}
     code, said = await run(tmp_path, answers, "setup", "--no-input", "--wait", "0")
     assert (code, "· signature: not proven" in said) == (0, True)

@@ -83,18 +83,10 @@ async def test_an_api_token_that_shows_wrong_only_at_the_salt_is_mended_there(
 
 
 async def test_a_second_run_in_a_container_asks_again_and_offers_what_is_there(
-    telegram: TelegramLookAlike, kit: KitLookAlike, port: int, tmp_path: Path
+    telegram: TelegramLookAlike, kit: KitLookAlike, port: int, variables: dict[str, str], tmp_path: Path
 ) -> None:
     """There the answers of the first run come back as environment; one of them is changed."""
-    answers = {
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "RELAY_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "KIT_API_URL": kit.url,
-        "KIT_DOMAIN": "the-old-account",
-        "KIT_API_TOKEN": kit.api_token,
-        "KIT_SECURITY_SALT": kit.salt,
-        "KIT_CHANNEL_UUID": kit.channel_uuid,
-    }
+    answers = {**variables, "KIT_DOMAIN": "the-old-account"}
     env_file = tmp_path / ".env"
     said = env_file.read_text() + "".join(f"{name}={value}\n" for name, value in answers.items())
     env_file.write_text(said)

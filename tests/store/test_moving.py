@@ -15,6 +15,7 @@ from relay.store.engine.lock import StoreLockedError
 from relay.store.engine.migrating import SchemaError, bring_up_to_date
 from relay.store.engine.moving import MoveError, move
 from relay.store.engine.postgresql import connect
+from relay.store.engine.replica import UNFINISHED
 from relay.store.engine.tables import metadata
 from relay.store.store import Store, open_store
 from tests.postgresql import empty_postgresql
@@ -125,6 +126,33 @@ async def test_what_broke_off_goes_on(path: Path, url: str, monkeypatch: pytest.
         assert (await store.count(CHANNEL)).waiting == {"to_kit": 29, "to_telegram": 1}
     with pytest.raises(SchemaError, match="was moved to PostgreSQL: set RELAY_DATABASE_URL"):
         bring_up_to_date(path)
+
+
+async def test_who_went_back_to_the_file_begins_anew(path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay has gone on with the file: what a part of it was in PostgreSQL is old, and would be sent once more."""
+    await fill(path)
+    monkeypatch.setattr(moving, "_PART", 9)
+
+    def break_off_late(table: str, *_far: int) -> None:
+        if table == "outbox":
+            raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        move(path, url, break_off_late)
+    path.with_name(f"{path.name}.moving").rename(path)
+    async with open_store(path) as store:
+        for delivery in (await store.claim(CHANNEL, "to_kit", 100, 100)).deliveries:
+            await store.settle(delivery, Delivered())
+        left = (await store.count(CHANNEL)).waiting
+    with pytest.raises(MoveError, match="is not empty"):
+        move(path, url, no_matter)
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {UNFINISHED}"))
+    engine.dispose()
+    move(path, empty_postgresql(), no_matter)
+    async with open_store(url) as store:
+        assert (await store.count(CHANNEL)).waiting == left
 
 
 async def test_a_relay_that_runs_is_not_moved(path: Path, url: str) -> None:

@@ -127,7 +127,8 @@ Break things, and see that nothing is lost:
   ... up again      curl -d {up} {self._telegram.url}/sandbox/faults
 Look at the relay:
   is it well?       curl {admin_url}/readyz
-  figures           curl {admin_url}/metrics"""
+  figures           curl {admin_url}/metrics
+  ... as a page     {admin_url}/"""
 
 
 def say(who: str, line: str) -> None:

@@ -70,7 +70,7 @@ def _begin(path: Path, engine: Engine) -> Path:
         raise MoveError(
             f"the PostgreSQL database holds a part of {begun}. Move that one to its end, or use an empty one"
         )
-    if begun is None:
+    if begun is None or path.exists():  # who went back to the file may have gone on with it: what is there is old
         _check(path, engine)
     moving = path.with_name(path.name + MOVING)
     if not path.exists():

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tests.campaigns.attacks.attacked import ANNA, FORGED, Attacked, Result, attacked
 from tests.campaigns.attacks.raw import Line, lines
@@ -166,21 +166,36 @@ def _off_by_one(digest: str, dice: Dice) -> bytes:
     return f"{digest[:at]}{(int(digest[at], 16) + dice.randrange(1, 16)) % 16:x}{digest[at + 1 :]}".encode()
 
 
+class Sender(Protocol):
+    """Sends requests of one kind, and counts what they are answered."""
+
+    statuses: Counter[int | None]
+    wrong: Counter[str]  #: What must not be, and how often it was.
+
+    async def send(self, line: Line, number: int) -> None:
+        """The request of this number."""
+
+
+async def send_all(fuzz: Sender, count: int, port: int, result: Result) -> None:
+    """So many requests, over several connections at once; what came of them stands in the result."""
+    numbers = iter(range(count))
+
+    async def work(line: Line) -> None:
+        for number in numbers:
+            await fuzz.send(line, number)
+
+    async with lines(port, LINES) as opened:
+        await asyncio.gather(*map(work, opened))
+    result.got_through += [f"{what} ({times} times)" for what, times in fuzz.wrong.items()]
+    result.note = ", ".join(f"{status}: {times}" for status, times in sorted(fuzz.statuses.items(), key=str))
+
+
 async def fuzz_callbacks(home: Path, count: int, dice: Dice) -> Result:
     """So many callbacks, half of them signed."""
     result = Result("fuzzed callbacks", count)
     async with attacked(home, RELAY_LOG_LEVEL="INFO") as desk:
         fuzz = _Fuzz(desk, dice)
-        numbers = iter(range(count))
-
-        async def work(line: Line) -> None:
-            for number in numbers:
-                await fuzz.send(line, number)
-
-        async with lines(desk.relay.port, LINES) as opened:
-            await asyncio.gather(*map(work, opened))
-        result.got_through += [f"{what} ({times} times)" for what, times in fuzz.wrong.items()]
-        result.note = ", ".join(f"{status}: {times}" for status, times in sorted(fuzz.statuses.items(), key=str))
+        await send_all(fuzz, count, desk.relay.port, result)
         await desk.relay.settled("to_telegram", within=60)
         tests = await desk.relay.metric("relay_callbacks_total", verdict="test")
         result.expect(f"{fuzz.unsigned} unsigned were taken, {tests:.0f} as tests", held=fuzz.unsigned <= tests)

@@ -1,6 +1,5 @@
 """Fuzzed calls of Telegram's webhook, with its secret and without: bytes, structure and secrets changed at random."""
 
-import asyncio
 import json
 import random
 from collections import Counter
@@ -8,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.campaigns.attacks.attacked import ANNA, FORGED, Attacked, Result, attacked
-from tests.campaigns.attacks.callbacks import LINES, bent, broken
-from tests.campaigns.attacks.raw import Line, lines
+from tests.campaigns.attacks.callbacks import bent, broken, send_all
+from tests.campaigns.attacks.raw import Line
 
 SECRET: Final = "a-webhook-secret-of-32-characters-and-more"
 #: Answers that a call may get. 500 would be a bug of ours.
@@ -77,16 +76,8 @@ async def fuzz_webhooks(home: Path, count: int, dice: random.Random) -> Result:
     result = Result("fuzzed webhook calls", count)
     settings = {"TELEGRAM_MODE": "webhook", "TELEGRAM_WEBHOOK_SECRET": SECRET, "RELAY_LOG_LEVEL": "INFO"}
     async with attacked(home, **settings) as desk:
-        fuzz, numbers = _Fuzz(dice), iter(range(count))
-
-        async def work(line: Line) -> None:
-            for number in numbers:
-                await fuzz.send(line, number)
-
-        async with lines(desk.relay.port, LINES) as opened:
-            await asyncio.gather(*map(work, opened))
-        result.got_through += [f"{what} ({times} times)" for what, times in fuzz.wrong.items()]
-        result.note = ", ".join(f"{status}: {times}" for status, times in sorted(fuzz.statuses.items(), key=str))
+        fuzz = _Fuzz(dice)
+        await send_all(fuzz, count, desk.relay.port, result)
         await desk.relay.settled("to_kit", within=60)
         result.expect("forged words reached Kit", held=not _reached(desk))
         await desk.check(result)
