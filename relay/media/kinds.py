@@ -63,26 +63,12 @@ _TEXTS: Final = frozenset(
 #: What never begins as XML or JSON does: a server's words about an error, sent as if they were the file.
 _NO_TEXTS: Final = frozenset(
     {
-        *(
-            "pdf",
-            "jpg",
-            "jpeg",
-            "png",
-            "gif",
-            "webp",
-            "heic",
-            "heif",
-            "tif",
-            "tiff",
-            "bmp",
-            "mp4",
-            "mov",
-            "webm",
-            "mkv",
-        ),
-        *("mp3", "m4a", "ogg", "oga", "opus", "wav", "flac", "zip", "rar", "7z", "docx", "xlsx", "pptx", "odt", "ods"),
+        *("jpg", "jpeg", "png", "gif", "webp", "heic", "heif", "tif", "tiff", "bmp"),
+        *("mp4", "mov", "webm", "mkv", "mp3", "m4a", "ogg", "oga", "opus", "wav", "flac"),
+        *("pdf", "docx", "xlsx", "pptx", "odt", "ods", "zip", "rar", "7z"),
     }
 )
+#: The media type of each format, for a name's ending.
 _TYPES: Final[dict[Format | None, str]] = {
     "jpeg": "image/jpeg",
     "png": "image/png",
@@ -109,11 +95,11 @@ def native_kind(label: FileKind, head: bytes, size: int, content_type: str, name
         return "document"
     match found:
         case "jpeg" | "png":
-            return "photo" if size <= MAX_PHOTO and _fits_photo(sides(found, head)) else "document"
+            return _photo_or_document(found, head, size)
         case "webp" if label == "photo":
-            return "photo" if size <= MAX_PHOTO and _fits_photo(sides(found, head)) else "document"
+            return _photo_or_document(found, head, size)
         case "webp":
-            return "sticker" if size <= MAX_STICKER and _fits_sticker(sides(found, head)) else "document"
+            return _sticker_or_document(found, head, size)
         case "mp4" if label == "audio" or _media_type(content_type).startswith("audio/"):
             return "audio"  # Recorders and converters often write plain MP4 brands into an M4A.
         case "mp4":
@@ -144,9 +130,10 @@ def is_page(label_name: str, head: bytes, content_type: str) -> bool:
     Bytes decide before the type: many a script sends its PDF as text/html.
     """
     suffix = label_name.lower().rpartition(".")[2]
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
-    if suffix in _PAGES or _by_bytes(head) is not None or b"\x00" in head[:1024]:
+    is_text = _by_bytes(head) is None and b"\x00" not in head[:1024]
+    if suffix in _PAGES or not is_text:
         return False
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
     if suffix in _NO_TEXTS and start.startswith((b"<", b"{")):
         return True
     if _media_type(content_type) in _PAGE_TYPES:
@@ -190,7 +177,7 @@ def _by_bytes(head: bytes) -> Format | None:  # noqa: PLR0911 - a table: one for
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "gif"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "moving_webp" if head[12:16] == b"VP8X" and head[20:21] and head[20] & 0x02 else "webp"
+        return "moving_webp" if _moves(head) else "webp"
     if head.startswith(b"OggS"):
         return "opus" if b"OpusHead" in head[:64] else "other"
     if head[4:8] == b"ftyp":
@@ -198,6 +185,11 @@ def _by_bytes(head: bytes) -> Format | None:  # noqa: PLR0911 - a table: one for
     if head.startswith(b"ID3") or _is_mp3_frame(head[:4]):
         return "mp3"
     return "other" if head.startswith(_OTHERS) else None
+
+
+def _moves(webp: bytes) -> bool:
+    """By a flag of its extended form: https://developers.google.com/speed/webp/docs/riff_container."""
+    return webp[12:16] == b"VP8X" and len(webp) > 20 and bool(webp[20] & 0x02)
 
 
 def _by_brand(brand: bytes) -> Format:
@@ -248,6 +240,14 @@ def _webp_sides(head: bytes) -> tuple[int, int]:
             return width & 0x3FFF, height & 0x3FFF
         case _:
             raise IndexError
+
+
+def _photo_or_document(found: Format, head: bytes, size: int) -> Native:
+    return "photo" if size <= MAX_PHOTO and _fits_photo(sides(found, head)) else "document"
+
+
+def _sticker_or_document(found: Format, head: bytes, size: int) -> Native:
+    return "sticker" if size <= MAX_STICKER and _fits_sticker(sides(found, head)) else "document"
 
 
 def _fits_photo(found: tuple[int, int] | None) -> bool:

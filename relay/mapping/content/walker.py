@@ -50,6 +50,8 @@ _LONGEST: Final = 50_000  #: Characters.
 _SENTENCE: Final = re.compile(r"[^\W\d_]{2,}\W*\s\W*\w*[^\W\d_]")
 _ORDINAL: Final = re.compile(r"\w+")  #: A label that is a number or a letter alone: `1`, `iv`.
 _CELLS: Final = " | "
+#: What says of a file that it is no picture in one of its sizes.
+_OF_ONE_FILE: Final = frozenset({"mime_type", "duration", "file_name"})
 #: How much the sides of one picture in several sizes may differ by rounding.
 _ROUNDING: Final = 0.06
 
@@ -265,16 +267,22 @@ def _bullet(node: Raw) -> str:
 
 def _are_sizes(values: Sequence[object]) -> bool:
     """Whether these are one picture in several sizes: of one shape, none as wide as another."""
-    shapes = []
-    for each in values:
-        if not isinstance(each, dict) or "file_id" not in each or {"mime_type", "duration", "file_name"} & each.keys():
-            return False
-        width, height = each.get("width"), each.get("height")
-        if type(width) is not int or type(height) is not int or width <= 0 or height <= 0:
-            return False
-        shapes.append((width, width / height))
-    widths, ratios = {width for width, _ in shapes}, [ratio for _, ratio in shapes]
-    return len(shapes) > 1 and len(widths) == len(shapes) and max(ratios) / min(ratios) - 1 < _ROUNDING
+    sizes = [size for each in values if (size := _size_of(each)) is not None]
+    if len(sizes) < 2 or len(sizes) < len(values):
+        return False
+    widths = {width for width, _ in sizes}
+    ratios = [width / height for width, height in sizes]
+    return len(widths) == len(sizes) and max(ratios) / min(ratios) - 1 < _ROUNDING
+
+
+def _size_of(node: object) -> tuple[int, int] | None:
+    """Width and height of what may be a picture in one of its sizes; None of anything else."""
+    if not isinstance(node, dict) or "file_id" not in node or not _OF_ONE_FILE.isdisjoint(node):
+        return None
+    width, height = node.get("width"), node.get("height")
+    if type(width) is not int or type(height) is not int:
+        return None
+    return (width, height) if width > 0 and height > 0 else None
 
 
 def _is_inline(value: object) -> bool:

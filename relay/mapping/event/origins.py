@@ -24,8 +24,6 @@ NOBODY: Final[Owners] = {}
 _FIRST: Final = datetime(2013, 8, 14, tzinfo=UTC).timestamp()  #: Telegram's own first day.
 _LONGEST_ID: Final = 255  #: Characters of a connection's id; Telegram's have about twenty.
 _NOT_KITS: Final = re.compile(r"[^A-Za-z0-9@$_+.-]")  #: What a client id may not have in it.
-
-
 #: Telegram itself, as it writes to an account: tdesktop's `isServiceUser`.
 _TELEGRAMS_OWN: Final = frozenset({333000, 777000})
 
@@ -50,9 +48,10 @@ def origin_of(update: Update, message: Message, owners: Owners) -> Origin | Decl
     place = place_of(message, sender, owners)
     if declined := why_not(message.chat, place, sender):
         return declined
-    if clean(message.business_connection_id) and message.chat.id == owners.get(clean(message.business_connection_id)):
+    connection = clean(message.business_connection_id)
+    if connection and message.chat.id == owners.get(connection):
         return Declined("the account's chat with itself")
-    if clean(message.business_connection_id) and message.chat.id in _TELEGRAMS_OWN:
+    if connection and message.chat.id in _TELEGRAMS_OWN:
         return Declined("Telegram's own word to the account: log-in codes are nobody else's")
     if message.sender_business_bot is not None:
         return Declined("what the bot itself said in the account's name")

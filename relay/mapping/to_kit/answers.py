@@ -60,19 +60,23 @@ def _answers(message: Message, context: KitContext, client: Client, known: Known
     if not message.text and not (known.album is not None and told_of_large(known.album)):
         yield from _too_large(read_content(message), context, client.language)
     command = command_of(message)
-    if context.greets and command is not None and command.name == START and not known.is_open:
+    name = None if command is None else command.name
+    if name == START and context.greets and not known.is_open:
         lines = (to_customer(client.language, key) for key in ("customer.greeting", "customer.privacy"))
         yield SendText("\n\n".join(lines))
     if context.ask_phone == "off" or not _takes_keyboards(client):
         return
     if message.contact is not None:
-        if _phone(client) and _phone(client) != _phone(known.client):
-            yield SendText(to_customer(client.language, "customer.share_phone_thanks"), _NO_KEYBOARD)
-        return
-    asked = command is not None and command.name == PHONE
-    started = command is not None and command.name == START and context.ask_phone == "start"
-    if asked or (started and not _phone(client)):
+        yield from _thanks(client, known.client)
+    elif name == PHONE or (name == START and context.ask_phone == "start" and not _phone(client)):
         yield SendText(to_customer(client.language, "customer.share_phone_prompt"), _keyboard(client.language))
+
+
+def _thanks(client: Client, before: Client | None) -> Iterator[SendText]:
+    """For a phone number that is new."""
+    number = _phone(client)
+    if number and number != _phone(before):
+        yield SendText(to_customer(client.language, "customer.share_phone_thanks"), _NO_KEYBOARD)
 
 
 def _answers_to_edit(message: Message, context: KitContext, client: Client, known: Known) -> Iterator[SendText]:

@@ -8,6 +8,9 @@ from relay.model import is_id
 
 Raw = dict[str, Any]
 
+#: Fields of an update that hold what somebody said.
+MESSAGES: Final = ("message", "edited_message", "business_message", "edited_business_message")
+
 #: What a person or chat is known by, each with the types that it can have.
 _PERSON: Final = {"first_name": str, "last_name": str, "username": str, "language_code": str, "title": str}
 #: What says where a message was said, beside its chat.

@@ -14,14 +14,12 @@ from relay.mapping.event.events import STRANGER, KitContext, Origin
 from relay.mapping.event.origins import origin_of
 from relay.mapping.failure.lost import draft_loss, text_part
 from relay.mapping.text.language import noun, speaking
-from relay.mapping.to_kit.bare import bare_message, kind_of
+from relay.mapping.to_kit.bare import MESSAGES, bare_message, kind_of
 from relay.model import Accepted, Known, Wants
 
 Raw = dict[str, Any]
 
-#: Fields of an update by which a customer says something, whether or not a conversation is open.
-_MESSAGES: Final = ("message", "edited_message", "business_message", "edited_business_message")
-#: Those by which they answer what was said in one that is.
+#: Fields of an update by which a customer answers what was said in a conversation that is open.
 _ANSWERS: Final = ("callback_query", "message_reaction")
 #: What stands beside a button and is not of who pressed it.
 _NOT_THE_PRESSERS: Final = frozenset({"date", "sender_business_bot", "sender_chat"})
@@ -50,7 +48,7 @@ def tell_dead(raw: Raw, context: KitContext, number: int, now: float, known: Kno
 
 def _origin(raw: Raw, context: KitContext) -> Origin | None:
     """Where it comes from; None if it is no customer's."""
-    said = next((said for field in (*_MESSAGES, *_ANSWERS) if (said := _as_message(field, raw.get(field)))), None)
+    said = next((said for field in (*MESSAGES, *_ANSWERS) if (said := _as_message(field, raw.get(field)))), None)
     bare = None if said is None else bare_message(said)
     if bare is None:
         return None
@@ -75,15 +73,20 @@ def _as_message(field: str, value: object) -> Raw | None:
     return {**value, "date": value.get("edit_date", value.get("date"))}
 
 
+def _said(raw: Raw) -> Raw | None:
+    """The message in it, new or edited; None if nobody said anything."""
+    return next((raw[field] for field in MESSAGES if isinstance(raw.get(field), dict)), None)
+
+
 def _opens(raw: Raw, origin: Origin) -> bool:
     """Whether it would have begun a conversation."""
-    said = next((raw[field] for field in _MESSAGES if isinstance(raw.get(field), dict)), None)
+    said = _said(raw)
     return said is not None and not origin.own and kind_of(said) not in HAPPENINGS
 
 
 def _parts(raw: Raw) -> Iterator[str]:
     """What kind of thing it is, and the length of its words."""
-    said = next((raw[field] for field in _MESSAGES if isinstance(raw.get(field), dict)), None)
+    said = _said(raw)
     if said is None:
         yield noun("button" if "callback_query" in raw else "reaction")
         return

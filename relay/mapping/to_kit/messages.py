@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Final
 
-from telegram import Message, Update
+from telegram import Location, Message, Update
 
 from relay.mapping.content.cards import is_live
 from relay.mapping.content.commands import link_of, read_start
@@ -71,10 +71,8 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     origin = _origin(update, message, context, known)
     if isinstance(origin, Declined):
         return origin
-    if message.location is not None and is_live(message.location):
-        return Declined("a step of a live location, not its end")
-    if message.location is not None and not known.is_open:
-        return Declined("the end of a live location while no conversation is open")
+    if message.location is not None and (declined := _why_no_place(message.location, known)):
+        return declined
     content = _read(message, known.said, context)
     said = _said(message, content, origin, context)
     # Where a live location ends says all: nobody asks where it began.
@@ -89,6 +87,15 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     if old is None:  # nobody knows whether what it answers in another chat was seen
         edited = _with(before, edited)
     return make_change(context, origin, edited, known, kind="edit", before=old and asdict(old), said=said)
+
+
+def _why_no_place(location: Location, known: Known) -> Declined | None:
+    """Why agents are not told of a place that was edited; None if they are."""
+    if is_live(location):
+        return Declined("a step of a live location, not its end")
+    if not known.is_open:
+        return Declined("the end of a live location while no conversation is open")
+    return None
 
 
 def _said_before(message: Message, known: Known) -> Said | None:

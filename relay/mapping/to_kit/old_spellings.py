@@ -72,8 +72,11 @@ def _modern_message(message: Raw, depth: int = 0) -> Raw:
     for name in _MESSAGES:
         if isinstance(said.get(name), dict):
             said[name] = _modern_message(said[name], depth + 1)
-    if len(said) == len(message):
-        return said
+    return said if len(said) == len(message) else _renewed(said, message)
+
+
+def _renewed(said: Raw, message: Raw) -> Raw:
+    """With what was dropped of the message, in the words of today, unless these stand there already."""
     if not said.get(_ORIGIN) and (origin := _origin(message)) is not None:
         said[_ORIGIN] = origin
     for old, new, renew in _RENAMED:

@@ -18,14 +18,13 @@ from relay.mapping.content.walker import walk
 from relay.mapping.event.events import KitContext
 from relay.mapping.text.language import heading, say, speaking
 from relay.mapping.text.text import clean, join
-from relay.mapping.to_kit.bare import FRAME, bare_blocking, bare_message, bare_press, bare_reaction, kind_of
+from relay.mapping.to_kit.bare import FRAME, MESSAGES, bare_blocking, bare_message, bare_press, bare_reaction, kind_of
 from relay.mapping.to_kit.not_carried import REASONS
 from relay.mapping.to_kit.updates import read
 from relay.model import Declined, Known, Outcome, Reading
 
 Raw = dict[str, Any]
 
-_MESSAGES: Final = ("message", "edited_message", "business_message", "edited_business_message")
 _INNER_MESSAGES: Final = frozenset({"reply_to_message", "pinned_message"})
 _ENTITIES: Final = frozenset({"entities", "caption_entities"})
 _PLACED: Final = frozenset({"type", "offset", "length"})
@@ -70,7 +69,7 @@ def _decide(readings: list[Reading], known: Known) -> Outcome:
 
 def _rests(raw: Mapping[str, Any]) -> Iterator[_Rest]:
     """What is left of an update: less and less."""
-    for field in _MESSAGES:
+    for field in MESSAGES:
         message = raw.get(field)
         if isinstance(message, dict):
             yield partial(_patched_update, raw["update_id"], field, message)
