@@ -1,8 +1,7 @@
 # Everything from a bare checkout: each target makes .venv by itself, from locked dependencies with hashes.
 # What runs the relay needs the runtime lock only; what works on it needs the other one too.
 PYTHON ?= python3
-# Of tests: one more than there are cores, since most spend most of their time waiting. All must collect the same tests in
-# the same order, hence the hash seed. What is compiled once is kept, whatever the shell says: each worker loads it all.
+# Processes that test: one more than there are cores, since most tests spend most of their time waiting.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, len(os.sched_getaffinity(0)) + 1))' 2>/dev/null || echo 2)
 PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
@@ -22,6 +21,8 @@ demo: $(READY) ## Try the relay between a Telegram and a Kit that run on this ma
 run: $(READY) ## Run the relay with the settings of the environment and .env
 	.venv/bin/python -m relay run
 
+# The processes must collect the same tests in the same order: hence the hash seed. Each loads all modules: so what Python has
+# compiled is kept, also where the shell says otherwise.
 test: $(READY_DEV) ## Run the tests and show what they cover; ARGS="-k NAME" goes to pytest
 	PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal --cov=relay --cov-report=term-missing:skip-covered $(ARGS)
 

@@ -16,7 +16,7 @@ from relay.model import SUSPECT_AFTER, Bury, Delivery, Retry
 #: After that many attempts in so many seconds a delivery is buried.
 MAX_ATTEMPTS = 17
 PATIENCE = 3600.0
-#: The same when it is an agent's file that cannot be had, about four minutes: links expire, and the chat waits.
+#: The same when agents' files cannot be kept on the disk, about four minutes: links expire, and the chat waits.
 MAX_SOURCE_ATTEMPTS = 9
 #: Seconds for which the server of a late file, which holds up nobody, is asked.
 LATE_PATIENCE = 1800.0

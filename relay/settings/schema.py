@@ -129,7 +129,8 @@ class Settings(BaseModel):
     )
     relay_data_dir: Path = Field(Path("data"), description="The directory for files in transit.")
     relay_media_cache_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        256, description="Megabytes of converted voice messages and stickers to keep in RELAY_DATA_DIR; 0 = none."
+        256,
+        description="Megabytes of converted voice messages, stickers and photos to keep in RELAY_DATA_DIR; 0 = none.",
     )
     relay_log_level: Annotated[LogLevel, BeforeValidator(lambda value: str(value).upper())] = Field(
         "INFO", description="DEBUG, INFO, WARNING, ERROR or CRITICAL."

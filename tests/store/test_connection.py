@@ -1,10 +1,12 @@
 """SQLAlchemy writes the SQL, the driver runs it: what a verb gets is the same on both engines."""
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 import pytest
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
@@ -82,3 +84,21 @@ async def test_what_fails_half_way_leaves_nothing(store: Store) -> None:
     with pytest.raises(ValueError, match="half way"):
         await within(store, fail)
     assert await store.next_update_id("1") == 0
+
+
+async def test_what_is_made_for_one_call_goes_with_it(store: Store) -> None:
+    """A relay that is asked for its figures all day must not grow by each of these statements."""
+
+    def ask(tx: Connection) -> list[ref[object]]:
+        these, those = insert(lane).returning(lane.c.id), select(func.count()).where(lane.c.client_id.in_(["1", "2"]))
+        tx.execute(these, lanes(3))
+        assert tx.scalar(those) == 2
+        changed = update(lane).where(lane.c.client_id == "1").values(due_at=1.0)
+        gone = delete(lane).where(lane.c.id.in_(select(lane.c.id).limit(5))).returning(lane.c.client_id)
+        assert tx.execute(changed).rowcount == 1
+        assert sorted(tx.scalars(gone)) == ["0", "1", "2"]
+        return [ref(statement) for statement in (these, those, changed, gone)]
+
+    made = await within(store, ask)
+    gc.collect()
+    assert [each() for each in made] == [None] * 4

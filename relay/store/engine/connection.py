@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Dialect, Executable, Insert, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -17,8 +18,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 Values: TypeAlias = Mapping[str, Any]
 _Convert: TypeAlias = Callable[[Any], Any]
 
-#: Statements kept at most. Those that are made anew for each call are kept too, until there are so many.
-_KEPT: Final = 2000
 #: Rows of one INSERT at most.
 _ROWS: Final = 128
 
@@ -69,7 +68,7 @@ class Rows:
 
 
 class Statements:
-    """The statements of one dialect, ready for its driver.
+    """The statements of one dialect, ready for its driver for as long as somebody has them: most of them for ever.
 
     `pipelines`: the driver sends many rows of a statement in one go by itself. Else they are put into one statement,
     since between two rows it would let go of Python's lock, and get it back late under load.
@@ -78,28 +77,33 @@ class Statements:
     def __init__(self, dialect: Dialect, *, pipelines: bool) -> None:
         self._dialect = dialect
         self._pipelines = pipelines
-        self._kept: dict[tuple[Any, ...], _Statement] = {}
+        self._kept: WeakKeyDictionary[Executable, dict[tuple[Any, ...], _Statement]] = WeakKeyDictionary()
 
     def one(self, statement: Executable, values: Values) -> "_Statement":
         """The statement for these values: how long its lists are is a part of its text."""
         lengths = tuple(_longer(len(each)) for each in values.values() if isinstance(each, list | tuple | set))
-        key = (statement, *values, lengths)
-        return self._kept.get(key) or self._keep(key, _compile(statement, self._dialect, values))
+        kept, key = self._kept_of(statement), (*values, lengths)
+        if key not in kept:
+            kept[key] = _compile(statement, self._dialect, values)
+        return kept[key]
 
     def rows(self, statement: Insert, names: tuple[str, ...], number: int) -> "_Statement":
         """An INSERT of so many rows."""
-        key = (statement, names, number)
-        return self._kept.get(key) or self._keep(key, _compile_rows(statement, self._dialect, names, number))
+        kept, key = self._kept_of(statement), (*names, number)
+        if key not in kept:
+            kept[key] = _compile_rows(statement, self._dialect, names, number)
+        return kept[key]
 
     def inserts_at_once(self, statement: Executable) -> TypeGuard[Insert]:
         """Whether many rows go into one statement. Whoever answers cannot be sent as many."""
         return isinstance(statement, Insert) and (not self._pipelines or bool(statement.exported_columns))
 
-    def _keep(self, key: tuple[Any, ...], statement: "_Statement") -> "_Statement":
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[key] = statement
-        return statement
+    def _kept_of(self, statement: Executable) -> dict[tuple[Any, ...], "_Statement"]:
+        """One that is made anew for each call goes with it: what is compiled must not refer to it."""
+        kept = self._kept.get(statement)
+        if kept is None:
+            kept = self._kept[statement] = {}
+        return kept
 
 
 class Connection:
