@@ -1,7 +1,7 @@
 """What the store promises, in its smallest form: lanes, in whose hands they are, and what waits in them.
 
-No SQL, no commit, no time of its own. `tests/store/test_machine.py` does the same to this and to the real store, step by
-step. What several relays need so that this can hold, `tests/model/lanes.py` shows.
+No SQL, no commit, no time of its own. `tests/store/test_machine.py` does the same to this and to the real store, step
+by step. What several relays need so that this can hold, `tests/model/lanes.py` shows.
 """
 
 from dataclasses import dataclass, field
@@ -173,7 +173,7 @@ class Model:
         lane.due_at = due_at if self.waiting(lane.key) else None
 
     def die(self, holder: str | None, now: float) -> None:
-        """What a relay had in its hands is free, and its death on the account of who was to blame. None: everybody's."""
+        """What a relay had in its hands is free, and its death on the account of who is to blame. None: everybody's."""
         held = [lane for lane in self.lanes.values() if lane.holder is not None and holder in (None, lane.holder)]
         guilty = "alone" if any(lane.blame == "alone" for lane in held) else "shared"
         for lane in held:
@@ -197,9 +197,7 @@ class Model:
 
     def forget(self, before: float) -> None:
         """What was delivered before goes."""
-        self.items = [
-            item for item in self.items if item.status != "delivered" or (item.settled_at or 0.0) >= before
-        ]
+        self.items = [item for item in self.items if item.status != "delivered" or (item.settled_at or 0.0) >= before]
 
     def revive(self, item: Item, now: float) -> None:
         """A dead letter waits again in its old place."""

@@ -2,29 +2,19 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from relay.model import (
-    Accepted,
     Address,
     Bury,
     Client,
     Delivered,
     Delivery,
-    Draft,
     Known,
-    Lost,
-    Result,
     Retry,
     Said,
     Wants,
 )
-from relay.store.dead_letters import DeadWish
-from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
-from tests.databases import database_for_a_moment
-from tests.examples import portions
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, update
 
