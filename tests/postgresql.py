@@ -56,7 +56,7 @@ def debian_server() -> str:
     folder = _folder("relay-pg-debian-", owner)
     data = folder / "data"
     _run(owner, postgres.parent / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N", "-D", data)
-    control = [postgres.parent / "pg_ctl", "-w", "-D", data]
+    control: tuple[str | Path, ...] = (postgres.parent / "pg_ctl", "-w", "-D", data)
     _run(owner, *control, "-l", folder / "log", "-o", f"-c listen_addresses='' -k {folder} -F", "start")
     atexit.register(_run, owner, *control, "-m", "immediate", "stop")
     url = f"postgresql://postgres@/postgres?host={folder}"
