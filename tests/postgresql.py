@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,9 @@ def pgbouncer() -> str:
     )
     _run(owner, COMPONENTS["pgbouncer"].found, "--daemon", "--quiet", settings)
     atexit.register(lambda: os.kill(int((folder / "pid").read_text()), signal.SIGTERM))
+    until = time.monotonic() + 30
+    while not (folder / ".s.PGSQL.6432").exists() and time.monotonic() < until:
+        time.sleep(0.01)
     return f"postgresql://postgres@/postgres?host={folder}&port=6432"
 
 

@@ -189,7 +189,12 @@ def _is_away(error: BaseException) -> bool:
 
 @asynccontextmanager
 async def open_postgresql(
-    url: str, head: str, *, now: Callable[[], float] = time.time, patience: float = 0.0, duties: Iterable[str] = ()
+    url: str,
+    head: str,
+    *,
+    now: Callable[[], float] | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] = (),
 ) -> AsyncIterator[tuple[Database, Replica]]:
     """Be one of the relays on the database at `url`, of schema `head`, until the end of the block.
 
@@ -197,10 +202,10 @@ async def open_postgresql(
     """
     engine, beating = connect(url), connect(url, connections=1, seconds=_CONNECT_TO_BEAT)
     try:
-        with joined(beating, head=head, patience=patience, duties=duties, now=now) as replica:
+        with joined(beating, head=head, patience=patience, duties=duties) as replica:
             postgresql = PostgreSQL(engine, replica, head)
             try:
-                async with committing(postgresql, replica.clock) as database:
+                async with committing(postgresql, now or replica.clock) as database:
                     watching = asyncio.create_task(_end_when_out(replica, postgresql, database), name="replica")
                     try:
                         yield database, replica
