@@ -201,9 +201,11 @@ class Courier:
 
     async def _take_over(self) -> None:
         """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out."""
-        kit = self.direction == "to_kit"
         with suppress(Unavailable):
-            if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:
+            await self._store.hurry(Hurry(self.channel, self.direction))
+            if self.direction == "to_kit" and await self._store.hurry(
+                Hurry(self.channel, self.direction, told_to_wait=True)
+            ):
                 self.gate.hesitate(time.monotonic())
 
     async def _let_out_suspect(self) -> None:
