@@ -86,6 +86,12 @@ CAMPAIGNS: Final = (
         "--kills 2",
         "of two relays on one PostgreSQL one is killed, and the other goes on",
     ),
+    Campaign(
+        "tests.campaigns.recovery",
+        "server-restarted connections-exhausted killed-again --rate 10 --seconds 3 --within 5",
+        "on a PostgreSQL that restarts or takes nobody in, and through kills, as much arrives as before, and all of it",
+        beside=True,
+    ),
     Campaign("tests.bench", "--quick --beside bare --only inbound", "what is measured loses nothing"),
 )
 

@@ -116,11 +116,11 @@ async def _killed_again_and_again(house: House) -> None:
 
 
 SCENARIOS: Final[dict[str, Callable[[House], Awaitable[None]]]] = {
-    "server restarted": _server_restarted,
-    "backend killed": _backend_killed,
-    "connections exhausted": _connections_exhausted,
-    "relay killed": _relay_killed,
-    "killed again and again": _killed_again_and_again,
+    "server-restarted": _server_restarted,
+    "backend-killed": _backend_killed,
+    "connections-exhausted": _connections_exhausted,
+    "relay-killed": _relay_killed,
+    "killed-again": _killed_again_and_again,
 }
 
 
