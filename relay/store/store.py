@@ -28,6 +28,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    kit_sessions,
     limits,
     media_links,
     overview,
@@ -55,6 +56,7 @@ from relay.store.engine.commit import Database
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.sqlite import open_sqlite
 from relay.store.hurrying import Hurry
+from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
@@ -111,6 +113,11 @@ class Store:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there can be other relays."""
+        return self._circle is not ALONE
 
     @property
     def trusts_itself(self) -> bool:
@@ -359,6 +366,18 @@ class Store:
     def failure(self) -> str | None:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
+
+    async def find_kit_session(self, channel: str) -> Session | None:
+        """The pair of Kit's tokens that several relays have in common."""
+        return await self._database.run(kit_sessions.find_session, channel)
+
+    async def begin_kit_renewal(self, channel: str) -> bool:
+        """Whether this one of them may renew it now: nobody else does."""
+        return await self._database.run(kit_sessions.begin_renewal, channel)
+
+    async def end_kit_renewal(self, renewal: Renewal) -> None:
+        """Let others renew it again."""
+        await self._database.run(kit_sessions.end_renewal, renewal)
 
     async def all_alerts(self) -> list[Alert]:
         """Those that are not over, or of whose end somebody is to be told yet."""

@@ -236,6 +236,11 @@ CREATE TABLE duty (
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
 );
+CREATE TABLE kit_session (
+    channel VARCHAR(32) PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    issued_at DOUBLE PRECISION NOT NULL
+);
 CREATE TABLE replica (
     id VARCHAR(32) PRIMARY KEY,
     kind VARCHAR(8) NOT NULL,
