@@ -299,6 +299,7 @@ def _couriers(
             calls,
             rate=settings.telegram_rate_limit,
             others=lambda: shared.store.others,
+            now=shared.now,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=LANES["to_telegram"],
