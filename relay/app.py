@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel, poll_duty
-from relay.control.customers import erase, erase_again
+from relay.control.customers import erase, mark_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
@@ -204,19 +204,20 @@ def steady_clock() -> Callable[[], float]:
 async def _go_on_erasing(store: Store, settings: Settings) -> None:
     """Erase the customers whose erasure a crash broke off, and those of whom a restored copy does not know it."""
     with suppress(Unavailable):
-        while (whose := await store.next_erasure()) is not None:
-            await erase(store, whose)
+        again = 0
         try:
-            again = await erase_again(store, list_of(settings.database, settings.relay_data_dir))
+            again = await mark_again(store, list_of(settings.database, settings.relay_data_dir))
         except ErasedListError as error:
             log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
-            return
+        while (whose := await store.next_erasure()) is not None:
+            await erase(store, settings, whose)
         if again:
             log.warning("customer.erased_again", customers=again)
 
 
 async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
+    bytes_left = True  # of rows that were deleted just before an end
     while True:
         rows, before = 0, time.time() - settings.relay_retention_days * _DAY
         files = cache.drop_unused(before) + drop_copies(settings.database, before)
@@ -229,8 +230,10 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
             links_before = time.time() - settings.relay_media_days * _DAY
             while settings.relay_media_days and (ended := await store.end_links(links_before)):
                 rows += ended
-            if rows:
+            bytes_left = bytes_left or rows > 0
+            if bytes_left:
                 await store.remove_bytes()
+                bytes_left = False
         log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)
 
