@@ -89,7 +89,7 @@ class Talk:
             mistyped = customer.writes("hte")
             customer.edits(mistyped["message"]["message_id"], self._customers(chat))
         elif kind < 0.14:
-            customer.starts(self._customers(chat))
+            customer.starts("spring")  # no mark: every later start names the first link
         else:
             customer.writes(self._customers(chat))
 
@@ -183,7 +183,7 @@ async def world(  # noqa: PLR0913 - a world has so many sides
             for turn in cycle(turns):
                 if scene.kills.total() >= kills:
                     break
-                talk.more(round(UPDATES * share), round(CALLBACKS * share), dice.randint(1, REFUSED))
+                talk.more(round(UPDATES * share), round(CALLBACKS * share), dice.randint(1, max(1, round(REFUSED * share))))
                 await OCCASIONS[turn](scene)
                 await scene.revive()
             talk.give_out()
