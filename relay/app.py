@@ -51,6 +51,8 @@ from relay.words.texts import read_texts
 log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86400.0
+#: Seconds after which an erasure is gone on with that could not be ended: somebody read the database, or it was full.
+_SOON = 5.0
 #: Seconds between two looks for work of other relays.
 _GLANCE = 0.25
 
@@ -202,17 +204,29 @@ def steady_clock() -> Callable[[], float]:
 
 
 async def _go_on_erasing(store: Store, settings: Settings) -> None:
-    """Erase the customers whose erasure a crash broke off, and those of whom a restored copy does not know it."""
-    with suppress(Unavailable):
-        again = 0
+    """Erase the customers whose erasure was broken off, and those of whom a restored copy does not know it."""
+    again: int | None = None
+    while True:
+        pause = _HOUR
         try:
-            again = await mark_again(store, list_of(settings.database, settings.relay_data_dir))
-        except ErasedListError as error:
-            log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
-        while (whose := await store.next_erasure()) is not None:
-            await erase(store, settings, whose)
-        if again:
-            log.warning("customer.erased_again", customers=again)
+            if again is None:
+                again = await _mark_again(store, settings)
+            while (whose := await store.next_erasure()) is not None:
+                await erase(store, settings, whose)
+            if again:
+                log.warning("customer.erased_again", customers=again)
+            again = 0
+        except Unavailable:
+            pause = _SOON
+        await asyncio.sleep(pause)
+
+
+async def _mark_again(store: Store, settings: Settings) -> int:
+    try:
+        return await mark_again(store, list_of(settings.database, settings.relay_data_dir))
+    except ErasedListError as error:
+        log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
+        return 0
 
 
 async def _forget(store: Store, cache: Cache, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.customers import Page, Past, Whose
+from relay.store.engine.copies import force_to_disk
 from relay.store.engine.erased import ErasedListError, enter, list_of, read_list
 from relay.store.limits import FOREVER, Block
 from relay.store.store import Store
@@ -125,4 +126,6 @@ def _remove_files(settings: Settings, converted: list[str]) -> list[str]:
     there = [path for path in paths if path.is_file()]
     for path in there:
         path.unlink()
+    for directory in {path.parent for path in there}:
+        force_to_disk(directory)
     return [str(path) for path in there]

@@ -130,7 +130,6 @@ class Killed:
     verdicts: list[Verdict]
     wrong: list[str]
     refused: int = 0  #: Starts that ended by themselves.
-    repeated: int = 0
 
     @property
     def found(self) -> dict[str, list[str]]:
@@ -142,18 +141,32 @@ class Killed:
         others = [*self.wrong, *(f"exit code {code}" for code in self.exit_codes if code)]
         return found | ({"the rest": others} if others else {})
 
+    def add(self, other: "Killed") -> None:
+        """Take another world's in."""
+        self.kills += other.kills
+        self.refused += other.refused
+        self.exit_codes += other.exit_codes
+        self.verdicts += other.verdicts
+        self.wrong += other.wrong
+
+    def _all(self, name: str) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for verdict in self.verdicts:
+            total += getattr(verdict, name)
+        return dict(total)
+
     def __str__(self) -> str:
-        said, arrived = (sum((getattr(each, name) for each in self.verdicts), Counter()) for name in ("said", "arrived"))
-        kept, repeated = (sum((getattr(each, name) for each in self.verdicts), Counter()) for name in ("kept", "repeated"))
+        said, arrived = self._all("said"), self._all("arrived")
+        kept, repeated = self._all("kept"), self._all("repeated")
         broken = "; ".join(f"{promise}: {len(cases)} ({cases[:3]})" for promise, cases in self.found.items())
         return (
-            f"{self.kills.total()} kills {dict(self.kills)}, {self.refused} starts refused; acknowledged {dict(said)},"
-            f" arrived {dict(arrived)}, kept {dict(kept) or 'none'}, repeated {dict(repeated) or 'none'};"
+            f"{self.kills.total()} kills {dict(self.kills)}, {self.refused} starts refused; acknowledged {said},"
+            f" arrived {arrived}, kept {kept or 'none'}, repeated {repeated or 'none'};"
             f" broken: {broken or 'none'}"
         )
 
 
-async def world(  # noqa: PLR0913 - a world has so many sides
+async def world(
     kills: int,
     dice: random.Random,
     home: Path,
@@ -183,7 +196,8 @@ async def world(  # noqa: PLR0913 - a world has so many sides
             for turn in cycle(turns):
                 if scene.kills.total() >= kills:
                     break
-                talk.more(round(UPDATES * share), round(CALLBACKS * share), dice.randint(1, max(1, round(REFUSED * share))))
+                refused = dice.randint(1, max(1, round(REFUSED * share)))
+                talk.more(round(UPDATES * share), round(CALLBACKS * share), refused)
                 await OCCASIONS[turn](scene)
                 await scene.revive()
             talk.give_out()
@@ -222,36 +236,33 @@ def main() -> int:
     began = time.monotonic()
     seen = Killed(Counter(), [], [], [])
     for number in range(-(-options.kills // WORLD)):
-        kills = min(WORLD, options.kills - number * WORLD)
-        settings = {"RELAY_DATABASE_URL": empty_postgresql()} if options.postgresql else {}
-        turns = ON_POSTGRESQL if options.postgresql else options.at
-        dice = random.Random(options.seed * 1000 + number)  # noqa: S311 - a seed
-        with tempfile.TemporaryDirectory() as home:
-            of_world = asyncio.run(
-                world(
-                    kills,
-                    dice,
-                    Path(home),
-                    turns=turns,
-                    patience=options.patience,
-                    long=options.long,
-                    share=options.share,
-                    **settings,
-                )
-            )
+        of_world = _world(options, number)
         if options.results is not None:
             result = {"seed": options.seed, "world": number, "kills": of_world.kills.total(), "found": of_world.found}
             results.append(options.results, {**result, "at": dict(of_world.kills), "said": of_world.verdicts[0].said})
             print(results.total(options.results, "kills"), flush=True)  # noqa: T201 - a report
-        seen.kills += of_world.kills
-        seen.refused += of_world.refused
-        seen.exit_codes += of_world.exit_codes
-        seen.verdicts += of_world.verdicts
-        seen.wrong += of_world.wrong
+        seen.add(of_world)
     if options.report is not None:
         options.report.write_text(json.dumps({"kills": seen.kills.total(), "found": seen.found}))
     print(f"{time.monotonic() - began:.0f} s: {seen}")  # noqa: T201 - a report
     return 1 if seen.found else 0
+
+
+def _world(options: argparse.Namespace, number: int) -> Killed:
+    """The so many-th of them."""
+    settings = {"RELAY_DATABASE_URL": empty_postgresql()} if options.postgresql else {}
+    with tempfile.TemporaryDirectory() as home:
+        playing = world(
+            min(WORLD, options.kills - number * WORLD),
+            random.Random(options.seed * 1000 + number),  # noqa: S311 - a seed
+            Path(home),
+            turns=ON_POSTGRESQL if options.postgresql else options.at,
+            patience=options.patience,
+            long=options.long,
+            share=options.share,
+            **settings,
+        )
+        return asyncio.run(playing)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What long campaigns have found so far: a file to which each run appends a line, so that 4 × 250 kills are 1,000."""
+"""What long campaigns have found so far: a file to which each run appends a line."""
 
 import json
 from pathlib import Path

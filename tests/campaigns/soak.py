@@ -156,12 +156,13 @@ def _look(relay: RelayProcess, at: float) -> Look:
 
 def _said(seen: Seen, wrong: Sequence[str]) -> str:
     judged = seen.judged
-    handles = [look.handles for look in judged]
+    handles, threads = [look.handles for look in judged], sorted({look.threads for look in judged})
+    log = max(look.log for look in judged)
     return (
         f"{seen.seconds / 60:.0f} minutes at {seen.pace:.1f} messages a second each way; the last"
         f" {(judged[-1].at - judged[0].at) / 60:.0f}: memory {seen.growth:+.2f} MB/h at {judged[-1].memory:.1f} MB,"
-        f" handles {min(handles)} to {max(handles)}, threads {', '.join(map(str, {look.threads for look in judged}))},"
-        f" log at most {max(look.log for look in judged):.2f} MB; {seen.verdict}; wrong: {', '.join(wrong) or 'nothing'}"
+        f" handles {min(handles)} to {max(handles)}, threads {', '.join(map(str, threads))},"
+        f" log at most {log:.2f} MB; {seen.verdict}; wrong: {', '.join(wrong) or 'nothing'}"
     )
 
 
