@@ -136,9 +136,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
     async with AsyncExitStack() as stack:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
-        now = steady_clock()
         store = await stack.enter_async_context(
-            open_store(settings.database, now=now, patience=PATIENCE, duties=_duties(channels))
+            open_store(settings.database, now=steady_clock(), patience=PATIENCE, duties=_duties(channels))
         )
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
@@ -152,7 +151,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
         refusals = Refusals()
-        shared = Shared(store, fetcher, now, new_converter, Suspects(), refusals)
+        shared = Shared(store, fetcher, store.now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:

@@ -29,6 +29,10 @@ class StoreUnavailable(Unavailable):
     """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
 
 
+class StoreAway(StoreUnavailable):
+    """Our own database cannot be reached: whatever is asked of it comes to nothing."""
+
+
 class StoreFull(StoreUnavailable):
     """The disk is full: new things must wait. What is done may still be written down."""
 

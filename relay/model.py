@@ -6,7 +6,7 @@ direction: its deliveries leave in the order in which they were accepted, one at
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeGuard
+from typing import Any, Final, Literal, TypeGuard
 
 #: After so many deaths of the process with its delivery in flight a lane is a suspect: these are carried one at a time.
 SUSPECT_AFTER = 3
@@ -15,6 +15,8 @@ SUSPECT_AFTER = 3
 LARGEST_CONVERTED = 20 * 2**20
 
 Direction = Literal["to_kit", "to_telegram"]
+#: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
+LANES: Final[Mapping[Direction, int]] = {"to_kit": 512, "to_telegram": 256}
 #: Who a letter is from. The relay's own letters are its notes to agents.
 Source = Literal["telegram", "kit", "relay"]
 Author = Literal["customer", "agent"]

@@ -6,6 +6,8 @@ import itertools
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url, text
@@ -15,6 +17,9 @@ from relay.store.engine.postgresql import connect, prepare
 from relay.store.engine.tables import metadata
 
 _numbers = itertools.count(1)
+_END_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname <> ''"
+)
 
 
 @functools.cache
@@ -40,6 +45,22 @@ def empty_postgresql() -> str:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     engine.dispose()
     return url
+
+
+@contextmanager
+def server_away(url: str) -> Iterator[None]:
+    """While the block runs nobody reaches the server, and whoever was connected has lost it."""
+    [door] = Path(str(make_url(url).query["host"])).glob(".s.PGSQL.[0-9]*[0-9]")
+    closed = door.with_suffix(".closed")
+    engine = connect(url)
+    with engine.begin() as connection:
+        door.rename(closed)
+        try:
+            connection.execute(_END_OTHERS)
+            yield
+        finally:
+            closed.rename(door)
+    engine.dispose()
 
 
 def new_postgresql(schema: str) -> str:

@@ -200,7 +200,12 @@ class Courier:
             await self._store.hurry(Hurry(self.channel, self.direction))
 
     async def _take_over(self) -> None:
-        """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out."""
+        """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out.
+
+        What the relays beside this one have parked they know something of.
+        """
+        if self._store.others:
+            return
         kit = self.direction == "to_kit"
         with suppress(Unavailable):
             if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:

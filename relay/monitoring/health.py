@@ -65,7 +65,7 @@ async def look(channels: Sequence[Watched], store: Store) -> Health:
                     warnings[f"{each.prefix}callbacks"] = callbacks.reason
         checks["database"] = _database(store.failure)
     except (TimeoutError, Unavailable):
-        checks["database"] = Check(ok=False, reason="does not answer")
+        checks["database"] = Check(ok=False, reason=store.failure or "does not answer")
     return Health(checks, warnings)
 
 

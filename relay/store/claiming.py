@@ -141,6 +141,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> lis
     if leaving:
         tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
     _park(tx, {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs})
+    tx.leased += [(lane_id, lanes[lane_id].lease) for lane_id in runs]
     return list(runs.values())
 
 

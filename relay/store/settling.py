@@ -118,6 +118,11 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
         values["new_paced"] = how.paced
         tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
     add_to_tally(tx, _tallied(valid))
+    tx.let_go += [
+        (each.delivery.lane_id, each.delivery.lease)
+        for each, is_ours in zip(settlements, ours, strict=True)
+        if each.releases or not is_ours
+    ]
     return ours
 
 

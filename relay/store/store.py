@@ -77,6 +77,10 @@ class Circle(Protocol):
     def others(self) -> int:
         """How many others there are."""
 
+    @property
+    def trusts_itself(self) -> bool:
+        """Whether what it has in its hands is surely its own."""
+
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do."""
 
@@ -85,6 +89,7 @@ class Alone:
     """Who has its database for itself."""
 
     others: Final = 0
+    trusts_itself: Final = True
 
     def has_duty(self, _name: str) -> bool:
         """It does everything."""
@@ -97,9 +102,15 @@ ALONE: Final = Alone()
 class Store:
     """See `open_store`."""
 
-    def __init__(self, database: Database, circle: Circle = ALONE) -> None:
+    def __init__(self, database: Database, now: Callable[[], float] = time, circle: Circle = ALONE) -> None:
+        self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
+
+    @property
+    def trusts_itself(self) -> bool:
+        """Whether what was claimed is surely still in this relay's hands: else nothing may set out."""
+        return self._circle.trusts_itself
 
     def has_duty(self, name: str) -> bool:
         """Whether this relay does what only one of those that share the database may do."""
@@ -391,7 +402,7 @@ async def open_store(
 @asynccontextmanager
 async def _opened_file(path: Path, now: Callable[[], float], patience: float) -> AsyncIterator[Store]:
     async with open_sqlite(path, now=now, patience=patience) as database:
-        store = Store(database)
+        store = Store(database, now)
         # A copy of an SQLite file says of itself that it is one; of a PostgreSQL's its own tools make copies.
         if (parked := await store.park_copy()) is not None:
             log.warning("store.restored", copy_of=parked.made_at, parked=parked.deliveries)
@@ -407,19 +418,19 @@ async def _opened_server(
     from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several
 
     async with open_postgresql(url, HEAD, now=now, patience=patience, duties=duties) as (database, replica):
-        await database.run(take_over, Inquest(witnessed=False, at_start=True))
+        await database.run(take_over, Inquest(lambda: False, at_start=True))
 
         async def watch() -> None:
             while True:
                 await asyncio.sleep(_LOOK)
                 if replica.somebody_died:
                     with suppress(Unavailable):
-                        if released := await database.run(take_over, Inquest(replica.is_witness)):
+                        if released := await database.run(take_over, Inquest(lambda: replica.is_witness)):
                             log.warning("store.taken_over", lanes=released)
 
         watching = asyncio.create_task(watch(), name="inquests")
         try:
-            yield Store(database, replica)
+            yield Store(database, replica.clock, replica)
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError, Unavailable):

@@ -1,6 +1,6 @@
 """What a relay that died had in its hands goes on in those of the others, and its death is charged as at a restart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,9 @@ from relay.store.engine.tables import lane
 class Inquest:
     """A look for relays that have died."""
 
-    witnessed: bool  #: By who has been heard itself for a whole term: only then silence means death.
+    #: Whether this relay has been heard itself for a whole term: only then silence means death. Asked when it matters,
+    #: since an outage may lie between the wish and the look.
+    is_witness: Callable[[], bool]
     at_start: bool = False  #: Look for lanes too that are in the hands of whom nobody knows.
 
 
@@ -25,7 +27,7 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
 
     Lanes of whom nobody knows are of a database that was moved, or from before there were several relays.
     """
-    dead = tx.scalars(_BURY, {"me": tx.holder, "witnessed": any(each.witnessed for each in inquests)})
+    dead = tx.scalars(_BURY, {"me": tx.holder, "witnessed": any(each.is_witness() for each in inquests)})
     if any(each.at_start for each in inquests):
         tx.execute(_NAME_THE_LOST, {"nobody": _NOBODY})
         end_long_waits(tx, now)

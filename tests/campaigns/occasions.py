@@ -26,6 +26,7 @@ STOPPING: Final = 0.5
 LETTERS: Final = 200  #: In a database of the first version.
 CANARY: Final = "canary-of-somebody"
 FIRST_ERASED: Final = 8_000_001
+PATIENCE: Final = 120.0  #: Seconds; the machine may be busy.
 WORDS: Final = 12  #: That somebody says before they are erased.
 #: How often a start may end by itself before one is there: a process that an earlier one left behind still works.
 STARTS: Final = 20
@@ -143,7 +144,7 @@ async def erasing(scene: Scene) -> None:
     customer = scene.telegram.customer(client)
     for number in range(WORDS):
         customer.writes(f"{CANARY} {number}")
-    await scene.kit.wait_for(lambda: len(set(scene.kit.texts(client))) >= WORDS, 30)
+    await scene.kit.wait_for(lambda: len(set(scene.kit.texts(client))) >= WORDS, PATIENCE)
     scene.erased.append(client)
     asked = asyncio.create_task(command(scene.relay, "customer", "erase", str(client), "--yes"))
     await asyncio.sleep(scene.dice.uniform(0.0, STOPPING))

@@ -3,9 +3,7 @@
 import asyncio
 import os
 import shutil
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,7 +13,7 @@ from relay.store.engine.copies import copy_database, fault_of
 from relay.store.engine.erased import beside, enter, read_list
 from relay.store.engine.migrating import HEAD, version_of
 from relay.store.store import open_store
-from tests.databases import change, new_database, older_database, rows
+from tests.databases import change, new_database, older_database, rows, rows_at
 from tests.e2e.process import RelayProcess, free_port
 from tests.starting import run
 from tests.store.letters import CHANNEL, update
@@ -65,8 +63,8 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def _letters(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
+    [(letters,)] = rows_at(path, "SELECT count(*) FROM inbox")
+    return int(letters)
 
 
 async def _fill(home: Path, clients: Mapping[str, int]) -> None:
