@@ -11,7 +11,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from relay.channel import OpenChannel, Shared, open_channel, poll_duty
+from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.customers import erase, mark_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
@@ -26,7 +26,7 @@ from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
-from relay.model import Direction, Letter, Reading
+from relay.model import Direction, Letter, Reading, poll_duty
 from relay.monitoring.alerts import Alerts
 from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics

@@ -33,7 +33,7 @@ from relay.intake.reading import contexts_of
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.media.conversion.converter import Converter
-from relay.model import LANES, Direction
+from relay.model import LANES, Direction, poll_duty
 from relay.monitoring.health import Check, Watched
 from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
@@ -313,11 +313,6 @@ def _couriers(
         on_note=wake_both,
     )
     return couriers
-
-
-def poll_duty(key: str) -> str:
-    """What the polling of a channel's bot is called among the things that only one relay may do."""
-    return f"poll {key}"
 
 
 async def _say(bot: Bot, chat_id: int, text: str) -> object:

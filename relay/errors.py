@@ -55,9 +55,10 @@ class SourceUnavailable(Unavailable):
 class Throttled(Unavailable):
     """The other side asked us to wait. Costs no attempt."""
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
+    def __init__(self, message: str, *, retry_after: float, of_all: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after  #: Seconds.
+        self.of_all = of_all  #: It was not said of this delivery, which may be the next one to try.
 
 
 class Uncertain(Unavailable):

@@ -206,9 +206,11 @@ class Courier:
         """
         if self._store.others:
             return
-        kit = self.direction == "to_kit"
         with suppress(Unavailable):
-            if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:
+            await self._store.hurry(Hurry(self.channel, self.direction))
+            if self.direction == "to_kit" and await self._store.hurry(
+                Hurry(self.channel, self.direction, told_to_wait=True)
+            ):
                 self.gate.hesitate(time.monotonic())
 
     async def _let_out_suspect(self) -> None:

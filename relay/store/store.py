@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from relay.errors import StoreLost, Unavailable
-from relay.model import Delivery, Direction, Late, Lost, Media, Result, Said
+from relay.model import Delivery, Direction, Late, Lost, Media, Member, Result, Said
 from relay.store import (
     accepting,
     alerts,
@@ -78,6 +78,10 @@ class Circle(Protocol):
         """How many others there are."""
 
     @property
+    def members(self) -> tuple[Member, ...]:
+        """All of them."""
+
+    @property
     def trusts_itself(self) -> bool:
         """Whether what it has in its hands is surely its own."""
 
@@ -89,6 +93,7 @@ class Alone:
     """Who has its database for itself."""
 
     others: Final = 0
+    members: Final = ()
     trusts_itself: Final = True
 
     def has_duty(self, _name: str) -> bool:
@@ -120,6 +125,11 @@ class Store:
     def others(self) -> int:
         """How many other relays share the database."""
         return self._circle.others
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The relays that share the database, this one too; none where there can be but one."""
+        return self._circle.members
 
     async def accept(self, arrival: Arrival) -> list[Verdict]:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
@@ -366,9 +376,13 @@ class Store:
         """Forget an alert: it is over, and everybody knows."""
         await self._database.run(alerts.drop_alert, name)
 
-    async def begin_run(self) -> int:
-        """Note a start. Returns how many processes of the last ten minutes ended without being told to."""
-        return await self._database.run(alerts.begin_run, None)
+    async def begin_run(self) -> None:
+        """Note a start."""
+        await self._database.run(alerts.begin_run, None)
+
+    async def unclean_ends(self) -> int:
+        """How many processes of the last ten minutes ended without being told to, after whose start this one began."""
+        return await self._database.run(alerts.unclean_ends, None)
 
     async def end_run(self) -> None:
         """Note that the process ends as it was told to."""
@@ -384,11 +398,12 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0, duties: Iterable[str] = ()
+    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0, duties: Iterable[str] | None = ()
 ) -> AsyncIterator[Store]:
     """Open a database that has the current schema: an SQLite file for this process alone, or a PostgreSQL by its URL.
 
-    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to.
+    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to; None for who is
+    no relay, and only looks in.
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
     if isinstance(place, Path):
@@ -412,7 +427,7 @@ async def _opened_file(path: Path, now: Callable[[], float], patience: float) ->
 
 @asynccontextmanager
 async def _opened_server(
-    url: str, now: Callable[[], float], patience: float, duties: Iterable[str]
+    url: str, now: Callable[[], float], patience: float, duties: Iterable[str] | None
 ) -> AsyncIterator[Store]:
     from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
     from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several

@@ -20,6 +20,7 @@ from relay.model import (
     Said,
     Wants,
 )
+from relay.store.accepting import Arrival
 from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
 from relay.store.store import Store, open_store
@@ -211,10 +212,11 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
 @pytest.mark.untraced
 async def test_who_has_just_been_answered_goes_before_an_old_backlog(store: Store, clock: Clock) -> None:
     """Behind a thousand lanes that are due, also such as have just come due again, a fresh one is claimed first."""
-    for number in range(1000):
-        await store.accept(update(number, client=str(1000 + number)))
-    for delivery in await claim(store, 300):
-        await store.settle(delivery, Retry(30.0, "not its turn", free=True))
+    backlog = [update(number, client=str(1000 + number)) for number in range(1000)]
+    await store.accept(Arrival(tuple(letter for each in backlog for letter in each.letters), CHANNEL, 1000))
+    await asyncio.gather(
+        *(store.settle(each, Retry(30.0, "not its turn", free=True)) for each in await claim(store, 300))
+    )
     clock.advance(30)
     await store.accept(update(5000, client="8"))
     clock.advance(1)

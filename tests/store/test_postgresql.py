@@ -81,6 +81,7 @@ async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
             await eventually(has_it, within=15)
             assert [(each.id, each.crashes, each.lease) for each in again] == [(delivery.id, 1, delivery.lease + 1)]
             assert await other.settle(again[0], Delivered())
+            assert await other.unclean_ends() == 1
         with pytest.raises(StoreLost):
             await one.settle(delivery, Delivered())
 
@@ -139,6 +140,9 @@ async def test_a_duty_is_one_relays_until_it_goes(url: str) -> None:
         async with open_store(url, duties=["poll 1"]) as other:
             assert not other.has_duty("poll 1")
             assert other.others == 1
+            assert {(each.duties, each.is_me) for each in other.members} == {(("poll 1",), False), ((), True)}
+            async with open_store(url, duties=None) as visit:
+                assert visit.others == 2
 
             async def is_seen() -> bool:
                 return one.others == 1

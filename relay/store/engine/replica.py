@@ -19,6 +19,7 @@ from sqlalchemy import Connection as Pooled
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from relay.model import Member
 from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
 
@@ -38,7 +39,8 @@ MIGRATING: Final = 7_403_118
 #: The table that is there while the rows of an SQLite file come in.
 UNFINISHED: Final = "unfinished_move"
 
-Kind = Literal["relay", "move"]
+#: A visit is a command that looks at the store, or changes something in it, and carries nothing.
+Kind = Literal["relay", "move", "visit"]
 
 
 class Replica:
@@ -63,7 +65,7 @@ class Replica:
         self._is_heard = True
         self._stopping = False
         self._hurried = threading.Event()
-        self._others = 0
+        self.members: tuple[Member, ...] = ()  #: The relays that live, by name.
         self._next_death = math.inf  #: When somebody's term is over, on the monotonic clock.
 
     def has_duty(self, name: str) -> bool:
@@ -77,7 +79,7 @@ class Replica:
     @property
     def others(self) -> int:
         """How many other relays live, as far as the last beat knew."""
-        return self._others
+        return sum(not each.is_me for each in self.members)
 
     @property
     def trusts_itself(self) -> bool:
@@ -118,16 +120,20 @@ class Replica:
             self.is_out = connection.execute(_RENEW, {"me": self.id, "term": TERM}).rowcount == 0
             if self.is_out:
                 return
+            taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
             asked, asked_by_us = time.monotonic(), self._now()
             circle = connection.execute(_CIRCLE).all()
             took = time.monotonic() - asked
-            taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
         if at - self._heard_at >= _GAP:
             self._heard_since = at
         self._set_clock(circle[0].at - asked_by_us - took / 2, took)
         left = [each.until - each.at for each in circle if each.id != self.id]
         self._next_death = asked + min(left, default=math.inf)
-        self._others = sum(each.kind == "relay" and each.until > each.at for each in circle if each.id != self.id)
+        self.members = tuple(
+            Member(each.name, tuple(each.duties), each.id == self.id)
+            for each in circle
+            if each.kind == "relay" and each.until > each.at
+        )
         self._heard_at, self._duties = at, frozenset(taken)
         if not self._is_heard:
             self._is_heard = True
@@ -148,7 +154,7 @@ class Replica:
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
             self._refuse(connection, head)
-            name = socket.gethostname()[:128]
+            name = f"{socket.gethostname()[:100]}-{self.id[:4]}"
             connection.execute(_JOIN, {"me": self.id, "kind": self._kind, "name": name, "term": TERM})
         self._heard_at = self._heard_since = time.monotonic()
         self.beat()
@@ -160,9 +166,9 @@ class Replica:
         kinds = set(connection.scalars(text("SELECT kind FROM replica WHERE until > clock_timestamp()")))
         if self._kind == "move" and kinds:
             raise StoreLockedError("another relay holds the database")
-        if self._kind == "relay" and "move" in kinds:
+        if self._kind != "move" and "move" in kinds:
             raise StoreLockedError("an SQLite file is being moved into the database")
-        if self._kind == "relay" and (source := source_of_move(connection)) is not None:
+        if self._kind != "move" and (source := source_of_move(connection)) is not None:
             raise StoreLockedError(
                 f"not all rows of {source} are here yet. Go on: relay migrate --from sqlite:///{source} "
                 "--to postgresql://…"
@@ -244,8 +250,10 @@ _RENEW = text(f"UPDATE replica SET until = {_UNTIL} WHERE id = :me")  # noqa: S6
 _LEAVE = text("UPDATE replica SET until = '-infinity' WHERE id = :me")
 _LAY_DOWN = text("DELETE FROM duty WHERE holder = :me")
 _CIRCLE = text(
-    "SELECT id, kind, extract(epoch FROM until)::float8 AS until,"
-    " extract(epoch FROM clock_timestamp())::float8 AS at FROM replica"
+    "SELECT id, kind, name, extract(epoch FROM until)::float8 AS until,"
+    " extract(epoch FROM clock_timestamp())::float8 AS at,"
+    " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
+    " AND duty.until > clock_timestamp() ORDER BY duty.name) AS duties FROM replica ORDER BY name"
 )
 # In one order: else two relays would wait for each other.
 _TAKE = text(
