@@ -398,16 +398,20 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0, duties: Iterable[str] | None = ()
+    place: Path | str,
+    *,
+    now: Callable[[], float] | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] | None = (),
 ) -> AsyncIterator[Store]:
     """Open a database that has the current schema: an SQLite file for this process alone, or a PostgreSQL by its URL.
 
-    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to; None for who is
-    no relay, and only looks in.
+    `now` is Unix time. Without it a file goes by this host's clock, and who shares a PostgreSQL by the server's.
+    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to.
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
     if isinstance(place, Path):
-        opened = _opened_file(place, now, patience)
+        opened = _opened_file(place, now or time, patience)
     else:
         opened = _opened_server(place, now, patience, duties)
     async with opened as store:
@@ -427,7 +431,7 @@ async def _opened_file(path: Path, now: Callable[[], float], patience: float) ->
 
 @asynccontextmanager
 async def _opened_server(
-    url: str, now: Callable[[], float], patience: float, duties: Iterable[str] | None
+    url: str, now: Callable[[], float] | None, patience: float, duties: Iterable[str] | None
 ) -> AsyncIterator[Store]:
     from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
     from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several
@@ -445,7 +449,7 @@ async def _opened_server(
 
         watching = asyncio.create_task(watch(), name="inquests")
         try:
-            yield Store(database, replica.clock, replica)
+            yield Store(database, now or replica.clock, replica)
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError, Unavailable):
