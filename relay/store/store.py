@@ -4,10 +4,10 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from time import time
 from typing import Any, Final, Protocol
 
 import structlog
@@ -107,7 +107,7 @@ ALONE: Final = Alone()
 class Store:
     """See `open_store`."""
 
-    def __init__(self, database: Database, now: Callable[[], float] = time, circle: Circle = ALONE) -> None:
+    def __init__(self, database: Database, now: Callable[[], float], circle: Circle = ALONE) -> None:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
@@ -407,11 +407,17 @@ async def open_store(
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
     if isinstance(place, Path):
-        opened = _opened_file(place, now or time, patience)
+        opened = _opened_file(place, now or _steady_clock(), patience)
     else:
         opened = _opened_server(place, now, patience, duties)
     async with opened as store:
         yield store
+
+
+def _steady_clock() -> Callable[[], float]:
+    """Unix time as it was at the start, and steady from then on: setting the clock parks and repeats nothing."""
+    started, at = time.time(), time.monotonic()
+    return lambda: started + time.monotonic() - at
 
 
 @asynccontextmanager

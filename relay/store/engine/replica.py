@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -44,22 +44,16 @@ Kind = Literal["relay", "move", "visit"]
 
 
 class Replica:
-    """One process among those that share the database. Its beat runs in a thread of its own, and `engine` is its alone.
+    """One process among those that share the database. Its beat runs in a thread of its own, and `engine` is its alone."""
 
-    `now` is this host's clock, and `clock` the database's.
-    """
-
-    def __init__(
-        self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = (), now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
         self.is_out = False  #: It was taken for dead, or the schema is another one: it commits nothing any more.
         self._engine = engine
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
-        self._now = now
-        self._ahead = 0.0  #: Seconds that the database's clock is ahead of ours.
+        self._ahead = 0.0  #: Seconds from the monotonic clock to the database's Unix time.
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
         self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
         self._is_heard = True
@@ -74,7 +68,7 @@ class Replica:
 
     def clock(self) -> float:
         """Unix time by the database's clock: due times must mean the same to every host."""
-        return self._now() + self._ahead
+        return time.monotonic() + self._ahead  # this host's own Unix time may be set, now or at any moment
 
     @property
     def others(self) -> int:
@@ -121,12 +115,12 @@ class Replica:
             if self.is_out:
                 return
             taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
-            asked, asked_by_us = time.monotonic(), self._now()
+            asked = time.monotonic()
             circle = connection.execute(_CIRCLE).all()
             took = time.monotonic() - asked
         if at - self._heard_at >= _GAP:
             self._heard_since = at
-        self._set_clock(circle[0].at - asked_by_us - took / 2, took)
+        self._set_clock(circle[0].at - asked - took / 2, took)
         left = [each.until - each.at for each in circle if each.id != self.id]
         self._next_death = asked + min(left, default=math.inf)
         self.members = tuple(
@@ -192,13 +186,12 @@ def joined(
     head: str | None = None,
     patience: float = 0.0,
     duties: Iterable[str] = (),
-    now: Callable[[], float] = time.time,
 ) -> Iterator[Replica]:
     """Be one of the relays on a database until the end of the block. Raises StoreLockedError when that may not be.
 
     The beat takes a connection of `engine` for each beat, and must not wait for one.
     """
-    replica, until = Replica(engine, kind, duties, now), time.monotonic() + patience
+    replica, until = Replica(engine, kind, duties), time.monotonic() + patience
     while True:
         try:
             replica.join(head)
