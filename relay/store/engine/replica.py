@@ -44,7 +44,10 @@ Kind = Literal["relay", "move", "visit"]
 
 
 class Replica:
-    """One process among those that share the database. Its beat runs in a thread of its own, and `engine` is its alone."""
+    """One process among those that share the database.
+
+    Its beat runs in a thread of its own, and `engine` is for it alone.
+    """
 
     def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
@@ -53,7 +56,7 @@ class Replica:
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
-        self._ahead = 0.0  #: Seconds from the monotonic clock to the database's Unix time.
+        self._epoch = time.time() - time.monotonic()  #: When our monotonic clock was 0, by the database's.
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
         self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
         self._is_heard = True
@@ -68,7 +71,7 @@ class Replica:
 
     def clock(self) -> float:
         """Unix time by the database's clock: due times must mean the same to every host."""
-        return time.monotonic() + self._ahead  # this host's own Unix time may be set, now or at any moment
+        return time.monotonic() + self._epoch
 
     @property
     def others(self) -> int:
@@ -133,10 +136,10 @@ class Replica:
             self._is_heard = True
             log.info("store.renewed")
 
-    def _set_clock(self, ahead: float, took: float) -> None:
+    def _set_clock(self, epoch: float, took: float) -> None:
         """Believe what the database says, but not the time that it took to say it."""
-        if abs(ahead - self._ahead) > took / 2 + _UNEVEN:
-            self._ahead = ahead
+        if abs(epoch - self._epoch) > took / 2 + _UNEVEN:
+            self._epoch = epoch
 
     def stop(self) -> None:
         """Let the beat end."""
@@ -228,6 +231,11 @@ CREATE TABLE duty (
     name VARCHAR(64) PRIMARY KEY,
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
+);
+CREATE TABLE kit_session (
+    channel VARCHAR(32) PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    issued_at DOUBLE PRECISION NOT NULL
 );
 CREATE TABLE replica (
     id VARCHAR(32) PRIMARY KEY,
