@@ -54,6 +54,13 @@ class _Run:
     moved: dict[Address | None, Address | None] = field(default_factory=dict)
     set_off: float = field(default_factory=time.monotonic)
 
+    def as_known(self, claimed: Delivery) -> Delivery:
+        """A delivery of it with what was found out since it was claimed."""
+        address = self.moved.get(claimed.address, claimed.address)
+        if address == claimed.address and self.unreachable == claimed.unreachable:
+            return claimed
+        return replace(claimed, unreachable=self.unreachable, address=address)
+
     def ends_with(self, delivery: Delivery, result: Result) -> bool:
         """Whether the lane is let go of after this one."""
         return delivery is self.last or isinstance(result, Retry) or time.monotonic() - self.set_off > _LONGEST
@@ -293,8 +300,7 @@ class Courier:
         """Carry one delivery and settle it. False: the lane is let go of."""
         started = time.monotonic()
         # The rest of the run was claimed before it was known that nobody is there, or is somewhere else.
-        address = run.moved.get(claimed.address, claimed.address)
-        delivery, result, sent = await self._try(replace(claimed, unreachable=run.unreachable, address=address))
+        delivery, result, sent = await self._try(run.as_known(claimed))
         run.moved[claimed.address] = delivery.address
         if isinstance(result, Bury) and result.unreachable:
             run.unreachable = result.reason
