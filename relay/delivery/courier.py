@@ -216,8 +216,9 @@ class Courier:
     async def _let_out_suspect(self) -> None:
         """Let one lane out with which processes have died, beside the others and as the only one of its sort."""
         now = time.monotonic()
-        room = self.gate.room(self._limit - self._in_flight, now)
-        if now < self._ask_suspects_at or room <= 0 or self._stopping.is_set() or not self._suspects.take(self.wake):
+        if now < self._ask_suspects_at or self.gate.room(self._limit - self._in_flight, now) <= 0:
+            return
+        if self._stopping.is_set() or not self._suspects.take(self.wake):
             return
         claimed = Claimed([], None)
         with suppress(Unavailable):

@@ -1,6 +1,7 @@
 """What follows from the letters of one transaction: collected as they are mapped, then written."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,6 +49,7 @@ class Arrived:
     outcome: Outcome | None = None  #: Of a duplicate there is none.
     verdict: Verdict = "duplicate"
     letter_id: int = 0
+    told: Draft | None = None  #: What is said of a dead one.
     is_old: bool = False  #: Of a duplicate: only hashes are left of what came first.
 
     @property
@@ -59,6 +61,13 @@ class Arrived:
     def direction(self) -> Direction:
         """Where a delivery goes that nobody could map."""
         return _DIRECTION[self.letter.source]
+
+    @property
+    def directions(self) -> Iterator[Direction]:
+        """Where something is to be delivered because of it."""
+        yield from (draft.direction for draft in self.drafts)
+        if self.told is not None:
+            yield self.told.direction
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -111,6 +120,7 @@ class Deliveries:
             told = _told(row, numbers[row.letter_id], self._now, self._memory)
             if told is not None:
                 self._memory.note(row.letter.channel, told)
+                row.told = told.draft
                 self.add_draft(row, told.draft)
         self._waiting.sort(key=lambda waiting: waiting[0]["letter_id"])
 
