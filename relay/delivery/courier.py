@@ -25,6 +25,7 @@ from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, R
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
 from relay.store.hurrying import Hurry
+from relay.store.settling import Settled
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -308,16 +309,26 @@ class Courier:
         took = time.monotonic() - started
         last = run.ends_with(claimed, result) or self._stopping.is_set()
         if last:
-            # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
-            self._lanes -= 1
+            self._let_go(result)
+        settled = await self._settler.settle(delivery, result, last=last)
+        if settled is Settled.MORE:
             self._wake.set()
-        ours = await self._settler.settle(delivery, result, last=last)
         if isinstance(result, Bury | Retry) and result.note is not None:
             self._on_note()
         self._settler.report(delivery, result, took, sent)
-        if not ours and not last:
+        if not settled and not last:
             self._lanes -= 1
-        return ours and not last
+        return bool(settled) and not last
+
+    def _let_go(self, result: Result) -> None:
+        """A place is about to be free. Who looks for what is due then, shares the commit that settles this one.
+
+        Where all went well and there was room before, there is nothing to be found unless the settlement says so.
+        """
+        has_room = self._in_flight < self._limit and self.gate.is_open(time.monotonic()) and not self.side.returned
+        self._lanes -= 1
+        if not (has_room and isinstance(result, Delivered)):
+            self._wake.set()
 
     async def _try(self, delivery: Delivery) -> tuple[Delivery, Result, tuple[int, ...]]:
         """The delivery as it stands then, what became of it, and the numbers of the messages that it has sent.

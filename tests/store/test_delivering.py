@@ -22,6 +22,7 @@ from relay.model import (
 )
 from relay.store.dead_letters import DeadWish
 from relay.store.reviving import Revival, Revived
+from relay.store.settling import Settled
 from relay.store.store import Store, open_store
 from tests.databases import database_for_a_moment
 from tests.examples import portions
@@ -92,8 +93,8 @@ async def test_a_stale_claim_settles_nothing(store: Store) -> None:
     [fresh] = await claim(store)
     assert fresh.lease == stale.lease + 1
     assert not await store.note_progress(stale, 1)
-    settled = tuple(await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered())))
-    assert settled == (False, True)
+    settled = await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered()))
+    assert [*settled] == [Settled.LOST, Settled.DONE]
     assert not await store.settle(fresh, Delivered())
     assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 1, ("to_kit", "delivered"): 1}
 
@@ -286,7 +287,7 @@ async def _end(store: Store, action: str, delivery: Delivery) -> bool:
     results: dict[str, Result] = {"retry": Retry(3.0, "later"), "bury": Bury("no", note=_note)}
     if action == "lose":
         await store.rewrite(delivery, "the rest", Lost("a part", "no", "refused_content", _note))
-    return await store.settle(delivery, results.get(action, Delivered()))
+    return bool(await store.settle(delivery, results.get(action, Delivered())))
 
 
 def _note(client: Client) -> Accepted | None:
