@@ -11,7 +11,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from relay.channel import OpenChannel, Shared, open_channel, poll_duty
+from relay.channel import OpenChannel, Shared, open_channel
 from relay.control.customers import erase, erase_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
@@ -26,7 +26,7 @@ from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
-from relay.model import Direction, Letter, Reading
+from relay.model import Direction, Letter, Reading, poll_duty
 from relay.monitoring.alerts import Alerts
 from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
@@ -134,9 +134,8 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
     async with AsyncExitStack() as stack:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
-        now = steady_clock()
         store = await stack.enter_async_context(
-            open_store(settings.database, now=now, patience=PATIENCE, duties=_duties(channels))
+            open_store(settings.database, now=steady_clock(), patience=PATIENCE, duties=_duties(channels))
         )
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
@@ -150,7 +149,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             log.warning("media.unconfined", kernel_lacks=lacks)
         new_converter = partial(Converter, cache, forms, metrics.media_conversions)
         refusals = Refusals()
-        shared = Shared(store, fetcher, now, new_converter, Suspects(), refusals)
+        shared = Shared(store, fetcher, store.now, new_converter, Suspects(), refusals)
         opened = [await open_channel(each, shared, metrics.of_channel(each.label), stack) for each in channels]
         public = web.Application(client_max_size=BODY_LIMIT)
         for each in opened:

@@ -33,7 +33,7 @@ from relay.intake.reading import contexts_of
 from relay.kit.client import KitClient
 from relay.mapping.event.events import KitContext
 from relay.media.conversion.converter import Converter
-from relay.model import Direction
+from relay.model import LANES, Direction, poll_duty
 from relay.monitoring.health import Check, Watched
 from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
@@ -57,8 +57,6 @@ from relay.web.telegram_webhook import TelegramWebhook
 
 log = structlog.get_logger()
 
-#: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
-_LANES: dict[Direction, int] = {"to_kit": 512, "to_telegram": 256}
 #: Seconds between two logins before the first message: of a Kit that is away, and of one that refuses us.
 _AWAY, _REFUSED = 4.0, 15.0
 #: Seconds without an answer after which polling is no long poll any more but deaf.
@@ -284,7 +282,7 @@ def _couriers(
         "to_kit",
         carry=to_kit.to_kit(kit, context.language, shared.now, a_minute=settings.relay_customer_rate_limit),
         name=to_kit.name,
-        limit=_LANES["to_kit"],
+        limit=LANES["to_kit"],
         probe=kit.probe,
         check_login=kit.check_login,
         make_note=to_kit.note_maker(context),
@@ -302,7 +300,7 @@ def _couriers(
             others=lambda: shared.store.others,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
-        limit=_LANES["to_telegram"],
+        limit=LANES["to_telegram"],
         probe=partial(
             probe,
             settings.telegram_bot_token.get_secret_value(),
@@ -315,11 +313,6 @@ def _couriers(
         on_note=wake_both,
     )
     return couriers
-
-
-def poll_duty(key: str) -> str:
-    """What the polling of a channel's bot is called among the things that only one relay may do."""
-    return f"poll {key}"
 
 
 async def _say(bot: Bot, chat_id: int, text: str) -> object:

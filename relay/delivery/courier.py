@@ -208,10 +208,17 @@ class Courier:
             await self._store.hurry(Hurry(self.channel, self.direction))
 
     async def _take_over(self) -> None:
-        """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out."""
-        kit = self.direction == "to_kit"
+        """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out.
+
+        What the relays beside this one have parked they know something of.
+        """
+        if self._store.others:
+            return
         with suppress(Unavailable):
-            if await self._store.hurry(Hurry(self.channel, self.direction, told_to_wait=kit)) and kit:
+            await self._store.hurry(Hurry(self.channel, self.direction))
+            if self.direction == "to_kit" and await self._store.hurry(
+                Hurry(self.channel, self.direction, told_to_wait=True)
+            ):
                 self.gate.hesitate(time.monotonic())
 
     async def _let_out_suspect(self) -> None:

@@ -15,6 +15,7 @@ LIFE = 15 * 60.0  #: Seconds that an access token lives (https://voximplant.com/
 RENEW_AFTER = 12 * 60.0  #: Age in seconds at which it is renewed, so that no event meets a dying one.
 AHEAD_PAUSE = 15.0  #: Seconds until the next attempt to renew a token that still lives.
 MAX_LOGIN_PAUSE = 15.0  #: Seconds between logins, at most, while Kit refuses them.
+MAX_LOGIN_HOLD = 60.0  #: The same while it answers them with 429, whatever it asks for: nobody gets through meanwhile.
 
 Answer = tuple[int, Mapping[str, str], bytes]
 
@@ -121,7 +122,7 @@ class TokenKeeper:
         try:
             tokens = await self._ask(self._login, self._login_secrets)
         except Throttled as error:
-            self._bar_logins(error, error.retry_after)
+            self._bar_logins(error, min(error.retry_after, MAX_LOGIN_HOLD))
             raise
         except (TokenRefused, NotAccepted) as error:
             self._login_pause = min(max(1.0, 2 * self._login_pause), MAX_LOGIN_PAUSE)
@@ -142,8 +143,10 @@ class TokenKeeper:
         try:
             status, headers, body = await self._call(request)
             return read_tokens(status, headers, body, now=time.time(), secrets=secrets)
-        except (TokenRefused, Throttled):
+        except TokenRefused:
             raise
+        except Throttled as error:
+            raise _again(error) from None
         except Unavailable as error:
             # Without a token nobody gets through. A login whose answer was lost has had no effect that matters.
             raise Down(str(error)) from None
@@ -152,7 +155,9 @@ class TokenKeeper:
 def _again(failure: Unavailable, *, retry_after: float | None = None) -> Unavailable:
     """The same failure for another caller: one exception raised twice would grow two tracebacks."""
     if isinstance(failure, Throttled):
-        return Throttled(str(failure), retry_after=failure.retry_after if retry_after is None else retry_after)
+        return Throttled(
+            str(failure), retry_after=failure.retry_after if retry_after is None else retry_after, of_all=True
+        )
     if isinstance(failure, CredentialsRefused):
         return CredentialsRefused(str(failure))
     return Down(str(failure)) if isinstance(failure, Down) else Unavailable(str(failure))

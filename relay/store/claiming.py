@@ -150,6 +150,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
         tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
     idle = {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs}
     _park(tx, idle)
+    tx.leased += [(lane_id, lanes[lane_id].lease) for lane_id in runs]
     return list(runs.values()), bool(idle)
 
 

@@ -124,6 +124,11 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])
     go_on = _release(tx, now, valid)
     add_to_tally(tx, _tallied(valid))
+    tx.let_go += [
+        (each.delivery.lane_id, each.delivery.lease)
+        for each, is_ours in zip(settlements, ours, strict=True)
+        if each.releases or not is_ours
+    ]
     return [
         _came_of(settlement, go_on) if is_ours else Settled.LOST
         for settlement, is_ours in zip(settlements, ours, strict=True)

@@ -55,7 +55,7 @@ async def test_three_kills_in_the_middle_of_callbacks(
         await telegram.wait_for(lambda kill=kill: _arrived(telegram) >= kill * CALLBACKS // 4, 30)  # type: ignore[misc]
         await relay.kill()
         await relay.start()
-    await kit.callbacks_done(30)
+    await kit.callbacks_done()
     await telegram.wait_for(lambda: len(_distinct(telegram)) == CALLBACKS, 30)
     assert await relay.stop() == 0
     for client in clients:

@@ -39,7 +39,7 @@ async def test_stopped_at_ten_random_moments(
         await asyncio.sleep(dice.uniform(0, 0.25))
         assert await relay.stop(grace=25) == 0
         await relay.start()
-    await kit.callbacks_done(30)
+    await kit.callbacks_done()
     await kit.wait_for(lambda: all(len(kit.messages(one.id)) == ROUNDS + 1 for one in customers), 30)
     await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= ROUNDS for one in customers), 30)
     figures = await relay.all_figures()

@@ -124,6 +124,8 @@ class Connection:
 
     def __init__(self, cursor: Cursor, statements: Statements, holder: str | None = None) -> None:
         self.holder = holder  #: Which of several relays this one is; None where there can be but one.
+        self.leased: list[tuple[int, int]] = []  #: Lanes that this transaction leases, each with its lease.
+        self.let_go: list[tuple[int, int]] = []  #: Those that it lets go of, or finds lost.
         self._cursor = cursor
         self._statements = statements
 
