@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Table,
     and_,
+    case,
     delete,
     exists,
     false,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from relay.store.engine.connection import Connection
-from relay.store.engine.sql import insert
+from relay.store.engine.sql import insert, locked
 from relay.store.engine.tables import (
     away_notice,
     client_link,
@@ -34,6 +35,7 @@ from relay.store.engine.tables import (
     outbox,
     rating,
     unknown_client,
+    waits,
 )
 from relay.store.totals import add_to_tally
 
@@ -178,28 +180,37 @@ def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Who
     return [None if row is None else Whose(row.channel, row.client_id)] * len(items)
 
 
-def erase_part(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[int]:
+def erase_part(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[int]:
     """Erase a part of what is kept about customers. How many rows; 0: nothing is left, and the mark is gone."""
-    return [_erase_part(tx, whose) for whose in wishes]
+    return [_erase_part(tx, now, whose) for whose in wishes]
 
 
-def _erase_part(tx: Connection, whose: Whose) -> int:
+def _erase_part(tx: Connection, now: float, whose: Whose) -> int:
     mark = tx.execute(select(erasure).where(_theirs(erasure, whose))).first()
     if mark is None:
         return 0
-    _take_from_couriers(tx, whose)
+    tx.execute(locked(select(lane.c.id).where(_theirs(lane, whose)).order_by(lane.c.id), lane))
+    _take_from_couriers(tx, now, whose, mark)
     for erase in (_erase_deliveries, _blank_letters, _erase_rows):
         if erased := erase(tx, whose, mark):
             return erased
     tx.execute(delete(lane).where(_theirs(lane, whose), ~exists().where(outbox.c.lane_id == lane.c.id)))
+    something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
+    tx.execute(update(lane).where(_theirs(lane, whose), ~something_waits).values(due_at=null()))
     tx.execute(delete(erasure).where(_theirs(erasure, whose)))
     return 0
 
 
-def _take_from_couriers(tx: Connection, whose: Whose) -> None:
-    """What is in flight is not ours any more to settle: nothing that it reports brings a row back."""
+def _take_from_couriers(tx: Connection, now: float, whose: Whose, mark: Any) -> None:  # noqa: ANN401 - a row
+    """What is in flight is not ours any more to settle: nothing that it reports brings a row back.
+
+    What came later waits behind it, and is due: nobody else lets go of the lane.
+    """
     in_flight = and_(_theirs(lane, whose), lane.c.leased.is_(True))
-    tx.execute(update(lane).where(in_flight).values(lease=lane.c.lease + 1, leased=false(), due_at=null()))
+    newer_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.id > mark.last_delivery)
+    due_at = case((newer_waits, now), else_=null())
+    free = {"lease": lane.c.lease + 1, "leased": false(), "holder": null(), "blame": null(), "due_at": due_at}
+    tx.execute(update(lane).where(in_flight).values(free))
 
 
 def _erase_deliveries(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row

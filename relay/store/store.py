@@ -28,6 +28,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    kit_sessions,
     limits,
     media_links,
     overview,
@@ -53,8 +54,9 @@ from relay.store.deep_links import Link
 from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.migrating import HEAD
-from relay.store.engine.sqlite import open_sqlite
+from relay.store.engine.sqlite import open_sqlite, steady_clock
 from relay.store.hurrying import Hurry
+from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
@@ -111,6 +113,11 @@ class Store:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there can be other relays."""
+        return self._circle is not ALONE
 
     @property
     def trusts_itself(self) -> bool:
@@ -360,6 +367,18 @@ class Store:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
 
+    async def find_kit_session(self, channel: str) -> Session | None:
+        """The pair of Kit's tokens that several relays have in common."""
+        return await self._database.run(kit_sessions.find_session, channel)
+
+    async def begin_kit_renewal(self, channel: str) -> bool:
+        """Whether this one of them may renew it now: nobody else does."""
+        return await self._database.run(kit_sessions.begin_renewal, channel)
+
+    async def end_kit_renewal(self, renewal: Renewal) -> None:
+        """Let others renew it again."""
+        await self._database.run(kit_sessions.end_renewal, renewal)
+
     async def all_alerts(self) -> list[Alert]:
         """Those that are not over, or of whose end somebody is to be told yet."""
         return await self._database.run(alerts.all_alerts, None)
@@ -394,16 +413,22 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0, duties: Iterable[str] | None = ()
+    place: Path | str,
+    *,
+    now: Callable[[], float] | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] | None = (),
 ) -> AsyncIterator[Store]:
     """Open a database that has the current schema: an SQLite file for this process alone, or a PostgreSQL by its URL.
 
     `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to; None for who is
     no relay, and only looks in.
+    `now` is Unix time: by default that of the start, and steady from then on, so that to set the clock parks and
+    repeats nothing; on a PostgreSQL the server's, so that due times mean the same to every host.
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
     if isinstance(place, Path):
-        opened = _opened_file(place, now, patience)
+        opened = _opened_file(place, now or steady_clock(), patience)
     else:
         opened = _opened_server(place, now, patience, duties)
     async with opened as store:
@@ -423,7 +448,7 @@ async def _opened_file(path: Path, now: Callable[[], float], patience: float) ->
 
 @asynccontextmanager
 async def _opened_server(
-    url: str, now: Callable[[], float], patience: float, duties: Iterable[str] | None
+    url: str, now: Callable[[], float] | None, patience: float, duties: Iterable[str] | None
 ) -> AsyncIterator[Store]:
     from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
     from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several
@@ -441,7 +466,7 @@ async def _opened_server(
 
         watching = asyncio.create_task(watch(), name="inquests")
         try:
-            yield Store(database, replica.clock, replica)
+            yield Store(database, now or replica.clock, replica)
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError, Unavailable):

@@ -70,6 +70,17 @@ async def test_a_delivery_in_flight_brings_nothing_back(store: Store) -> None:
     assert await adds_up(store)
 
 
+async def test_what_comes_while_one_is_erased_in_flight_leaves(store: Store) -> None:
+    """The courier's hand is emptied, and what stood behind it is due: nobody else would let go of the lane."""
+    await store.accept(update(1, "7"))
+    await store.claim(CHANNEL, "to_kit", 10)
+    await store.ask_erasure(ANNA)
+    await store.accept(update(2, "7"))
+    while await store.erase_part(ANNA):
+        pass
+    assert [each.body for each in (await store.claim(CHANNEL, "to_kit", 10)).deliveries] == ["event 2"]
+
+
 async def test_who_writes_again_is_a_new_customer(store: Store) -> None:
     """What comes after the erasure was asked for stays, also if it comes while that is going on."""
     await store.accept(update(1, "7"))

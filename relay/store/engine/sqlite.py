@@ -174,3 +174,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def steady_clock() -> Callable[[], float]:
+    """Unix time as it is now, and steady from then on."""
+    started, at = time.time(), time.monotonic()
+    return lambda: started + time.monotonic() - at
