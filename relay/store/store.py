@@ -61,7 +61,7 @@ from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
-from relay.store.settling import Move, Progress, Rewriting, Settlement
+from relay.store.settling import Move, Progress, Rewriting, Settled, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
 from relay.store.tracing import Trace, TraceWish
@@ -192,11 +192,8 @@ class Store:
         """Answer the clients of a chat where it is now."""
         await self._database.run(settling.move, Move(channel, old_chat_id, new_chat_id))
 
-    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
-        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.
-
-        False: the lease was lost, nothing changed.
-        """
+    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> Settled:
+        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane."""
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
     async def forget_offset(self, channel: str) -> None:

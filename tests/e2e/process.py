@@ -59,7 +59,7 @@ class RelayProcess(Doors):
         """Start, and return once the relay answers."""
         started = time.monotonic()
         await self.begin()
-        await eventually(self.answers, within=20)
+        await eventually(self.answers)
         self.started_in.append(time.monotonic() - started)
 
     async def begin(self) -> None:
