@@ -135,7 +135,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         store = await stack.enter_async_context(
-            open_store(settings.database, now=steady_clock(), patience=PATIENCE, duties=_duties(channels))
+            open_store(settings.database, patience=PATIENCE, duties=_duties(channels))
         )
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
@@ -192,12 +192,6 @@ def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
     for each in opened:
         if each.channel.key == key:
             each.hurry()
-
-
-def steady_clock() -> Callable[[], float]:
-    """Unix time as it was at the start, and steady from then on: setting the clock parks and repeats nothing."""
-    started, at = time.time(), time.monotonic()
-    return lambda: started + time.monotonic() - at
 
 
 async def _go_on_erasing(store: Store, settings: Settings) -> None:

@@ -109,7 +109,7 @@ def empty_postgresql(which: Server = "wheel") -> str:
     """The URL of a database of the current schema with nothing in it."""
     url = _URLS[which]()
     engine = connect(url)
-    names = ", ".join(f'"{name}"' for name in [*metadata.tables, "duty", "replica"])
+    names = ", ".join(f'"{name}"' for name in [*metadata.tables, "duty", "kit_session", "replica"])
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     engine.dispose()

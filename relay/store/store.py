@@ -28,6 +28,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    kit_sessions,
     limits,
     media_links,
     overview,
@@ -53,13 +54,14 @@ from relay.store.deep_links import Link
 from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.migrating import HEAD
-from relay.store.engine.sqlite import open_sqlite
+from relay.store.engine.sqlite import open_sqlite, steady_clock
 from relay.store.hurrying import Hurry
+from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
-from relay.store.settling import Move, Progress, Rewriting, Settlement
+from relay.store.settling import Move, Progress, Rewriting, Settled, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
 from relay.store.tracing import Trace, TraceWish
@@ -111,6 +113,11 @@ class Store:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there can be other relays."""
+        return self._circle is not ALONE
 
     @property
     def trusts_itself(self) -> bool:
@@ -185,11 +192,8 @@ class Store:
         """Answer the clients of a chat where it is now."""
         await self._database.run(settling.move, Move(channel, old_chat_id, new_chat_id))
 
-    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
-        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.
-
-        False: the lease was lost, nothing changed.
-        """
+    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> Settled:
+        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane."""
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
     async def forget_offset(self, channel: str) -> None:
@@ -360,6 +364,18 @@ class Store:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
 
+    async def find_kit_session(self, channel: str) -> Session | None:
+        """The pair of Kit's tokens that several relays have in common."""
+        return await self._database.run(kit_sessions.find_session, channel)
+
+    async def begin_kit_renewal(self, channel: str) -> bool:
+        """Whether this one of them may renew it now: nobody else does."""
+        return await self._database.run(kit_sessions.begin_renewal, channel)
+
+    async def end_kit_renewal(self, renewal: Renewal) -> None:
+        """Let others renew it again."""
+        await self._database.run(kit_sessions.end_renewal, renewal)
+
     async def all_alerts(self) -> list[Alert]:
         """Those that are not over, or of whose end somebody is to be told yet."""
         return await self._database.run(alerts.all_alerts, None)
@@ -402,12 +418,14 @@ async def open_store(
 ) -> AsyncIterator[Store]:
     """Open a database that has the current schema: an SQLite file for this process alone, or a PostgreSQL by its URL.
 
-    `now` is Unix time. Without it a file goes by this host's clock, and who shares a PostgreSQL by the server's.
-    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to.
+    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to; None for who is
+    no relay, and only looks in.
+    `now` is Unix time: by default that of the start, and steady from then on, so that to set the clock parks and
+    repeats nothing; on a PostgreSQL the server's, so that due times mean the same to every host.
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
     if isinstance(place, Path):
-        opened = _opened_file(place, now or time, patience)
+        opened = _opened_file(place, now or steady_clock(), patience)
     else:
         opened = _opened_server(place, now, patience, duties)
     async with opened as store:

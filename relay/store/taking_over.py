@@ -37,6 +37,7 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
         dead.append(_NOBODY)
     released = 0
     for holder in dead:
+        tx.execute(_LAY_DOWN, {"of_holder": holder})
         charge(tx, holder)
         released += free_lanes(tx, now, holder)
     return [released] * len(inquests)
@@ -49,6 +50,7 @@ _BURY = text(
     " AND until < clock_timestamp()) FOR UPDATE SKIP LOCKED)"
     " RETURNING id, kind = 'relay' AND until <> '-infinity' AS died"
 )
+_LAY_DOWN = text("DELETE FROM duty WHERE holder = :of_holder")
 _NAME_THE_LOST = (
     update(lane)
     .where(lane.c.leased.is_(True), text("(holder IS NULL OR holder NOT IN (SELECT id FROM replica))"))

@@ -63,7 +63,7 @@ class RelayProcess(Doors):
             self.process = await start(
                 ("run",), home=self.home, environment=self.environment, streams=streams, cold=self.cold
             )
-        await eventually(self.answers, within=20)
+        await eventually(self.answers)
         self.started_in.append(time.monotonic() - started)
 
     async def answers(self) -> bool:

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -44,22 +44,19 @@ Kind = Literal["relay", "move", "visit"]
 
 
 class Replica:
-    """One process among those that share the database. Its beat runs in a thread of its own, and `engine` is its alone.
+    """One process among those that share the database.
 
-    `now` is this host's clock, and `clock` the database's.
+    Its beat runs in a thread of its own, and `engine` is for it alone.
     """
 
-    def __init__(
-        self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = (), now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
         self.is_out = False  #: It was taken for dead, or the schema is another one: it commits nothing any more.
         self._engine = engine
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
-        self._now = now
-        self._ahead = 0.0  #: Seconds that the database's clock is ahead of ours.
+        self._epoch = time.time() - time.monotonic()  #: When our monotonic clock was 0, by the database's.
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
         self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
         self._is_heard = True
@@ -74,7 +71,7 @@ class Replica:
 
     def clock(self) -> float:
         """Unix time by the database's clock: due times must mean the same to every host."""
-        return self._now() + self._ahead
+        return time.monotonic() + self._epoch
 
     @property
     def others(self) -> int:
@@ -121,12 +118,12 @@ class Replica:
             if self.is_out:
                 return
             taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
-            asked, asked_by_us = time.monotonic(), self._now()
+            asked = time.monotonic()
             circle = connection.execute(_CIRCLE).all()
             took = time.monotonic() - asked
         if at - self._heard_at >= _GAP:
             self._heard_since = at
-        self._set_clock(circle[0].at - asked_by_us - took / 2, took)
+        self._set_clock(circle[0].at - asked - took / 2, took)
         left = [each.until - each.at for each in circle if each.id != self.id]
         self._next_death = asked + min(left, default=math.inf)
         self.members = tuple(
@@ -139,10 +136,10 @@ class Replica:
             self._is_heard = True
             log.info("store.renewed")
 
-    def _set_clock(self, ahead: float, took: float) -> None:
+    def _set_clock(self, epoch: float, took: float) -> None:
         """Believe what the database says, but not the time that it took to say it."""
-        if abs(ahead - self._ahead) > took / 2 + _UNEVEN:
-            self._ahead = ahead
+        if abs(epoch - self._epoch) > took / 2 + _UNEVEN:
+            self._epoch = epoch
 
     def stop(self) -> None:
         """Let the beat end."""
@@ -192,13 +189,12 @@ def joined(
     head: str | None = None,
     patience: float = 0.0,
     duties: Iterable[str] = (),
-    now: Callable[[], float] = time.time,
 ) -> Iterator[Replica]:
     """Be one of the relays on a database until the end of the block. Raises StoreLockedError when that may not be.
 
     The beat takes a connection of `engine` for each beat, and must not wait for one.
     """
-    replica, until = Replica(engine, kind, duties, now), time.monotonic() + patience
+    replica, until = Replica(engine, kind, duties), time.monotonic() + patience
     while True:
         try:
             replica.join(head)
@@ -235,6 +231,11 @@ CREATE TABLE duty (
     name VARCHAR(64) PRIMARY KEY,
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
+);
+CREATE TABLE kit_session (
+    channel VARCHAR(32) PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    issued_at DOUBLE PRECISION NOT NULL
 );
 CREATE TABLE replica (
     id VARCHAR(32) PRIMARY KEY,
