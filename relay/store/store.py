@@ -319,6 +319,10 @@ class Store:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
         return await self._database.run(customers.erase_part, whose)
 
+    async def end_erasure(self, whose: Whose) -> None:
+        """Take the mark of a customer away of whom nothing is left anywhere."""
+        await self._database.run(customers.end_erasure, whose)
+
     async def tell_waiting(self, wish: Notices) -> int:
         """Tell customers once that their message waits. How many; call again until that is 0."""
         return await self._database.run(away.tell_waiting, wish, grows=True)
