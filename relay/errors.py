@@ -29,6 +29,10 @@ class StoreUnavailable(Unavailable):
     """Our own database cannot commit: a full or broken disk. Says nothing about the other side."""
 
 
+class StoreAway(StoreUnavailable):
+    """Our own database cannot be reached: whatever is asked of it comes to nothing."""
+
+
 class StoreFull(StoreUnavailable):
     """The disk is full: new things must wait. What is done may still be written down."""
 
@@ -51,9 +55,10 @@ class SourceUnavailable(Unavailable):
 class Throttled(Unavailable):
     """The other side asked us to wait. Costs no attempt."""
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
+    def __init__(self, message: str, *, retry_after: float, of_all: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after  #: Seconds.
+        self.of_all = of_all  #: It was not said of this delivery, which may be the next one to try.
 
 
 class Uncertain(Unavailable):

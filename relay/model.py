@@ -6,7 +6,7 @@ direction: its deliveries leave in the order in which they were accepted, one at
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeGuard
+from typing import Any, Final, Literal, TypeGuard
 
 #: After so many deaths of the process with its delivery in flight a lane is a suspect: these are carried one at a time.
 SUSPECT_AFTER = 3
@@ -15,6 +15,8 @@ SUSPECT_AFTER = 3
 LARGEST_CONVERTED = 20 * 2**20
 
 Direction = Literal["to_kit", "to_telegram"]
+#: Lanes carried at the same time, at most. Telegram's own limit is 30 messages a second.
+LANES: Final[Mapping[Direction, int]] = {"to_kit": 512, "to_telegram": 256}
 #: Who a letter is from. The relay's own letters are its notes to agents.
 Source = Literal["telegram", "kit", "relay"]
 Author = Literal["customer", "agent"]
@@ -330,3 +332,17 @@ def is_id(value: object) -> TypeGuard[int]:
     """Whether Telegram can have given this id."""
     # PTB takes what stands in the JSON; a database takes 64 bits.
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of several relays on one database, as another one saw it at its last beat."""
+
+    name: str  #: Its host's, and what sets it apart from others there.
+    duties: tuple[str, ...]  #: What it does that only one may.
+    is_me: bool
+
+
+def poll_duty(key: str) -> str:
+    """What the polling of a channel's bot is called among the things that only one relay may do."""
+    return f"poll {key}"

@@ -53,6 +53,29 @@ def compose() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
 
 
+class _WithTags(yaml.SafeLoader):
+    """Knows how a file says that it takes the place of another one's value instead of adding to it."""
+
+
+def _override(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+    return list(loader.construct_sequence(node))
+
+
+_WithTags.add_constructor("!reset", lambda *_: None)
+_WithTags.add_constructor("!override", _override)
+
+
+def several() -> dict[str, Any]:
+    """The compose file as it is with the one for several relays, whose lists stand in the place of others."""
+    merged, over = compose(), yaml.load((ROOT / "deploy" / "several.yml").read_text(), _WithTags)  # noqa: S506 - a safe one
+    for part, names in over.items():
+        for name, values in names.items():
+            merged[part][name] |= values
+            for key in [key for key, value in values.items() if value is None]:
+                del merged[part][name][key]
+    return merged
+
+
 def config_of(name: str) -> str:
     """What the compose file gives a service to read."""
     return (ROOT / str(compose()["configs"][name]["file"])).read_text()
@@ -215,6 +238,52 @@ def test_compose_takes_the_compose_file() -> None:
     assert all(file.is_file() for file in files)
 
 
+def test_three_relays_of_the_compose_file_have_nothing_that_only_one_can_have() -> None:
+    """Neither a port of the machine, nor a name, nor data; the proxy and the metrics find all of them by name."""
+    assert faults_of(several()) == []
+    relay = several()["services"]["relay"]
+    assert not {"ports", "container_name"} & set(relay)
+    assert relay["volumes"] == [shipped()["VOLUME"][0], *service()["volumes"][1:]]
+    assert {**relay, "ports": None, "volumes": None} == {**service(), "ports": None, "volumes": None}
+    caddyfile = (ROOT / several()["configs"]["caddyfile"]["file"]).read_text()
+    assert re.search(r"dynamic a \{\s+name relay\s+port 8080", caddyfile)
+
+
+def test_the_proxy_for_several_is_the_one_for_one_but_for_whom_it_asks(tmp_path: Path) -> None:
+    """Caddy understands it, and what it allows strangers is the same."""
+    adapted = []
+    for name in ("Caddyfile", "Caddyfile.several"):
+        done = subprocess.run(
+            [
+                Path(sys.executable).with_name("caddy"),
+                "adapt",
+                "--adapter",
+                "caddyfile",
+                "--config",
+                ROOT / "deploy" / name,
+            ],
+            env={"RELAY_PUBLIC_URL": "https://relay.example.com", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        adapted.append(json.loads(done.stdout))
+    [proxy, proxies] = [_pop_proxy(each) for each in adapted]
+    assert adapted[0] == adapted[1]
+    assert proxies.pop("dynamic_upstreams")["name"] == "relay"
+    assert proxies.pop("health_checks")["passive"]["fail_duration"]
+    assert proxies["load_balancing"].pop("selection_policy") == {"policy": "least_conn"}
+    assert proxy.pop("upstreams") == [{"dial": "relay:8080"}]
+    assert proxies == proxy
+
+
+def _pop_proxy(caddy: dict[str, Any]) -> dict[str, Any]:
+    [server] = caddy["apps"]["http"]["servers"].values()
+    handlers = server["routes"][0]["handle"][0]["routes"][0]["handle"]
+    assert handlers[-1]["handler"] == "reverse_proxy"
+    return dict(handlers.pop())
+
+
 WRONG: dict[str, dict[str, Any]] = {
     "read_only, and a of configs is no file": {"configs": ["a"]},
     "read_only, and a of secrets is no file": {"secrets": [{"source": "a", "target": "/a"}]},
@@ -240,6 +309,7 @@ def test_compose_starts_the_relay_alone_unless_asked() -> None:
         "relay": None,
         "caddy": ["tls"],
         "bot-api": ["bot-api"],
+        "postgres": ["postgres"],
         "prometheus": ["monitoring"],
         "grafana": ["monitoring"],
     }
@@ -256,7 +326,7 @@ def test_what_compose_mentions_is_there() -> None:
     assert used == set(compose()["configs"])
 
 
-@pytest.mark.parametrize("name", ["relay", "caddy", "bot-api", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["relay", "caddy", "bot-api", "postgres", "prometheus", "grafana"])
 def test_every_service_is_bounded_and_unprivileged(name: str) -> None:
     """Whatever runs beside the relay is pinned, cannot gain rights, has bounds, and comes back."""
     each = compose()["services"][name]
@@ -270,7 +340,7 @@ def test_every_service_is_bounded_and_unprivileged(name: str) -> None:
     assert each["pids_limit"]
     assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & set(each)
     assert name == "relay" or re.fullmatch(
-        r"[a-z/-]+:v?[0-9]+(\.[0-9]+)+(-alpine)?(@sha256:[0-9a-f]{64})?", each["image"]
+        r"[a-z/-]+:v?[0-9]+(\.[0-9]+)*(-alpine)?(@sha256:[0-9a-f]{64})?", each["image"]
     )
 
 
@@ -311,9 +381,9 @@ def test_the_proxy_waits_as_long_as_a_restart_takes() -> None:
 
 
 def test_prometheus_asks_the_relay() -> None:
-    """The scrape goes to the admin port, over the compose file's own network."""
-    config = yaml.safe_load(config_of("prometheus"))
-    assert config["scrape_configs"][0]["static_configs"] == [{"targets": ["relay:8081"]}]
+    """The scrape goes to the admin port of each, over the compose file's own network."""
+    [found] = yaml.safe_load(config_of("prometheus"))["scrape_configs"][0]["dns_sd_configs"]
+    assert (found["names"], found["type"], found["port"]) == (["relay"], "A", 8081)
 
 
 def test_compose_gives_the_container_as_little_as_possible() -> None:
@@ -353,7 +423,7 @@ def test_compose_holds_no_secret() -> None:
     assert [file["path"] for file in service()["env_file"]] == [".env"]
     for each in compose()["services"].values():
         for value in each.get("environment", {}).values():
-            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|false|0\.0\.0\.0|/[a-z/.]+", value), value
+            assert re.fullmatch(r"\$\{[A-Z_]+:-(http://localhost)?\}|false|relay|0\.0\.0\.0|/[a-z/.]+", value), value
 
 
 EXAMPLE = (ROOT / ".env.example").read_text()

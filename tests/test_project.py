@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
         "mapping.content", "mapping.event", "mapping.failure", "mapping.text", "mapping.to_telegram", "model", "steps",
     },
     # The store: verbs stand on the engine.
-    "store.engine": {"errors"},
+    "store.engine": {"errors", "linux", "model"},
     "store": {"errors", "model", "store.engine"},
     # The two sides, and files.
     "kit": {"errors"},
@@ -69,8 +69,8 @@ ARROWS: dict[str, set[str]] = {
     # What people ask for.
     "control": {"errors", "intake", "media.conversion", "model", "monitoring", "settings", "store", "store.engine"},
     "doctor": {
-        "errors", "kit", "media", "media.confinement", "monitoring", "settings", "store.engine", "telegram", "web",
-        "words",
+        "errors", "kit", "media", "media.confinement", "model", "monitoring", "settings", "store", "store.engine",
+        "telegram", "web", "words",
     },
     "setup": {"doctor", "kit", "settings", "web"},
     # The look-alikes: the other end of the demo and of the tests. They know nothing of the relay but Kit's models.

@@ -36,6 +36,7 @@ HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
     "Set up": {
         "setup": Listed("relay.cli.setting_up:setup", "Ask for what the relay needs, prove it, and write it down."),
         "check": Listed("relay.cli.checking:check", "Say what is wrong with this installation."),
+        "bench": Listed("relay.cli.benching:bench", "Measure this machine, and the ways to Telegram and Kit."),
     },
 }
 

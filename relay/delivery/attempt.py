@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from relay.delivery.calls import Call, Calls
-from relay.errors import Unavailable, place_of
+from relay.errors import StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivery, Late, Lost, Note, Retry, Said
 from relay.store.store import Store
 
@@ -43,8 +43,11 @@ class Attempt:
     def calling(self, *, on_its_way: bool = True) -> Iterator[Call]:
         """The other side is called meanwhile; `on_its_way`: from the beginning it may have its effect there.
 
-        Whoever leaves by an error leaves the attempt as it was then.
+        Whoever leaves by an error leaves the attempt as it was then. Raises StoreUnavailable when another relay may
+        have taken this one for dead, and go on with what it has in its hands.
         """
+        if not self._store.trusts_itself:
+            raise StoreUnavailable("the database has not been reached for so long that nothing may set out")
         with self._calls.out(self.delivery) as call:
             self.set_out_at, self.on_its_way = time.monotonic(), on_its_way
             try:

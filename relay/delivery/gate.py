@@ -30,6 +30,8 @@ LONE_TIME: Final = 600.0
 #: Seconds between two probes, and between two trials of a side that answers: together at most one request a second.
 PROBE_PAUSE: Final = 1.5
 TRIAL_PAUSE: Final = 3.0
+#: Seconds between two trials of a side that refuses whatever it is sent: no probe sets out beside them.
+REFUSING_PAUSE: Final = 2.0
 #: The same once it has been down for long: after ten minutes it is still found within five seconds that it is back.
 LONG_DOWN: Final = 660.0
 LONG_PAUSE: Final = 10.0
@@ -91,6 +93,7 @@ class Gate:
     throttle: str = ""  #: With what words it asked for that.
     _throttled_at: float = _NEVER  #: When it asked for that.
     _throttled_until: float = _NEVER  #: What it asked for: until then there are only trials.
+    _hesitates: bool = False  #: Only a past process knows what it asked for.
     _failures: int = 0
     _lanes: set[int] = field(default_factory=set)  #: Of these failures.
     _refusing: set[int] = field(default_factory=set)  #: Lanes that were refused since somebody got through.
@@ -156,12 +159,14 @@ class Gate:
     def throttled(self, error: Throttled, now: float) -> None:
         """Everybody was asked to wait."""
         self.throttle = str(error)
+        self._hesitates = False
         self._throttled_at = now
         self._throttled_until = max(self._throttled_until, now + min(error.retry_after, LONGEST_THROTTLE))
         self._held_until = max(self._held_until, now + min(error.retry_after, LONGEST_HOLD))
 
     def hesitate(self, now: float) -> None:
-        """Nobody knows what it asked for before: one trial first, and the others after it, or after a minute."""
+        """Nobody knows what it asked for before: a few trials first, and the others after one of them, or a minute."""
+        self._hesitates = True
         self.throttle = "one message tries whether what a past process was told to wait for is over"
         self._throttled_until = now + LONGEST_HOLD
 
@@ -228,7 +233,7 @@ class Gate:
 
     def is_open(self, now: float) -> bool:
         """Whether all may set out."""
-        return not self.down and now >= self._held_until and not self.is_throttled(now)
+        return not self.down and now >= self._held_until and now >= self._throttled_until
 
     def opens_at(self, now: float) -> float:
         """When the next one may set out; infinity while only a probe can tell."""
@@ -236,7 +241,7 @@ class Gate:
             return now
         pause = self._trial_pause(now) if self.down else 0.0
         if self.is_throttled(now):
-            pause = max(pause, LONGEST_HOLD)
+            pause = max(pause, TRIAL_PAUSE if self._hesitates else LONGEST_HOLD)
         return max(self._held_until, self._trial_at + pause)
 
     def tried(self, now: float) -> None:
@@ -246,7 +251,9 @@ class Gate:
     def _trial_pause(self, now: float) -> float:
         if self._cause == "unwelcome":
             return UNWELCOME_PAUSE
-        if self._cause == "refusing" or self._probed == "answered":
+        if self._cause == "refusing":
+            return LONG_PAUSE if self._is_long(now) else REFUSING_PAUSE
+        if self._probed == "answered":
             return LONG_PAUSE if self._is_long(now) else TRIAL_PAUSE
         return math.inf
 

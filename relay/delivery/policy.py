@@ -69,8 +69,8 @@ def judge(error: RelayError, delivery: Delivery, known: Circumstances) -> Retry 
             return Retry(0.0 if known.paced else wait, reason, free=True, backs_off=True)
         case NotAccepted():
             return Bury(reason, _why(error, delivery), unreachable=isinstance(error, Unreachable))
-        case Throttled(retry_after=seconds):
-            return Retry(max(0.05, seconds), reason, free=True, asked_for=True)
+        case Throttled():
+            return _as_asked(error)
         case Uncertain() if delivery.direction == "to_telegram" and delivery.uncertain:
             return Bury(f"may have arrived: twice no answer to the same call ({reason})", error.why)
         case Uncertain() if delivery.direction == "to_telegram":
@@ -87,6 +87,13 @@ def judge(error: RelayError, delivery: Delivery, known: Circumstances) -> Retry 
             return Bury(f"gave up after {delivery.attempts} attempts: {reason}")
         case _:
             return Retry(after, reason, backs_off=True)
+
+
+def _as_asked(error: Throttled) -> Retry:
+    """When it may go again. If all were asked to wait, the gate says which one tries when."""
+    if error.of_all:
+        return Retry(0.0, str(error), free=True)
+    return Retry(max(0.05, error.retry_after), str(error), free=True, asked_for=True)
 
 
 def _ask_again(own: float, waited: float, error: SourceUnavailable) -> Retry | Bury:

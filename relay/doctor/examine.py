@@ -18,8 +18,10 @@ from relay.doctor.running import check_running
 from relay.doctor.telegram import check_alert_chat, check_bot
 from relay.doctor.test_messages import send_both_ways
 
-_BOT = ("telegram_bot_token", "telegram_api_url", "telegram_proxy")
-_KIT = ("kit_api_url", "kit_region", "kit_domain", "kit_api_token", "kit_channel_uuid")
+#: The settings without which nobody can ask Telegram, or Kit's host.
+BOT = ("telegram_bot_token", "telegram_api_url", "telegram_proxy")
+KIT_HOST = ("kit_api_url", "kit_region")
+_KIT = (*KIT_HOST, "kit_domain", "kit_api_token", "kit_channel_uuid")
 _CALLBACK = ("relay_public_url", "relay_host", "relay_port", "kit_api_token", "kit_security_salt")
 
 
@@ -34,12 +36,12 @@ async def examine(env_file: Path, config: Path, *, send_to: int | None = None, a
             findings.append(await _clock(subjects[0], session))
             lacks = subjects[0].lacks("relay_admin_host", "relay_admin_port")
             findings += [skipped("relay", lacks)] if lacks else await check_running(subjects[0].settings, session)
-            lacks = subjects[0].lacks(*_BOT)
+            lacks = subjects[0].lacks(*BOT)
             findings += [] if lacks else await check_alert_chat(subjects[0].settings)
         for subject in subjects:
             found = await _channel(subject, session, send_to)
             if applies:
-                found += await _unless(subject.lacks(*_BOT), "profile", partial(apply_profile, subject.settings))
+                found += await _unless(subject.lacks(*BOT), "profile", partial(apply_profile, subject.settings))
             findings += [replace(each, channel=subject.channel.name) for each in found]
     return [*findings, await check_children(), *check_versions()]
 
@@ -63,7 +65,7 @@ async def _clock(subject: Subject, session: aiohttp.ClientSession) -> Finding:
 
 async def _channel(subject: Subject, session: aiohttp.ClientSession, send_to: int | None) -> list[Finding]:
     settings, channel = subject.settings, subject.channel
-    lacks_bot, lacks_kit = subject.lacks(*_BOT), subject.lacks(*_KIT)
+    lacks_bot, lacks_kit = subject.lacks(*BOT), subject.lacks(*_KIT)
     findings = await _unless(lacks_bot, "bot", lambda: check_bot(settings, channel.webhook_url))
     findings += await _unless(lacks_kit, "Kit login", lambda: check_kit(settings, session))
     findings += await _unless(subject.lacks(*_CALLBACK), "callback", lambda: check_public(channel, session))

@@ -19,6 +19,7 @@ from relay.delivery.gate import (
     PROBE_PAUSE,
     PROBE_TIME,
     REFUSING_AFTER,
+    REFUSING_PAUSE,
     SUSPECT_PAUSE,
     TRIAL_PAUSE,
     UNWELCOME_PAUSE,
@@ -341,7 +342,7 @@ def test_what_is_buried_proves_nothing_about_what_follows_it() -> None:
 
 
 def test_who_refuses_three_lanes_in_a_row_refuses_everybody() -> None:
-    """It is down, says so, and is tried every three seconds, one lane at a time, until somebody gets through."""
+    """It is down, says so, and is tried every two seconds, one lane at a time, until somebody gets through."""
     gate = Gate()
     for lane in range(REFUSING_AFTER):
         assert not gate.down
@@ -351,7 +352,7 @@ def test_who_refuses_three_lanes_in_a_row_refuses_everybody() -> None:
     assert str(REFUSED) in gate.last_error
     assert gate.probes_at(100.0) is None, "that somebody answers is known"
     for number, now in enumerate(trials(gate, 100.0, 100.0 + LONG_DOWN)):
-        assert now == 100.0 + TRIAL_PAUSE * (number + 1)
+        assert now == 100.0 + REFUSING_PAUSE * (number + 1)
         assert not gate.refused(REFUSED, number % 7, now).final
     assert passes(gate, 8, now=1000.0)
     assert not gate.down
@@ -408,11 +409,21 @@ def test_of_a_longer_wait_one_trial_a_minute_finds_out() -> None:
 
 
 def test_what_a_past_process_was_told_is_found_out_by_one() -> None:
-    """And if that one hangs, the others do not wait longer than a minute."""
+    """If that one hangs another one tries, and the others do not wait longer than a minute."""
     gate = Gate()
     gate.hesitate(10.0)
-    assert list(trials(gate, 10.0, 70.0)) == [10.0]
-    assert gate.room(256, 70.0) == 256
+    assert list(trials(gate, 10.0, 15.0)) == [10.0, 10.0 + TRIAL_PAUSE]
+    assert gate.room(256, 10.0 + LONGEST_HOLD) == 256
+
+
+def test_what_is_found_out_after_a_restart_is_kept_to() -> None:
+    """When the first trial is told to wait, nobody doubts it any more."""
+    gate = Gate()
+    gate.hesitate(10.0)
+    assert gate.room(256, 10.0) == 1
+    gate.tried(10.0)
+    gate.throttled(Throttled("429", retry_after=3600), 10.1)
+    assert list(trials(gate, 10.1, 200.0)) == [10.1 + LONGEST_HOLD, 10.1 + 2 * LONGEST_HOLD, 10.1 + 3 * LONGEST_HOLD]
 
 
 @pytest.mark.parametrize("why", ["down", "unwelcome", "throttled"])

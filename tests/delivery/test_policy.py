@@ -55,6 +55,8 @@ TABLE = [
         CALM,
         Retry(5, "slow", free=True, asked_for=True),
     ),
+    # when all are throttled the gate says when one tries again, and nobody waits longer than the others
+    (Throttled("slow", retry_after=3600, of_all=True), delivery(), CALM, Retry(0.0, "slow", free=True)),
     # the first failure waits a second (dice 1.0 of the jitter), the fourth eight
     (Unavailable("500"), delivery(), CALM, Retry(1.0, "500", backs_off=True)),
     (Unavailable("500"), delivery(attempts=4), CALM, Retry(8.0, "500", backs_off=True)),

@@ -64,6 +64,24 @@ async def test_what_a_past_process_was_told_is_found_out_by_one_message(
         await relay.ready()
 
 
+async def test_after_a_restart_a_chat_that_fails_holds_up_nobody(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """It waits because Kit failed it, and not because Kit asked for patience: the others need not find anything out."""
+    anna, ben = telegram.customer(), telegram.customer(42)
+    kit.faults.answer_next(500, payload={}, on="event", of=anna.id, times=100)
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        await relay.ready()
+        ben.writes("before")
+        await kit.wait_for(lambda: kit.texts(ben.id) == ["before"])
+        anna.writes("hello")
+        await kit.wait_for(lambda: len(kit.refused) == 2)
+    async with relay_inside(telegram, kit, tmp_path):
+        await kit.wait_for(lambda: len(kit.refused) == 3)
+        ben.writes("after")
+        await kit.wait_for(lambda: kit.texts(ben.id) == ["before", "after"], 2.0)
+
+
 async def test_a_chat_that_fails_among_others_does_not_outlive_its_fault_by_minutes(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:
@@ -73,7 +91,7 @@ async def test_a_chat_that_fails_among_others_does_not_outlive_its_fault_by_minu
         kit.faults.answer_next(500, payload={}, on="event", of=anna.id, times=5)
         anna.writes("0")
         for number in range(5):
-            await kit.wait_for(lambda number=number: len(kit.refused) > number, 20)  # type: ignore[misc]
+            await kit.wait_for(lambda number=number: len(kit.refused) > number)  # type: ignore[misc]
             ben.writes(str(number))
             await kit.wait_for(lambda number=number: len(kit.messages(ben.id)) > number)  # type: ignore[misc]
         began = time.monotonic()

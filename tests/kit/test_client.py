@@ -14,6 +14,7 @@ from aiohttp import web
 
 from relay.errors import CredentialsRefused, Down, NotAccepted, Throttled, Unavailable, Uncertain
 from relay.kit.client import KitClient
+from relay.kit.tokens import MAX_LOGIN_HOLD
 from tests.kit.kit_server import (
     API_TOKEN,
     CHANNEL,
@@ -57,7 +58,7 @@ def clock() -> Clock:
 
 @asynccontextmanager
 async def connected(
-    base_url: str, clock: Clock, *, api_token: str = API_TOKEN, seconds: float = 5
+    base_url: str, clock: Clock, *, api_token: str = API_TOKEN, seconds: float = 60
 ) -> AsyncIterator[KitClient]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield KitClient(session, base_url, DOMAIN, api_token, CHANNEL, now=clock, timeout=seconds)
@@ -168,8 +169,24 @@ async def test_a_throttled_login_is_not_repeated_before_its_time(kit: Kit, clien
     clock.advance(10)
     with pytest.raises(Throttled) as caught:
         await client.send(EVENT)
-    assert (kit.logins, caught.value.retry_after) == (1, 20)
+    assert (kit.logins, caught.value.retry_after, caught.value.of_all) == (1, 20, True)
     clock.advance(20)
+    await client.send(EVENT)
+
+
+async def test_a_login_that_is_to_wait_an_hour_is_tried_once_a_minute(
+    kit: Kit, client: KitClient, clock: Clock
+) -> None:
+    """Nobody gets through without a token, so an hour that was asked for by mistake would silence everybody."""
+    kit.next_login.append(answering(lambda: web.Response(status=429, headers={"Retry-After": "3600"})))
+    with pytest.raises(Throttled) as caught:
+        await client.send(EVENT)
+    assert (caught.value.retry_after, caught.value.of_all) == (3600, True)
+    clock.advance(MAX_LOGIN_HOLD - 1)
+    with pytest.raises(Throttled):
+        await client.send(EVENT)
+    assert kit.logins == 1
+    clock.advance(1)
     await client.send(EVENT)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from relay.errors import StoreFull, StoreLost, StoreUnavailable
+from relay.errors import StoreAway, StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.connection import Connection
 
 Item = TypeVar("Item")
@@ -67,6 +67,11 @@ class _Failure:
     reason: str
     verb: Verb[Any, Any]
     at: float  #: On the monotonic clock.
+    is_everybodys: bool  #: Whatever else is committed shows that it is over.
+
+    def ends_with(self, verb: Verb[Any, Any]) -> bool:
+        """Whether a commit of this verb shows that it is over."""
+        return self.is_everybodys or verb == self.verb
 
 
 class Database:
@@ -106,6 +111,7 @@ class Database:
                 self._wake.clear()
             if batch:
                 await self._commit(batch)
+                await asyncio.sleep(0)  # who has just been answered and asks for more shares the next transaction
             if self._closing:
                 if not self._waiting:
                     return
@@ -168,8 +174,9 @@ class Database:
             if isinstance(meant, StoreLost):
                 self._lose([*batch, *self._waiting], meant)
                 return
-            if len(batch) == 1:
-                self._fail(batch[0], meant)
+            if len(batch) == 1 or isinstance(meant, StoreAway):
+                for job in batch:
+                    self._fail(job, meant)
                 return
             # One bad item must not take its neighbours along: each gets a transaction of its own.
             for job in batch:
@@ -177,7 +184,7 @@ class Database:
             return
         for job, result in zip(batch, results, strict=True):
             job.resolve(result)
-        if self._failure is not None and any(job.verb == self._failure.verb for job in batch):
+        if self._failure is not None and any(self._failure.ends_with(job.verb) for job in batch):
             self._failure = None
 
     async def _commit_what_is_done(self, batch: list[_Job], error: StoreFull) -> None:
@@ -200,7 +207,7 @@ class Database:
 
     def _fail(self, job: _Job, error: Exception) -> None:
         if isinstance(error, StoreUnavailable):
-            self._failure = _Failure(str(error), job.verb, time.monotonic())
+            self._failure = _Failure(str(error), job.verb, time.monotonic(), isinstance(error, StoreAway))
         job.fail(error)
 
 

@@ -6,6 +6,7 @@ still one of them: who was thought dead commits nothing any more, whatever its c
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,11 @@ from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy import Connection as Pooled
 from sqlalchemy.exc import DBAPIError
 
-from relay.errors import StoreFull, StoreLost, StoreUnavailable
+from relay.errors import StoreAway, StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.connection import Connection, Statements
-from relay.store.engine.replica import MIGRATING, TABLES, Replica, is_in, joined
+from relay.store.engine.replica import MIGRATING, TABLES, Kind, Replica, is_in, joined
+from relay.store.engine.sql import keys
 from relay.store.engine.tables import metadata
 
 log = structlog.get_logger()
@@ -37,38 +39,87 @@ _TRIES: Final = 6
 _AGAIN: Final = frozenset({"40001", "40P01"})
 #: disk_full
 _FULL: Final = "53100"
-#: Seconds that a connection may take.
+#: Classes of what it says when it goes, takes nobody in, or loses somebody; and that a transaction stood still.
+_AWAY: Final = frozenset({"08", "53", "57"})
+_IDLE: Final = "25P03"
+#: Seconds for which a server that has just gone is waited for, between two tries, and between two lines about it.
+_PATIENCE: Final = 2.0
+_PAUSE: Final = 0.1
+_SAY_AGAIN: Final = 30.0
+#: Seconds that a connection may take, and that of the beat, which must come twice in a term.
 _CONNECT: Final = 5
+_CONNECT_TO_BEAT: Final = 2
+#: Milliseconds after which a connection is given up on which nothing is heard. https://www.postgresql.org/docs/current/libpq-connect.html
+_DEAF: Final = 3000
 
 
 class PostgreSQL:
     """The engine that group commit asks for transactions."""
 
-    def __init__(self, engine: Engine, replica_id: str, head: str) -> None:
+    def __init__(self, engine: Engine, replica: Replica, head: str) -> None:
         self._engine = engine
         self._statements = Statements(engine.dialect, pipelines=True)
-        self._id = replica_id
+        self._replica = replica
         self._head = head
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
+        self._in_hand: set[tuple[int, int]] = set()  #: Lanes that were leased, each with its lease.
+        self._is_in_doubt = False  #: A commit may have happened whose answer was lost.
+        self._away_since: float | None = None
+        self._said_away_at = -math.inf
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction in the store's thread, in one hop, and commit it."""
+        """Run `work` in a transaction in the store's thread, in one hop, and commit it.
+
+        When the connection is lost, all of it is tried again, and at the beginning of an outage for two seconds: who
+        waits for its commit need not hear of a server that has only been started again.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_transaction, work)
 
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
-        for left in reversed(range(_TRIES)):
+        conflicts = 0
+        while True:
             try:
-                with self._engine.begin() as pooled:
-                    connection = Connection(pooled.connection.cursor(), self._statements, self._id)
-                    self._make_sure(connection)
-                    return work(connection)
+                result = self._try(work)
             except (psycopg.Error, DBAPIError) as error:
-                if not left or _state(error) not in _AGAIN:
+                if _is_away(error):
+                    self._is_in_doubt = True
+                    if not self._waits_for_it():
+                        raise
+                elif _state(error) not in _AGAIN or (conflicts := conflicts + 1) >= _TRIES:
                     raise
-        raise AssertionError  # the last try raises or returns
+            else:
+                self._away_since = None
+                return result
+
+    def _waits_for_it(self) -> bool:
+        """Wait a moment for a server that is away, unless it has been so for long."""
+        now = time.monotonic()
+        self._away_since = now if self._away_since is None else self._away_since
+        if now - self._away_since >= _PATIENCE:
+            return False
+        time.sleep(_PAUSE)
+        return True
+
+    def _try(self, work: Callable[[Connection], Result]) -> Result:
+        with self._engine.begin() as pooled:
+            connection = Connection(pooled.connection.cursor(), self._statements, self._replica.id)
+            self._make_sure(connection)
+            if self._is_in_doubt:
+                self._let_go_of_the_lost(connection)
+            result = work(connection)
+        self._is_in_doubt = False
+        self._in_hand.difference_update(connection.let_go)
+        self._in_hand.update(connection.leased)
+        return result
+
+    def _let_go_of_the_lost(self, connection: Connection) -> None:
+        """A claim may have been committed whose answer was lost: nobody carries these lanes. It is nobody's crime."""
+        values = {"me": self._replica.id, "in_hand": keys(self._in_hand)}
+        if freed := connection.execute(_FREE_THE_LOST, values).rowcount:
+            log.warning("store.claims_lost", lanes=freed)
 
     def _make_sure(self, connection: Connection) -> None:
-        if is_in(connection, self._id):
+        if is_in(connection, self._replica.id):
             return
         version = _version(connection)
         if version != self._head:
@@ -92,11 +143,19 @@ class PostgreSQL:
             return error
         if isinstance(error, psycopg.Error | DBAPIError):
             reason = str(_original(error)).strip().partition("\n")[0][:200]
+            if _is_away(error):
+                self._say_away(reason)
+                return StoreAway(f"out of reach: {reason}")
             log.error("store.failed", error=reason)
             if _state(error) == _FULL:
                 return StoreFull(f"cannot commit: {reason}")
             return StoreUnavailable(f"cannot commit: {reason}")
         return error
+
+    def _say_away(self, reason: str) -> None:
+        if time.monotonic() >= self._said_away_at + _SAY_AGAIN:
+            self._said_away_at = time.monotonic()
+            log.error("store.failed", error=reason)
 
     async def takes_more(self) -> bool:
         """Its disk is the server's matter."""
@@ -120,21 +179,36 @@ def _state(error: BaseException) -> str | None:
     return getattr(_original(error), "sqlstate", None)
 
 
+def _is_away(error: BaseException) -> bool:
+    """Whether the server, or the way there, is to blame: whatever was asked of it, it would have said the same."""
+    state = _state(error)
+    if state is None:
+        return isinstance(_original(error), psycopg.OperationalError)
+    return state == _IDLE or (state[:2] in _AWAY and state != _FULL)
+
+
 @asynccontextmanager
 async def open_postgresql(
-    url: str, head: str, *, now: Callable[[], float] = time.time, patience: float = 0.0, duties: Iterable[str] = ()
+    url: str,
+    head: str,
+    *,
+    now: Callable[[], float] | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] | None = (),
 ) -> AsyncIterator[tuple[Database, Replica]]:
     """Be one of the relays on the database at `url`, of schema `head`, until the end of the block.
 
+    Without `duties`, not even none, it is a visit and no relay. `now` is the server's clock unless it is given.
     Raises StoreLockedError when it may not be, and sqlalchemy.exc.DBAPIError when the database cannot be reached.
     """
-    engine = connect(url)
+    engine, beating = connect(url), connect(url, connections=1, seconds=_CONNECT_TO_BEAT)
     try:
-        with joined(engine, head=head, patience=patience, duties=duties) as replica:
-            postgresql = PostgreSQL(engine, replica.id, head)
+        kind: Kind = "visit" if duties is None else "relay"
+        with joined(beating, kind, head=head, patience=patience, duties=duties or ()) as replica:
+            postgresql = PostgreSQL(engine, replica, head)
             try:
-                async with committing(postgresql, now) as database:
-                    watching = asyncio.create_task(_end_when_cut_off(replica, database), name="replica")
+                async with committing(postgresql, now or replica.clock) as database:
+                    watching = asyncio.create_task(_end_when_out(replica, postgresql, database), name="replica")
                     try:
                         yield database, replica
                     finally:
@@ -143,29 +217,44 @@ async def open_postgresql(
                 postgresql.close()
     finally:
         engine.dispose()
+        beating.dispose()
 
 
-async def _end_when_cut_off(replica: Replica, database: Database) -> None:
-    """Who shares the database and has not reached it for long ends: the others go on with what it has in its hands.
+async def _end_when_out(replica: Replica, postgresql: PostgreSQL, database: Database) -> None:
+    """Who was taken for dead ends: the others have gone on with what it had in its hands.
 
-    Who is alone may wait for it.
+    Who only cannot reach the database waits for it, and carries nothing meanwhile.
     """
-    while replica.trusts_itself or not replica.others:  # noqa: ASYNC110 - it is time that changes it
+    while True:
         await asyncio.sleep(_LOOK)
-    database.give_up(StoreLost("the database was out of reach for so long that the other relays have taken over"))
+        if replica.is_out:
+            try:
+                await postgresql.transaction(lambda _: None)
+            except StoreLost as error:
+                database.give_up(error)
+                return
+            except (psycopg.Error, DBAPIError):
+                continue
 
 
-def connect(url: str) -> Engine:
-    """A pool of two connections: one for transactions, one for the beat."""
+def connect(url: str, *, connections: int = 2, seconds: int = _CONNECT) -> Engine:
+    """A pool of so many connections, each of which may take so many seconds to come about.
+
+    One is for transactions, the other for what must not hold them up.
+    """
     wanted: URL = make_url(url).set(drivername="postgresql+psycopg")
     options: dict[str, Any] = {
-        "connect_timeout": _CONNECT,
+        "connect_timeout": seconds,
+        "tcp_user_timeout": _DEAF,
+        "keepalives_idle": 5,
+        "keepalives_interval": 1,
+        "keepalives_count": 3,
         "prepare_threshold": None,  # PgBouncer gives each transaction another session
         "application_name": "relay",
     }
     return create_engine(
         wanted,
-        pool_size=2,
+        pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
         paramstyle="format",
@@ -233,3 +322,11 @@ def _version(connection: Connection | Pooled) -> str | None:
         return None
     version = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return None if version is None else str(version)
+
+
+# They are due as they were.
+_FREE_THE_LOST = text(
+    "UPDATE lane SET leased = false, blame = NULL, holder = NULL WHERE holder = :me AND leased"
+    " AND NOT EXISTS (SELECT FROM jsonb_array_elements(CAST(:in_hand AS jsonb)) AS mine"
+    " WHERE (mine ->> 0)::bigint = lane.id AND (mine ->> 1)::bigint = lane.lease)"
+)

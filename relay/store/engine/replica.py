@@ -5,6 +5,7 @@ who finds it gone commits nothing any more. Whoever has not been heard of for a 
 PostgreSQL's clock and not by anybody's own. (A session's advisory lock would strand behind PgBouncer.)
 """
 
+import math
 import secrets
 import socket
 import threading
@@ -16,8 +17,9 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy import Connection as Pooled
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from relay.model import Member
 from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
 
@@ -28,73 +30,116 @@ TERM: Final = 4.0
 BEAT: Final = 0.5
 #: Seconds before the end of its term from which on a replica does not trust itself any more.
 _MARGIN: Final = 1.0
+#: Seconds without a beat after which this one knows nothing of how long others were silent.
+_GAP: Final = 1.5
+#: Seconds by which two clocks may differ without a correction: it would only follow how busy the machines are.
+_UNEVEN: Final = 0.02
 #: Whoever brings the schema up to date, or joins, holds this: any number, the same in every version.
 MIGRATING: Final = 7_403_118
 #: The table that is there while the rows of an SQLite file come in.
 UNFINISHED: Final = "unfinished_move"
 
-Kind = Literal["relay", "move"]
+#: A visit is a command that looks at the store, or changes something in it, and carries nothing.
+Kind = Literal["relay", "move", "visit"]
 
 
 class Replica:
-    """One process among those that share the database. Its beat runs in a thread of its own."""
+    """One process among those that share the database.
+
+    Its beat runs in a thread of its own, and `engine` is for it alone.
+    """
 
     def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
+        self.is_out = False  #: It was taken for dead, or the schema is another one: it commits nothing any more.
         self._engine = engine
         self._kind = kind
-        self._wanted = frozenset(duties)
+        self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
+        self._epoch = time.time() - time.monotonic()  #: When our monotonic clock was 0, by the database's.
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
-        self._heard_since = self._heard_at  #: Since when none has failed to come through for a term.
+        self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
+        self._is_heard = True
         self._stopping = False
         self._hurried = threading.Event()
-        self._others = 0
-        self.somebody_died = False  #: Somebody's term is over, or they said goodbye.
+        self.members: tuple[Member, ...] = ()  #: The relays that live, by name.
+        self._next_death = math.inf  #: When somebody's term is over, on the monotonic clock.
 
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do, and asked for when it joined."""
         return name in self._duties and self.trusts_itself
 
+    def clock(self) -> float:
+        """Unix time by the database's clock: due times must mean the same to every host."""
+        return time.monotonic() + self._epoch
+
     @property
     def others(self) -> int:
         """How many other relays live, as far as the last beat knew."""
-        return self._others
+        return sum(not each.is_me for each in self.members)
 
     @property
     def trusts_itself(self) -> bool:
         """Whether nobody can have taken this one for dead yet."""
-        return time.monotonic() < self._heard_at + TERM - _MARGIN
+        return not self.is_out and time.monotonic() < self._heard_at + TERM - _MARGIN
 
     @property
     def is_witness(self) -> bool:
         """Whether the database has heard this one for a whole term: who was silent meanwhile was so by itself."""
-        return time.monotonic() - self._heard_since >= TERM
+        now = time.monotonic()
+        return now - self._heard_since >= TERM and now - self._heard_at < _GAP
+
+    @property
+    def somebody_died(self) -> bool:
+        """Whether somebody's term is over, or they said goodbye."""
+        return time.monotonic() >= self._next_death
 
     def beat_until_stopped(self) -> None:
         """Say again and again that this one lives. A beat that fails is no harm by itself."""
         while not self._stopping:
             try:
                 self.beat()
-            except DBAPIError as error:
-                log.warning("store.not_renewed", error=str(error.orig).strip().partition("\n")[0][:200])
+            except SQLAlchemyError as error:
+                self._note_failure(error)
             self._hurried.wait(BEAT)
             self._hurried.clear()
+
+    def _note_failure(self, error: SQLAlchemyError) -> None:
+        if self._is_heard:
+            reason = str(getattr(error, "orig", error)).strip().partition("\n")[0][:200]
+            log.warning("store.not_renewed", error=reason)
+        self._is_heard = False
 
     def beat(self) -> None:
         """Say once that this one lives."""
         at = time.monotonic()
         with self._engine.begin() as connection:
-            connection.execute(_RENEW, {"me": self.id, "term": TERM})
-            duties = [name for name in sorted(self._wanted) if self._take(connection, name)]
-            self._others = connection.scalar(_OTHERS, {"me": self.id})
-            self.somebody_died = bool(connection.scalar(_SOMEBODY_DIED, {"me": self.id}))
-        if at - self._heard_at >= TERM:
+            self.is_out = connection.execute(_RENEW, {"me": self.id, "term": TERM}).rowcount == 0
+            if self.is_out:
+                return
+            taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
+            asked = time.monotonic()
+            circle = connection.execute(_CIRCLE).all()
+            took = time.monotonic() - asked
+        if at - self._heard_at >= _GAP:
             self._heard_since = at
-        self._heard_at, self._duties = at, frozenset(duties)
+        self._set_clock(circle[0].at - asked - took / 2, took)
+        left = [each.until - each.at for each in circle if each.id != self.id]
+        self._next_death = asked + min(left, default=math.inf)
+        self.members = tuple(
+            Member(each.name, tuple(each.duties), each.id == self.id)
+            for each in circle
+            if each.kind == "relay" and each.until > each.at
+        )
+        self._heard_at, self._duties = at, frozenset(taken)
+        if not self._is_heard:
+            self._is_heard = True
+            log.info("store.renewed")
 
-    def _take(self, connection: Pooled, name: str) -> bool:
-        return connection.scalar(_TAKE, {"name": name, "me": self.id, "term": TERM}) is not None
+    def _set_clock(self, epoch: float, took: float) -> None:
+        """Believe what the database says, but not the time that it took to say it."""
+        if abs(epoch - self._epoch) > took / 2 + _UNEVEN:
+            self._epoch = epoch
 
     def stop(self) -> None:
         """Let the beat end."""
@@ -106,7 +151,7 @@ class Replica:
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
             self._refuse(connection, head)
-            name = socket.gethostname()[:128]
+            name = f"{socket.gethostname()[:100]}-{self.id[:4]}"
             connection.execute(_JOIN, {"me": self.id, "kind": self._kind, "name": name, "term": TERM})
         self._heard_at = self._heard_since = time.monotonic()
         self.beat()
@@ -118,9 +163,9 @@ class Replica:
         kinds = set(connection.scalars(text("SELECT kind FROM replica WHERE until > clock_timestamp()")))
         if self._kind == "move" and kinds:
             raise StoreLockedError("another relay holds the database")
-        if self._kind == "relay" and "move" in kinds:
+        if self._kind != "move" and "move" in kinds:
             raise StoreLockedError("an SQLite file is being moved into the database")
-        if self._kind == "relay" and (source := source_of_move(connection)) is not None:
+        if self._kind != "move" and (source := source_of_move(connection)) is not None:
             raise StoreLockedError(
                 f"not all rows of {source} are here yet. Go on: relay migrate --from sqlite:///{source} "
                 "--to postgresql://…"
@@ -138,9 +183,17 @@ class Replica:
 
 @contextmanager
 def joined(
-    engine: Engine, kind: Kind = "relay", *, head: str | None = None, patience: float = 0.0, duties: Iterable[str] = ()
+    engine: Engine,
+    kind: Kind = "relay",
+    *,
+    head: str | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] = (),
 ) -> Iterator[Replica]:
-    """Be one of the relays on a database until the end of the block. Raises StoreLockedError when that may not be."""
+    """Be one of the relays on a database until the end of the block. Raises StoreLockedError when that may not be.
+
+    The beat takes a connection of `engine` for each beat, and must not wait for one.
+    """
     replica, until = Replica(engine, kind, duties), time.monotonic() + patience
     while True:
         try:
@@ -179,6 +232,11 @@ CREATE TABLE duty (
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
 );
+CREATE TABLE kit_session (
+    channel VARCHAR(32) PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    issued_at DOUBLE PRECISION NOT NULL
+);
 CREATE TABLE replica (
     id VARCHAR(32) PRIMARY KEY,
     kind VARCHAR(8) NOT NULL,
@@ -192,11 +250,17 @@ _JOIN = text(f"INSERT INTO replica VALUES (:me, :kind, :name, clock_timestamp(),
 _RENEW = text(f"UPDATE replica SET until = {_UNTIL} WHERE id = :me")  # noqa: S608
 _LEAVE = text("UPDATE replica SET until = '-infinity' WHERE id = :me")
 _LAY_DOWN = text("DELETE FROM duty WHERE holder = :me")
-_OTHERS = text("SELECT count(*) FROM replica WHERE id <> :me AND kind = 'relay' AND until > clock_timestamp()")
-_SOMEBODY_DIED = text("SELECT EXISTS (SELECT FROM replica WHERE id <> :me AND until < clock_timestamp())")
+_CIRCLE = text(
+    "SELECT id, kind, name, extract(epoch FROM until)::float8 AS until,"
+    " extract(epoch FROM clock_timestamp())::float8 AS at,"
+    " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
+    " AND duty.until > clock_timestamp() ORDER BY duty.name) AS duties FROM replica ORDER BY name"
+)
+# In one order: else two relays would wait for each other.
 _TAKE = text(
-    f"INSERT INTO duty VALUES (:name, :me, {_UNTIL}) ON CONFLICT (name) DO UPDATE SET holder = excluded.holder,"  # noqa: S608
-    " until = excluded.until WHERE duty.until < clock_timestamp() OR duty.holder = excluded.holder RETURNING holder"
+    f"INSERT INTO duty SELECT name, :me, {_UNTIL} FROM unnest(CAST(:names AS varchar[])) AS name ORDER BY name"  # noqa: S608
+    " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until"
+    " WHERE duty.until < clock_timestamp() OR duty.holder = excluded.holder RETURNING name"
 )
 # FOR KEY SHARE: nobody deletes the row between this and the commit, and the beat may go on. A process that stands still
 # in the middle of a transaction holds up the others no longer than that either.
