@@ -201,6 +201,10 @@ class _Request:
     def headers(self) -> Mapping[str, str]:
         return {}
 
+    @property
+    def content_length(self) -> int:
+        return len(self.body)
+
     def get_extra_info(self, _name: str) -> tuple[str, int]:
         return "127.0.0.1", 0
 

@@ -6,11 +6,12 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple, Unpack
 from unittest import mock
 from uuid import UUID
 
@@ -36,6 +37,7 @@ PATIENCE: Final = 3600.0
 SLOWEST: Final = 0.3  #: Seconds that a call takes at most, there and back.
 TWO_STEPS: Final = 0.15  #: The share of agents' messages that are two of Telegram's.
 _EPOCH: Final = 1_800_000_000.0
+_Ts = TypeVarTuple("_Ts")
 
 
 @dataclass(slots=True)
@@ -259,11 +261,13 @@ class _Loop(VirtualLoop):
         super().__init__()
         self._moments: set[float] = set()
 
-    def call_at(self, when: float, *args: Any, **more: Any) -> asyncio.TimerHandle:
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         while when in self._moments:
             when = math.nextafter(when, math.inf)
         self._moments.add(when)
-        return super().call_at(when, *args, **more)
+        return super().call_at(when, callback, *args, context=context)
 
 
 def play(seed: int) -> Played:
