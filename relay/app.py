@@ -11,8 +11,8 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from relay.channel import OpenChannel, Shared, open_channel, poll_duty
-from relay.control.customers import erase, erase_again
+from relay.channel import OpenChannel, Shared, open_channel
+from relay.control.customers import erase, mark_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
@@ -26,7 +26,7 @@ from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
 from relay.media.conversion.converter import Converter
 from relay.media.conversion.forms import available
-from relay.model import Direction, Letter, Reading
+from relay.model import Direction, Letter, Reading, poll_duty
 from relay.monitoring.alerts import Alerts
 from relay.monitoring.disk import free_bytes
 from relay.monitoring.metrics import Metrics
@@ -51,6 +51,8 @@ from relay.words.texts import read_texts
 log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86400.0
+#: Seconds after which an erasure is gone on with that could not be ended: somebody read the database, or it was full.
+_SOON = 5.0
 #: Seconds between two looks for work of other relays.
 _GLANCE = 0.25
 
@@ -135,7 +137,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
         if settings.relay_texts_file is not None:
             stack.enter_context(overridden(read_texts(settings.relay_texts_file)))
         store = await stack.enter_async_context(
-            open_store(settings.database, now=steady_clock(), patience=PATIENCE, duties=_duties(channels))
+            open_store(settings.database, patience=PATIENCE, duties=_duties(channels))
         )
         fetcher = FileFetcher(settings.relay_data_dir / "tmp", settings.trusted_file_hosts)
         stack.push_async_callback(fetcher.close)
@@ -194,28 +196,35 @@ def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
             each.hurry()
 
 
-def steady_clock() -> Callable[[], float]:
-    """Unix time as it was at the start, and steady from then on: setting the clock parks and repeats nothing."""
-    started, at = time.time(), time.monotonic()
-    return lambda: started + time.monotonic() - at
-
-
 async def _go_on_erasing(store: Store, settings: Settings) -> None:
-    """Erase the customers whose erasure a crash broke off, and those of whom a restored copy does not know it."""
-    with suppress(Unavailable):
-        while (whose := await store.next_erasure()) is not None:
-            await erase(store, whose)
+    """Erase the customers whose erasure was broken off, and those of whom a restored copy does not know it."""
+    again: int | None = None
+    while True:
+        pause = _HOUR
         try:
-            again = await erase_again(store, list_of(settings.database, settings.relay_data_dir))
-        except ErasedListError as error:
-            log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
-            return
-        if again:
-            log.warning("customer.erased_again", customers=again)
+            if again is None:
+                again = await _mark_again(store, settings)
+            while (whose := await store.next_erasure()) is not None:
+                await erase(store, settings, whose)
+            if again:
+                log.warning("customer.erased_again", customers=again)
+            again = 0
+        except Unavailable:
+            pause = _SOON
+        await asyncio.sleep(pause)
+
+
+async def _mark_again(store: Store, settings: Settings) -> int:
+    try:
+        return await mark_again(store, list_of(settings.database, settings.relay_data_dir))
+    except ErasedListError as error:
+        log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
+        return 0
 
 
 async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
+    bytes_left = True  # of rows that were deleted just before an end
     while True:
         rows, before = 0, time.time() - settings.relay_retention_days * _DAY
         files = cache.drop_unused(before) + drop_copies(settings.database, before)
@@ -228,8 +237,10 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
             links_before = time.time() - settings.relay_media_days * _DAY
             while settings.relay_media_days and (ended := await store.end_links(links_before)):
                 rows += ended
-            if rows:
+            bytes_left = bytes_left or rows > 0
+            if bytes_left:
                 await store.remove_bytes()
+                bytes_left = False
         log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)
 

@@ -31,9 +31,10 @@ from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
 from relay.intake.reading import contexts_of
 from relay.kit.client import KitClient
+from relay.kit.tokens import Shared as SharedPair
 from relay.mapping.event.events import KitContext
 from relay.media.conversion.converter import Converter
-from relay.model import LANES, Direction
+from relay.model import LANES, Direction, poll_duty
 from relay.monitoring.health import Check, Watched
 from relay.monitoring.metrics import ChannelMetrics
 from relay.settings.channels import Channel
@@ -180,7 +181,7 @@ def _patience(reason: str, seconds: float) -> Check:
 async def open_channel(channel: Channel, shared: Shared, metrics: ChannelMetrics, stack: AsyncExitStack) -> OpenChannel:
     """Put a channel together; `stack` closes what it opens. Nothing outside is asked yet."""
     settings, store = channel.settings, shared.store
-    kit = await _open_kit(channel, stack)
+    kit = await _open_kit(channel, store, stack)
     converter = shared.new_converter()
     stack.push_async_callback(converter.close)
     session = await stack.enter_async_context(open_session(settings.telegram_proxy_url))
@@ -298,6 +299,7 @@ def _couriers(
             calls,
             rate=settings.telegram_rate_limit,
             others=lambda: shared.store.others,
+            now=shared.now,
             chat_rate=settings.telegram_chat_rate_limit,
         ),
         limit=LANES["to_telegram"],
@@ -315,11 +317,6 @@ def _couriers(
     return couriers
 
 
-def poll_duty(key: str) -> str:
-    """What the polling of a channel's bot is called among the things that only one relay may do."""
-    return f"poll {key}"
-
-
 async def _say(bot: Bot, chat_id: int, text: str) -> object:
     return await call(bot, "sendMessage", {"chat_id": chat_id, "text": text}, read_timeout=15.0)
 
@@ -332,7 +329,7 @@ async def _answer_press(bot: Bot, query_id: str) -> object:
     return await call(bot, "answerCallbackQuery", {"callback_query_id": query_id}, read_timeout=5.0)
 
 
-async def _open_kit(channel: Channel, stack: AsyncExitStack) -> KitClient:
+async def _open_kit(channel: Channel, store: Store, stack: AsyncExitStack) -> KitClient:
     # A session of its own: Kit's token must never travel to another host. The courier bounds what is in flight.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), cookie_jar=aiohttp.DummyCookieJar()
@@ -345,7 +342,16 @@ async def _open_kit(channel: Channel, stack: AsyncExitStack) -> KitClient:
         settings.kit_domain,
         settings.kit_api_token.get_secret_value(),
         settings.kit_channel_uuid,
+        shared=_shared_tokens(channel, store) if store.is_shared else None,
     )
+
+
+def _shared_tokens(channel: Channel, store: Store) -> SharedPair:
+    from relay.delivery.shared_tokens import SharedTokens, key_of  # noqa: PLC0415 - 10 MB that one relay alone needs not
+
+    settings = channel.settings
+    secrets = settings.kit_api_token.get_secret_value(), settings.kit_security_salt.get_secret_value()
+    return SharedTokens(channel.key, store, key_of(channel.key, *secrets))
 
 
 async def _greet(kit: KitClient) -> None:

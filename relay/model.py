@@ -332,3 +332,17 @@ def is_id(value: object) -> TypeGuard[int]:
     """Whether Telegram can have given this id."""
     # PTB takes what stands in the JSON; a database takes 64 bits.
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of several relays on one database, as another one saw it at its last beat."""
+
+    name: str  #: Its host's, and what sets it apart from others there.
+    duties: tuple[str, ...]  #: What it does that only one may.
+    is_me: bool
+
+
+def poll_duty(key: str) -> str:
+    """What the polling of a channel's bot is called among the things that only one relay may do."""
+    return f"poll {key}"

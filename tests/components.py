@@ -23,6 +23,13 @@ class Component:
         found = filter(None, map(shutil.which, self.names))
         return next(map(Path, found), None)
 
+    @property
+    def found(self) -> Path:
+        """Where it is, for tests that need it."""
+        path = self.find()
+        assert path is not None
+        return path
+
 
 COMPONENTS: Final = {
     # Letters and emoji are what a page shows.
@@ -31,6 +38,11 @@ COMPONENTS: Final = {
     ),
     # The development lock has the newest one; this is the one that distributions have.
     "caddy": Component(("/usr/bin/caddy",), ("caddy",)),
+    # The development lock has the newest one; this is the one that the distribution has. Its programs are on no PATH.
+    "postgresql": Component(
+        tuple(f"/usr/lib/postgresql/{version}/bin/postgres" for version in range(14, 19)), ("postgresql",)
+    ),
+    "pgbouncer": Component(("pgbouncer", "/usr/sbin/pgbouncer"), ("pgbouncer",)),
     # Strikes a process at a chosen call of the kernel: full disks, kills.
     "strace": Component(("strace",), ("strace",)),
     "systemd-analyze": Component(("systemd-analyze",), ("systemd",)),

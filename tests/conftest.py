@@ -1,8 +1,8 @@
 """Tests see nothing of the developer's own settings, and, where that is asked for, may not skip."""
 
+import gc
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from heapq import merge
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, is_hypothesis_test, settings
+from hypothesis import HealthCheck, settings
 
 from relay.sandbox.kit.control import control_routes as kit_routes
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.control import control_routes as telegram_routes
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.tracing import Tracing
 
 #: Where the tests' files lie unless TMPDIR says otherwise: thousands of times a database waits until it is on its disk.
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - pytest makes directories there that are nobody else's
@@ -70,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
         tempfile.tempdir = None  # it may have been looked up already
     if os.environ.get("RELAY_TESTS_NO_SKIPS"):
         config.pluginmanager.register(_NoSkips())
+    config.pluginmanager.register(Tracing())
     for name in list(os.environ):
         if name.startswith(("RELAY_", "TELEGRAM_", "KIT_")):
             del os.environ[name]
@@ -84,29 +86,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for _, file in mixed for item in file]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: looking through it for garbage again and again took a sixth of all tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, *gc.get_threshold()[1:])
+
+
 def _placed(files: list[list[pytest.Item]]) -> Iterator[tuple[float, list[pytest.Item]]]:
     """Each file, and what share of the tests stands before it."""
     total, before = sum(map(len, files)), 0
     for file in files:
         yield before / total, file
         before += len(file)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Hypothesis walks the same lines hundreds of times: which lines are walked, tests with written examples say.
-
-    pytest-cov's own `no_cover` is not used: in a worker it leaves a second tracer behind that goes on.
-    """
-    tracer = sys.gettrace()
-    is_long = is_hypothesis_test(getattr(item, "obj", None)) or item.get_closest_marker("untraced")
-    if not is_long or not type(tracer).__module__.startswith("coverage"):
-        return (yield)
-    sys.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(tracer)
 
 
 class _NoSkips:

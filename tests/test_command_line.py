@@ -84,3 +84,17 @@ def test_a_letter_that_somebody_else_has_retried_is_gone(capsys: pytest.CaptureF
     _say_fates([{"id": 1, "fate": "waiting"}, {"id": 2, "fate": "gone", "reason": "there is none"}], running=True)
     out, err = capsys.readouterr()
     assert (out, err) == ("1 on the way again\n", "2: gone: somebody else has retried or dropped it meanwhile\n")
+
+
+def test_a_misspelt_command_is_guessed() -> None:
+    """Who types it in the night need not read the list."""
+    done = subprocess.run([*RELAY, "statsu"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "status" in done.stderr.splitlines()[-1]) == (2, True)
+
+
+def test_setup_without_a_terminal_says_what_to_do() -> None:
+    """As under cron, or in a container without one; and nothing of Python's own warnings."""
+    done = subprocess.run([*RELAY, "setup"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "GetPassWarning" not in done.stderr
+    assert "--no-input" in done.stderr.splitlines()[-1]

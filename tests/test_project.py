@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
         "mapping.content", "mapping.event", "mapping.failure", "mapping.text", "mapping.to_telegram", "model", "steps",
     },
     # The store: verbs stand on the engine.
-    "store.engine": {"errors"},
+    "store.engine": {"errors", "linux", "model"},
     "store": {"errors", "model", "store.engine"},
     # The two sides, and files.
     "kit": {"errors"},

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 30.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float = 90.0) -> None:
     """Return once `condition` holds. Raises TimeoutError when it does not within so many seconds."""
     pause = 0.005
     async with asyncio.timeout(within):

@@ -1,10 +1,12 @@
 """The command `relay setup`."""
 
 import asyncio
+import getpass
 import os
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ import click
 import structlog
 from click.core import ParameterSource
 
+from relay.cli.starting import fail
 from relay.settings.channels import CHANNEL_NAME_WORDS, is_channel_name
 from relay.settings.schema import Settings
 from relay.settings.sources import read_values
@@ -60,6 +63,7 @@ def setup(
     Run again, it offers what is there, and what variables say. Exit code 0 when the file is written, 1 when not.
     """
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    warnings.simplefilter("ignore", getpass.GetPassWarning)  # who pipes answers in knows that they are no secret there
     # With somebody there, variables are only offered: in a container they are what an earlier run wrote.
     taken = {name: value for name, value in given.items() if value and (no_input or _is_option(name))}
     try:
@@ -74,6 +78,10 @@ def setup(
             patience=wait,
         )
         asyncio.run(_talk(wizard))
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        fail("\nrelay setup asks, and nobody answers. Without a terminal: --no-input, and each answer as a variable")
     except (GaveUpError, UnusableFileError) as error:
         click.echo(f"\n{error}", err=True)
         sys.exit(1)

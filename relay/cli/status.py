@@ -70,8 +70,12 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"relay {found['version']} has run for {age(found['uptime'])}"
         if others := found["other_relays"]:
             yield f"{_many(others, 'other relay shares', 'other relays share')} its database"
+    elif others := found["other_relays"]:
+        yield f"No relay runs here; {_many(others, 'relay runs', 'relays run')} elsewhere on its database, which holds:"
     else:
         yield "No relay runs. This is what its database holds:"
+    for each in found["relays"]:
+        yield f"  {each['name']}{' (this one)' if each['this'] else ''}: {', '.join(each['duties']) or 'no duties'}"
     if (database := found["checks"].get("database")) and not database["ok"]:
         yield _line("database", database)
     for channel in found["channels"]:

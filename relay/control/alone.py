@@ -44,5 +44,5 @@ def _look_at(path: Path) -> None:
 
 
 async def _in_store(channels: Sequence[Channel], operation: Operation, parameters: Mapping[str, Any]) -> object:
-    async with open_store(channels[0].settings.database) as store:
+    async with open_store(channels[0].settings.database, duties=None) as store:
         return await operation(OperationContext(channels, store), parameters)

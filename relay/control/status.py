@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay import __version__
 from relay.control.operation import OperationContext
+from relay.model import Member, poll_duty
 from relay.monitoring.callbacks import REMEDY, health_of
 from relay.monitoring.health import Check, Watched, look, oldest_waiting
 from relay.settings.channels import Channel
@@ -30,6 +31,7 @@ async def status(context: OperationContext, _parameters: Mapping[str, Any]) -> d
         "version": __version__,
         "uptime": None if context.started_at is None else now - context.started_at,
         "other_relays": context.store.others,
+        "relays": [_relay(each, context.channels) for each in context.store.members],
         "checks": {name: _check(check) for name, check in health.checks.items()},
         "warnings": health.warnings,
         "channels": [
@@ -37,6 +39,12 @@ async def status(context: OperationContext, _parameters: Mapping[str, Any]) -> d
             for channel, survey in zip(context.channels, surveys, strict=True)
         ],
     }
+
+
+def _relay(member: Member, channels: Sequence[Channel]) -> dict[str, Any]:
+    polls = {poll_duty(each.key): f"polls {each.label}" for each in channels}
+    duties = [polls.get(duty, duty) for duty in member.duties]
+    return {"name": member.name, "this": member.is_me, "duties": duties}
 
 
 def _channel(channel: Channel, survey: Survey, watched: Watched | None) -> dict[str, Any]:

@@ -55,13 +55,14 @@ def to_telegram(  # noqa: PLR0913 - its whole world, said once where the channel
     rate: float,
     chat_rate: float,
     others: Callable[[], int] = lambda: 0,
+    now: Callable[[], float] = time.time,
 ) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
 
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls, others))
+    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls, others), now)
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address
@@ -108,6 +109,7 @@ class _Carrier:
     context: KitContext
     chats: Chats
     turns: Turns
+    now: Callable[[], float]
     files: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _FILES))
     again: Pace = field(default_factory=partial(Pace, _AGAIN_RATE, 1))
 
@@ -202,7 +204,7 @@ class _Carrier:
         step = steps[done]
         if isinstance(error, SourceUnavailable) and isinstance(step, SendFile) and not delivery.is_late:
             return await self._let_go(attempt, steps, kept_waiting(step, error))
-        bury = buries_step(error, delivery, time.time())
+        bury = buries_step(error, delivery, self.now())
         if bury is None:
             raise error
         if isinstance(step, SendAlbum) and isinstance(error, NotAccepted):

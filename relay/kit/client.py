@@ -11,7 +11,7 @@ from yarl import URL
 from relay.errors import Down, NotAccepted, Unavailable, Uncertain, cause_of
 from relay.kit.answers import TokenRefused, Tokens, read_answer
 from relay.kit.requests import Request, login_request, send_headers, send_path
-from relay.kit.tokens import Answer, TokenKeeper
+from relay.kit.tokens import Answer, Shared, TokenKeeper
 
 #: Seconds in which a probe must have a connection.
 PROBE_CONNECT: Final = 3.0
@@ -37,6 +37,7 @@ class KitClient:
         *,
         now: Callable[[], float] = time.monotonic,
         timeout: float = 30.0,
+        shared: Shared | None = None,
     ) -> None:
         self._session = session
         self._api_token = api_token
@@ -45,7 +46,7 @@ class KitClient:
         self._send_timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 3)
         self._token_timeout = aiohttp.ClientTimeout(total=timeout / 3)
         self._keeper = TokenKeeper(
-            self._call, login_request(domain, api_token, channel_uuid), api_token=api_token, now=now
+            self._call, login_request(domain, api_token, channel_uuid), api_token=api_token, now=now, shared=shared
         )
         self._headers: Mapping[str, str] = CIMultiDict()
         self._headers_of: Tokens | None = None

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
 from urllib.parse import quote
 
 import structlog
@@ -13,6 +16,9 @@ from relay.kit.requests import Request, refresh_request
 
 LIFE = 15 * 60.0  #: Seconds that an access token lives (https://voximplant.com/kit/docs/channels/custom).
 RENEW_AFTER = 12 * 60.0  #: Age in seconds at which it is renewed, so that no event meets a dying one.
+#: Seconds for which another relay's renewal is waited for, and between two looks at it.
+_TOGETHER: Final = 30.0
+_LOOK: Final = 0.2
 AHEAD_PAUSE = 15.0  #: Seconds until the next attempt to renew a token that still lives.
 MAX_LOGIN_PAUSE = 15.0  #: Seconds between logins, at most, while Kit refuses them.
 MAX_LOGIN_HOLD = 60.0  #: The same while it answers them with 429, whatever it asks for: nobody gets through meanwhile.
@@ -22,10 +28,36 @@ Answer = tuple[int, Mapping[str, str], bytes]
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Tokens, and how old they are."""
+
+    tokens: Tokens
+    age: float  #: Seconds.
+
+
+class Shared(Protocol):
+    """The pair that several relays have in common: one of them renews it, and the others take what it got."""
+
+    async def read(self) -> Pair | None:
+        """The pair, if there is one."""
+
+    async def begin(self) -> bool:
+        """Whether this relay may renew it now: nobody else does until `end`."""
+
+    async def end(self, new: Pair | None) -> None:
+        """Let others renew it again; None: it stays what it was."""
+
+
+class _RenewedElsewhereError(Unavailable):
+    """Another relay renews the shared pair just now."""
+
+
 class TokenKeeper:
     """The tokens of one channel. `call` makes one request; it raises Unavailable or Uncertain when there is no answer.
 
     `login` is the request that always works, as long as the API token does; `api_token` is masked in errors.
+    Where several relays have the pair in common, it is `shared`, and what that raises leaves every method.
     """
 
     def __init__(
@@ -35,11 +67,13 @@ class TokenKeeper:
         *,
         api_token: str,
         now: Callable[[], float] = time.monotonic,
+        shared: Shared | None = None,
     ) -> None:
         self._call = call
         self._login = login
         self._login_secrets = (api_token, quote(api_token, safe=""))
         self._now = now
+        self._shared = shared
         self._lock = asyncio.Lock()
         self._tokens: Tokens | None = None
         self._refresh_token: str | None = None
@@ -70,37 +104,89 @@ class TokenKeeper:
                 raise _again(self._failure)
             if self._tokens is refused:
                 self._tokens = None
-            return await self._attempt()
+            return await self._attempt(refused)
 
     async def login(self) -> None:
-        """Get new tokens by the API token, whatever we have. Raises Unavailable or Throttled."""
+        """Get new tokens by the API token, whatever we have; or those that are shared, which the API token has opened.
+
+        Raises Unavailable or Throttled.
+        """
         async with self._lock:
             self._tokens = self._refresh_token = None
             await self._attempt()
 
     async def check(self) -> None:
         """Get new tokens in both ways. Raises Unavailable or Throttled unless Kit gives them in each."""
-        async with self._lock:
+        async with self._lock, self._renewing():
             if self._refresh_token is not None and await self._refreshed() is None:
                 raise Unavailable("Kit refused the refresh token")
             self._tokens = self._refresh_token = None
-            await self._attempt()
+            await self._renewed()
 
-    async def _attempt(self) -> Tokens:
+    async def _attempt(self, refused: Tokens | None = None) -> Tokens:
+        """Take what another relay got, or renew."""
+        if (tokens := await self._taken(refused)) is not None:
+            return tokens
+        try:
+            async with self._renewing(0.0 if self._lives else _TOGETHER):
+                return await self._taken(refused) or await self._renewed()
+        except _RenewedElsewhereError:
+            if self._tokens is None or not self._lives:
+                raise
+            self._renew_at = self._now() + _LOOK  # it is good for minutes yet
+            return self._tokens
+
+    @property
+    def _lives(self) -> bool:
+        return self._tokens is not None and self._now() - self._issued_at < LIFE
+
+    async def _taken(self, refused: Tokens | None) -> Tokens | None:
+        """The shared tokens, unless they need renewal, or are the `refused` ones: then their refresh token is ours."""
+        pair = None if self._shared is None else await self._shared.read()
+        if pair is None:
+            return None
+        if pair.age < RENEW_AFTER and (refused is None or pair.tokens.access != refused.access):
+            return self._keep(pair.tokens, pair.age)
+        self._refresh_token = pair.tokens.refresh
+        return None
+
+    @asynccontextmanager
+    async def _renewing(self, patience: float = _TOGETHER) -> AsyncIterator[None]:
+        """Nobody else renews the shared pair meanwhile. Raises _RenewedElsewhereError if somebody does for longer."""
+        if self._shared is None:
+            yield
+            return
+        until = self._now() + patience
+        while not await self._shared.begin():
+            if self._now() >= until:
+                raise _RenewedElsewhereError("another relay renews the token, and has not come to an end")
+            await asyncio.sleep(_LOOK)
+        before = self._tokens
+        try:
+            yield
+        finally:
+            tokens = self._tokens
+            new = None if tokens is None or tokens is before else Pair(tokens, self._now() - self._issued_at)
+            await self._shared.end(new)
+
+    async def _renewed(self) -> Tokens:
         try:
             tokens = await self._refreshed() or await self._logged_in()
         except Unavailable as error:
             self._attempts += 1
             self._failure = error
-            if self._tokens is None or self._now() - self._issued_at >= LIFE:
+            if self._tokens is None or not self._lives:
                 raise
             log.warning("kit.renewal_postponed", reason=str(error))
             self._renew_at = self._now() + AHEAD_PAUSE
             return self._tokens
+        return self._keep(tokens)
+
+    def _keep(self, tokens: Tokens, age: float = 0.0) -> Tokens:
         self._attempts += 1
         self._failure = None
         self._tokens, self._refresh_token = tokens, tokens.refresh
-        self._issued_at = self._now()
+        self._issued_at = self._now() - age
         self._renew_at = self._issued_at + RENEW_AFTER
         return tokens
 

@@ -63,7 +63,7 @@ class Alerts:
             return
         self._started = self.now()
         with suppress(Unavailable):
-            self._unclean = await self.store.begin_run()
+            await self.store.begin_run()
         is_ours = False
         while True:
             was_ours, is_ours = is_ours, self.store.has_duty("alerts")  # of several relays one calls
@@ -93,7 +93,15 @@ class Alerts:
         for alert in list(self._watch.alerts.values()):
             await self._tell(alert)
 
+    async def _count_ends(self) -> None:
+        """Another relay may have died just now: then it is not long since one did."""
+        with suppress(Unavailable):
+            before, self._unclean = self._unclean, await self.store.unclean_ends()
+            if self.store.others and self._unclean > before:
+                self._started = self.now()
+
     async def _troubles(self) -> list[Trouble]:
+        await self._count_ends()
         labels = [(each.prefix, each.label) for each in self.channels]
         troubles = of_health(await look(self.channels, self.store), labels)
         for each in self.channels:

@@ -1,7 +1,6 @@
 """What a relay says of itself: checks of each side and of the database. All of them well: it does its work."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -57,7 +56,7 @@ async def look(channels: Sequence[Watched], store: Store) -> Health:
     warnings: dict[str, str] = {}
     try:
         async with asyncio.timeout(_PATIENCE):
-            now = time.time()
+            now = store.now()
             for each in channels:
                 checks[f"{each.prefix}oldest_waiting"] = oldest_waiting(await store.count(each.key), now)
                 callbacks = health_of(await store.find_callbacks(each.key), now)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from relay.model import Direction
+from relay.model import Direction, Member
 from relay.store.totals import Counts
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -22,6 +22,7 @@ class _Stored(Collector):
         self.counts: Mapping[str, Counts] = {}  #: By channel, as people call it.
         self.checks: Mapping[str, bool] = {}  #: As `/readyz` has them.
         self.now = 0.0
+        self.members: Iterable[Member] = ()
 
     def collect(self) -> Iterable[Metric]:
         totals = {
@@ -51,7 +52,17 @@ class _Stored(Collector):
         checks = GaugeMetricFamily("relay_check", "1 when this check of /readyz is well.", labels=("check",))
         for name, well in self.checks.items():
             checks.add_metric((name,), well)
-        yield from (*totals.values(), waiting, oldest, dead, ratings, asked, checks)
+        yield from (*totals.values(), waiting, oldest, dead, ratings, asked, checks, *self._replica())
+
+    def _replica(self) -> Iterable[Metric]:
+        who = GaugeMetricFamily("relay_replica_info", "1: whose metrics these are.", labels=("replica",))
+        duties = GaugeMetricFamily("relay_replica_duty", "1: what it does that only one may.", labels=("duty",))
+        for each in self.members:
+            if each.is_me:
+                who.add_metric((each.name,), 1)
+                for duty in each.duties:
+                    duties.add_metric((duty,), 1)
+        return who, duties
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +210,10 @@ class Metrics:
         """What one channel measures; `channel` is what people call it."""
         return ChannelMetrics(self, channel)
 
-    def render(self, counts: Mapping[str, Counts], checks: Mapping[str, bool], now: float) -> bytes:
+    def render(
+        self, counts: Mapping[str, Counts], checks: Mapping[str, bool], now: float, members: Iterable[Member] = ()
+    ) -> bytes:
         """The exposition text, with the store's counts and the checks of this moment."""
         self._stored.counts, self._stored.checks, self._stored.now = counts, checks, now
+        self._stored.members = members
         return generate_latest(self._registry)

@@ -33,7 +33,7 @@ def load_settings(env_file: Path | None = Path(".env")) -> Settings:
         return settings_from(values)
     except SettingsError as error:
         if not values and env_file is not None and not env_file.exists():
-            error.lines.append(f"Nothing is set, and there is no {env_file} here. Begin with: relay setup")
+            error.lines.append(f"Nothing is set, and there is no file {env_file.absolute()}. Begin with: relay setup")
         raise
 
 

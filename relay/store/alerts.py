@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert as upsert
@@ -45,18 +45,35 @@ def drop_alert(tx: Connection, _now: float, names: Sequence[str]) -> list[None]:
     return [None] * len(names)
 
 
-def begin_run(tx: Connection, now: float, begun: Sequence[None]) -> list[int]:
-    """Note a start. Returns how many processes before it began in the last ten minutes and ended without goodbye."""
+def begin_run(tx: Connection, now: float, begun: Sequence[None]) -> list[None]:
+    """Note a start. Of several relays it is their deaths that are noted, by who finds them (`note_deaths`)."""
     tx.execute(_FORGET_RUNS, {"before": now - LATELY})
-    unclean = tx.scalar(_UNCLEAN) or 0
-    tx.execute(_BEGIN, {"started_at": now, "clean": False})
-    return [unclean] * len(begun)
+    if tx.holder is None:
+        tx.execute(_BEGIN, {"started_at": now, "clean": False})
+    return [None] * len(begun)
 
 
 def end_run(tx: Connection, _now: float, ended: Sequence[None]) -> list[None]:
     """Note that the process ends as it was told to."""
-    tx.execute(_END)
+    if tx.holder is None:
+        tx.execute(_END)
     return [None] * len(ended)
+
+
+def note_deaths(tx: Connection, now: float, deaths: int) -> None:
+    """Note that so many of several relays ended without goodbye."""
+    for number in range(deaths):
+        tx.execute(_BEGIN, {"started_at": now + number / 1e6, "clean": False})
+
+
+def unclean_ends(tx: Connection, now: float, asked: Sequence[None]) -> list[int]:
+    """How many processes of the last ten minutes ended without goodbye."""
+    lately = {"after": now - LATELY}
+    if tx.holder is None:
+        unclean = tx.scalar(_UNCLEAN_BEFORE, lately)
+    else:
+        unclean = tx.scalar(_UNCLEAN, lately) + tx.scalar(_NOT_FOUND_YET, {"me": tx.holder})
+    return [unclean] * len(asked)
 
 
 _ALL = select(*(alert.c[name] for name in Alert.__slots__)).order_by(alert.c.since)
@@ -66,7 +83,17 @@ _KEEP = _insert.on_conflict_do_update(
 )
 _DROP = delete(alert).where(alert.c.name == bindparam("of_name"))
 _FORGET_RUNS = delete(process_run).where(process_run.c.started_at < bindparam("before"))
-_UNCLEAN = select(func.count()).select_from(process_run).where(process_run.c.clean.is_(False))
-_BEGIN = insert(process_run)
+_UNCLEAN = (
+    select(func.count())
+    .select_from(process_run)
+    .where(process_run.c.clean.is_(False), process_run.c.started_at > bindparam("after"))
+)
+_BEGIN = upsert(process_run).on_conflict_do_nothing()
 _newest = select(func.max(process_run.c.started_at)).scalar_subquery()
+#: The newest is this one.
+_UNCLEAN_BEFORE = _UNCLEAN.where(process_run.c.started_at < _newest)
+_NOT_FOUND_YET = text(
+    "SELECT count(*) FROM replica WHERE id <> :me AND kind = 'relay' AND until < clock_timestamp()"
+    " AND until <> '-infinity'"
+)
 _END = update(process_run).where(process_run.c.started_at == _newest).values(clean=True)

@@ -39,8 +39,8 @@ def _tell_waiting(tx: Connection, now: float, wish: Notices) -> int:
     if not found:
         return 0
     told = [{"channel": wish.channel, "client_id": row.client_id, "told_at": now, "up_to": row.up_to} for row in found]
-    tx.execute(insert(away_notice), told)
-    _accept(tx, now, wish, [row.client_id for row in found])
+    ours = [client_id for (client_id,) in tx.execute(_TELL, told)]  # another relay may be telling them just now
+    _accept(tx, now, wish, ours)
     return len(found)
 
 
@@ -53,8 +53,9 @@ def _tell_arrived(tx: Connection, now: float, wish: Notices) -> int:
     found = tx.execute(_OVER, {"of_channel": wish.channel, "part": PART}).all()
     if not found:
         return 0
-    _accept(tx, now, wish, [row.client_id for row in found if row.has_arrived and not row.is_answered])
-    tx.execute(_FORGET, {"of_channel": wish.channel, "clients": [row.client_id for row in found]})
+    ours = set(tx.scalars(_FORGET, {"of_channel": wish.channel, "clients": [row.client_id for row in found]}))
+    to_tell = [row.client_id for row in found if row.has_arrived and not row.is_answered]
+    _accept(tx, now, wish, [client_id for client_id in to_tell if client_id in ours])
     return len(found)
 
 
@@ -96,6 +97,7 @@ _WAITING = (
         ~_is_told,
     )
     .group_by(lane.c.client_id)
+    .order_by(lane.c.client_id)  # two relays that tell the same ones must not wait for each other
     .limit(_part)
 )
 _lane_to_kit = (
@@ -134,6 +136,9 @@ _OVER = (
     .where(away_notice.c.channel == _of_channel, ~_still_waits)
     .limit(_part)
 )
-_FORGET = delete(away_notice).where(
-    away_notice.c.channel == _of_channel, away_notice.c.client_id.in_(bindparam("clients", expanding=True))
+_TELL = insert(away_notice).on_conflict_do_nothing().returning(away_notice.c.client_id)
+_FORGET = (
+    delete(away_notice)
+    .where(away_notice.c.channel == _of_channel, away_notice.c.client_id.in_(bindparam("clients", expanding=True)))
+    .returning(away_notice.c.client_id)
 )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Table,
     and_,
+    case,
     delete,
     exists,
     false,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from relay.store.engine.connection import Connection
-from relay.store.engine.sql import insert
+from relay.store.engine.sql import insert, locked
 from relay.store.engine.tables import (
     away_notice,
     client_link,
@@ -34,6 +35,7 @@ from relay.store.engine.tables import (
     outbox,
     rating,
     unknown_client,
+    waits,
 )
 from relay.store.totals import add_to_tally
 
@@ -50,6 +52,11 @@ _BLANK: Final = {"body": None, "client_id": None, "declined": None}
 #: Where clients are named, each of them: who has written has a lane, and who was declined a letter.
 _NAMED: Final[tuple[Table, ...]] = (lane, inbox)
 _PAGE: Final = 2000
+_ERASURE: Final = insert(erasure)
+_ASK: Final = _ERASURE.on_conflict_do_update(
+    index_elements=[erasure.c.channel, erasure.c.client_id],
+    set_={name: _ERASURE.excluded[name] for name in ("asked_at", "last_letter", "last_delivery")},
+)
 _DATED: Final = (
     (message, "said_at"),
     (rating, "asked_at"),
@@ -162,13 +169,13 @@ def _ask_again(tx: Connection, past: Past) -> bool:
 
 
 def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[None]:
-    """Mark customers as to be erased, up to what there is now. Asked for twice is asked for once."""
+    """Mark customers as to be erased, up to what there is now, whoever has asked for it before."""
     last = {
         "last_letter": tx.scalar(select(func.coalesce(func.max(inbox.c.id), 0))),
         "last_delivery": tx.scalar(select(func.coalesce(func.max(outbox.c.id), 0))),
     }
     values = [{"channel": each.channel, "client_id": each.client_id, "asked_at": now, **last} for each in wishes]
-    tx.execute(insert(erasure).on_conflict_do_nothing(), values)
+    tx.execute(_ASK, values)
     return [None] * len(wishes)
 
 
@@ -178,28 +185,43 @@ def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Who
     return [None if row is None else Whose(row.channel, row.client_id)] * len(items)
 
 
-def erase_part(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[int]:
-    """Erase a part of what is kept about customers. How many rows; 0: nothing is left, and the mark is gone."""
-    return [_erase_part(tx, whose) for whose in wishes]
+def erase_part(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[int]:
+    """Erase a part of what is kept about customers. How many rows; 0: nothing is left but the mark."""
+    return [_erase_part(tx, now, whose) for whose in wishes]
 
 
-def _erase_part(tx: Connection, whose: Whose) -> int:
+def _erase_part(tx: Connection, now: float, whose: Whose) -> int:
     mark = tx.execute(select(erasure).where(_theirs(erasure, whose))).first()
     if mark is None:
         return 0
-    _take_from_couriers(tx, whose)
+    tx.execute(locked(select(lane.c.id).where(_theirs(lane, whose)).order_by(lane.c.id), lane))
+    _take_from_couriers(tx, now, whose, mark)
     for erase in (_erase_deliveries, _blank_letters, _erase_rows):
         if erased := erase(tx, whose, mark):
             return erased
     tx.execute(delete(lane).where(_theirs(lane, whose), ~exists().where(outbox.c.lane_id == lane.c.id)))
-    tx.execute(delete(erasure).where(_theirs(erasure, whose)))
+    something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
+    tx.execute(update(lane).where(_theirs(lane, whose), ~something_waits).values(due_at=null()))
     return 0
 
 
-def _take_from_couriers(tx: Connection, whose: Whose) -> None:
-    """What is in flight is not ours any more to settle: nothing that it reports brings a row back."""
+def end_erasure(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[None]:
+    """Take the marks away of customers of whom no row, no file and no byte is left."""
+    for whose in wishes:
+        tx.execute(delete(erasure).where(_theirs(erasure, whose)))
+    return [None] * len(wishes)
+
+
+def _take_from_couriers(tx: Connection, now: float, whose: Whose, mark: Any) -> None:  # noqa: ANN401 - a row
+    """What is in flight is not ours any more to settle: nothing that it reports brings a row back.
+
+    What came later waits behind it, and is due: nobody else lets go of the lane.
+    """
     in_flight = and_(_theirs(lane, whose), lane.c.leased.is_(True))
-    tx.execute(update(lane).where(in_flight).values(lease=lane.c.lease + 1, leased=false(), due_at=null()))
+    newer_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.id > mark.last_delivery)
+    due_at = case((newer_waits, now), else_=null())
+    free = {"lease": lane.c.lease + 1, "leased": false(), "holder": null(), "blame": null(), "due_at": due_at}
+    tx.execute(update(lane).where(in_flight).values(free))
 
 
 def _erase_deliveries(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from relay.errors import StoreLost, Unavailable
-from relay.model import Delivery, Direction, Late, Lost, Media, Result, Said
+from relay.model import Delivery, Direction, Late, Lost, Media, Member, Result, Said
 from relay.store import (
     accepting,
     alerts,
@@ -28,6 +28,7 @@ from relay.store import (
     dead_letters,
     deep_links,
     hurrying,
+    kit_sessions,
     limits,
     media_links,
     overview,
@@ -53,13 +54,14 @@ from relay.store.deep_links import Link
 from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.migrating import HEAD
-from relay.store.engine.sqlite import open_sqlite
+from relay.store.engine.sqlite import open_sqlite, steady_clock
 from relay.store.hurrying import Hurry
+from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
-from relay.store.settling import Move, Progress, Rewriting, Settlement
+from relay.store.settling import Move, Progress, Rewriting, Settled, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
 from relay.store.tracing import Trace, TraceWish
@@ -78,6 +80,10 @@ class Circle(Protocol):
         """How many others there are."""
 
     @property
+    def members(self) -> tuple[Member, ...]:
+        """All of them."""
+
+    @property
     def trusts_itself(self) -> bool:
         """Whether what it has in its hands is surely its own."""
 
@@ -89,6 +95,7 @@ class Alone:
     """Who has its database for itself."""
 
     others: Final = 0
+    members: Final = ()
     trusts_itself: Final = True
 
     def has_duty(self, _name: str) -> bool:
@@ -108,6 +115,11 @@ class Store:
         self._circle = circle
 
     @property
+    def is_shared(self) -> bool:
+        """Whether there can be other relays."""
+        return self._circle is not ALONE
+
+    @property
     def trusts_itself(self) -> bool:
         """Whether what was claimed is surely still in this relay's hands: else nothing may set out."""
         return self._circle.trusts_itself
@@ -120,6 +132,11 @@ class Store:
     def others(self) -> int:
         """How many other relays share the database."""
         return self._circle.others
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The relays that share the database, this one too; none where there can be but one."""
+        return self._circle.members
 
     async def accept(self, arrival: Arrival) -> list[Verdict]:
         """Store letters once, with what follows from them. Returns after the commit, one verdict a letter."""
@@ -175,11 +192,8 @@ class Store:
         """Answer the clients of a chat where it is now."""
         await self._database.run(settling.move, Move(channel, old_chat_id, new_chat_id))
 
-    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
-        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.
-
-        False: the lease was lost, nothing changed.
-        """
+    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> Settled:
+        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane."""
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
     async def forget_offset(self, channel: str) -> None:
@@ -305,6 +319,10 @@ class Store:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
         return await self._database.run(customers.erase_part, whose)
 
+    async def end_erasure(self, whose: Whose) -> None:
+        """Take the mark of a customer away of whom nothing is left anywhere."""
+        await self._database.run(customers.end_erasure, whose)
+
     async def tell_waiting(self, wish: Notices) -> int:
         """Tell customers once that their message waits. How many; call again until that is 0."""
         return await self._database.run(away.tell_waiting, wish, grows=True)
@@ -350,6 +368,18 @@ class Store:
         """Why the database cannot commit, in its own words; None if it can, as far as is known."""
         return self._database.failure
 
+    async def find_kit_session(self, channel: str) -> Session | None:
+        """The pair of Kit's tokens that several relays have in common."""
+        return await self._database.run(kit_sessions.find_session, channel)
+
+    async def begin_kit_renewal(self, channel: str) -> bool:
+        """Whether this one of them may renew it now: nobody else does."""
+        return await self._database.run(kit_sessions.begin_renewal, channel)
+
+    async def end_kit_renewal(self, renewal: Renewal) -> None:
+        """Let others renew it again."""
+        await self._database.run(kit_sessions.end_renewal, renewal)
+
     async def all_alerts(self) -> list[Alert]:
         """Those that are not over, or of whose end somebody is to be told yet."""
         return await self._database.run(alerts.all_alerts, None)
@@ -362,9 +392,13 @@ class Store:
         """Forget an alert: it is over, and everybody knows."""
         await self._database.run(alerts.drop_alert, name)
 
-    async def begin_run(self) -> int:
-        """Note a start. Returns how many processes of the last ten minutes ended without being told to."""
-        return await self._database.run(alerts.begin_run, None)
+    async def begin_run(self) -> None:
+        """Note a start."""
+        await self._database.run(alerts.begin_run, None)
+
+    async def unclean_ends(self) -> int:
+        """How many processes of the last ten minutes ended without being told to, after whose start this one began."""
+        return await self._database.run(alerts.unclean_ends, None)
 
     async def end_run(self) -> None:
         """Note that the process ends as it was told to."""
@@ -380,15 +414,22 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    place: Path | str, *, now: Callable[[], float] = time, patience: float = 0.0, duties: Iterable[str] = ()
+    place: Path | str,
+    *,
+    now: Callable[[], float] | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] | None = (),
 ) -> AsyncIterator[Store]:
     """Open a database that has the current schema: an SQLite file for this process alone, or a PostgreSQL by its URL.
 
-    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to.
+    `duties` are what only one of the relays on a PostgreSQL may do at a time, and this one is ready to; None for who is
+    no relay, and only looks in.
+    `now` is Unix time: by default that of the start, and steady from then on, so that to set the clock parks and
+    repeats nothing; on a PostgreSQL the server's, so that due times mean the same to every host.
     Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
     """
     if isinstance(place, Path):
-        opened = _opened_file(place, now, patience)
+        opened = _opened_file(place, now or steady_clock(), patience)
     else:
         opened = _opened_server(place, now, patience, duties)
     async with opened as store:
@@ -408,7 +449,7 @@ async def _opened_file(path: Path, now: Callable[[], float], patience: float) ->
 
 @asynccontextmanager
 async def _opened_server(
-    url: str, now: Callable[[], float], patience: float, duties: Iterable[str]
+    url: str, now: Callable[[], float] | None, patience: float, duties: Iterable[str] | None
 ) -> AsyncIterator[Store]:
     from relay.store.engine.postgresql import open_postgresql  # noqa: PLC0415 - psycopg is an extra
     from relay.store.taking_over import Inquest, take_over  # noqa: PLC0415 - only where there can be several
@@ -426,7 +467,7 @@ async def _opened_server(
 
         watching = asyncio.create_task(watch(), name="inquests")
         try:
-            yield Store(database, replica.clock, replica)
+            yield Store(database, now or replica.clock, replica)
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError, Unavailable):

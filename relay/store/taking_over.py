@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, text, update
 
+from relay.store.alerts import note_deaths
 from relay.store.charging import charge
 from relay.store.claiming import end_long_waits, free_lanes
 from relay.store.engine.connection import Connection
@@ -27,13 +28,16 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
 
     Lanes of whom nobody knows are of a database that was moved, or from before there were several relays.
     """
-    dead = tx.scalars(_BURY, {"me": tx.holder, "witnessed": any(each.is_witness() for each in inquests)})
+    gone = tx.execute(_BURY, {"me": tx.holder, "witnessed": any(each.is_witness() for each in inquests)}).all()
+    note_deaths(tx, now, sum(each.died for each in gone))
+    dead = [each.id for each in gone]
     if any(each.at_start for each in inquests):
         tx.execute(_NAME_THE_LOST, {"nobody": _NOBODY})
         end_long_waits(tx, now)
         dead.append(_NOBODY)
     released = 0
     for holder in dead:
+        tx.execute(_LAY_DOWN, {"of_holder": holder})
         charge(tx, holder)
         released += free_lanes(tx, now, holder)
     return [released] * len(inquests)
@@ -43,8 +47,10 @@ _NOBODY: Final = "nobody"
 # Who holds his row in a transaction is not dead yet, and nobody waits for him.
 _BURY = text(
     "DELETE FROM replica WHERE id IN (SELECT id FROM replica WHERE id <> :me AND (until = '-infinity' OR :witnessed"
-    " AND until < clock_timestamp()) FOR UPDATE SKIP LOCKED) RETURNING id"
+    " AND until < clock_timestamp()) FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, kind = 'relay' AND until <> '-infinity' AS died"
 )
+_LAY_DOWN = text("DELETE FROM duty WHERE holder = :of_holder")
 _NAME_THE_LOST = (
     update(lane)
     .where(lane.c.leased.is_(True), text("(holder IS NULL OR holder NOT IN (SELECT id FROM replica))"))

@@ -1,7 +1,6 @@
 """Health and metrics. `/healthz` says that the process lives; `/readyz` whether it does its work, with reasons."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +33,7 @@ class Admin:
             "ready": health.ready,
             "checks": {name: {"ok": check.ok, "reason": check.reason} for name, check in health.checks.items()},
             "warnings": health.warnings,
+            "relay": next((each.name for each in self.store.members if each.is_me), None),
         }
         return web.json_response(body, status=200 if health.ready else 503)
 
@@ -46,7 +46,7 @@ class Admin:
         counts = {each.label: counts for each, counts in zip(self.channels, counted, strict=True)}
         health = await look(self.channels, self.store)
         checks = {name: check.ok for name, check in health.checks.items()}
-        body = self.metrics.render(counts, checks, time.time())
+        body = self.metrics.render(counts, checks, self.store.now(), self.store.members)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
 
 

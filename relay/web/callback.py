@@ -103,6 +103,8 @@ class KitCallback:
         """The body as it came. Raises web.HTTPException: compressed, too large, or too slow."""
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise web.HTTPUnsupportedMediaType(reason="compressed bodies are not accepted")
+        if (request.content_length or 0) > BODY_LIMIT:
+            raise web.HTTPRequestEntityTooLarge(BODY_LIMIT, request.content_length or 0)
         try:
             async with self.readers.reading(_BODY_TIME, whose_of(request.get_extra_info("peername"))):
                 return await request.read()

@@ -64,7 +64,7 @@ class Doors:
             frozenset(name for name, check in checks.items() if not check["ok"]),
         )
 
-    async def ready(self, *, within: float = 30.0) -> None:
+    async def ready(self, *, within: float = 90.0) -> None:
         """Return once `/readyz` answers 200."""
 
         async def answers() -> bool:
@@ -72,7 +72,7 @@ class Doors:
 
         await eventually(answers, within=within)
 
-    async def unready(self, check: str, *, within: float = 30.0) -> str:
+    async def unready(self, check: str, *, within: float = 90.0) -> str:
         """Return the reason as soon as `/readyz` answers 503 because of this check."""
         seen = await self.readiness()
 
@@ -95,7 +95,7 @@ class Doors:
             if found.name == sample and labels.items() <= found.labels.items()
         )
 
-    async def shows(self, sample: str, value: float, *, within: float = 30.0, **labels: str) -> None:
+    async def shows(self, sample: str, value: float, *, within: float = 90.0, **labels: str) -> None:
         """Return once the sample has this value."""
 
         async def has() -> bool:
@@ -122,7 +122,7 @@ class Doors:
             for direction in directions
         }
 
-    async def settled(self, direction: Direction, *, within: float = 30.0, channel: str | None = None) -> Figures:
+    async def settled(self, direction: Direction, *, within: float = 90.0, channel: str | None = None) -> Figures:
         """The figures once nothing waits any more."""
         figures = await self.figures(direction, channel)
 

@@ -27,12 +27,12 @@ async def test_every_letter_is_accounted_for_at_every_moment(
         return all(len(seen) > 10 for seen in looks.values())
 
     await _make_noise(telegram, kit)
-    await kit.callbacks_done(20)
+    await kit.callbacks_done()
     await kit.wait_for(lambda: not kit.faults.next_answers)
     telegram.faults.clear()
     kit.faults.clear()
     to_kit, to_telegram = await inner.settled("to_kit"), await inner.settled("to_telegram")
-    await eventually(enough, within=20)
+    await eventually(enough)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching

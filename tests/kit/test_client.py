@@ -58,7 +58,7 @@ def clock() -> Clock:
 
 @asynccontextmanager
 async def connected(
-    base_url: str, clock: Clock, *, api_token: str = API_TOKEN, seconds: float = 5
+    base_url: str, clock: Clock, *, api_token: str = API_TOKEN, seconds: float = 60
 ) -> AsyncIterator[KitClient]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield KitClient(session, base_url, DOMAIN, api_token, CHANNEL, now=clock, timeout=seconds)

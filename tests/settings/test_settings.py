@@ -100,6 +100,7 @@ def test_every_missing_value_is_named_at_once() -> None:
 def test_a_start_without_anything_says_how_to_begin(tmp_path: Path) -> None:
     """Where there is neither an environment nor a .env, the last line is the command that makes one."""
     assert lines(tmp_path / ".env")[-1].endswith("Begin with: relay setup")
+    assert str(tmp_path / ".env") in lines(tmp_path / ".env")[-1]
     (tmp_path / ".env").touch()
     assert not any(".env.example" in line for line in lines(tmp_path / ".env"))
 

@@ -1,9 +1,11 @@
 """Alerts and ends of processes, as the store keeps them, on both engines."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from relay.store.alerts import LATELY, Alert
-from relay.store.store import Store
+from relay.store.store import Store, open_store
+from tests.databases import new_database
 from tests.store.conftest import Clock
 
 KIT = Alert("support/kit", "kit", "support", "no connection to Kit", 1_800_000_000.0)
@@ -20,15 +22,21 @@ async def test_an_alert_is_kept_as_it_is_now_until_it_is_dropped(store: Store) -
     assert await store.all_alerts() == []
 
 
-async def test_only_unclean_ends_of_the_last_ten_minutes_count(store: Store, clock: Clock) -> None:
+async def test_only_unclean_ends_of_the_last_ten_minutes_count(tmp_path: Path, clock: Clock) -> None:
     """A process that says goodbye does not, nor one that began long ago."""
-    assert await store.begin_run() == 0
-    clock.advance(10)
-    assert await store.begin_run() == 1
-    await store.end_run()
-    clock.advance(10)
-    assert await store.begin_run() == 1
-    clock.advance(10)
-    assert await store.begin_run() == 2
-    clock.advance(LATELY + 1)
-    assert await store.begin_run() == 0
+    async with open_store(new_database(tmp_path), now=clock) as store:
+        await store.begin_run()
+        assert await store.unclean_ends() == 0
+        clock.advance(10)
+        await store.begin_run()
+        assert await store.unclean_ends() == 1
+        await store.end_run()
+        clock.advance(10)
+        await store.begin_run()
+        assert await store.unclean_ends() == 1
+        clock.advance(10)
+        await store.begin_run()
+        assert await store.unclean_ends() == 2
+        clock.advance(LATELY + 1)
+        await store.begin_run()
+        assert await store.unclean_ends() == 0

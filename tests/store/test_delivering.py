@@ -2,29 +2,21 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from relay.model import (
-    Accepted,
     Address,
     Bury,
     Client,
     Delivered,
     Delivery,
-    Draft,
     Known,
-    Lost,
-    Result,
     Retry,
     Said,
     Wants,
 )
-from relay.store.dead_letters import DeadWish
-from relay.store.reviving import Revival, Revived
+from relay.store.accepting import Arrival
+from relay.store.settling import Settled
 from relay.store.store import Store, open_store
-from tests.databases import database_for_a_moment
-from tests.examples import portions
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, update
 
@@ -92,8 +84,8 @@ async def test_a_stale_claim_settles_nothing(store: Store) -> None:
     [fresh] = await claim(store)
     assert fresh.lease == stale.lease + 1
     assert not await store.note_progress(stale, 1)
-    settled = tuple(await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered())))
-    assert settled == (False, True)
+    settled = await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered()))
+    assert [*settled] == [Settled.LOST, Settled.DONE]
     assert not await store.settle(fresh, Delivered())
     assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 1, ("to_kit", "delivered"): 1}
 
@@ -211,10 +203,11 @@ async def test_delivered_words_are_forgotten_and_waiting_ones_are_not(store: Sto
 @pytest.mark.untraced
 async def test_who_has_just_been_answered_goes_before_an_old_backlog(store: Store, clock: Clock) -> None:
     """Behind a thousand lanes that are due, also such as have just come due again, a fresh one is claimed first."""
-    for number in range(1000):
-        await store.accept(update(number, client=str(1000 + number)))
-    for delivery in await claim(store, 300):
-        await store.settle(delivery, Retry(30.0, "not its turn", free=True))
+    backlog = [update(number, client=str(1000 + number)) for number in range(1000)]
+    await store.accept(Arrival(tuple(letter for each in backlog for letter in each.letters), CHANNEL, 1000))
+    await asyncio.gather(
+        *(store.settle(each, Retry(30.0, "not its turn", free=True)) for each in await claim(store, 300))
+    )
     clock.advance(30)
     await store.accept(update(5000, client="8"))
     clock.advance(1)
@@ -237,69 +230,3 @@ async def test_of_fresh_lanes_the_newest_goes_first_and_of_the_others_the_oldest
     clock.advance(60)
     [third] = (await store.claim(CHANNEL, "to_kit", 1, fresh=1)).deliveries
     assert third.body == "event 1"
-
-
-OUTCOMES = ("received", "delivered", "dead", "revived")
-ACTIONS = st.lists(
-    st.sampled_from(["accept", "claim", "deliver", "retry", "bury", "lose", "crash", "wait", "revive", "drop"]),
-    min_size=30,
-    max_size=60,
-)
-
-
-@portions(0.3)
-@given(actions=ACTIONS, clients=st.lists(st.integers(1, 3), min_size=60, max_size=60))
-async def test_whatever_happens_order_holds_and_the_sums_add_up(actions: list[str], clients: list[int]) -> None:
-    """Received + revived = delivered + waiting + dead, always; each lane leaves in order, nothing leaves twice."""
-    clock = Clock()
-    held: list[Delivery] = []
-    left: dict[str, list[int]] = {}
-    revived: set[int] = set()
-    async with database_for_a_moment() as path, open_store(path, now=clock) as store:
-        for number, (action, client) in enumerate(zip(actions, clients, strict=False)):
-            if action == "accept":
-                await store.accept(update(number, client=str(client)))
-            elif action == "claim":
-                held += await claim(store, 2)
-            elif action == "crash":
-                await store.release_all()  # whatever is in `held` now is a ghost with a stale lease
-            elif action == "wait":
-                clock.advance(5)
-            elif action in {"revive", "drop"}:
-                revived |= await _mend(store, action)
-            elif held:
-                delivery = held.pop(client % len(held))
-                if await _end(store, action, delivery) and action != "retry":
-                    left.setdefault(delivery.client_id, []).append(delivery.id)
-            counts = await store.count(CHANNEL)
-            total = {outcome: counts.totals.get(("to_kit", outcome), 0) for outcome in OUTCOMES}
-            waiting = counts.waiting.get("to_kit", 0)
-            assert total["received"] + total["revived"] == total["delivered"] + total["dead"] + waiting
-        assert (await store.count(CHANNEL)).dead_letters("to_kit") == (await store.find_dead(DeadWish())).total
-    for ids in left.values():
-        at_first = [delivery_id for delivery_id in ids if delivery_id not in revived]
-        assert at_first == sorted(set(at_first))
-
-
-async def _end(store: Store, action: str, delivery: Delivery) -> bool:
-    """Settle a delivery; "lose" a part of it before. False: the lease was lost."""
-    results: dict[str, Result] = {"retry": Retry(3.0, "later"), "bury": Bury("no", note=_note)}
-    if action == "lose":
-        await store.rewrite(delivery, "the rest", Lost("a part", "no", "refused_content", _note))
-    return await store.settle(delivery, results.get(action, Delivered()))
-
-
-def _note(client: Client) -> Accepted | None:
-    return Accepted(Draft("to_kit", client.client_id, "a note")) if client.open else None
-
-
-async def _mend(store: Store, action: str) -> set[int]:
-    """Retry or drop the oldest dead letter, if there is one; the ids of those that wait again."""
-    found = await store.find_dead(DeadWish(limit=1))
-    ids = {letter.id for letter in found.letters}
-    for letter_id in ids:
-        if action == "drop":
-            assert await store.drop(letter_id)
-        else:
-            assert await store.revive(Revival(letter_id, None)) == Revived("waiting")
-    return ids if action == "revive" else set()

@@ -27,7 +27,7 @@ def place(path: Path) -> Path:
 _SCAN = re.compile(r"SCAN (inbox|outbox|head|lane|client_link|message|said|media|deep_link)\b")
 
 
-async def _everyday_life(store: Store) -> None:
+async def everyday_life(store: Store) -> None:
     """Each verb that runs all the time, with what makes it say all of its statements."""
     await store.accept(letters.together(letters.update(1), letters.update(1), item(2), letters.update(3, "8")))
     await store.accept(item(4))
@@ -59,7 +59,7 @@ async def test_no_verb_reads_a_whole_table(store: Store, path: Path) -> None:
     engine = store._database._engine
     assert isinstance(engine, SQLite)
     await engine._thread.run(engine._thread.dbapi().set_trace_callback, said.append)
-    await _everyday_life(store)
+    await everyday_life(store)
     statements = {each for each in said if each.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))}
     assert len(statements) > 20
     with closing(sqlite3.connect(path)) as database:

@@ -10,16 +10,18 @@ from sqlalchemy import text
 from relay.delivery.attempt import Attempt
 from relay.delivery.calls import Calls
 from relay.errors import StoreLost, StoreUnavailable
-from relay.model import Delivered, Delivery
+from relay.model import Delivered, Delivery, Draft
+from relay.store.away import Notices
 from relay.store.claiming import Claim, Claimed, claim
 from relay.store.engine.connection import Connection
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
+from relay.store.settling import Settled
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql, server_away
-from tests.store.letters import CHANNEL, update
+from tests.store.letters import CHANNEL, together, update
 from tests.waiting import eventually
 
 
@@ -55,8 +57,8 @@ async def test_two_relays_share_the_lanes(url: str) -> None:
         held = [{each.client_id for each in claimed.deliveries} for claimed in (ours, theirs)]
         assert [len(each) for each in held] == [5, 3]
         assert held[0] & held[1] == set()
-        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [True] * 5
-        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [True] * 3
+        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [Settled.DONE] * 5
+        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [Settled.DONE] * 3
 
 
 async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
@@ -81,8 +83,23 @@ async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
             await eventually(has_it, within=15)
             assert [(each.id, each.crashes, each.lease) for each in again] == [(delivery.id, 1, delivery.lease + 1)]
             assert await other.settle(again[0], Delivered())
+            assert await other.unclean_ends() == 1
         with pytest.raises(StoreLost):
             await one.settle(delivery, Delivered())
+
+
+async def test_two_relays_tell_a_customer_once(url: str) -> None:
+    """Both find at the same moment that somebody waits, or waits no more: one of them says so."""
+    waits = Notices(CHANNEL, lambda client: Draft("to_telegram", client.client_id, "it waits"))
+    arrived = Notices(CHANNEL, lambda client: Draft("to_telegram", client.client_id, "it has arrived"))
+    async with open_store(url) as one, open_store(url) as other:
+        await one.accept(together(*(update(number, str(number)) for number in range(1, 51))))
+        await asyncio.gather(one.tell_waiting(waits), other.tell_waiting(waits))
+        assert (await one.count(CHANNEL)).waiting["to_telegram"] == 50
+        for delivery in (await other.claim(CHANNEL, "to_kit", 100)).deliveries:
+            assert await other.settle(delivery, Delivered())
+        await asyncio.gather(one.tell_arrived(arrived), other.tell_arrived(arrived))
+        assert (await one.count(CHANNEL)).waiting["to_telegram"] == 100
 
 
 async def test_a_server_that_is_away_is_waited_for(url: str) -> None:
@@ -139,6 +156,9 @@ async def test_a_duty_is_one_relays_until_it_goes(url: str) -> None:
         async with open_store(url, duties=["poll 1"]) as other:
             assert not other.has_duty("poll 1")
             assert other.others == 1
+            assert {(each.duties, each.is_me) for each in other.members} == {(("poll 1",), False), ((), True)}
+            async with open_store(url, duties=None) as visit:
+                assert visit.others == 2
 
             async def is_seen() -> bool:
                 return one.others == 1

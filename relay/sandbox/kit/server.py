@@ -182,7 +182,7 @@ class KitLookAlike:
         """
         self.callbacks.enqueue(callbacks)
 
-    async def callbacks_done(self, timeout: float = 10) -> None:  # noqa: ASYNC109 - the deadline is the contract
+    async def callbacks_done(self, timeout: float = 90) -> None:  # noqa: ASYNC109 - the deadline is the contract
         """Wait until every queued callback was answered 200. Raises TimeoutError."""
         await self.wait_for(lambda: not self.callbacks.waiting, timeout)
 
@@ -200,7 +200,7 @@ class KitLookAlike:
         """The file behind a URL of `host_file`, to change its switches or to count its fetches."""
         return self.files.at(url)
 
-    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 30) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
+    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 90) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
         """What `predicate` returns, as soon as it is true. Raises TimeoutError, with what had happened until then."""
         try:
             return await self.changes.wait_for(predicate, timeout)

@@ -178,7 +178,7 @@ class TelegramLookAlike:
             document["parameters"] = parameters
         self.faults.answer_next(status, payload=document, on=on, of=of, times=times)
 
-    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 30) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
+    async def wait_for(self, predicate: Callable[[], Seen], timeout: float = 90) -> Seen:  # noqa: ASYNC109 - the deadline is the contract
         """What `predicate` returns, as soon as it is true. Raises TimeoutError, with what had happened until then."""
         try:
             return await self.changes.wait_for(predicate, timeout)

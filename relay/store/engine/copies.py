@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from relay.linux import write_out
 from relay.store.engine.open_note import note_closed
 
 if TYPE_CHECKING:  # who only copies waits for none of it
@@ -20,8 +21,8 @@ if TYPE_CHECKING:  # who only copies waits for none of it
 
 #: What the name of a copy ends with until it is known to be good. What is left under it is of no use.
 UNFINISHED: Final = ".unfinished"
-#: Pages of one step, a quarter of a megabyte, which is forced to the disk at once: whoever else forces a little to the
-#: disk waits for what is on its way there. Eight megabytes at a time made commits wait a fifth longer.
+#: Pages of one step, a quarter of a megabyte, which is handed to the disk at once: whoever else forces a little to the
+#: disk waits for what is on its way there. With eight megabytes at a time commits took a fifth longer.
 _STEP: Final = 64
 #: How many times as long as a step took it rests after it, if it is to be gentle, and seconds of the longest rest.
 _REST: Final = 3.0
@@ -126,7 +127,7 @@ def _in_steps(read: sqlite3.Connection, written: sqlite3.Connection, beside: Pat
 
     def rest(_status: int, _remaining: int, _total: int) -> None:
         nonlocal began
-        os.fdatasync(descriptor)
+        write_out(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         time.sleep(min((time.monotonic() - began) * _REST, _LONGEST_REST))
         began = time.monotonic()

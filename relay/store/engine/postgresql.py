@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from relay.errors import StoreAway, StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.connection import Connection, Statements
-from relay.store.engine.replica import MIGRATING, TABLES, Replica, is_in, joined
+from relay.store.engine.replica import MIGRATING, TABLES, Kind, Replica, is_in, joined
 from relay.store.engine.sql import keys
 from relay.store.engine.tables import metadata
 
@@ -189,18 +189,25 @@ def _is_away(error: BaseException) -> bool:
 
 @asynccontextmanager
 async def open_postgresql(
-    url: str, head: str, *, now: Callable[[], float] = time.time, patience: float = 0.0, duties: Iterable[str] = ()
+    url: str,
+    head: str,
+    *,
+    now: Callable[[], float] | None = None,
+    patience: float = 0.0,
+    duties: Iterable[str] | None = (),
 ) -> AsyncIterator[tuple[Database, Replica]]:
     """Be one of the relays on the database at `url`, of schema `head`, until the end of the block.
 
+    Without `duties`, not even none, it is a visit and no relay. `now` is the server's clock unless it is given.
     Raises StoreLockedError when it may not be, and sqlalchemy.exc.DBAPIError when the database cannot be reached.
     """
     engine, beating = connect(url), connect(url, connections=1, seconds=_CONNECT_TO_BEAT)
     try:
-        with joined(beating, head=head, patience=patience, duties=duties, now=now) as replica:
+        kind: Kind = "visit" if duties is None else "relay"
+        with joined(beating, kind, head=head, patience=patience, duties=duties or ()) as replica:
             postgresql = PostgreSQL(engine, replica, head)
             try:
-                async with committing(postgresql, replica.clock) as database:
+                async with committing(postgresql, now or replica.clock) as database:
                     watching = asyncio.create_task(_end_when_out(replica, postgresql, database), name="replica")
                     try:
                         yield database, replica

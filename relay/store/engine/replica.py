@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection as Pooled
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from relay.model import Member
 from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
 
@@ -38,32 +39,30 @@ MIGRATING: Final = 7_403_118
 #: The table that is there while the rows of an SQLite file come in.
 UNFINISHED: Final = "unfinished_move"
 
-Kind = Literal["relay", "move"]
+#: A visit is a command that looks at the store, or changes something in it, and carries nothing.
+Kind = Literal["relay", "move", "visit"]
 
 
 class Replica:
-    """One process among those that share the database. Its beat runs in a thread of its own, and `engine` is its alone.
+    """One process among those that share the database.
 
-    `now` is this host's clock, and `clock` the database's.
+    Its beat runs in a thread of its own, and `engine` is for it alone.
     """
 
-    def __init__(
-        self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = (), now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
         self.is_out = False  #: It was taken for dead, or the schema is another one: it commits nothing any more.
         self._engine = engine
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
-        self._now = now
-        self._ahead = 0.0  #: Seconds that the database's clock is ahead of ours.
+        self._epoch = time.time() - time.monotonic()  #: When our monotonic clock was 0, by the database's.
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
         self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
         self._is_heard = True
         self._stopping = False
         self._hurried = threading.Event()
-        self._others = 0
+        self.members: tuple[Member, ...] = ()  #: The relays that live, by name.
         self._next_death = math.inf  #: When somebody's term is over, on the monotonic clock.
 
     def has_duty(self, name: str) -> bool:
@@ -72,12 +71,12 @@ class Replica:
 
     def clock(self) -> float:
         """Unix time by the database's clock: due times must mean the same to every host."""
-        return self._now() + self._ahead
+        return time.monotonic() + self._epoch
 
     @property
     def others(self) -> int:
         """How many other relays live, as far as the last beat knew."""
-        return self._others
+        return sum(not each.is_me for each in self.members)
 
     @property
     def trusts_itself(self) -> bool:
@@ -118,25 +117,29 @@ class Replica:
             self.is_out = connection.execute(_RENEW, {"me": self.id, "term": TERM}).rowcount == 0
             if self.is_out:
                 return
-            asked, asked_by_us = time.monotonic(), self._now()
+            taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
+            asked = time.monotonic()
             circle = connection.execute(_CIRCLE).all()
             took = time.monotonic() - asked
-            taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
         if at - self._heard_at >= _GAP:
             self._heard_since = at
-        self._set_clock(circle[0].at - asked_by_us - took / 2, took)
+        self._set_clock(circle[0].at - asked - took / 2, took)
         left = [each.until - each.at for each in circle if each.id != self.id]
         self._next_death = asked + min(left, default=math.inf)
-        self._others = sum(each.kind == "relay" and each.until > each.at for each in circle if each.id != self.id)
+        self.members = tuple(
+            Member(each.name, tuple(each.duties), each.id == self.id)
+            for each in circle
+            if each.kind == "relay" and each.until > each.at
+        )
         self._heard_at, self._duties = at, frozenset(taken)
         if not self._is_heard:
             self._is_heard = True
             log.info("store.renewed")
 
-    def _set_clock(self, ahead: float, took: float) -> None:
+    def _set_clock(self, epoch: float, took: float) -> None:
         """Believe what the database says, but not the time that it took to say it."""
-        if abs(ahead - self._ahead) > took / 2 + _UNEVEN:
-            self._ahead = ahead
+        if abs(epoch - self._epoch) > took / 2 + _UNEVEN:
+            self._epoch = epoch
 
     def stop(self) -> None:
         """Let the beat end."""
@@ -148,7 +151,7 @@ class Replica:
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
             self._refuse(connection, head)
-            name = socket.gethostname()[:128]
+            name = f"{socket.gethostname()[:100]}-{self.id[:4]}"
             connection.execute(_JOIN, {"me": self.id, "kind": self._kind, "name": name, "term": TERM})
         self._heard_at = self._heard_since = time.monotonic()
         self.beat()
@@ -160,9 +163,9 @@ class Replica:
         kinds = set(connection.scalars(text("SELECT kind FROM replica WHERE until > clock_timestamp()")))
         if self._kind == "move" and kinds:
             raise StoreLockedError("another relay holds the database")
-        if self._kind == "relay" and "move" in kinds:
+        if self._kind != "move" and "move" in kinds:
             raise StoreLockedError("an SQLite file is being moved into the database")
-        if self._kind == "relay" and (source := source_of_move(connection)) is not None:
+        if self._kind != "move" and (source := source_of_move(connection)) is not None:
             raise StoreLockedError(
                 f"not all rows of {source} are here yet. Go on: relay migrate --from sqlite:///{source} "
                 "--to postgresql://…"
@@ -186,13 +189,12 @@ def joined(
     head: str | None = None,
     patience: float = 0.0,
     duties: Iterable[str] = (),
-    now: Callable[[], float] = time.time,
 ) -> Iterator[Replica]:
     """Be one of the relays on a database until the end of the block. Raises StoreLockedError when that may not be.
 
     The beat takes a connection of `engine` for each beat, and must not wait for one.
     """
-    replica, until = Replica(engine, kind, duties, now), time.monotonic() + patience
+    replica, until = Replica(engine, kind, duties), time.monotonic() + patience
     while True:
         try:
             replica.join(head)
@@ -230,6 +232,11 @@ CREATE TABLE duty (
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
 );
+CREATE TABLE kit_session (
+    channel VARCHAR(32) PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    issued_at DOUBLE PRECISION NOT NULL
+);
 CREATE TABLE replica (
     id VARCHAR(32) PRIMARY KEY,
     kind VARCHAR(8) NOT NULL,
@@ -244,8 +251,10 @@ _RENEW = text(f"UPDATE replica SET until = {_UNTIL} WHERE id = :me")  # noqa: S6
 _LEAVE = text("UPDATE replica SET until = '-infinity' WHERE id = :me")
 _LAY_DOWN = text("DELETE FROM duty WHERE holder = :me")
 _CIRCLE = text(
-    "SELECT id, kind, extract(epoch FROM until)::float8 AS until,"
-    " extract(epoch FROM clock_timestamp())::float8 AS at FROM replica"
+    "SELECT id, kind, name, extract(epoch FROM until)::float8 AS until,"
+    " extract(epoch FROM clock_timestamp())::float8 AS at,"
+    " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
+    " AND duty.until > clock_timestamp() ORDER BY duty.name) AS duties FROM replica ORDER BY name"
 )
 # In one order: else two relays would wait for each other.
 _TAKE = text(
