@@ -233,7 +233,7 @@ class Gate:
 
     def is_open(self, now: float) -> bool:
         """Whether all may set out."""
-        return not self.down and now >= self._held_until and not self.is_throttled(now)
+        return not self.down and now >= self._held_until and now >= self._throttled_until
 
     def opens_at(self, now: float) -> float:
         """When the next one may set out; infinity while only a probe can tell."""

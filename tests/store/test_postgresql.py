@@ -18,6 +18,7 @@ from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
+from relay.store.settling import Settled
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql, server_away
 from tests.store.letters import CHANNEL, together, update
@@ -56,8 +57,8 @@ async def test_two_relays_share_the_lanes(url: str) -> None:
         held = [{each.client_id for each in claimed.deliveries} for claimed in (ours, theirs)]
         assert [len(each) for each in held] == [5, 3]
         assert held[0] & held[1] == set()
-        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [True] * 5
-        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [True] * 3
+        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [Settled.DONE] * 5
+        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [Settled.DONE] * 3
 
 
 async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
