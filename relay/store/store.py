@@ -90,6 +90,9 @@ class Circle(Protocol):
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do."""
 
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this one may take now, where so many wait for it."""
+
 
 class Alone:
     """Who has its database for itself."""
@@ -101,6 +104,10 @@ class Alone:
     def has_duty(self, _name: str) -> bool:
         """It does everything."""
         return True
+
+    def part(self, _channel: str, _waiting: int) -> float:
+        """It takes all."""
+        return 1.0
 
 
 ALONE: Final = Alone()
@@ -127,6 +134,10 @@ class Store:
     def has_duty(self, name: str) -> bool:
         """Whether this relay does what only one of those that share the database may do."""
         return self._circle.has_duty(name)
+
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this relay may take now, where so many wait for it."""
+        return self._circle.part(channel, waiting)
 
     @property
     def others(self) -> int:

@@ -88,6 +88,23 @@ async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
             await one.settle(delivery, Delivered())
 
 
+async def test_they_share_a_pace_by_who_has_something_to_send(url: str) -> None:
+    """At first equally; then who has a backlog gets nearly all, the other one keeps a little; together it is one."""
+    async with open_store(url) as one, open_store(url) as other:
+
+        async def both_live() -> bool:
+            return one.others == other.others == 1
+
+        await eventually(both_live, within=5)
+        assert (one.part(CHANNEL, 40), other.part(CHANNEL, 0)) == (0.5, 0.5)
+
+        async def is_told() -> bool:
+            return one.part(CHANNEL, 40) > 0.9 and other.part(CHANNEL, 0) < 0.1
+
+        await eventually(is_told, within=5)
+        assert one.part(CHANNEL, 40) + other.part(CHANNEL, 0) == pytest.approx(1)
+
+
 async def test_two_relays_tell_a_customer_once(url: str) -> None:
     """Both find at the same moment that somebody waits, or waits no more: one of them says so."""
     waits = Notices(CHANNEL, lambda client: Draft("to_telegram", client.client_id, "it waits"))
