@@ -95,6 +95,7 @@ async def campaign(kills: int, away: int, dice: random.Random, home: Path, *, pa
                 talk.more(UPDATES, CALLBACKS, 1)
                 await asyncio.sleep(_AWAY)
             seen.returns.append(await _at_work_again(relays))
+        talk.give_out()
         with suppress(TimeoutError):  # what is missing then is the ledger's matter
             await settled(telegram, kit, relays[0], patience)
         seen.exit_codes = [await relay.stop() for relay in relays]
