@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel
-from relay.control.customers import erase, erase_again
+from relay.control.customers import erase, mark_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
@@ -51,6 +51,8 @@ from relay.words.texts import read_texts
 log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86400.0
+#: Seconds after which an erasure is gone on with that could not be ended: somebody read the database, or it was full.
+_SOON = 5.0
 #: Seconds between two looks for work of other relays.
 _GLANCE = 0.25
 
@@ -195,21 +197,34 @@ def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
 
 
 async def _go_on_erasing(store: Store, settings: Settings) -> None:
-    """Erase the customers whose erasure a crash broke off, and those of whom a restored copy does not know it."""
-    with suppress(Unavailable):
-        while (whose := await store.next_erasure()) is not None:
-            await erase(store, whose)
+    """Erase the customers whose erasure was broken off, and those of whom a restored copy does not know it."""
+    again: int | None = None
+    while True:
+        pause = _HOUR
         try:
-            again = await erase_again(store, list_of(settings.database, settings.relay_data_dir))
-        except ErasedListError as error:
-            log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
-            return
-        if again:
-            log.warning("customer.erased_again", customers=again)
+            if again is None:
+                again = await _mark_again(store, settings)
+            while (whose := await store.next_erasure()) is not None:
+                await erase(store, settings, whose)
+            if again:
+                log.warning("customer.erased_again", customers=again)
+            again = 0
+        except Unavailable:
+            pause = _SOON
+        await asyncio.sleep(pause)
+
+
+async def _mark_again(store: Store, settings: Settings) -> int:
+    try:
+        return await mark_again(store, list_of(settings.database, settings.relay_data_dir))
+    except ErasedListError as error:
+        log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
+        return 0
 
 
 async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
+    bytes_left = True  # of rows that were deleted just before an end
     while True:
         rows, before = 0, time.time() - settings.relay_retention_days * _DAY
         files = cache.drop_unused(before) + drop_copies(settings.database, before)
@@ -222,8 +237,10 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
             links_before = time.time() - settings.relay_media_days * _DAY
             while settings.relay_media_days and (ended := await store.end_links(links_before)):
                 rows += ended
-            if rows:
+            bytes_left = bytes_left or rows > 0
+            if bytes_left:
                 await store.remove_bytes()
+                bytes_left = False
         log.info("retention.done", rows=rows, files=files)
         await asyncio.sleep(_HOUR)
 

@@ -59,7 +59,12 @@ def older_database(directory: Path, letters: int = 200) -> Path:
 
 def rows(home: Path, select: str, **values: object) -> list[tuple[Any, ...]]:
     """What a SELECT finds in the database of the relay that lives in `home`, whether it runs or not."""
-    with _engine(home).connect() as connection:
+    return rows_at(home / "relay.db", select, **values)
+
+
+def rows_at(path: Path, select: str, **values: object) -> list[tuple[Any, ...]]:
+    """The same of the database in this file."""
+    with create_engine(f"sqlite:///{path}", poolclass=NullPool).connect() as connection:
         return [tuple(row) for row in connection.execute(text(select), values)]
 
 

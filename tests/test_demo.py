@@ -93,7 +93,7 @@ async def test_the_relay_ends_with_the_demo_however_that_ends(tmp_path: Path) ->
         relay = psutil.Process(int(found[1]))
         process.kill()
         await process.wait()
-        await eventually(has_ended, within=20)
+        await eventually(has_ended)
 
 
 async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path: Path) -> None:

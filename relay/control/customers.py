@@ -1,7 +1,7 @@
 """The operations on one customer: what is kept about them, all of it as it is stored, and its end."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import structlog
 from relay.control.operation import OperationContext, RefusedError
 from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
+from relay.settings.schema import Settings
 from relay.store.customers import Page, Past, Whose
+from relay.store.engine.copies import force_to_disk
 from relay.store.engine.erased import ErasedListError, enter, list_of, read_list
 from relay.store.limits import FOREVER, Block
 from relay.store.store import Store
@@ -40,10 +42,8 @@ async def customer_erase(context: OperationContext, parameters: Mapping[str, Any
         enter(list_of(settings.database, settings.relay_data_dir), whose.channel, whose.client_id, time.time())
     except ErasedListError as error:
         raise RefusedError(f"nothing was erased: {error}") from None
-    files = [cache_key(*file) for file in await context.store.converted_files(whose)]
     await context.store.ask_erasure(whose)
-    await erase(context.store, whose)
-    removed = list(_remove_files(channel, files))
+    removed = await erase(context.store, settings, whose)
     log.info("customer.erased", rows=sum(rows.values()), files=len(removed))
     return {"channel": channel.label, "client": whose.client_id, "rows": rows, "files": removed}
 
@@ -76,29 +76,38 @@ async def customer_blocked(context: OperationContext, parameters: Mapping[str, A
     return {"channel": channel.label, "blocked": ends}
 
 
-async def erase_again(store: Store, erased: Path) -> int:
-    """Erase whoever is in the list of the erased and has rows from before: this is a copy from before that. How many.
+async def mark_again(store: Store, erased: Path) -> int:
+    """Mark whoever is in the list of the erased and has rows from before: this is a copy from before that. How many.
 
     Raises ErasedListError.
     """
-    listed, again = read_list(erased), 0
+    listed = read_list(erased)
+    marked: set[Whose] = set()
     after: tuple[int, int] | None = (0, 0)
     while listed.lists and after is not None:
         part = await store.known_customers(after)
         for whose in part.customers:
             asked_at = listed.asked_at(whose.channel, whose.client_id)
             if asked_at is not None and await store.ask_again(Past(whose, asked_at)):
-                await erase(store, whose)
-                again += 1
+                marked.add(whose)
         after = part.after
-    return again
+    return len(marked)
 
 
-async def erase(store: Store, whose: Whose) -> None:
-    """Erase a customer who is marked, part by part, and then the bytes. After a crash a start goes on with it."""
+async def erase(store: Store, settings: Settings, whose: Whose) -> list[str]:
+    """Erase a customer who is marked: files, rows part by part, and the bytes. Returns the files that were removed.
+
+    The mark goes last, so that after a crash a start does what is still to be done. The rows say which files there are,
+    so these go first; and again, since a browser may have had one converted meanwhile.
+    """
+    files = [cache_key(*file) for file in await store.converted_files(whose)]
+    removed = _remove_files(settings, files)
     while await store.erase_part(whose):
         pass
+    removed += _remove_files(settings, files)
     await store.remove_bytes()
+    await store.end_erasure(whose)
+    return removed
 
 
 def _whose(context: OperationContext, parameters: Mapping[str, Any]) -> tuple[Channel, Whose]:
@@ -109,13 +118,14 @@ def _whose(context: OperationContext, parameters: Mapping[str, Any]) -> tuple[Ch
     return channel, Whose(channel.key, client)
 
 
-def _remove_files(channel: Channel, converted: list[str]) -> Iterator[str]:
+def _remove_files(settings: Settings, converted: list[str]) -> list[str]:
     """Converted files, and whole copies of the database from before upgrades, which hold everybody's words."""
-    settings = channel.settings
     paths = [settings.relay_data_dir / "media-cache" / key for key in converted]
     if isinstance(settings.database, Path):
         paths += settings.database.parent.glob(f"{settings.database.name}.before-*")
-    for path in paths:
-        if path.is_file():
-            path.unlink()
-            yield str(path)
+    there = [path for path in paths if path.is_file()]
+    for path in there:
+        path.unlink()
+    for directory in {path.parent for path in there}:
+        force_to_disk(directory)
+    return [str(path) for path in there]

@@ -25,6 +25,7 @@ from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, R
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
 from relay.store.hurrying import Hurry
+from relay.store.settling import Settled
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -53,6 +54,13 @@ class _Run:
     unreachable: str | None
     moved: dict[Address | None, Address | None] = field(default_factory=dict)
     set_off: float = field(default_factory=time.monotonic)
+
+    def as_known(self, claimed: Delivery) -> Delivery:
+        """A delivery of it with what was found out since it was claimed."""
+        address = self.moved.get(claimed.address, claimed.address)
+        if address == claimed.address and self.unreachable == claimed.unreachable:
+            return claimed
+        return replace(claimed, unreachable=self.unreachable, address=address)
 
     def ends_with(self, delivery: Delivery, result: Result) -> bool:
         """Whether the lane is let go of after this one."""
@@ -216,8 +224,9 @@ class Courier:
     async def _let_out_suspect(self) -> None:
         """Let one lane out with which processes have died, beside the others and as the only one of its sort."""
         now = time.monotonic()
-        room = self.gate.room(self._limit - self._in_flight, now)
-        if now < self._ask_suspects_at or room <= 0 or self._stopping.is_set() or not self._suspects.take(self.wake):
+        if now < self._ask_suspects_at or self.gate.room(self._limit - self._in_flight, now) <= 0:
+            return
+        if self._stopping.is_set() or not self._suspects.take(self.wake):
             return
         claimed = Claimed([], None)
         with suppress(Unavailable):
@@ -300,24 +309,33 @@ class Courier:
         """Carry one delivery and settle it. False: the lane is let go of."""
         started = time.monotonic()
         # The rest of the run was claimed before it was known that nobody is there, or is somewhere else.
-        address = run.moved.get(claimed.address, claimed.address)
-        delivery, result, sent = await self._try(replace(claimed, unreachable=run.unreachable, address=address))
+        delivery, result, sent = await self._try(run.as_known(claimed))
         run.moved[claimed.address] = delivery.address
         if isinstance(result, Bury) and result.unreachable:
             run.unreachable = result.reason
         took = time.monotonic() - started
         last = run.ends_with(claimed, result) or self._stopping.is_set()
         if last:
-            # A claim comes after the settlements of its transaction: woken now, the courier shares the commit.
-            self._lanes -= 1
+            self._let_go(result)
+        settled = await self._settler.settle(delivery, result, last=last)
+        if settled is Settled.MORE:
             self._wake.set()
-        ours = await self._settler.settle(delivery, result, last=last)
         if isinstance(result, Bury | Retry) and result.note is not None:
             self._on_note()
         self._settler.report(delivery, result, took, sent)
-        if not ours and not last:
+        if not settled and not last:
             self._lanes -= 1
-        return ours and not last
+        return bool(settled) and not last
+
+    def _let_go(self, result: Result) -> None:
+        """A place is about to be free. Who looks for what is due then, shares the commit that settles this one.
+
+        Where all went well and there was room before, there is nothing to be found unless the settlement says so.
+        """
+        has_room = self._in_flight < self._limit and self.gate.is_open(time.monotonic()) and not self.side.returned
+        self._lanes -= 1
+        if not (has_room and isinstance(result, Delivered)):
+            self._wake.set()
 
     async def _try(self, delivery: Delivery) -> tuple[Delivery, Result, tuple[int, ...]]:
         """The delivery as it stands then, what became of it, and the numbers of the messages that it has sent.

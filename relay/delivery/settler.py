@@ -13,6 +13,7 @@ from relay.delivery.attempt import report_unwritten
 from relay.errors import Unavailable
 from relay.model import Bury, Delivered, Delivery, Direction, Result, Retry
 from relay.monitoring.metrics import CourierMetrics
+from relay.store.settling import Settled
 from relay.store.store import Store
 
 log = structlog.get_logger()
@@ -46,11 +47,11 @@ class Settler:
         took = sorted(seconds for ended, seconds in self._took if ended > since)
         return took[int(0.95 * (len(took) - 1))] if took else None
 
-    async def settle(self, delivery: Delivery, result: Result, *, last: bool) -> bool:
-        """Settle it, however long the database cannot commit. False: the lease was lost, nothing changed."""
+    async def settle(self, delivery: Delivery, result: Result, *, last: bool) -> Settled:
+        """Settle it, however long the database cannot commit."""
         while True:
             try:
-                ours = await self._store.settle(delivery, result, last=last)
+                settled = await self._store.settle(delivery, result, last=last)
             except Unavailable:
                 await asyncio.sleep(1.0)  # done is done: it must not be carried again because the disk was full
                 self._wake()
@@ -61,9 +62,9 @@ class Settler:
                 report_unwritten(delivery, error)
                 result = bare
                 continue
-            if not ours:
+            if not settled:
                 log.warning("delivery.lease_lost", delivery=delivery.id, direction=self._direction)
-            return ours
+            return settled
 
     def report(self, delivery: Delivery, result: Result, took: float, message_ids: tuple[int, ...]) -> None:
         """Count an attempt that took so many seconds, and log it with the numbers of the messages that it has sent."""

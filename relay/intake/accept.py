@@ -37,7 +37,7 @@ class Intake:
     context: KitContext
     telegram: TelegramContext
     metrics: ChannelMetrics
-    wake: Callable[[Direction], None]  #: Called before letters are committed that may give work in this direction.
+    wake: Callable[[Direction], None]  #: Called when letters give work in this direction, or are about to.
     wrote: Callable[[str], None]  #: Called after a commit with the client id of each customer who wrote.
     accounts: Accounts
     presses: Presses
@@ -65,8 +65,7 @@ class Intake:
             letters.append((_letter(self.channel, raw), read_update(raw, self.context)))
             if index % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-        self._wake_couriers()
-        verdicts = await self.store.accept(Arrival(tuple(letters), self.channel, next_update_id))
+        verdicts = await self._commit(Arrival(tuple(letters), self.channel, next_update_id), "to_kit")
         self.presses.answer_all(updates)
         for raw, (letter, reading), verdict in zip(updates, letters, verdicts, strict=True):
             if verdict == "accepted" and reading.wants.client_id is not None:
@@ -86,19 +85,22 @@ class Intake:
         """
         letter = Letter(self.channel, "kit", event_id_of(callback), body.decode("utf-8", "replace"))
         reading = read_event(callback, self.context, self.telegram)
-        self._wake_couriers()
-        [verdict] = await self.store.accept(Arrival(((letter, reading),), self.channel))
+        [verdict] = await self._commit(Arrival(((letter, reading),), self.channel), "to_telegram")
         if verdict in {"accepted", "declined"}:
             self._report_skipped(callback)
         return verdict
 
-    def _wake_couriers(self) -> None:
-        """Wake those who will carry what is about to be accepted: their claims come last in its transaction.
+    async def _commit(self, arrival: Arrival, usual: Direction) -> list[Verdict]:
+        """Wake who most likely will carry it before it is accepted, who else has to after it.
 
-        So there is one commit where two would be. They must not run before it waits there: nothing is awaited between.
+        The claim of the first comes last in its transaction, so there is one commit where two would be. It must not
+        run before the arrival waits there: nothing is awaited between.
         """
-        self.wake("to_kit")
-        self.wake("to_telegram")
+        self.wake(usual)
+        verdicts = await self.store.accept(arrival)
+        for direction in arrival.work - {usual}:
+            self.wake(direction)
+        return verdicts
 
     def _report_skipped(self, callback: SignedEvent | UnfitEvent) -> None:
         if isinstance(callback, SignedEvent):

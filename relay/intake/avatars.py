@@ -24,7 +24,9 @@ _FRESH: Final = 86400.0
 _WAITING: Final = 1000
 #: Customers of whom it is remembered, without asking the store, that their picture is fresh.
 _KNOWN: Final = 10_000
-#: Seconds between two questions, and after one that Telegram did not answer.
+#: Customers of whom the store is asked, and told, together.
+_TOGETHER: Final = 20
+#: Seconds between two questions to Telegram, and after one that Telegram did not answer.
 _PACE: Final = 0.05
 _PAUSE: Final = 60.0
 
@@ -53,29 +55,54 @@ class Avatars:
     async def run(self) -> None:
         """Look up whoever waits, until cancelled."""
         while True:
-            client_id = await self._waiting.get()
-            pause = _PACE
+            clients = [await self._waiting.get()]
+            while len(clients) < _TOGETHER and not self._waiting.empty():
+                clients.append(self._waiting.get_nowait())
             try:
-                await self._refresh(client_id)
+                await self._refresh(clients)
             except RelayError as error:
-                self._fresh.pop(client_id, None)  # their next message asks again
-                pause = error.retry_after if isinstance(error, Throttled) else _PAUSE
-                log.info("avatar.failed", reason=str(error), pause=pause)
+                await asyncio.sleep(self._failed(error, clients))
             except Exception as error:  # noqa: BLE001 - nobody's message may suffer for a picture
                 log.error("avatar.bug", error=place_of(error))  # noqa: TRY400 - a traceback may hold a customer's words
-            await asyncio.sleep(pause)
 
-    async def _refresh(self, client_id: str) -> None:
-        user_id = await self._store.whose_avatar(self._channel, client_id, self._now() - _FRESH)
-        if user_id is None:
-            return
+    async def _refresh(self, clients: list[str]) -> None:
+        """Look up who of them is due. In the store they share a transaction before, and one after."""
+        since, found = self._now() - _FRESH, list[Avatar]()
+        users = await asyncio.gather(*(self._store.whose_avatar(self._channel, each, since) for each in clients))
+        for client_id, user_id in zip(clients, users, strict=True):
+            if user_id is None:
+                continue
+            pause = await self._look_up(client_id, user_id, found)
+            if pause > _PACE:
+                await self._keep(found)
+            await asyncio.sleep(pause)
+        await self._keep(found)
+
+    async def _look_up(self, client_id: str, user_id: int, found: list[Avatar]) -> float:
+        """Ask about one of them. Returns the seconds until the next question."""
         try:
-            picture = await self._look(user_id)
+            found.append(Avatar(self._channel, client_id, await self._look(user_id)))
         except NotAccepted as error:  # Telegram will say the same in an hour: tomorrow is soon enough
             log.info("avatar.refused", reason=str(error))
-            await self._store.keep_avatar(Avatar(self._channel, client_id, None, known=False))
-        else:
-            await self._store.keep_avatar(Avatar(self._channel, client_id, picture))
+            found.append(Avatar(self._channel, client_id, None, known=False))
+        except RelayError as error:
+            return self._failed(error, [client_id])
+        except Exception as error:  # noqa: BLE001 - as above
+            log.error("avatar.bug", error=place_of(error))  # noqa: TRY400 - as above
+        return _PACE
+
+    async def _keep(self, found: list[Avatar]) -> None:
+        kept = [*found]
+        found.clear()
+        await asyncio.gather(*map(self._store.keep_avatar, kept))
+
+    def _failed(self, error: RelayError, clients: list[str]) -> float:
+        """These could not be asked about: their next message asks again. Returns the seconds to wait."""
+        for client_id in clients:
+            self._fresh.pop(client_id, None)
+        pause = error.retry_after if isinstance(error, Throttled) else _PAUSE
+        log.info("avatar.failed", reason=str(error), pause=pause)
+        return pause
 
     def _remember(self, client_id: str) -> None:
         self._fresh[client_id] = self._now() + _FRESH

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -12,6 +12,7 @@ from relay.errors import place_of
 from relay.model import (
     Accepted,
     Declined,
+    Direction,
     Known,
     Letter,
     Media,
@@ -39,6 +40,7 @@ class Arrival:
     letters: tuple[tuple[Letter, Reading], ...]
     channel: str
     next_update_id: int | None = None  #: The polling offset to remember with them.
+    work: set[Direction] = field(default_factory=set, compare=False)  #: Where something waits now: written by `accept`.
 
 
 def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list[Verdict]]:
@@ -59,6 +61,8 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
         deliveries.add(row)
     _write_reasons(tx, fresh)
     write_effects(tx, now, fresh, memory, deliveries)
+    for arrival, group in zip(arrivals, rows, strict=True):
+        arrival.work.update(direction for row in group for direction in row.directions)
     _raise_offsets(tx, arrivals)
     _find_tampered(tx, [row for row in everything if row.verdict == "duplicate" and not row.is_old])
     return [[row.verdict for row in group] for group in rows]

@@ -7,7 +7,7 @@ database, so a leased lane is in its own hands, whatever the clock says; and a s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import (
@@ -88,17 +88,25 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     due_at = tx.scalar(next_due, courier)
     if due_at is None or due_at > now:
         return Claimed([], due_at)  # most claims find nothing, and to look is cheaper than to lease
-    leased = _lease_suspects(tx, now, wish, courier) if wish.suspects else _lease_others(tx, now, wish, courier)
-    lanes = _runs(tx, now, wish, {row.id: row for row in leased})
-    return Claimed(lanes, tx.scalar(next_due, courier))
+    lease = _lease_suspects if wish.suspects else _lease_others
+    leased, due_at = lease(tx, now, wish, courier)
+    lanes, is_parked = _runs(tx, now, wish, {row.id: row for row in leased})
+    if is_parked or (due_at is not None and due_at <= now):
+        due_at = tx.scalar(next_due, courier)
+    return Claimed(lanes, due_at)
 
 
-def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
+#: Lanes that were leased, and when more may be due: now, if nobody has looked since.
+_Leased: TypeAlias = tuple[list[Row], float | None]
+
+
+def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> _Leased:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
-    return list(tx.execute(_LEASE_SUSPECTS, {**courier, "at": now, "new_holder": tx.holder, "lanes": wish.limit}))
+    due = {**courier, "at": now, "new_holder": tx.holder}
+    return tx.execute(_LEASE_SUSPECTS, {**due, "lanes": wish.limit}).all(), now
 
 
-def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> list[Row]:
+def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> _Leased:
     due = {**courier, "at": now, "new_holder": tx.holder}
     leased: list[Row] = []
     if wish.fresh:
@@ -106,19 +114,19 @@ def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, An
     left = wish.limit - len(leased)
     if wish.old is not None:
         left = min(left, wish.old)
-    if left <= 0 or (leased and not _is_due(tx, now, courier)):
-        return leased
-    return [*leased, *tx.execute(_LEASE_OLD, {**due, "lanes": left})]
+    if left <= 0:
+        return leased, now
+    if leased:
+        due_at = tx.scalar(_NEXT_DUE, courier)
+        if due_at is None or due_at > now:
+            return leased, due_at
+    return [*leased, *tx.execute(_LEASE_OLD, {**due, "lanes": left})], now
 
 
-def _is_due(tx: Connection, now: float, courier: dict[str, Any]) -> bool:
-    due_at: float | None = tx.scalar(_NEXT_DUE, courier)
-    return due_at is not None and due_at <= now
-
-
-def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> list[list[Delivery]]:
+def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tuple[list[list[Delivery]], bool]:
+    """The deliveries of each lane, and whether a lane was let go of without any."""
     if not lanes:
-        return []
+        return [], False
     rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
     clients = _clients(tx, wish, {row.client_id for row in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
@@ -140,9 +148,10 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> lis
         runs.setdefault(row.lane_id, []).append(_delivery(row, lane_of, wish, client))
     if leaving:
         tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
-    _park(tx, {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs})
+    idle = {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs}
+    _park(tx, idle)
     tx.leased += [(lane_id, lanes[lane_id].lease) for lane_id in runs]
-    return list(runs.values())
+    return list(runs.values()), bool(idle)
 
 
 def _waits(row: Row, now: float, hurried: set[int]) -> bool:

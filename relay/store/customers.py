@@ -52,6 +52,11 @@ _BLANK: Final = {"body": None, "client_id": None, "declined": None}
 #: Where clients are named, each of them: who has written has a lane, and who was declined a letter.
 _NAMED: Final[tuple[Table, ...]] = (lane, inbox)
 _PAGE: Final = 2000
+_ERASURE: Final = insert(erasure)
+_ASK: Final = _ERASURE.on_conflict_do_update(
+    index_elements=[erasure.c.channel, erasure.c.client_id],
+    set_={name: _ERASURE.excluded[name] for name in ("asked_at", "last_letter", "last_delivery")},
+)
 _DATED: Final = (
     (message, "said_at"),
     (rating, "asked_at"),
@@ -164,13 +169,13 @@ def _ask_again(tx: Connection, past: Past) -> bool:
 
 
 def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[None]:
-    """Mark customers as to be erased, up to what there is now. Asked for twice is asked for once."""
+    """Mark customers as to be erased, up to what there is now, whoever has asked for it before."""
     last = {
         "last_letter": tx.scalar(select(func.coalesce(func.max(inbox.c.id), 0))),
         "last_delivery": tx.scalar(select(func.coalesce(func.max(outbox.c.id), 0))),
     }
     values = [{"channel": each.channel, "client_id": each.client_id, "asked_at": now, **last} for each in wishes]
-    tx.execute(insert(erasure).on_conflict_do_nothing(), values)
+    tx.execute(_ASK, values)
     return [None] * len(wishes)
 
 
@@ -181,7 +186,7 @@ def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Who
 
 
 def erase_part(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[int]:
-    """Erase a part of what is kept about customers. How many rows; 0: nothing is left, and the mark is gone."""
+    """Erase a part of what is kept about customers. How many rows; 0: nothing is left but the mark."""
     return [_erase_part(tx, now, whose) for whose in wishes]
 
 
@@ -197,8 +202,14 @@ def _erase_part(tx: Connection, now: float, whose: Whose) -> int:
     tx.execute(delete(lane).where(_theirs(lane, whose), ~exists().where(outbox.c.lane_id == lane.c.id)))
     something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
     tx.execute(update(lane).where(_theirs(lane, whose), ~something_waits).values(due_at=null()))
-    tx.execute(delete(erasure).where(_theirs(erasure, whose)))
     return 0
+
+
+def end_erasure(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[None]:
+    """Take the marks away of customers of whom no row, no file and no byte is left."""
+    for whose in wishes:
+        tx.execute(delete(erasure).where(_theirs(erasure, whose)))
+    return [None] * len(wishes)
 
 
 def _take_from_couriers(tx: Connection, now: float, whose: Whose, mark: Any) -> None:  # noqa: ANN401 - a row

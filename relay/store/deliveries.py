@@ -1,6 +1,7 @@
 """What follows from the letters of one transaction: collected as they are mapped, then written."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW, CHANGE_LONGEST, CH
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox
-from relay.store.lanes import open_lanes, send_off
+from relay.store.lanes import Lane, open_lanes, send_off
 from relay.store.memory import Memory, OpenAlbum
 from relay.store.withdrawing import decline, waiting_reactions, withdraw
 
@@ -48,6 +49,7 @@ class Arrived:
     outcome: Outcome | None = None  #: Of a duplicate there is none.
     verdict: Verdict = "duplicate"
     letter_id: int = 0
+    told: Draft | None = None  #: What is said of a dead one.
     is_old: bool = False  #: Of a duplicate: only hashes are left of what came first.
 
     @property
@@ -59,6 +61,13 @@ class Arrived:
     def direction(self) -> Direction:
         """Where a delivery goes that nobody could map."""
         return _DIRECTION[self.letter.source]
+
+    @property
+    def directions(self) -> Iterator[Direction]:
+        """Where something is to be delivered because of it."""
+        yield from (draft.direction for draft in self.drafts)
+        if self.told is not None:
+            yield self.told.direction
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -111,6 +120,7 @@ class Deliveries:
             told = _told(row, numbers[row.letter_id], self._now, self._memory)
             if told is not None:
                 self._memory.note(row.letter.channel, told)
+                row.told = told.draft
                 self.add_draft(row, told.draft)
         self._waiting.sort(key=lambda waiting: waiting[0]["letter_id"])
 
@@ -118,15 +128,14 @@ class Deliveries:
         """Write them, and make their lanes due."""
         lanes = self._open_lanes(tx)
         if self._waiting:
-            tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key]} for values, key in self._waiting])
+            tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key].id} for values, key in self._waiting])
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
         if self._closed:
             self._withdrawn |= dict.fromkeys(waiting_reactions(tx, self._closed), _CLOSED)
         withdraw(tx, self._withdrawn, self.totals)
         decline(tx, self._came_to_nothing)
-        followed = {lanes[key] for values, key in self._waiting if not values["hasty"]}
-        send_off(tx, self._now, followed)
+        send_off(tx, self._now, (lanes[key] for values, key in self._waiting if not values["hasty"]))
 
     def _count(self, row: Arrived, *outcomes: str) -> None:
         for outcome in outcomes:
@@ -213,8 +222,8 @@ class Deliveries:
             if (of_channel, client_id) == (channel, client.client_id) and group.startswith(REACTIONS):
                 self._withdraw(channel, client_id, group, _CLOSED)
 
-    def _open_lanes(self, tx: Connection) -> dict[tuple[str, str, str], int]:
-        """Make the lanes of what waits due, unless they are (or are parked, or leased) already. Returns their ids."""
+    def _open_lanes(self, tx: Connection) -> dict[tuple[str, str, str], Lane]:
+        """Make the lanes of what waits due, unless they are (or are parked, or leased) already."""
         if not self._waiting:
             return {}
         due: dict[tuple[str, str, str], float] = {}

@@ -12,7 +12,7 @@ from relay.model import Delivery, Draft, Late, Lost, Note, Wants
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import LATE_FILES, outbox
-from relay.store.lanes import open_lanes
+from relay.store.lanes import Lane, open_lanes
 from relay.store.recalling import recall, write_clients
 from relay.store.totals import add_to_tally
 
@@ -48,7 +48,7 @@ def accept_drafts(tx: Connection, now: float, drafts: Sequence[tuple[str, Draft]
         {
             "channel": channel,
             "direction": draft.direction,
-            "lane_id": lanes[key],
+            "lane_id": lanes[key].id,
             "body": draft.body,
             "status": "waiting",
             "accepted_at": now,
@@ -88,11 +88,11 @@ def write_late(tx: Connection, now: float, late: Sequence[tuple[Delivery, Late]]
     write_notes(tx, now, [(delivery, part.note) for delivery, part in late])
 
 
-def _beside(delivery: Delivery, part: Late, lanes: dict[tuple[str, str, str], int], now: float) -> dict[str, Any]:
+def _beside(delivery: Delivery, part: Late, lanes: dict[tuple[str, str, str], Lane], now: float) -> dict[str, Any]:
     return {
         "channel": delivery.channel,
         "direction": delivery.direction,
-        "lane_id": lanes[delivery.channel, LATE_FILES, delivery.client_id],
+        "lane_id": lanes[delivery.channel, LATE_FILES, delivery.client_id].id,
         "body": part.body,
         "status": "waiting",
         "accepted_at": now,

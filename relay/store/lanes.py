@@ -1,6 +1,7 @@
 """Lanes: made due when something waits in them, and what hurries them."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, case, func, select, update
 
@@ -12,23 +13,30 @@ from relay.store.engine.tables import lane, outbox, waits
 _HURRY = 1.0
 
 
-def open_lanes(tx: Connection, lanes: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
-    """Make lanes due at their `due_at`, unless they are (or are parked) already. Their ids, by what names them.
+class Lane(NamedTuple):
+    """A lane in which something waits."""
+
+    id: int
+    due_at: float
+
+
+def open_lanes(tx: Connection, lanes: list[dict[str, Any]]) -> dict[tuple[str, str, str], Lane]:
+    """Make lanes due at their `due_at`, unless they are (or are parked) already. As they are then, by what names them.
 
     One that is leased stays so, and is due again when its courier lets go of it.
     """
     return {
-        (channel, direction, client_id): lane_id
-        for channel, direction, client_id, lane_id in tx.execute(
+        (channel, direction, client_id): Lane(lane_id, due_at)
+        for channel, direction, client_id, lane_id, due_at in tx.execute(
             _OPEN_LANES, [{**values, "since": values["due_at"]} for values in lanes]
         )
     }
 
 
-def send_off(tx: Connection, now: float, lanes: set[int]) -> None:
+def send_off(tx: Connection, now: float, lanes: Iterable[Lane]) -> None:
     """Let what is hasty and stands first in these lanes leave: something else has come."""
-    if lanes:
-        tx.execute(_SEND_OFF, {"lane_ids": list(lanes), "at": now})
+    if parked := {lane.id for lane in lanes if lane.due_at > now}:
+        tx.execute(_SEND_OFF, {"lane_ids": list(parked), "at": now})
 
 
 # Statements are made once: to make one costs more than to run it.
@@ -43,7 +51,7 @@ _OPEN_LANES = _lane.on_conflict_do_update(
         ),
         "since": case((lane.c.due_at.is_(None), _lane.excluded.since), else_=lane.c.since),
     },
-).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id)
+).returning(lane.c.channel, lane.c.direction, lane.c.client_id, lane.c.id, lane.c.due_at)
 _head = outbox.alias("head")
 #: What is hasty and stands first in its lane leaves when something else comes. A lane that is parked for other reasons
 #: stays so.

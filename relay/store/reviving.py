@@ -135,7 +135,7 @@ class _Work:
         values = {
             "of_id": row.id,
             "new_body": draft.body,
-            "new_lane": open_lanes(self._tx, lanes)[key],
+            "new_lane": open_lanes(self._tx, lanes)[key].id,
             "new_address": dump_address(draft.address) or row.address,
             "new_written_at": draft.written_at or row.written_at,
         }

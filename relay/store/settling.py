@@ -6,6 +6,7 @@ Both check that the lease is still ours: a courier that outlived it changes noth
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, assert_never
 
 from sqlalchemy import Boolean, Float, and_, bindparam, case, exists, false, func, null, select, update
@@ -33,6 +34,14 @@ class Settlement:
     def releases(self) -> bool:
         """Whether the lane is free after it."""
         return self.last or isinstance(self.result, Retry)
+
+
+class Settled(IntEnum):
+    """What came of a settlement. True if it holds."""
+
+    LOST = 0  #: The lease was lost, nothing changed.
+    DONE = 1
+    MORE = 2  #: The lane is free, and something waits in it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,8 @@ def move(tx: Connection, _now: float, moves: Sequence[Move]) -> list[None]:
     return [None] * len(moves)
 
 
-def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[bool]:
-    """Close deliveries, or put them back, and let their lanes go on. False: the lease was lost, nothing changed."""
+def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[Settled]:
+    """Close deliveries, or put them back, and let their lanes go on."""
     ours = _still_ours(tx, [settlement.delivery for settlement in settlements])
     valid = [settlement for settlement, is_ours in zip(settlements, ours, strict=True) if is_ours]
     if delivered := [settlement.delivery.id for settlement in valid if isinstance(settlement.result, Delivered)]:
@@ -113,17 +122,32 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
     if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
         tx.execute(_LOSE, out_of_reach)
     write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])
-    for how, lanes in _released(valid).items():
-        values = {"lane_ids": lanes, "new_due_at": now + how.after, "new_backs_off": how.backs_off}
-        values["new_paced"] = how.paced
-        tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
+    go_on = _release(tx, now, valid)
     add_to_tally(tx, _tallied(valid))
     tx.let_go += [
         (each.delivery.lane_id, each.delivery.lease)
         for each, is_ours in zip(settlements, ours, strict=True)
         if each.releases or not is_ours
     ]
-    return ours
+    return [
+        _came_of(settlement, go_on) if is_ours else Settled.LOST
+        for settlement, is_ours in zip(settlements, ours, strict=True)
+    ]
+
+
+def _release(tx: Connection, now: float, settlements: list[Settlement]) -> set[int]:
+    """Let go of lanes. Returns those in which something waits."""
+    go_on: set[int] = set()
+    for how, lanes in _released(settlements).items():
+        values = {"lane_ids": lanes, "new_due_at": now + how.after, "new_backs_off": how.backs_off}
+        values["new_paced"] = how.paced
+        released = tx.execute(_RELEASE if how.tried else _RELEASE_UNTRIED, values)
+        go_on.update(lane_id for lane_id, due_at in released if due_at is not None)
+    return go_on
+
+
+def _came_of(settlement: Settlement, go_on: set[int]) -> Settled:
+    return Settled.MORE if settlement.releases and settlement.delivery.lane_id in go_on else Settled.DONE
 
 
 def _still_ours(tx: Connection, deliveries: list[Delivery]) -> list[bool]:
@@ -274,6 +298,7 @@ _RELEASE_UNTRIED = (
         due_at=case((_SOMETHING_WAITS, bindparam("new_due_at")), else_=null()),
         paced=func.coalesce(bindparam("new_paced", type_=Boolean), and_(lane.c.paced, _SOMETHING_WAITS)),
     )
+    .returning(lane.c.id, lane.c.due_at)
 )
 _RELEASE = _RELEASE_UNTRIED.values(crashes=0)
 _SUSPECT_AGAIN = update(lane).where(_THESE_LANES).values(blame=SHARED)

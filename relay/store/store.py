@@ -61,7 +61,7 @@ from relay.store.limits import Block
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
-from relay.store.settling import Move, Progress, Rewriting, Settlement
+from relay.store.settling import Move, Progress, Rewriting, Settled, Settlement
 from relay.store.survey import Survey
 from relay.store.totals import Counts
 from relay.store.tracing import Trace, TraceWish
@@ -90,6 +90,9 @@ class Circle(Protocol):
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do."""
 
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this one may take now, where so many wait for it."""
+
 
 class Alone:
     """Who has its database for itself."""
@@ -101,6 +104,10 @@ class Alone:
     def has_duty(self, _name: str) -> bool:
         """It does everything."""
         return True
+
+    def part(self, _channel: str, _waiting: int) -> float:
+        """It takes all."""
+        return 1.0
 
 
 ALONE: Final = Alone()
@@ -127,6 +134,10 @@ class Store:
     def has_duty(self, name: str) -> bool:
         """Whether this relay does what only one of those that share the database may do."""
         return self._circle.has_duty(name)
+
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this relay may take now, where so many wait for it."""
+        return self._circle.part(channel, waiting)
 
     @property
     def others(self) -> int:
@@ -192,11 +203,8 @@ class Store:
         """Answer the clients of a chat where it is now."""
         await self._database.run(settling.move, Move(channel, old_chat_id, new_chat_id))
 
-    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> bool:
-        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane.
-
-        False: the lease was lost, nothing changed.
-        """
+    async def settle(self, delivery: Delivery, result: Result, *, last: bool = True) -> Settled:
+        """Report what became of a claimed delivery; the `last` of a run, and a retry, let go of the lane."""
         return await self._database.run(settling.settle, Settlement(delivery, result, last))
 
     async def forget_offset(self, channel: str) -> None:
@@ -321,6 +329,10 @@ class Store:
     async def erase_part(self, whose: Whose) -> int:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""
         return await self._database.run(customers.erase_part, whose)
+
+    async def end_erasure(self, whose: Whose) -> None:
+        """Take the mark of a customer away of whom nothing is left anywhere."""
+        await self._database.run(customers.end_erasure, whose)
 
     async def tell_waiting(self, wish: Notices) -> int:
         """Tell customers once that their message waits. How many; call again until that is 0."""

@@ -8,7 +8,7 @@ from sqlalchemy import Integer, bindparam, case, func, literal_column, select
 from relay.store.callbacks import Callbacks, find_callbacks
 from relay.store.engine.connection import Connection
 from relay.store.engine.tables import inbox, lane, outbox, waits
-from relay.store.totals import Counts, count
+from relay.store.totals import DIRECTION_OF, Counts, count
 
 #: Seconds: how long ago is "now" in figures a minute.
 _MINUTE = 60.0
@@ -70,7 +70,7 @@ def _survey_one(tx: Connection, now: float, channel: str, counts: Counts) -> Sur
     delivered = {row.direction: row.letters for row in tx.execute(_DELIVERED, of_channel)}
     ages: dict[str, list[int]] = {}
     for direction, step, number in tx.execute(_AGES, of_channel):
-        ages.setdefault(direction, [0] * (len(AGES) + 1))[step] = number
+        ages.setdefault(DIRECTION_OF[direction], [0] * (len(AGES) + 1))[step] += number
     dead = [DeadReason(*row) for row in tx.execute(_DEAD, {**of_channel, "reasons": _REASONS})]
     held = {
         direction: Held(chats, due_at - now)
@@ -101,9 +101,10 @@ _step = case(
     *((outbox.c.accepted_at > bindparam("now") - age, step) for step, age in enumerate(AGES)), else_=len(AGES)
 ).label("step")
 _AGES = (
-    select(outbox.c.direction, _step, func.count())
-    .where(waits(outbox), outbox.c.channel == bindparam("of_channel"))
-    .group_by(outbox.c.direction, literal_column("step"))  # by its name: each place of a value is another one there
+    select(lane.c.direction, _step, func.count())
+    .join_from(outbox, lane, lane.c.id == outbox.c.lane_id)
+    .where(waits(outbox), lane.c.channel == bindparam("of_channel"))
+    .group_by(lane.c.direction, literal_column("step"))  # by its name: each place of a value is another one there
 )
 _HELD = (
     select(lane.c.direction, func.count(), func.max(lane.c.due_at))

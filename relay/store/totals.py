@@ -6,8 +6,9 @@ A dead letter that is retried is counted as revived and waits again; totals them
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import and_, case, func, select, true
+from sqlalchemy import bindparam, func, select
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
@@ -65,24 +66,32 @@ def count(tx: Connection, _now: float, channels: Sequence[str]) -> list[Counts]:
 
 
 def _count_one(tx: Connection, channel: str) -> Counts:
-    totals = {
-        (row.direction, row.outcome): row.total for row in tx.execute(select(tally).where(tally.c.channel == channel))
-    }
-    waiting = tx.execute(
-        select(outbox.c.direction, func.count(), func.min(case((_IN_TIME, outbox.c.accepted_at))))
-        .outerjoin(lane, lane.c.id == outbox.c.lane_id)
-        .where(outbox.c.channel == channel, waits(outbox))
-        .group_by(outbox.c.direction)
-    ).all()
-    return Counts(
-        totals,
-        {direction: number for direction, number, _ in waiting},
-        {direction: oldest for direction, _, oldest in waiting if oldest is not None},
-    )
+    totals = {(row.direction, row.outcome): row.total for row in tx.execute(_TOTALS, {"of_channel": channel})}
+    waiting, oldest = Counter[str](), dict[str, float]()
+    for direction, paced, number, since in tx.execute(_WAITING, {"of_channel": channel}):
+        waiting[DIRECTION_OF[direction]] += int(number)
+        # A late file waits for its server, and holds up nobody. A flood waits because we want it to.
+        if direction != LATE_FILES and not paced:
+            oldest[direction] = since
+    return Counts(totals, dict(waiting), oldest)
 
 
-# A late file waits for its server, and holds up nobody. A flood waits because we want it to.
-_IN_TIME = and_(lane.c.direction.is_distinct_from(LATE_FILES), lane.c.paced.is_distinct_from(true()))
+#: Where the deliveries of a lane go.
+DIRECTION_OF: Final = {"to_kit": "to_kit", "to_telegram": "to_telegram", LATE_FILES: "to_telegram"}
+# Counted by lane first, which the index of what waits can do by itself: the rows are not read.
+_by_lane = (
+    select(outbox.c.lane_id, func.count().label("number"), func.min(outbox.c.accepted_at).label("oldest"))
+    .where(waits(outbox))
+    .group_by(outbox.c.lane_id)
+    .subquery()
+)
+_WAITING = (
+    select(lane.c.direction, lane.c.paced, func.sum(_by_lane.c.number), func.min(_by_lane.c.oldest))
+    .join_from(_by_lane, lane, lane.c.id == _by_lane.c.lane_id)
+    .where(lane.c.channel == bindparam("of_channel"))
+    .group_by(lane.c.direction, lane.c.paced)
+)
+_TOTALS = select(tally).where(tally.c.channel == bindparam("of_channel"))
 _tally = insert(tally)
 _ADD_TO_TALLY = _tally.on_conflict_do_update(
     index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}

@@ -33,7 +33,15 @@ class Campaign:
 
 
 CAMPAIGNS: Final = (
-    Campaign("tests.campaigns.kills", "--kills 5 --seed 7", "kill -9 at random moments under load loses nothing"),
+    Campaign(
+        "tests.campaigns.kills", "--kills 25 --seed 7 --share 0.3", "kill -9 at whatever the relay does loses nothing"
+    ),
+    Campaign(
+        "tests.campaigns.points",
+        "--every 60",
+        "an end, a bad disk, a power cut at any write leaves nothing half done and nothing untrue",
+    ),
+    Campaign("tests.campaigns.soak", "--seconds 10", "nothing that is asked of it makes the relay grow", beside=True),
     Campaign(
         "tests.campaigns.teeth", "--turn 0", "the ledger of all campaigns finds a promise that is broken on purpose"
     ),
@@ -85,6 +93,12 @@ CAMPAIGNS: Final = (
         "tests.campaigns.replicas",
         "--kills 2",
         "of two relays on one PostgreSQL one is killed, and the other goes on",
+    ),
+    Campaign(
+        "tests.campaigns.recovery",
+        "server-restarted connections-exhausted killed-again --rate 10 --seconds 3 --within 5",
+        "on a PostgreSQL that restarts or takes nobody in, and through kills, as much arrives as before, and all of it",
+        beside=True,
     ),
     Campaign("tests.bench", "--quick --beside bare --only inbound", "what is measured loses nothing"),
 )

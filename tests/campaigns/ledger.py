@@ -21,6 +21,9 @@ from relay.sandbox.telegram.server import TelegramLookAlike
 
 Way = Literal["to_kit", "to_telegram"]
 WAYS: Final[tuple[Way, Way]] = ("to_kit", "to_telegram")
+#: What is said: a customer's words, an agent's, and an agent's files, which alone may come late.
+Kind = Literal["to_kit", "to_telegram", "files"]
+KINDS: Final[tuple[Kind, ...]] = (*WAYS, "files")
 
 #: What is promised, and what is asked of the records.
 LOST: Final = "what was acknowledged is not lost"
@@ -30,8 +33,8 @@ REPEATS: Final = "nothing repeats but the step in flight"
 TOLD: Final = "every dead letter is told"
 ACCOUNTS: Final = "the accounts add up"
 
-_MARK: Final = re.compile(r"(?<![0-9A-Za-z])([ca])(\d+)n(\d+)(?![0-9A-Za-z])")
-_BY: Final[Mapping[Way, str]] = {"to_kit": "c", "to_telegram": "a"}
+_MARK: Final = re.compile(r"(?<![0-9A-Za-z])([caf])(\d+)n(\d+)(?![0-9A-Za-z])")
+_BY: Final[Mapping[Kind, str]] = {"to_kit": "c", "to_telegram": "a", "files": "f"}
 _EXAMPLES: Final = 3
 
 
@@ -48,6 +51,11 @@ def marks_in(words: str) -> set[str]:
 def by_agent(chat: int, number: int) -> str:
     """What agents say to this chat."""
     return f"a{chat}n{number}"
+
+
+def by_file(chat: int, number: int) -> str:
+    """What the file is called that agents send to this chat."""
+    return f"f{chat}n{number}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,7 +120,8 @@ def draw_up(
     verdict = Verdict()
     cuts = _Cuts(interruptions, cut_off)
     _judge(verdict, "to_kit", _customers_said(telegram), _at_kit(kit), cuts)
-    _judge(verdict, "to_telegram", _agents_said(kit), _at_telegram(telegram), cuts)
+    _judge(verdict, "to_telegram", _agents_said(kit, "a"), _at_telegram(telegram, "a"), cuts)
+    _judge(verdict, "files", _agents_said(kit, "f"), _at_telegram(telegram, "f"), cuts)
     for event_id in kit.contradictions:
         verdict.found[REPEATS].append(f"{event_id} came again with another body")
     if kit.overlaps:
@@ -138,7 +147,7 @@ class _Cuts:
     steps: AbstractSet[str] | None  #: Marks of the steps that were cut off, if they are known.
 
 
-def _judge(verdict: Verdict, way: Way, said: list[Mark], arrivals: list[_Arrival], cuts: _Cuts) -> None:
+def _judge(verdict: Verdict, way: Kind, said: list[Mark], arrivals: list[_Arrival], cuts: _Cuts) -> None:
     by_chat: dict[str, list[_Arrival]] = defaultdict(list)
     for arrival in arrivals:
         if arrival.mark.chat == arrival.at:
@@ -153,13 +162,13 @@ def _judge(verdict: Verdict, way: Way, said: list[Mark], arrivals: list[_Arrival
         _judge_chat(verdict, way, chat, of_chat, cuts)
 
 
-def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival], cuts: _Cuts) -> None:
+def _judge_chat(verdict: Verdict, way: Kind, chat: str, arrivals: list[_Arrival], cuts: _Cuts) -> None:
     """Of one lane: in order, and repeats only at once, as often as it was cut off, and under the same id."""
     first: dict[Mark, _Arrival] = {}
     highest: _Arrival | None = None
     again: set[int] = set()
     for arrival in arrivals:
-        behind = highest is not None and arrival.mark.number < highest.mark.number
+        behind = way != "files" and highest is not None and arrival.mark.number < highest.mark.number
         before = first.setdefault(arrival.mark, arrival)
         if before is arrival and behind and highest is not None:
             verdict.found[ORDER].append(f"{_name(way, arrival.mark)} came after number {highest.mark.number}")
@@ -180,7 +189,7 @@ def _judge_chat(verdict: Verdict, way: Way, chat: str, arrivals: list[_Arrival],
 
 def _look_for_the_rest(verdict: Verdict, books: _Books) -> None:
     """What has not arrived is kept, or lost; and what the database says of itself is true."""
-    kept = {_name(way, mark): place for way in WAYS for place in ("waiting", "dead", "declined")
+    kept = {_name(way, mark): place for way in KINDS for place in ("waiting", "dead", "declined")
             for mark in getattr(books, place)}  # fmt: skip
     missing = verdict.found.pop(LOST, [])
     verdict.kept.update(kept[name] for name in missing if name in kept)
@@ -194,7 +203,7 @@ def _look_for_the_rest(verdict: Verdict, books: _Books) -> None:
         del verdict.found[promise]
 
 
-def _name(way: Way, mark: Mark) -> str:
+def _name(way: Kind, mark: Mark) -> str:
     return f"{_BY[way]}{mark.chat}n{mark.number}"
 
 
@@ -230,19 +239,19 @@ def _at_kit(kit: KitLookAlike) -> list[_Arrival]:
     return found
 
 
-def _agents_said(kit: KitLookAlike) -> list[Mark]:
-    """What agents have said in callbacks that were answered 200."""
+def _agents_said(kit: KitLookAlike, by: str) -> list[Mark]:
+    """What agents have said (a), or sent as files (f), in callbacks that were answered 200."""
     answered = {posted.event_id for posted in kit.callbacks.posted if posted.status == 200}
     words = [
         said for made in kit.callbacks.made if made.event_id in answered for said in _strings(json.loads(made.body))
     ]
-    return list(dict.fromkeys(_marks("a", *words)))
+    return list(dict.fromkeys(_marks(by, *words)))
 
 
-def _at_telegram(telegram: TelegramLookAlike) -> list[_Arrival]:
+def _at_telegram(telegram: TelegramLookAlike, by: str) -> list[_Arrival]:
     found = []
     for place, call in enumerate(telegram.calls):
-        marks = dict.fromkeys(_marks("a", *_strings(call.params), *(upload.file_name for upload in call.files)))
+        marks = dict.fromkeys(_marks(by, *_strings(call.params), *(upload.file_name for upload in call.files)))
         found += [_Arrival(mark, str(call.chat_id), str(call.message_id), place) for mark in marks]
     return found
 

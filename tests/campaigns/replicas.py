@@ -23,8 +23,9 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.store.engine.postgresql import connect
 from relay.store.engine.replica import TERM
-from tests.campaigns.kills import CALLBACKS, CHATS, FIRST_CHAT, UPDATES, Talk, moment, settled
+from tests.campaigns.kills import CALLBACKS, CHATS, FIRST_CHAT, UPDATES, Talk, settled
 from tests.campaigns.ledger import Verdict, draw_up
+from tests.campaigns.occasions import moment
 from tests.e2e.process import RelayProcess, relay_between
 from tests.postgresql import empty_postgresql, server_away
 from tests.waiting import eventually

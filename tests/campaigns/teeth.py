@@ -25,8 +25,9 @@ from typing import Any, Final
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
-from tests.campaigns.kills import CHATS, FIRST_CHAT, Talk, moment
+from tests.campaigns.kills import CHATS, FIRST_CHAT, Talk
 from tests.campaigns.ledger import ACCOUNTS, LOST, ORDER, REPEATS, TOLD, WRONG, Verdict, draw_up
+from tests.campaigns.occasions import moment
 from tests.e2e.process import environment, free_port
 from tests.waiting import eventually
 
@@ -38,7 +39,7 @@ NAIVE_KILLS: Final = 10
 #: Seconds for what is left at the end: what was broken may never come.
 PATIENCE: Final = 8
 _SEEDS: Final = (sys.executable, "-m", "tests.simulation", "--until-found", "--seeds", "200")
-_KILLS: Final = (sys.executable, "-m", "tests.campaigns.kills", "--patience", str(PATIENCE))
+_KILLS: Final = (sys.executable, "-m", "tests.campaigns.kills", "--at", "work", "--patience", str(PATIENCE))
 
 
 @dataclass(frozen=True, slots=True)

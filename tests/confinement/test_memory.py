@@ -50,7 +50,7 @@ async def test_a_relays_environment_is_closed(telegram: TelegramLookAlike, kit: 
                 async def answers() -> bool:
                     return (await relay.get("/healthz"))[0] == 200
 
-                await eventually(answers, within=20)
+                await eventually(answers)
                 assert not can_read(f"/proc/{process.pid}/environ")
                 assert not can_read(f"/proc/{process.pid}/maps")
 
@@ -68,5 +68,5 @@ async def test_a_relay_may_have_as_many_files_open_as_the_machine_lets_it(
                 async def answers() -> bool:
                     return (await relay.get("/healthz"))[0] == 200
 
-                await eventually(answers, within=20)
+                await eventually(answers)
                 assert "Max open files            4096                 4096" in limits_of(process.pid)

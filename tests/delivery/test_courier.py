@@ -112,7 +112,7 @@ async def time_passes(store: Store, courier: Courier, clock: Clock, outcome: str
         courier.wake()
         return (await store.count(CHANNEL)).totals.get((courier.direction, outcome), 0) >= number
 
-    await eventually(ended, within=20)
+    await eventually(ended)
 
 
 def _async(condition: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:

@@ -123,7 +123,7 @@ async def lost_and_found(telegram: TelegramLookAlike, kit: KitLookAlike, home: P
         anna = telegram.customer(107804195)
         kit.faults.answer_next(500, times=2, on="event")
         anna.writes("Where is my parcel?")
-        await kit.wait_for(lambda: kit.events, 20)
+        await kit.wait_for(lambda: kit.events)
         await kit.agent_says("107804195", "Good morning! One moment, please.")
         await relay.settled("to_telegram")
         anna.blocks_bot(announced=False)

@@ -136,14 +136,14 @@ async def test_back_up_and_restore(
     await machine.type(take_away)
     assert (machine.directory / "backups" / Path(made[1]).name).is_file()
     kit.faults.down = False
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["waits"], 30)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["waits"])
     named = re.sub(r"data/backups/relay-\d{8}T\d{6}Z\.db", made[1], restore)
     assert named != restore
     said = await machine.type(named)
     assert "1 deliveries waited in it" in said
     assert re.search(r"to Kit\t.*restored from the copy of", said)
     assert "1 on the way again" in await machine.type(go_on)
-    await kit.wait_for(lambda: len(kit.events) == 2, 30)
+    await kit.wait_for(lambda: len(kit.events) == 2)
     assert [event.duplicate for event in kit.events] == [False, True]
 
 
@@ -161,7 +161,7 @@ async def test_upgrade_and_go_back(
     said = await machine.type(look.replace("relay check", "relay check || true"))
     assert "✓" in said
     anna.writes("since the upgrade")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["since the upgrade"], 30)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["since the upgrade"])
     # The version before is not here to be started: what it would find is looked at instead.
     lines = re.sub(r"before-\d+", f"before-{HEAD}", go_back).splitlines()
     said = await machine.type("\n".join(lines[:-1]))
@@ -184,7 +184,7 @@ async def test_move_to_another_machine(
     [on_the_old, on_the_new] = blocks("Move to another machine")
     await old.type(START)
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["hello"], 30)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["hello"])
     kit.faults.down = True
     anna.writes("waits")
     await _waits(old, delivered=1)
@@ -192,10 +192,10 @@ async def test_move_to_another_machine(
     kit.faults.down = False
     said = await new.type(on_the_new.replace("relay check", "relay check || true"))
     assert "1 deliveries waited in it, and go on when the relay starts" in said
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["hello", "waits"], 30)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["hello", "waits"])
     kit.callbacks.url = f"http://127.0.0.1:{new.settings['RELAY_PORT']}/kit/callback"
     kit.enqueue_callbacks([kit.callbacks.message(str(anna.id), "found")])
-    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["found"], 30)
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["found"])
     assert [event.duplicate for event in kit.events] == [False, False]
     assert not (new.directory / "move.db").exists()
 
@@ -208,4 +208,4 @@ async def _waits(machine: Machine, *, delivered: int) -> None:
         expected = {"delivered": delivered, "waiting": 1} if delivered else {"waiting": 1}
         return dict(rows(machine.directory / "data", counted)) == expected
 
-    await eventually(waits, within=30)
+    await eventually(waits)

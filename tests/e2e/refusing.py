@@ -17,5 +17,5 @@ async def refused_for_good(telegram: TelegramLookAlike, kit: KitLookAlike, custo
     kit.faults.answer_next(400, payload=payload, on="event", of=customer.id, times=2)
     before = len(kit.refused)
     customer.writes(text)
-    await kit.wait_for(lambda: len(kit.refused) > before, 20)
+    await kit.wait_for(lambda: len(kit.refused) > before)
     telegram.customer(WITNESS).writes("taken")

@@ -101,7 +101,7 @@ async def test_a_kit_that_is_down_is_told_once_and_its_end_once(
         await looked(relay)
         assert receiver.got == []
         hours.advance(301)
-        await eventually(lambda: _is(receiver.types == [("alert.raised", "kit")]), within=20)
+        await eventually(lambda: _is(receiver.types == [("alert.raised", "kit")]))
         for _ in range(3):
             hours.advance(600)
             await looked(relay)
@@ -109,7 +109,7 @@ async def test_a_kit_that_is_down_is_told_once_and_its_end_once(
         await relay.ready()
         await looked(relay)
         hours.advance(121)
-        await eventually(lambda: _is(len(receiver.got) == 2), within=20)
+        await eventually(lambda: _is(len(receiver.got) == 2))
         await looked(relay)
         assert receiver.types == [("alert.raised", "kit"), ("alert.over", "kit")]
         texts = telegram.chat(chat.id).texts
@@ -134,12 +134,12 @@ async def test_a_receiver_that_is_away_is_told_later_under_the_same_id(
         await relay.ready()
         anna = telegram.customer()
         anna.writes("hello")
-        await kit.wait_for(lambda: kit.texts(anna.id), 20)
+        await kit.wait_for(lambda: kit.texts(anna.id))
         anna.blocks_bot(announced=False)
         await kit.agent_says(anna.id, "are you there?")
-        await eventually(lambda: _is(len(receiver.ids) >= 2), within=20)
+        await eventually(lambda: _is(len(receiver.ids) >= 2))
         receiver.status = 200
-        await eventually(lambda: _is(len(receiver.got) == 1), within=20)
+        await eventually(lambda: _is(len(receiver.got) == 1))
         assert receiver.types == [("alert.raised", "dead")]
         assert len(set(receiver.ids)) == 1
     async with relay_inside(telegram, kit, tmp_path, **settings(receiver)) as relay:
@@ -159,7 +159,7 @@ async def test_the_group_is_not_left_and_nobody_in_it_is_a_customer(
         alerts.takes_in(telegram.customer())
         other.takes_in(telegram.customer())
         alerts.hears(telegram.customer(), "who looks at this?")
-        await telegram.wait_for(lambda: [call for call in telegram.calls if call.method == "leaveChat"], 20)
+        await telegram.wait_for(lambda: [call for call in telegram.calls if call.method == "leaveChat"])
         await relay.settled("to_telegram")
         left = [call.chat_id for call in telegram.calls if call.method == "leaveChat"]
     assert left == [other.id]
@@ -180,4 +180,4 @@ async def test_a_relay_that_dies_three_times_calls_when_it_lives(
             assert receiver.got == []
             await relay.kill()
         await relay.start()
-        await eventually(lambda: _is(receiver.types == [("alert.raised", "starts")]), within=20)
+        await eventually(lambda: _is(receiver.types == [("alert.raised", "starts")]))

@@ -47,13 +47,13 @@ async def test_what_waited_in_a_backup_goes_on_only_when_asked(
     """Backed up while Kit is down, delivered, restored: listed as dead, nothing is sent; retried: the same event."""
     anna = telegram.customer()
     anna.writes("before")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"])
     kit.faults.down = True
     anna.writes("waits")
     await relay.shows("relay_waiting", 1, direction="to_kit")
     assert "copy.db: " in await done(relay, "backup", "copy.db")
     kit.faults.down = False
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"])
     assert await relay.stop() == 0
 
     said = await done(relay, "restore", "copy.db")
@@ -61,7 +61,7 @@ async def test_what_waited_in_a_backup_goes_on_only_when_asked(
     assert "relay dead retry --reason restored" in said
     await relay.start()
     anna.writes("after")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits", "after"], 30)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits", "after"])
     [letter] = await dead(relay, "--reason", "restored")
     assert letter["client"] == str(anna.id)
     assert re.fullmatch(r"restored from the copy of \d{4}-.* UTC: it may have arrived since", str(letter["reason"]))
@@ -70,7 +70,7 @@ async def test_what_waited_in_a_backup_goes_on_only_when_asked(
     assert '"store.restored"' in relay.log
 
     assert "1 on the way again" in await done(relay, "dead", "retry", "--reason", "restored")
-    await kit.wait_for(lambda: len(kit.events) == 4, 30)
+    await kit.wait_for(lambda: len(kit.events) == 4)
     assert [(event.text, event.duplicate) for event in kit.events][-1] == ("waits", True)
     assert (await relay.settled("to_kit")).unaccounted == 0
 
@@ -82,7 +82,7 @@ async def test_the_database_from_before_can_be_put_back(
     anna = telegram.customer()
     await done(relay, "backup", "empty.db")
     anna.writes("kept")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["kept"], 20)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["kept"])
     await relay.kill()
     [aside] = re.findall(r"to go back: relay restore (\S+)\n", await done(relay, "restore", "empty.db"))
     assert rows(tmp_path, "SELECT count(*) FROM inbox") == [(0,)]

@@ -128,11 +128,11 @@ async def play(
     customers = [telegram.customer(6_000_001 + number) for number in range(CHATS)]
     for customer in customers:
         customer.writes("hello")
-    await kit.wait_for(lambda: len(kit.clients) == CHATS, 20)
+    await kit.wait_for(lambda: len(kit.clients) == CHATS)
     answers, gone_at = await answers_while(kit, [str(customer.id) for customer in customers], disturb)
     for chat, each in answers.items():
         accepted = {one.number for one in each if one.posted.status == 200}
-        await telegram.wait_for(lambda: accepted <= set(numbers(telegram, chat)), 30)  # noqa: B023 - at once
+        await telegram.wait_for(lambda: accepted <= set(numbers(telegram, chat)))  # noqa: B023 - at once
     return answers, gone_at
 
 

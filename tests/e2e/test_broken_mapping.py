@@ -21,12 +21,12 @@ async def test_it_is_told_without_its_words_and_delivered_after_an_upgrade(
             bug.setitem(MAPPERS, "message", Mapper(MAPPERS["message"].wants, _breaks))  # type: ignore[arg-type]  # a dict
             async with relay_inside(telegram, kit, tmp_path) as relay:
                 anna.sends_photo(caption="my secret is 4711")
-                await kit.wait_for(lambda: kit.texts(anna.id), 20)
+                await kit.wait_for(lambda: kit.texts(anna.id))
                 [note] = kit.texts(anna.id)
                 assert note is not None
                 assert "Missing here: photo, text (17 characters)" in note
                 assert await kit.agent_says(anna.id, "We look for it") == 200
-                await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["We look for it"], 20)
+                await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["We look for it"])
                 figures = await relay.settled("to_kit")
                 assert (figures.received, figures.delivered, figures.dead, figures.unaccounted) == (2, 1, 1, 0)
                 assert await relay.metric("relay_dead_letters") == 1
@@ -37,7 +37,7 @@ async def test_it_is_told_without_its_words_and_delivered_after_an_upgrade(
         assert "4711" not in said
         code, said, _ = await command(upgraded, "dead", "retry", number)
         assert (code, said) == (0, "1 on the way again\n")
-        await kit.wait_for(lambda: kit.texts(anna.id)[1:] == ["my secret is 4711"], 20)
+        await kit.wait_for(lambda: kit.texts(anna.id)[1:] == ["my secret is 4711"])
         await upgraded.settled("to_kit")
         for figures in (await upgraded.all_figures()).values():
             assert figures.unaccounted == 0

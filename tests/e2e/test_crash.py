@@ -23,10 +23,10 @@ async def test_four_kills_in_the_middle_of_inbound_updates(
         telegram.backlog(UPDATES, CHATS)
         for kill in range(1, 5):
             await relay.start()
-            await kit.wait_for(lambda kill=kill: len(kit.events) >= kill * UPDATES // 5, 30)  # type: ignore[misc]
+            await kit.wait_for(lambda kill=kill: len(kit.events) >= kill * UPDATES // 5)  # type: ignore[misc]
             await relay.kill()
         await relay.start()
-        await kit.wait_for(lambda: len({sent.event_id for sent in kit.events}) == UPDATES, 30)
+        await kit.wait_for(lambda: len({sent.event_id for sent in kit.events}) == UPDATES)
         assert await relay.stop() == 0
     assert kit.contradictions == []
     assert kit.overlaps == 0
@@ -46,17 +46,17 @@ async def test_three_kills_in_the_middle_of_callbacks(
     clients = [telegram.customer(7_000_000 + number) for number in range(CLIENTS)]
     for client in clients:
         client.writes("hello")
-    await kit.wait_for(lambda: len(kit.clients) == CLIENTS, 20)
+    await kit.wait_for(lambda: len(kit.clients) == CLIENTS)
     kit.enqueue_callbacks(
         kit.callbacks.message(str(clients[number % CLIENTS].id), f"answer {number // CLIENTS}")
         for number in range(CALLBACKS)
     )
     for kill in range(1, 4):
-        await telegram.wait_for(lambda kill=kill: _arrived(telegram) >= kill * CALLBACKS // 4, 30)  # type: ignore[misc]
+        await telegram.wait_for(lambda kill=kill: _arrived(telegram) >= kill * CALLBACKS // 4)  # type: ignore[misc]
         await relay.kill()
         await relay.start()
     await kit.callbacks_done()
-    await telegram.wait_for(lambda: len(_distinct(telegram)) == CALLBACKS, 30)
+    await telegram.wait_for(lambda: len(_distinct(telegram)) == CALLBACKS)
     assert await relay.stop() == 0
     for client in clients:
         texts = telegram.chat(client.id).texts

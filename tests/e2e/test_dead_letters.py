@@ -31,7 +31,7 @@ async def test_a_refused_message_is_found_and_delivered(
     await refused_for_good(telegram, kit, anna, "my secret is 4711")
     await relay.shows("relay_dead_letters", 1, direction="to_kit")
     anna.writes("in between")
-    await kit.wait_for(lambda: kit.texts(anna.id)[1:] == ["in between"], 20)
+    await kit.wait_for(lambda: kit.texts(anna.id)[1:] == ["in between"])
     [letter] = await listed(relay)
     assert (letter["client"], letter["direction"], letter["attempts"]) == (str(anna.id), "to_kit", 1)
     code, said, _ = await command(relay, "dead", "list")
@@ -66,7 +66,7 @@ async def test_without_a_relay_they_wait_for_the_next_start(
     assert (code, said) == (0, "1 wait for a relay to run\n")
     assert "hello" not in kit.texts(anna.id)
     await relay.start()
-    await kit.wait_for(lambda: kit.texts(anna.id)[-1] == "hello", 20)
+    await kit.wait_for(lambda: kit.texts(anna.id)[-1] == "hello")
 
 
 async def test_an_update_that_nobody_could_read_is_mapped_by_the_code_that_can(
@@ -83,9 +83,9 @@ async def test_an_update_that_nobody_could_read_is_mapped_by_the_code_that_can(
     assert "a bug of yesterday" in said
     await relay.start()
     assert (await command(relay, "dead", "retry", "--reason", "of yesterday"))[0] == 0
-    await kit.wait_for(lambda: kit.texts(anna.id)[-1] == "hello", 20)
+    await kit.wait_for(lambda: kit.texts(anna.id)[-1] == "hello")
     await kit.agent_says(anna.id, "hello Anna")
-    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["hello Anna"], 20)
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["hello Anna"])
     for figures in (await relay.all_figures()).values():
         assert figures.unaccounted == 0
 
@@ -106,17 +106,17 @@ async def test_a_long_answer_that_died_half_way_goes_on_there(
     anna = telegram.customer()
     parts = [letter * 4000 for letter in "abcd"]
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.events, 20)
+    await kit.wait_for(lambda: kit.events)
     telegram.faults.latency = 0.3
     await kit.agent_says(anna.id, " ".join(parts))
-    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
+    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2)
     anna.blocks_bot(announced=False)
     telegram.faults.latency = 0
     await relay.shows("relay_dead_letters", 1, direction="to_telegram")
     assert len(telegram.chat(anna.id).texts) == 2
     telegram.chat(anna.id).blocked = False
     assert (await command(relay, "dead", "retry", "--direction", "to_telegram"))[0] == 0
-    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 4, 20)
+    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 4)
     assert [text.strip() for text in telegram.chat(anna.id).texts] == parts
 
 
@@ -150,14 +150,14 @@ async def test_many_are_retried_in_the_order_of_their_chats(
     customers = [telegram.customer(5_000_000 + number) for number in range(2)]
     for customer in customers:
         customer.writes("hello")
-    await kit.wait_for(lambda: len(kit.events) == 2, 20)
+    await kit.wait_for(lambda: len(kit.events) == 2)
     for customer in customers:
         telegram.next_answer(400, "Bad Request: no", on="sendMessage", of=customer.id, times=65)
         kit.enqueue_callbacks(kit.callbacks.message(str(customer.id), str(number)) for number in range(65))
     await relay.shows("relay_dead_letters", 130, direction="to_telegram")
     code, said, _ = await command(relay, "dead", "retry", "--all")
     assert (code, said) == (0, "130 on the way again\n")
-    await telegram.wait_for(lambda: all(len(telegram.chat(each.id).texts) == 65 for each in customers), 20)
+    await telegram.wait_for(lambda: all(len(telegram.chat(each.id).texts) == 65 for each in customers))
     figures = await relay.settled("to_telegram")
     assert (figures.dead, figures.revived, figures.delivered, figures.unaccounted) == (130, 130, 130, 0)
     for customer in customers:
@@ -176,7 +176,7 @@ async def test_channels_are_told_apart(tmp_path: Path) -> None:
         code, _, complained = await command(both.relay, "dead", "retry", "--channel", "marketing")
         assert (code, "there are: support, sales" in complained) == (1, True)
         assert (await command(both.relay, "dead", "retry", "--channel", "sales"))[0] == 0
-        await both.sales.kit.wait_for(lambda: both.sales.kit.texts(42)[-1] == "sales", 20)
+        await both.sales.kit.wait_for(lambda: both.sales.kit.texts(42)[-1] == "sales")
         assert [letter["channel"] for letter in await listed(both.relay)] == ["support"]
 
 

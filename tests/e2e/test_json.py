@@ -70,7 +70,7 @@ async def test_what_commands_print_is_what_their_schemas_say(
     """Of a relay with dead letters, something that waits and a side that is down; and of one that is stopped."""
     anna, ben = telegram.customer(), telegram.customer(5002, first_name="Ben")
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.texts(anna.id), 20)
+    await kit.wait_for(lambda: kit.texts(anna.id))
     anna.blocks_bot(announced=False)
     await kit.agent_says(anna.id, "one")
     await kit.agent_says(anna.id, "two")

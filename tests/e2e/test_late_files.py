@@ -41,11 +41,11 @@ async def test_words_and_later_answers_do_not_wait_for_a_file(
     began = time.monotonic()
     assert await kit.agent_says(ANNA, "Here it is", [photo(url)]) == 200
     assert await kit.agent_says(ANNA, "and another word") == 200
-    await telegram.wait_for(lambda: telegram.chat(chat).texts == ["Here it is", "and another word"], 10)
+    await telegram.wait_for(lambda: telegram.chat(chat).texts == ["Here it is", "and another word"])
     assert time.monotonic() - began < 6.5
     await kit.wait_for(lambda: len(kit.texts(ANNA)) == 2)
     file.status, file.claimed_length, file.stalls_after = 200, None, None
-    await telegram.wait_for(lambda: any("photo" in message for message in telegram.chat(chat).messages), 20)
+    await telegram.wait_for(lambda: any("photo" in message for message in telegram.chat(chat).messages))
     words, picture = telegram.chat(chat).messages[0], telegram.chat(chat).messages[-1]
     assert picture["reply_to_message"]["message_id"] == words["message_id"]
     figures = await inner.settled("to_telegram")
@@ -63,12 +63,12 @@ async def test_nine_of_ten_arrive_as_an_album_while_one_is_late(
     kit.files.at(urls[0]).stalls_after = 0
     began = time.monotonic()
     assert await kit.agent_says(ANNA, "ten", [photo(url, f"{number}.png") for number, url in enumerate(urls)]) == 200
-    await telegram.wait_for(lambda: len(telegram.chat(chat).messages) == 9, 10)
+    await telegram.wait_for(lambda: len(telegram.chat(chat).messages) == 9)
     assert time.monotonic() - began < 7
     assert [call.method for call in telegram.calls if call.method.startswith("send")].count("sendMediaGroup") == 1
     assert telegram.chat(chat).messages[0]["caption"] == "ten"
     kit.files.at(urls[0]).stalls_after = None
-    await telegram.wait_for(lambda: len(telegram.chat(chat).messages) == 10, 20)
+    await telegram.wait_for(lambda: len(telegram.chat(chat).messages) == 10)
     assert (await inner.settled("to_telegram")).unaccounted == 0
 
 
@@ -83,7 +83,7 @@ async def test_a_late_file_that_its_server_refuses_in_the_end_is_told(
     await kit.wait_for(lambda: len(kit.texts(ANNA)) == 2)
     await kit.close_conversation(ANNA)
     kit.files.at(url).status = 404
-    await kit.wait_for(lambda: len(kit.texts(ANNA)) == 3, 20)
+    await kit.wait_for(lambda: len(kit.texts(ANNA)) == 3)
     late, lost = kit.texts(ANNA)[1:]
     assert str(late).startswith(
         "⏳ The file ❝front.png❞ comes later — its server answers with error 503. Everything else"

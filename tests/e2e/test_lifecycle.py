@@ -33,15 +33,15 @@ async def test_stopped_at_ten_random_moments(
     customers = [telegram.customer(5_000_001 + number) for number in range(CHATS)]
     for customer in customers:
         customer.writes("hello")
-    await kit.wait_for(lambda: len(kit.clients) == CHATS, 20)
+    await kit.wait_for(lambda: len(kit.clients) == CHATS)
     for _ in range(STOPS):
         _add_load(telegram, kit, ROUNDS // STOPS)
         await asyncio.sleep(dice.uniform(0, 0.25))
         assert await relay.stop(grace=25) == 0
         await relay.start()
     await kit.callbacks_done()
-    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == ROUNDS + 1 for one in customers), 30)
-    await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= ROUNDS for one in customers), 30)
+    await kit.wait_for(lambda: all(len(kit.messages(one.id)) == ROUNDS + 1 for one in customers))
+    await telegram.wait_for(lambda: all(len(telegram.chat(one.id).texts) >= ROUNDS for one in customers))
     figures = await relay.all_figures()
     assert await relay.stop() == 0
     assert not any(sent.duplicate for sent in kit.events)
@@ -64,7 +64,7 @@ async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLo
     anna = telegram.customer()
     kit.faults.latency = 0.5
     anna.writes("in hand")
-    await kit.wait_for(lambda: kit.events, 20)
+    await kit.wait_for(lambda: kit.events)
     assert relay.process is not None
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
         relay.process.send_signal(number)
@@ -176,7 +176,7 @@ async def test_a_second_relay_on_the_same_database_is_kept_out(
         second = RelayProcess(tmp_path, first.environment | {"RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0"}, 0, 0)
         code, _, lines = await run_to_its_end(second)
         anna.writes("still here?")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"], 20)
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"])
     [line] = [line for line in lines if not line.startswith("{")]
     assert code == 1
     assert "another relay holds the database" in line

@@ -39,7 +39,7 @@ async def test_the_agent_reads_that_something_is_missing(
     """Kind, size, time and number, in the chat itself, before what comes next; `relay dead` knows the number."""
     anna = telegram.customer()
     await refused_for_good(telegram, kit, anna, "my secret is 4711")
-    await kit.wait_for(lambda: kit.texts(anna.id), 20)
+    await kit.wait_for(lambda: kit.texts(anna.id))
     [note] = kit.texts(anna.id)
     assert note is not None
     assert "text (17 characters)" in note
@@ -69,7 +69,7 @@ async def test_if_the_note_is_refused_too_the_customer_reads_one_line_in_a_conve
         assert await kit.close_conversation(anna.id) == 200
         async with refusing(telegram, kit, anna):
             anna.writes("third")
-            await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
+            await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2)
         for figures in (await relay.all_figures()).values():
             assert figures.unaccounted == 0
     assert kit.texts(anna.id) == []

@@ -52,7 +52,7 @@ async def first_file(telegram: TelegramLookAlike, kit: KitLookAlike, fields: dic
     """The payload item that Kit gets of this message of Anna's."""
     seen = len(kit.messages(ANNA))
     telegram.customer(int(ANNA)).sends_raw(fields)
-    await kit.wait_for(lambda: len(kit.messages(ANNA)) > seen, 20)
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) > seen)
     item: dict[str, Any] = kit.messages(ANNA)[seen].payload[0]
     return item
 

@@ -84,7 +84,7 @@ async def test_a_customers_file_streams_through(
     anna = telegram.customer(int(ANNA))
     anna.sends_document(small, file_name="warm-up.bin")
     anna.sends_document(film, file_name="film.bin")
-    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2, 20)
+    await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
     warm_up, url = [sent.payload[0]["file_url"] for sent in kit.messages(ANNA)]
     assert await _digest_of(warm_up) == small.sha256()
     async with watched(relay) as peak:
@@ -100,12 +100,12 @@ async def test_an_agents_file_streams_through(
     archive = Content.of(45 * MIB)
     anna = telegram.customer(int(ANNA))
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    await kit.wait_for(lambda: kit.messages(ANNA))
     await _agent_sends(kit, Content.of(100_000), "warm-up.bin")
     await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 1)
     async with watched(relay) as peak:
         await _agent_sends(kit, archive, "archive.bin")
-        await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 2, 30)
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 2)
     sent = [call for call in telegram.calls if call.method == "sendDocument"]
     assert sent[-1].files[0].sha256 == archive.sha256()
     assert peak.growth < 40
@@ -119,7 +119,7 @@ async def test_an_album_streams_through(
     """Four documents of 20 MB in one call: the same bytes in order, less than 40 MiB more, and none stays on disk."""
     anna = telegram.customer(int(ANNA))
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    await kit.wait_for(lambda: kit.messages(ANNA))
     await _agent_sends(kit, Content.of(100_000), "warm-up.bin")
     await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 1)
     contents = [Content.of(20 * MIB + number) for number in range(4)]
@@ -129,7 +129,7 @@ async def test_an_album_streams_through(
     ]
     async with watched(relay) as peak:
         assert await kit.agent_says(ANNA, None, items) == 200
-        await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 5, 40)
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).messages) == 5)
     sent = telegram.calls[-1]
     assert sent.method == "sendMediaGroup"
     assert [file.sha256 for file in sent.files] == [content.sha256() for content in contents]
@@ -143,11 +143,11 @@ async def test_a_flood_leaves_no_memory_behind(
 ) -> None:
     """After 1,500 messages and a warm-up of as many, memory has grown by less than 5 MiB."""
     telegram.backlog(1500, 100)
-    await kit.wait_for(lambda: len(kit.events) == 1500, 30)
+    await kit.wait_for(lambda: len(kit.events) == 1500)
     await relay.settled("to_kit")
     async with watched(relay) as peak:
         telegram.backlog(1500, 100)
-        await kit.wait_for(lambda: len(kit.events) == 3000, 30)
+        await kit.wait_for(lambda: len(kit.events) == 3000)
         await relay.settled("to_kit")
     assert (resident(relay) - peak.before) / MIB < 5
 

@@ -30,10 +30,10 @@ async def test_a_backlog_moves_and_is_delivered_once(
     async with relay_between(telegram, kit, tmp_path) as relay:
         await relay.start()
         _all_write(people, range(5))
-        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 25, timeout=20)
+        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 25)
         kit.faults.down = True
         _all_write(people, range(5, 20))
-        await eventually(lambda: _has_all(relay.home, 100), within=20)
+        await eventually(lambda: _has_all(relay.home, 100))
         code, _, said = await command(relay, "migrate", "--from", file, "--to", url)
         assert (code, "Stop the relay first" in said) == (1, True), said
         assert await relay.stop() == 0
@@ -45,8 +45,8 @@ async def test_a_backlog_moves_and_is_delivered_once(
         kit.faults.down = False
         relay.environment["RELAY_DATABASE_URL"] = url
         await relay.start()
-        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 100, timeout=40)
+        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 100)
         _all_write(people, range(20, 21))
-        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 105, timeout=20)
+        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 105)
     for one in people:
         assert kit.texts(one.id) == [f"{one.id}:{number}" for number in range(21)]

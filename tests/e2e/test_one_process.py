@@ -61,14 +61,14 @@ async def test_commands_and_a_relay_never_have_it_open_together(
         for number in range(2):
             await relay.start()
             anna.writes(str(number))
-            await kit.wait_for(lambda number=number: len(kit.texts(anna.id)) == number + 1, 20)  # type: ignore[misc]
+            await kit.wait_for(lambda number=number: len(kit.texts(anna.id)) == number + 1)  # type: ignore[misc]
             assert await relay.stop() == 0
             await asyncio.sleep(0.5)
 
         async def others_had_it_too() -> bool:
             return len(seen) > 3
 
-        await eventually(others_had_it_too, within=20)
+        await eventually(others_had_it_too)
         done.set()
         complaints = [line for task in typing for line in await task]
         assert await watching
@@ -90,7 +90,7 @@ async def test_two_relays_cannot_share_a_data_directory(
         assert [line.partition(" ")[0] for line in lines if not line.startswith("{")] == ["RELAY_DATA_DIR:"]
         assert (await command(first, "status"))[0] in {0, 1}
         anna.writes("still here?")
-        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"], 20)
+        await kit.wait_for(lambda: kit.texts(anna.id) == ["still here?"])
 
 
 async def test_a_relay_that_was_killed_leaves_nothing_in_the_way(relay: RelayProcess, tmp_path: Path) -> None:

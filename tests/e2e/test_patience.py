@@ -91,7 +91,7 @@ async def test_a_chat_that_fails_among_others_does_not_outlive_its_fault_by_minu
         kit.faults.answer_next(500, payload={}, on="event", of=anna.id, times=5)
         anna.writes("0")
         for number in range(5):
-            await kit.wait_for(lambda number=number: len(kit.refused) > number, 20)  # type: ignore[misc]
+            await kit.wait_for(lambda number=number: len(kit.refused) > number)  # type: ignore[misc]
             ben.writes(str(number))
             await kit.wait_for(lambda number=number: len(kit.messages(ben.id)) > number)  # type: ignore[misc]
         began = time.monotonic()

@@ -50,10 +50,10 @@ async def test_killed_again_and_again_it_loses_nothing(
             for number in range(10):
                 for one in people:
                     one.writes(f"{one.id}:{round_ * 10 + number}")
-            await kit.wait_for(lambda count=100 * round_ + 30: len(kit.events) >= count, timeout=30)  # type: ignore[misc]
+            await kit.wait_for(lambda count=100 * round_ + 30: len(kit.events) >= count)  # type: ignore[misc]
             await relay.kill()
             await relay.start()
-        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 200, timeout=40)
+        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 200)
     for one in people:
         assert kit.texts(one.id) == [f"{one.id}:{number}" for number in range(20)]
 
@@ -79,7 +79,7 @@ async def test_one_of_two_is_killed_under_load_and_the_other_goes_on(
             for one in people:
                 one.writes(f"{one.id}:{said}")
             said += 1
-            await kit.wait_for(partial(_has_come, kit, len(kit.events) + 3), timeout=30)
+            await kit.wait_for(partial(_has_come, kit, len(kit.events) + 3))
         assert in_hands(url)
         await first.kill()
         for number in range(said, said + 5):
@@ -88,7 +88,7 @@ async def test_one_of_two_is_killed_under_load_and_the_other_goes_on(
                 assert await kit.agent_says(str(one.id), f"answer {number}") == 200
         said += 5
         await kit.wait_for(lambda: sum(len(set(kit.texts(one.id))) for one in people) == 12 * said, timeout=60)
-        await telegram.wait_for(lambda: sum(len(telegram.chat(one.id).texts) for one in people) == 60, timeout=40)
+        await telegram.wait_for(lambda: sum(len(telegram.chat(one.id).texts) for one in people) == 60)
         await second.ready()
         assert "store.taken_over" in second.log
     for one in people:

@@ -27,7 +27,7 @@ async def warned(relay: RelayProcess) -> str:
         said = json.loads(body)["warnings"]
         return bool(said)
 
-    await eventually(warns, within=10)
+    await eventually(warns)
     return said["callbacks"]
 
 
@@ -81,7 +81,7 @@ async def test_a_relay_that_takes_callbacks_says_when(
     async def told() -> bool:
         return "✓ callbacks the last was taken" in (await command(relay, "status"))[1]
 
-    await eventually(told, within=10)
+    await eventually(told)
 
 
 async def test_strangers_cannot_say_it_for_kit_and_cost_no_writes(
@@ -117,4 +117,4 @@ async def test_strangers_cannot_say_it_for_kit_and_cost_no_writes(
 
     assert wal.stat().st_size == before
     assert json.loads((await inner.get("/readyz"))[1])["warnings"] == {}
-    await eventually(counted, within=10)
+    await eventually(counted)

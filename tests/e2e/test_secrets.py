@@ -28,7 +28,7 @@ async def test_no_secret_leaves(
         await relay.start()
         anna.sends_photo(png(), caption="hello")
         anna.sends_document(b"x" * 1000, file_name="paper.pdf")
-        await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2, 20)
+        await kit.wait_for(lambda: len(kit.messages(ANNA)) == 2)
         jwts |= _issued(kit)
         kit.revoke_access_tokens()
         anna.writes("and again")

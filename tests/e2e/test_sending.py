@@ -60,7 +60,7 @@ async def relay(
     async with relay_between(telegram, kit, tmp_path, RELAY_LOG_LEVEL="INFO", **settings) as process:
         await process.start()
         telegram.customer(int(ANNA)).writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA), 20)
+        await kit.wait_for(lambda: kit.messages(ANNA))
         yield process
 
 
@@ -108,7 +108,7 @@ async def test_a_film_of_45_megabytes_is_looked_at_and_streams_through(
     await relay.settled("to_telegram")
     async with watched(relay) as peak:
         assert await kit.agent_says(ANNA, None, [item(kit, "video", "film.mp4", content)]) == 200
-        await telegram.wait_for(lambda: len(sends(telegram)) == 2, 40)
+        await telegram.wait_for(lambda: len(sends(telegram)) == 2)
     call = sends(telegram)[-1]
     assert (call.method, call.files[0].sha256) == ("sendVideo", content.sha256())
     assert (call.params["width"], call.params["height"], call.params["duration"]) == (1280, 720, 2)
@@ -132,7 +132,7 @@ async def test_a_local_server_takes_larger_files(
     await relay.settled("to_telegram")
     async with watched(relay) as peak:
         assert await kit.agent_says(ANNA, None, [item(kit, "document", "archive.bin", archive)]) == 200
-        await telegram.wait_for(lambda: len(sends(telegram)) == 2, 40)
+        await telegram.wait_for(lambda: len(sends(telegram)) == 2)
     call = sends(telegram)[-1]
     assert call.method == method
     assert [file.sha256 for file in call.files] == ([archive.sha256()] if method == "sendDocument" else [])
@@ -167,7 +167,7 @@ async def test_a_crash_between_the_parts_of_an_album_repeats_at_most_the_one_in_
     payload = [item(kit, "photo", f"{number}.bin", content) for number, content in enumerate(contents)]
     telegram.faults.hold, telegram.faults.hold_on = asyncio.Event(), "sendAnimation"
     assert await kit.agent_says(ANNA, None, payload) == 200
-    await telegram.wait_for(lambda: [call.method for call in sends(telegram)] == ["sendPhoto", "sendAnimation"], 20)
+    await telegram.wait_for(lambda: [call.method for call in sends(telegram)] == ["sendPhoto", "sendAnimation"])
     await relay.kill()
     telegram.faults.hold.set()
     await relay.start()

@@ -28,9 +28,9 @@ async def both(tmp_path: Path) -> AsyncIterator[Several]:
 async def talk(pair: Pair, words: str) -> None:
     """The customer writes, the agent answers; both have it."""
     pair.telegram.customer(ANNA).writes(words)
-    await pair.kit.wait_for(lambda: words in pair.kit.texts(ANNA), 20)
+    await pair.kit.wait_for(lambda: words in pair.kit.texts(ANNA))
     await pair.kit.agent_says(ANNA, f"{words}, yes")
-    await pair.telegram.wait_for(lambda: f"{words}, yes" in pair.telegram.chat(ANNA).texts, 20)
+    await pair.telegram.wait_for(lambda: f"{words}, yes" in pair.telegram.chat(ANNA).texts)
 
 
 async def test_two_bots_talk_to_two_kits(both: Several) -> None:
@@ -54,7 +54,7 @@ async def test_a_file_is_opened_by_the_bot_that_got_it(both: Several) -> None:
     """A media link of one channel streams from that channel's bot: a file_id is worth nothing to another one."""
     photo = png(40, 30)
     both.sales.telegram.customer(ANNA).sends_photo(photo)
-    await both.sales.kit.wait_for(lambda: both.sales.kit.messages(ANNA), 20)
+    await both.sales.kit.wait_for(lambda: both.sales.kit.messages(ANNA))
     [item] = both.sales.kit.messages(ANNA)[0].payload
     async with aiohttp.ClientSession() as agent, agent.get(item["file_url"]) as response:
         assert (response.status, await response.read()) == (200, photo)
@@ -93,7 +93,7 @@ async def test_one_kit_is_down_and_the_other_channel_flows(both: Several) -> Non
     assert readiness.unwell == {"support/kit"}
     assert (await both.relay.figures("to_kit", "support")).waiting == 1
     both.support.kit.faults.clear()
-    await both.support.kit.wait_for(lambda: both.support.kit.texts(ANNA) == ["before", "during"], 30)
+    await both.support.kit.wait_for(lambda: both.support.kit.texts(ANNA) == ["before", "during"])
     await both.relay.ready()
 
 
@@ -116,7 +116,7 @@ async def test_a_flood_costs_the_other_channel_nothing(both: Several) -> None:
         someone = both.support.telegram.customer(8_000_000 + customer)
         for number in range(20):
             someone.writes(str(number))
-    await both.support.kit.wait_for(lambda: len(both.support.kit.events) >= 50, 20)
+    await both.support.kit.wait_for(lambda: len(both.support.kit.events) >= 50)
     took = []
     for number in range(5):
         started = time.monotonic()
@@ -138,11 +138,11 @@ async def test_two_channels_survive_kills(tmp_path: Path) -> None:
         for kill in range(1, 4):
             await both.relay.start()
             for pair in pairs:
-                await pair.kit.wait_for(lambda pair=pair, kill=kill: len(pair.kit.events) >= kill * updates // 5, 30)  # type: ignore[misc]
+                await pair.kit.wait_for(lambda pair=pair, kill=kill: len(pair.kit.events) >= kill * updates // 5)  # type: ignore[misc]
             await both.relay.kill()
         await both.relay.start()
         for pair in pairs:
-            await pair.kit.wait_for(lambda pair=pair: len({sent.event_id for sent in pair.kit.events}) == updates, 30)  # type: ignore[misc]
+            await pair.kit.wait_for(lambda pair=pair: len({sent.event_id for sent in pair.kit.events}) == updates)  # type: ignore[misc]
             figures = await both.relay.settled("to_kit", channel=pair.name)
             assert (figures.received, figures.delivered, figures.unaccounted) == (updates, updates, 0)
         assert await both.relay.stop() == 0
@@ -161,7 +161,7 @@ async def test_a_bot_token_is_changed_and_no_chat_is_lost(
     """@BotFather revokes the token: what waits is kept, and the next start with the new one goes on where it was."""
     anna = telegram.customer()
     anna.writes("before")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"])
     telegram.token = "123456789:AAH-quite-another-token-of-the-same-bot"
     anna.writes("in between")
     await kit.agent_says(anna.id, "an answer in between")
@@ -169,8 +169,8 @@ async def test_a_bot_token_is_changed_and_no_chat_is_lost(
     assert await relay.stop() == 0
     relay.environment["TELEGRAM_BOT_TOKEN"] = telegram.token
     await relay.start()
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "in between"], 20)
-    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["an answer in between"], 20)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "in between"])
+    await telegram.wait_for(lambda: telegram.chat(anna.id).texts == ["an answer in between"])
     await relay.ready()
     for figures in (await relay.all_figures()).values():
         assert (figures.dead, figures.waiting, figures.unaccounted) == (0, 0, 0)
@@ -185,7 +185,7 @@ async def test_kits_secrets_are_changed_and_nothing_is_refused(
     old = {"KIT_API_TOKEN_PREVIOUS": kit.api_token, "KIT_SECURITY_SALT_PREVIOUS": kit.salt}
     new = {"KIT_API_TOKEN": "the-next-api-token", "KIT_SECURITY_SALT": "the-next-salt"}
     anna.writes("before")
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"], 20)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before"])
     assert await relay.stop() == 0
     relay.environment |= {**new, **old}
     await relay.start()
@@ -193,8 +193,8 @@ async def test_kits_secrets_are_changed_and_nothing_is_refused(
     anna.writes("waits")
     kit.change_secrets(*new.values())
     assert await kit.agent_says(anna.id, "signed with the new ones") == 200
-    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
-    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"], 30)
+    await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2)
+    await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"])
     kit.callbacks.token = kit.callbacks.salt = "stranger"
     assert await kit.agent_says(anna.id, "signed with neither") == 401
     assert telegram.chat(anna.id).texts == ["signed with the old ones", "signed with the new ones"]

@@ -35,7 +35,7 @@ async def test_a_message_is_followed_from_its_update_to_kit(
         await relay.ready()
         kit.faults.answer_next(500, times=2, on="event")
         written = anna.writes(SECRET)["message"]["message_id"]
-        await kit.wait_for(lambda: kit.texts(anna.id), 20)
+        await kit.wait_for(lambda: kit.texts(anna.id))
         await relay.settled("to_kit")
         steps = await traced(relay, str(anna.id))
         assert whats(steps) == [("came", "telegram"), ("failed", "to_kit"), ("left", "to_kit")]
@@ -66,10 +66,10 @@ async def test_an_answer_is_found_by_its_event_and_by_its_number(
         await relay.start()
         anna.writes("hello")
         written = bob.writes("hello")["message"]["message_id"]
-        await kit.wait_for(lambda: kit.texts(anna.id) and kit.texts(bob.id), 20)
+        await kit.wait_for(lambda: kit.texts(anna.id) and kit.texts(bob.id))
         assert await kit.agent_says(anna.id, "one") == 200
         assert await kit.agent_says(anna.id, "two") == 200
-        await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2, 20)
+        await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2)
         await relay.settled("to_telegram")
         event_id = kit.callbacks.made[1].event_id
         by_event = await traced(relay, "--event", event_id)
@@ -87,10 +87,10 @@ async def test_what_came_to_nothing_says_why(telegram: TelegramLookAlike, kit: K
     async with relay_between(telegram, kit, tmp_path) as relay:
         await relay.start()
         anna.writes("hello")
-        await kit.wait_for(lambda: kit.texts(anna.id), 20)
+        await kit.wait_for(lambda: kit.texts(anna.id))
         anna.blocks_bot(announced=False)
         assert await kit.agent_says(anna.id, "are you there?") == 200
-        await kit.wait_for(lambda: len(kit.texts(anna.id)) == 2, 20)
+        await kit.wait_for(lambda: len(kit.texts(anna.id)) == 2)
         assert await kit.close_conversation(anna.id) == 200
         kit.faults.down = True
         anna.unblocks_bot()
@@ -124,7 +124,7 @@ async def test_an_album_is_found_by_each_of_its_messages(
     async with relay_between(telegram, kit, tmp_path) as relay:
         await relay.start()
         _, second = anna.sends_album([("photo", None, None), ("photo", None, None)])
-        await kit.wait_for(lambda: kit.events, 20)
+        await kit.wait_for(lambda: kit.events)
         await relay.settled("to_kit")
         steps = await traced(relay, str(anna.id), "--message", str(second["message"]["message_id"]))
         assert whats(steps) == [("came", "telegram"), ("left", "to_kit")]
@@ -155,14 +155,14 @@ async def test_a_line_of_the_log_names_message_and_event(
     async with relay_between(telegram, kit, tmp_path) as relay:
         await relay.start()
         written = anna.writes("hello")["message"]["message_id"]
-        await kit.wait_for(lambda: kit.texts(anna.id), 20)
+        await kit.wait_for(lambda: kit.texts(anna.id))
         assert await kit.agent_says(anna.id, "hi") == 200
-        await telegram.wait_for(lambda: telegram.chat(anna.id).texts, 20)
+        await telegram.wait_for(lambda: telegram.chat(anna.id).texts)
 
         async def told() -> bool:
             return relay.log.count("delivery.attempted") == 2
 
-        await eventually(told, within=10)
+        await eventually(told)
         lines = [json.loads(line) for line in relay.log.splitlines() if "delivery.attempted" in line]
         to_kit, to_telegram = sorted(lines, key=lambda line: str(line["direction"]))
         [event] = kit.events

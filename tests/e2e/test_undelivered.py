@@ -61,11 +61,11 @@ async def test_a_block_is_told_once_in_each_conversation(
     """An agent who begins another conversation, a minute after the end of one or later, is told anew; a bot is not."""
     anna = telegram.customer(int(ANNA))
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    await kit.wait_for(lambda: kit.messages(ANNA))
     if not announced:
         anna.blocks_bot(announced=False)
         assert await kit.agent_says(ANNA, "one") == 200
-        await kit.wait_for(lambda: notes(kit) == [BLOCKED], 20)
+        await kit.wait_for(lambda: notes(kit) == [BLOCKED])
     await kit.close_conversation(ANNA)
     if announced:
         anna.blocks_bot()
@@ -80,7 +80,7 @@ async def test_a_block_is_told_once_in_each_conversation(
     await relay.settled("to_telegram")
     for text in ("two", "three"):
         assert await kit.agent_says(ANNA, text) == 200
-    await kit.wait_for(lambda: UNREACHABLE.format("two") in notes(kit), 20)
+    await kit.wait_for(lambda: UNREACHABLE.format("two") in notes(kit))
     await relay.settled("to_telegram")
     await relay.settled("to_kit")
     assert notes(kit) == [*([] if announced else [BLOCKED]), UNREACHABLE.format("two")]
@@ -300,7 +300,7 @@ async def test_a_note_is_neither_lost_nor_doubled_by_kills(
     """While Kit is down a reply fails, and the relay is killed again and again: the note arrives once."""
     anna = telegram.customer(int(ANNA))
     anna.writes("hello")
-    await kit.wait_for(lambda: kit.messages(ANNA), 20)
+    await kit.wait_for(lambda: kit.messages(ANNA))
     kit.faults.apply({"down": True})
     anna.blocks_bot(announced=False)
     assert await kit.agent_says(ANNA, "one") == 200
@@ -310,7 +310,7 @@ async def test_a_note_is_neither_lost_nor_doubled_by_kills(
         await relay.kill()
         await relay.start()
     kit.faults.apply({"down": False})
-    await kit.wait_for(lambda: notes(kit), 30)
+    await kit.wait_for(lambda: notes(kit))
     await relay.settled("to_kit")
     assert notes(kit) == [BLOCKED]
 
@@ -325,7 +325,7 @@ async def test_a_file_that_is_too_large_is_given_as_a_link(
     await kit.wait_for(lambda: kit.messages(ANNA))
     item = {"type": "document", "file_name": "film.bin", "file_url": url}
     assert await kit.agent_says(ANNA, None, [item]) == 200
-    await kit.wait_for(lambda: notes(kit), 20)
+    await kit.wait_for(lambda: notes(kit))
     await inner.settled("to_telegram")
     [text] = telegram.chat(anna.id).texts
     assert "film.bin" in text

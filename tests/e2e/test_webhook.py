@@ -117,11 +117,11 @@ async def test_a_change_of_mode_loses_and_repeats_nothing(
             await relay.start()
             for _ in range(3):
                 write()
-            await kit.wait_for(lambda: len(kit.texts(ANNA)) == len(wanted), timeout=20)
+            await kit.wait_for(lambda: len(kit.texts(ANNA)) == len(wanted))
             await relay.stop()
             write()
         await relay.start()
-        await kit.wait_for(lambda: len(kit.texts(ANNA)) == len(wanted), timeout=20)
+        await kit.wait_for(lambda: len(kit.texts(ANNA)) == len(wanted))
     assert kit.texts(ANNA) == wanted
 
 
@@ -150,10 +150,10 @@ async def test_killed_again_and_again_it_loses_nothing(
             await _some_arrived(kit, 100 * round_ + 30)
             await relay.kill()
             await relay.start()
-        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 300, timeout=40)
+        await kit.wait_for(lambda: sum(len(kit.texts(one.id)) for one in people) == 300)
     for one in people:
         assert kit.texts(one.id) == [f"{one.id}:{number}" for number in range(30)]
 
 
 async def _some_arrived(kit: KitLookAlike, count: int) -> None:
-    await kit.wait_for(lambda: len(kit.events) >= count, timeout=30)
+    await kit.wait_for(lambda: len(kit.events) >= count)

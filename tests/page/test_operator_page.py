@@ -40,7 +40,7 @@ async def troubled_relay(home: Path) -> AsyncIterator[tuple[InnerRelay, Telegram
         anna = telegram.customer(last_name="Weber")
         ben = telegram.customer(5002, first_name="Ben", last_name="Brown")
         anna.writes("a customer's words")
-        await kit.wait_for(lambda: kit.texts(anna.id), 20)
+        await kit.wait_for(lambda: kit.texts(anna.id))
         anna.blocks_bot(announced=False)
         await kit.agent_says(anna.id, "an agent's words")
         await relay.shows("relay_dead_letters", 1)

@@ -23,7 +23,7 @@ async def creates_channel(kit: KitLookAlike) -> None:
     async def answered() -> bool:
         return (await kit.test_callback()).status == 200
 
-    await eventually(answered, within=20)
+    await eventually(answered)
 
 
 async def a_stranger_asks_first(kit: KitLookAlike, port: int) -> None:
@@ -36,7 +36,7 @@ async def a_stranger_asks_first(kit: KitLookAlike, port: int) -> None:
                 return response.status == 200
         return False
 
-    await eventually(answered, within=20)
+    await eventually(answered)
     await creates_channel(kit)
 
 

@@ -83,7 +83,7 @@ class Process:
 
     async def _live(self) -> None:
         async with committing(self.engine, self._now) as database:
-            store = Store(database)
+            store = Store(database, self._now)
             while True:
                 with suppress(Unavailable):
                     await store.release_all()

@@ -93,9 +93,24 @@ async def start(
             stdout=output,
             stderr=errors,
         )
+    return await forked(arguments, home=home, environment=environment, streams=streams)
+
+
+async def forked(
+    arguments: Sequence[str],
+    *,
+    home: Path,
+    environment: Mapping[str, str],
+    streams: tuple[IO[Any] | int | None, IO[Any], IO[Any]],
+    stopped: bool = False,
+) -> Started:
+    """The same, never cold. If it is to be `stopped`, it does nothing before SIGCONT: whoever wants to trace it can."""
+    given, output, errors = streams
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(0)
-    request = json.dumps({"arguments": list(arguments), "home": str(home), "environment": dict(environment)})
+    request = json.dumps(
+        {"arguments": list(arguments), "home": str(home), "environment": dict(environment), "stopped": stopped}
+    )
     with theirs, open(os.devnull, "rb") as nothing:  # noqa: ASYNC230, PTH123 - no disk is waited for
         files = [theirs, nothing if given is None else given, output, errors]
         _send(request.encode(), [file if isinstance(file, int) else file.fileno() for file in files])

@@ -82,6 +82,8 @@ def become(request: dict[str, Any]) -> None:
     sys.stdout, sys.stderr = _writer(1, sys.stdout), _writer(2, sys.stderr)
     sys.path[0] = request["home"]
     sys.argv = ["relay", *request["arguments"]]
+    if request["stopped"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _writer(number: int, old: Any) -> io.TextIOWrapper:

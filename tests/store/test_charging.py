@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.model import Delivered, Delivery, Retry
+from relay.store.settling import Settled
 from relay.store.store import Store, open_store
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, update
@@ -133,6 +134,6 @@ async def test_what_a_stop_lets_go_of_is_charged_with_nothing(path: Path, clock:
             await store.accept(update(number, client=str(number + 7)))
         held = await claim(store)
         cut = Retry(0.0, "stopped", free=True, tried=False)
-        assert await asyncio.gather(*(store.settle(each, cut) for each in held)) == [True] * 3
+        assert await asyncio.gather(*(store.settle(each, cut) for each in held)) == [Settled.MORE] * 3
     async with open_store(path, now=clock) as store:
         assert await accounts(store) == {"7": 0, "8": 0, "9": 0}

@@ -15,6 +15,7 @@ from relay.model import (
     Wants,
 )
 from relay.store.accepting import Arrival
+from relay.store.settling import Settled
 from relay.store.store import Store, open_store
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, update
@@ -83,8 +84,8 @@ async def test_a_stale_claim_settles_nothing(store: Store) -> None:
     [fresh] = await claim(store)
     assert fresh.lease == stale.lease + 1
     assert not await store.note_progress(stale, 1)
-    settled = tuple(await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered())))
-    assert settled == (False, True)
+    settled = await asyncio.gather(store.settle(stale, Bury("no")), store.settle(fresh, Delivered()))
+    assert [*settled] == [Settled.LOST, Settled.DONE]
     assert not await store.settle(fresh, Delivered())
     assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 1, ("to_kit", "delivered"): 1}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.control.customers import erase_again
+from relay.control.customers import mark_again
 from relay.model import Bury, Media
 from relay.store.customers import Page
 from relay.store.dead_letters import DeadWish
@@ -16,7 +16,7 @@ from relay.store.store import Store
 from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event
 from tests.store.letters import update as nobodys
-from tests.store.test_customers import ANNA, BEN, adds_up, update
+from tests.store.test_customers import ANNA, BEN, adds_up, go_on_erasing, update
 
 
 async def test_a_copy_from_before_is_erased_again(store: Store, clock: Clock, tmp_path: Path) -> None:
@@ -30,20 +30,21 @@ async def test_a_copy_from_before_is_erased_again(store: Store, clock: Clock, tm
     enter(erased, CHANNEL, "7", clock())
     clock.advance(10)
     await store.accept(update(5, "7"))
-    assert await erase_again(store, erased) == 1
+    assert await mark_again(store, erased) == 1
+    await go_on_erasing(store, ANNA)
     rows = await store.count_customer(ANNA)
     assert (rows["inbox"], rows["outbox"]) == (1, 1)
     assert await store.count_customer(BEN) == before
     assert await adds_up(store)
-    assert await erase_again(store, erased) == 0
+    assert await mark_again(store, erased) == 0
 
 
 async def test_without_a_list_nobody_goes(store: Store, tmp_path: Path) -> None:
     """Neither without a file, nor with one in which others are."""
     await store.accept(update(1, "7"))
-    assert await erase_again(store, tmp_path / "none") == 0
+    assert await mark_again(store, tmp_path / "none") == 0
     enter(tmp_path / "list", CHANNEL, "nobody", time.time())
-    assert await erase_again(store, tmp_path / "list") == 0
+    assert await mark_again(store, tmp_path / "list") == 0
     assert await store.count_customer(ANNA)
 
 

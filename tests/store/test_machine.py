@@ -49,6 +49,7 @@ from relay.store.engine.sqlite import open_sqlite
 from relay.store.engine.tables import lane, outbox
 from relay.store.hurrying import Hurry
 from relay.store.reviving import Revival, Revived
+from relay.store.settling import Settled
 from relay.store.store import Store
 from relay.store.taking_over import Inquest, take_over
 from tests.databases import new_database
@@ -263,7 +264,11 @@ class StoreMachine(RuleBasedStateMachine):
         for hand, settled in zip(hands, self.run(_all(*asked)), strict=True):
             self.check(hand, settled)
             first = hand.deliveries.pop(0)
-            if settled is not True or self.model.settle(hand.run, Delivered(), first.attempts, self.clock()):
+            if (
+                isinstance(settled, StoreLost)
+                or not settled
+                or self.model.settle(hand.run, Delivered(), first.attempts, self.clock())
+            ):
                 self.world.hands.remove(hand)
 
     @precondition(lambda self: self.world.hands)
@@ -298,18 +303,18 @@ class StoreMachine(RuleBasedStateMachine):
             if self.model.is_held(hand.run):
                 self.model.acquit(hand.run)
 
-    def answer(self, hand: Hand, asked: Awaitable[bool]) -> bool:
+    def answer(self, hand: Hand, asked: Awaitable[bool | Settled]) -> bool:
         """Whether what was reported counts, which it does only while the lane is in that hand."""
         [answer] = self.run(_all(asked))
         self.check(hand, answer)
-        return answer is True
+        return not isinstance(answer, StoreLost) and bool(answer)
 
     def check(self, hand: Hand, answer: object) -> None:
         """Who was taken for dead gets no answer but this."""
         if hand.relay.gone:
             assert isinstance(answer, StoreLost)
         else:
-            assert answer is self.model.is_held(hand.run)
+            assert bool(answer) is self.model.is_held(hand.run)
 
     # --- What people ask for, and time.
 

@@ -18,6 +18,7 @@ from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
+from relay.store.settling import Settled
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql, server_away
 from tests.store.letters import CHANNEL, together, update
@@ -56,8 +57,8 @@ async def test_two_relays_share_the_lanes(url: str) -> None:
         held = [{each.client_id for each in claimed.deliveries} for claimed in (ours, theirs)]
         assert [len(each) for each in held] == [5, 3]
         assert held[0] & held[1] == set()
-        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [True] * 5
-        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [True] * 3
+        assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [Settled.DONE] * 5
+        assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [Settled.DONE] * 3
 
 
 async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
@@ -85,6 +86,23 @@ async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
             assert await other.unclean_ends() == 1
         with pytest.raises(StoreLost):
             await one.settle(delivery, Delivered())
+
+
+async def test_they_share_a_pace_by_who_has_something_to_send(url: str) -> None:
+    """At first equally; then who has a backlog gets nearly all, the other one keeps a little; together it is one."""
+    async with open_store(url) as one, open_store(url) as other:
+
+        async def both_live() -> bool:
+            return one.others == other.others == 1
+
+        await eventually(both_live, within=5)
+        assert (one.part(CHANNEL, 40), other.part(CHANNEL, 0)) == (0.5, 0.5)
+
+        async def is_told() -> bool:
+            return one.part(CHANNEL, 40) > 0.9 and other.part(CHANNEL, 0) < 0.1
+
+        await eventually(is_told, within=5)
+        assert one.part(CHANNEL, 40) + other.part(CHANNEL, 0) == pytest.approx(1)
 
 
 async def test_two_relays_tell_a_customer_once(url: str) -> None:

@@ -52,6 +52,12 @@ class Chat:
         self.last_message_id = max(self.last_message_id, message["message_id"])
         self.conversation.append(message)
 
+    def replace(self, edited: dict[str, Any]) -> None:
+        """Let a message say what it says since it was edited; nothing, if it is not known."""
+        for place, message in enumerate(self.conversation):
+            if message["message_id"] == edited.get("message_id"):
+                self.conversation[place] = edited
+
     def show_keyboard(self, markup: dict[str, Any], message: dict[str, Any]) -> None:
         """What a message's reply_markup changes under the customer's text field."""
         if "keyboard" in markup or markup.get("remove_keyboard"):
@@ -206,6 +212,8 @@ class Chats:
             chat.topics.add(message["direct_messages_topic"]["topic_id"])
         if kind in ("message", "business_message", "channel_post") and isinstance(message.get("message_id"), int):
             chat.remember(message)
+        if kind in ("edited_message", "edited_business_message"):
+            chat.replace(message)
 
     def _owner(self, connection_id: str) -> int:
         connection = self.connections.get(connection_id)

@@ -3,15 +3,16 @@
 SQLAlchemy's own way through its execution contexts and result objects took two thirds of a transaction's time.
 """
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Dialect, Executable, Insert, bindparam
+from sqlalchemy import ColumnElement, Dialect, Executable, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
 
 #: A value for each name that a statement leaves open.
@@ -20,6 +21,11 @@ _Convert: TypeAlias = Callable[[Any], Any]
 
 #: Rows of one INSERT at most.
 _ROWS: Final = 128
+#: The places of an INSERT's row; on PostgreSQL each says its type, which may have a length.
+_ROW: Final = re.compile(r" VALUES (\((?:[^()]|\([^()]*\))*\))")
+#: A dictionary, which nearly all are, is found at once: to ask for a mapping in general takes longer.
+_MAPPING: Final = (dict, Mapping)
+_LIST: Final = (list, tuple, set)
 
 
 class Cursor(Protocol):
@@ -77,32 +83,36 @@ class Statements:
     def __init__(self, dialect: Dialect, *, pipelines: bool) -> None:
         self._dialect = dialect
         self._pipelines = pipelines
-        self._kept: WeakKeyDictionary[Executable, dict[tuple[Any, ...], _Statement]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[Executable, _Kept] = WeakKeyDictionary()
 
     def one(self, statement: Executable, values: Values) -> "_Statement":
         """The statement for these values: how long its lists are is a part of its text."""
-        lengths = tuple(_longer(len(each)) for each in values.values() if isinstance(each, list | tuple | set))
-        kept, key = self._kept_of(statement), (*values, lengths)
-        if key not in kept:
-            kept[key] = _compile(statement, self._dialect, values)
-        return kept[key]
+        kept, names = self._kept_of(statement), tuple(values)
+        lists = kept.lists.get(names)
+        if lists is None:
+            lists = kept.lists[names] = tuple(name for name, value in values.items() if isinstance(value, _LIST))
+        key = (names, *[_longer(len(values[name])) for name in lists]) if lists else names
+        found = kept.statements.get(key)
+        if found is None:
+            found = kept.statements[key] = _compile(statement, self._dialect, values)
+        return found
 
-    def rows(self, statement: Insert, names: tuple[str, ...], number: int) -> "_Statement":
-        """An INSERT of so many rows."""
-        kept, key = self._kept_of(statement), (*names, number)
-        if key not in kept:
-            kept[key] = _compile_rows(statement, self._dialect, names, number)
-        return kept[key]
+    def insert(self, statement: Insert, names: tuple[str, ...]) -> "_Insert":
+        """An INSERT of as many rows as one likes."""
+        inserts = self._kept_of(statement).inserts
+        if names not in inserts:
+            inserts[names] = _compile_insert(statement, self._dialect, names)
+        return inserts[names]
 
     def inserts_at_once(self, statement: Executable) -> TypeGuard[Insert]:
         """Whether many rows go into one statement. Whoever answers cannot be sent as many."""
         return isinstance(statement, Insert) and (not self._pipelines or bool(statement.exported_columns))
 
-    def _kept_of(self, statement: Executable) -> dict[tuple[Any, ...], "_Statement"]:
+    def _kept_of(self, statement: Executable) -> "_Kept":
         """One that is made anew for each call goes with it: what is compiled must not refer to it."""
         kept = self._kept.get(statement)
         if kept is None:
-            kept = self._kept[statement] = {}
+            kept = self._kept[statement] = _Kept()
         return kept
 
 
@@ -121,7 +131,7 @@ class Connection:
 
     def execute(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> Rows:
         """Run a statement, once, or for each of many."""
-        if values is None or isinstance(values, Mapping):
+        if values is None or isinstance(values, _MAPPING):
             return self._execute_one(statement, values or {})
         if len(values) == 1:
             return self._execute_one(statement, values[0])
@@ -150,23 +160,32 @@ class Connection:
         return self._run(prepared, prepared.arguments(values))
 
     def _insert(self, statement: Insert, values: Sequence[Values]) -> Rows:
-        names, found, changed, done = tuple(values[0]), [], 0, 0
+        prepared, found, changed, done = self._statements.insert(statement, tuple(values[0])), [], 0, 0
         while done < len(values):
             number = min(_ROWS, _shorter(len(values) - done))  # powers of two, so that there are few texts
-            prepared = self._statements.rows(statement, names, number)
-            part = self._run(prepared, prepared.arguments_of_rows(values[done : done + number]))
+            text, arguments = prepared.text(number), prepared.arguments(values[done : done + number])
+            part = self._run(prepared.one, arguments, text)
             found += part.all()
             changed += part.rowcount
             done += number
         return Rows(found, changed)
 
-    def _run(self, prepared: "_Statement", arguments: Sequence[Any]) -> Rows:
+    def _run(self, prepared: "_Statement", arguments: Sequence[Any], text: str | None = None) -> Rows:
         cursor = self._cursor
-        cursor.execute(prepared.text, arguments)
+        cursor.execute(text or prepared.text, arguments)
         if cursor.description is None:
             return Rows([], cursor.rowcount)
         rows = cursor.fetchall()
         return Rows(prepared.read(rows, cursor.description), cursor.rowcount)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was compiled of a statement, by the names of its values."""
+
+    lists: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  #: Which of them are lists.
+    statements: dict[tuple[Any, ...], "_Statement"] = field(default_factory=dict)  #: Also by how long their lists are.
+    inserts: dict[tuple[str, ...], "_Insert"] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -180,8 +199,6 @@ class _Statement:
     lists: tuple["_List", ...]
     columns: tuple[ColumnElement[Any], ...]  #: Of its answer.
     dialect: Dialect
-    row_names: tuple[tuple[str, ...], ...]  #: Of many rows, what the values of each are called.
-    take_row: Callable[[Values], Sequence[Any]]
     _reads: "_Reads | None" = None
 
     def arguments(self, values: Values) -> Sequence[Any]:
@@ -194,15 +211,6 @@ class _Statement:
                 values[name] = convert(values[name])
         return self.take(values)
 
-    def arguments_of_rows(self, rows: Sequence[Values]) -> Sequence[Any]:
-        """The values of many rows in their places."""
-        values = {**self.defaults}
-        for names, row in zip(self.row_names, rows, strict=True):
-            values.update(zip(names, self.take_row(row), strict=True))
-        for name, convert in self.converts:
-            values[name] = convert(values[name])
-        return self.take(values)
-
     def read(self, rows: Sequence[Any], description: Any) -> list[Row]:  # noqa: ANN401 - as drivers have it
         """The driver's rows as ours."""
         if self._reads is None:
@@ -211,6 +219,33 @@ class _Statement:
             rows = [(*row[:index], convert(row[index]), *row[index + 1 :]) for row in rows]
         make = self._reads.make
         return [make(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """An INSERT whose row can stand in it many times. To have SQLAlchemy write them all takes milliseconds."""
+
+    one: _Statement  #: Of one row.
+    parts: tuple[str, str, str]  #: What stands before the row, the row, and what stands after it.
+    take: Callable[[Values], Sequence[Any]]  #: A row's values in their places.
+    converts: tuple[tuple[int, _Convert], ...]
+    after: Sequence[Any]  #: The values that stand after all rows.
+
+    def text(self, number: int) -> str:
+        """The statement for so many rows."""
+        before, row, after = self.parts
+        return before + ", ".join([row] * number) + after
+
+    def arguments(self, rows: Sequence[Values]) -> Sequence[Any]:
+        """The values of these rows in their places."""
+        values: list[Any] = []
+        for row in rows:
+            taken = [*self.take(row)]
+            for index, convert in self.converts:
+                taken[index] = convert(taken[index])
+            values += taken
+        values += self.after
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,19 +288,25 @@ def _compile(statement: Executable, dialect: Dialect, values: Values) -> _Statem
     filled = {name: _filled(given[name], _longer(len(given[name]))) for name in lists}
     expanded = compiled.construct_expanded_state({**given, **filled})
     places, names = expanded.positiontup or [], expanded.parameter_expansion
-    return _statement(statement, compiled, expanded.statement, places, lists=names)
+    return _statement(statement, compiled, expanded.statement, places, names)
 
 
-def _compile_rows(statement: Insert, dialect: Dialect, names: tuple[str, ...], number: int) -> _Statement:
-    rows = [tuple(f"row{index}_{name}" for name in names) for index in range(number)]
-    types = [statement.table.c[name].type for name in names]
-    values = [
-        {name: bindparam(of_row, type_=type_) for name, of_row, type_ in zip(names, row, types, strict=True)}
-        for row in rows
-    ]
-    compiled = _compiled(statement.values(values), dialect, [])
-    places = compiled.positiontup or []
-    return _statement(statement, compiled, compiled.string, places, names=names, rows=rows)
+def _compile_insert(statement: Insert, dialect: Dialect, names: tuple[str, ...]) -> _Insert:
+    compiled = _compiled(statement, dialect, list(names))
+    one = _statement(statement, compiled, compiled.string, compiled.positiontup or [])
+    found = _ROW.search(one.text)
+    if found is None:
+        raise ValueError(f"an INSERT without a row: {one.text}")
+    parts = one.text[: found.start(1)], found[1], one.text[found.end(1) :]
+    of_row, others = (compiled.positiontup or [])[: len(names)], (compiled.positiontup or [])[len(names) :]
+    converts = dict(one.converts)
+    return _Insert(
+        one,
+        parts,
+        _taking(of_row),
+        tuple((index, converts[name]) for index, name in enumerate(of_row) if name in converts),
+        [converts[name](one.defaults[name]) if name in converts else one.defaults[name] for name in others],
+    )
 
 
 def _compiled(statement: Executable, dialect: Dialect, names: list[str]) -> SQLCompiler:
@@ -273,15 +314,12 @@ def _compiled(statement: Executable, dialect: Dialect, names: list[str]) -> SQLC
     return compiled
 
 
-def _statement(  # noqa: PLR0913 - all that there is to know of one
+def _statement(
     statement: Executable,
     compiled: SQLCompiler,
     text: str,
     places: Sequence[str],
-    *,
     lists: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    names: Sequence[str] = (),
-    rows: Sequence[tuple[str, ...]] = (),
 ) -> _Statement:
     return _Statement(
         text,
@@ -291,8 +329,6 @@ def _statement(  # noqa: PLR0913 - all that there is to know of one
         tuple(_List(name, tuple(names)) for name, names in lists.items()),
         tuple(getattr(statement, "exported_columns", ())),
         compiled.dialect,
-        tuple(rows),
-        _taking(names),
     )
 
 

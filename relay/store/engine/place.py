@@ -1,5 +1,6 @@
 """Whether the file under a database's name is still the one that is open: else what is committed is in no file."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +30,13 @@ class Place:
     """The files of the SQLite database at `path`, as they were when it was opened."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._log = path.with_name(path.name + "-wal")
-        self._files = {self._path: _identity(self._path)}
+        self._log = f"{path}-wal"
+        self._files = {str(path): _identity(str(path))}
 
     def check(self) -> None:
         """Raise StoreLost if a file is gone or is another one. To be called after a commit and before it is told."""
-        self._files.setdefault(self._log, _identity(self._log))
+        if self._log not in self._files:
+            self._files[self._log] = _identity(self._log)
         for file, was in self._files.items():
             now = _identity(file)
             if now is None or now != was:
@@ -46,9 +47,9 @@ class Place:
                 )
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - after each commit, and pathlib takes as long again
     except OSError:
         return None
     return found.st_dev, found.st_ino

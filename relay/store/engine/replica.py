@@ -5,14 +5,15 @@ who finds it gone commits nothing any more. Whoever has not been heard of for a 
 PostgreSQL's clock and not by anybody's own. (A session's advisory lock would strand behind PgBouncer.)
 """
 
+import json
 import math
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from sqlalchemy import Connection as Pooled
@@ -34,6 +35,9 @@ _MARGIN: Final = 1.0
 _GAP: Final = 1.5
 #: Seconds by which two clocks may differ without a correction: it would only follow how busy the machines are.
 _UNEVEN: Final = 0.02
+#: As if so many more waited at each relay, and not more than so many: who comes to an idle one must be quick too.
+_LITTLE: Final = 1
+_MUCH: Final = 20
 #: Whoever brings the schema up to date, or joins, holds this: any number, the same in every version.
 MIGRATING: Final = 7_403_118
 #: The table that is there while the rows of an SQLite file come in.
@@ -63,6 +67,9 @@ class Replica:
         self._stopping = False
         self._hurried = threading.Event()
         self.members: tuple[Member, ...] = ()  #: The relays that live, by name.
+        self._waiting: dict[str, int] = {}  #: For their turn to send, by channel.
+        self._parts: dict[str, float] = {}  #: Of each channel's pace, as of the last beat.
+        self._parts_before: dict[str, float] = {}
         self._next_death = math.inf  #: When somebody's term is over, on the monotonic clock.
 
     def has_duty(self, name: str) -> bool:
@@ -72,6 +79,16 @@ class Replica:
     def clock(self) -> float:
         """Unix time by the database's clock: due times must mean the same to every host."""
         return time.monotonic() + self._epoch
+
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this one may take, where so many wait for it.
+
+        It says at its next beat how many wait, and takes more than before one beat later: until then others may not
+        know that they are to take less.
+        """
+        self._waiting[channel] = waiting
+        equal = 1 / (1 + self.others)
+        return min(self._parts.get(channel, equal), self._parts_before.get(channel, equal))
 
     @property
     def others(self) -> int:
@@ -114,7 +131,8 @@ class Replica:
         """Say once that this one lives."""
         at = time.monotonic()
         with self._engine.begin() as connection:
-            self.is_out = connection.execute(_RENEW, {"me": self.id, "term": TERM}).rowcount == 0
+            renewed = {"me": self.id, "term": TERM, "waiting": json.dumps(dict(self._waiting))}
+            self.is_out = connection.execute(_RENEW, renewed).rowcount == 0
             if self.is_out:
                 return
             taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
@@ -126,11 +144,9 @@ class Replica:
         self._set_clock(circle[0].at - asked - took / 2, took)
         left = [each.until - each.at for each in circle if each.id != self.id]
         self._next_death = asked + min(left, default=math.inf)
-        self.members = tuple(
-            Member(each.name, tuple(each.duties), each.id == self.id)
-            for each in circle
-            if each.kind == "relay" and each.until > each.at
-        )
+        relays = [each for each in circle if each.kind == "relay" and each.until > each.at]
+        self._parts_before, self._parts = self._parts, _parts(self.id, relays)
+        self.members = tuple(Member(each.name, tuple(each.duties), each.id == self.id) for each in relays)
         self._heard_at, self._duties = at, frozenset(taken)
         if not self._is_heard:
             self._is_heard = True
@@ -179,6 +195,22 @@ class Replica:
                 connection.execute(_LAY_DOWN, {"me": self.id})
         except DBAPIError:
             log.warning("store.not_let_go", seconds=TERM)
+
+
+def _parts(me: str, relays: Sequence[Any]) -> dict[str, float]:
+    """Of the pace of each channel, by how many wait for it at each relay; who has nobody waiting keeps a little."""
+    channels = {channel for each in relays for channel in each.waiting}
+    return {
+        channel: sum(_weight(each, channel) for each in relays if each.id == me)
+        / sum(_weight(each, channel) for each in relays)
+        for channel in channels
+        if any(each.id == me for each in relays)
+    }
+
+
+def _weight(relay: Any, channel: str) -> int:  # noqa: ANN401 - a row
+    waiting: int = relay.waiting.get(channel, 0)
+    return _LITTLE + min(waiting, _MUCH)
 
 
 @contextmanager
@@ -242,16 +274,20 @@ CREATE TABLE replica (
     kind VARCHAR(8) NOT NULL,
     name VARCHAR(128) NOT NULL,
     started TIMESTAMP WITH TIME ZONE NOT NULL,
-    until TIMESTAMP WITH TIME ZONE NOT NULL
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    waiting JSONB NOT NULL DEFAULT '{}'
 )
 """
 _UNTIL = "clock_timestamp() + make_interval(secs => :term)"
-_JOIN = text(f"INSERT INTO replica VALUES (:me, :kind, :name, clock_timestamp(), {_UNTIL})")  # noqa: S608 - constants
-_RENEW = text(f"UPDATE replica SET until = {_UNTIL} WHERE id = :me")  # noqa: S608
+_JOIN = text(
+    "INSERT INTO replica (id, kind, name, started, until)"  # noqa: S608 - constants
+    f" VALUES (:me, :kind, :name, clock_timestamp(), {_UNTIL})"
+)
+_RENEW = text(f"UPDATE replica SET until = {_UNTIL}, waiting = CAST(:waiting AS jsonb) WHERE id = :me")  # noqa: S608
 _LEAVE = text("UPDATE replica SET until = '-infinity' WHERE id = :me")
 _LAY_DOWN = text("DELETE FROM duty WHERE holder = :me")
 _CIRCLE = text(
-    "SELECT id, kind, name, extract(epoch FROM until)::float8 AS until,"
+    "SELECT id, kind, name, waiting, extract(epoch FROM until)::float8 AS until,"
     " extract(epoch FROM clock_timestamp())::float8 AS at,"
     " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
     " AND duty.until > clock_timestamp() ORDER BY duty.name) AS duties FROM replica ORDER BY name"

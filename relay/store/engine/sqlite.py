@@ -62,7 +62,7 @@ class SQLite:
 
     def __init__(self, thread: Thread, path: Path) -> None:
         self._thread = thread
-        self._connection = Connection(thread.dbapi().cursor(), Statements(_DIALECT, pipelines=False))
+        self._cursor, self._statements = thread.dbapi().cursor(), Statements(_DIALECT, pipelines=False)
         self._place = Place(path)
         self._reserve = Reserve(path)
         self._look_at = 0.0  #: When to see next whether the disk has room for the reserve, on the monotonic clock.
@@ -76,7 +76,7 @@ class SQLite:
         # A deferred transaction that turns into a writer fails at once with "database is locked", whatever the timeout.
         dbapi.execute("BEGIN IMMEDIATE")
         try:
-            result = work(self._connection)
+            result = work(Connection(self._cursor, self._statements))
             dbapi.commit()
         except BaseException:
             dbapi.rollback()

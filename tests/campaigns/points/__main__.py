@@ -1,0 +1,148 @@
+"""`python -m tests.campaigns.points`: an end, a full disk or a broken one at every write, sync and change of a name.
+
+Each path that writes files is taken again and again, a command of the relay as an operator types it, and each time
+another call of the kernel is the last one (`kill`), or fails with ENOSPC (`full`) or EIO (`broken`). `cut` records all
+that is written once, and makes of every beginning of it the files that a power cut leaves: what was not forced to the
+disk is gone, or a part of it is there, the last page torn. Wherever it ends, what was reported is true, nothing is
+damaged, and the next start or the same command does the rest. `--every 10` takes one point in ten.
+"""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+from tests.campaigns import results
+from tests.campaigns.points.cuts import Recording, record
+from tests.campaigns.points.scenes import SCENES, Scene
+from tests.campaigns.points.strikes import BROKEN, CALLS, FULL, count, strike, take
+
+HOWS: Final = ("kill", "full", "broken", "cut")
+_STRUCK: Final = {"kill": CALLS, "full": FULL, "broken": BROKEN}
+
+
+class Stage:
+    """A scene's files, as they lie there before it, to be taken from as often as need be."""
+
+    def __init__(self, scene: Scene, folder: Path) -> None:
+        self.scene, self._folder = scene, folder
+        self._before = folder / "before"
+        self._before.mkdir()
+
+    def set(self) -> None:
+        """Lay the files out."""
+        self.scene.prepare(self._before)
+
+    @contextmanager
+    def laid(self) -> Iterator[Path]:
+        """A place where they lie."""
+        home = self._folder / "home"
+        shutil.copytree(self._before, home)
+        try:
+            yield home
+        finally:
+            shutil.rmtree(home)
+
+    @contextmanager
+    def empty(self) -> Iterator[Path]:
+        """A place for what a power cut leaves."""
+        home = self._folder / "home"
+        home.mkdir()
+        try:
+            yield home
+        finally:
+            shutil.rmtree(home)
+
+
+async def struck(stage: Stage, how: str, every: int, first: int) -> tuple[int, list[str]]:
+    """Strike at each point in turn. How many there were, and what was wrong."""
+    with stage.laid() as home:
+        calls = await count(stage.scene, home)
+    points = [(call, which) for call in _STRUCK[how] for which in range(1, calls[call] + 1)]
+    wrong: list[str] = []
+    chosen = points[first % every :: every]
+    for call, which in chosen:
+        with stage.laid() as home:
+            code = await take(stage.scene, home, *strike(call, how, which))
+            found = await _judged(stage.scene, home, code)
+        wrong += [f"{stage.scene.name}, {how} at {call} {which}, ended with {code}: {each}" for each in found]
+    return len(chosen), wrong
+
+
+async def _judged(scene: Scene, home: Path, code: int | None) -> list[str]:
+    try:
+        return await scene.judge(home, code)
+    except Exception as error:  # noqa: BLE001 - whatever it is, this point is not well
+        return [repr(error)[-500:]]
+
+
+async def cut(stage: Stage, every: int, first: int) -> tuple[int, list[str]]:
+    """Cut the power after each of the calls that were recorded. How often, and what was wrong."""
+    with stage.laid() as home:
+        recording = await record(stage.scene, home)
+    wrong, cuts = [], 0
+    for length in [*range(first % every, len(recording.calls), every), len(recording.calls)]:
+        for kind, leave in _KINDS:
+            with stage.empty() as home:
+                leave(recording, length, home)
+                code = 0 if length == len(recording.calls) else None
+                found = await _judged(stage.scene, home, code)
+            cuts += 1
+            last = recording.calls[length - 1] if length else "nothing"
+            wrong += [f"{stage.scene.name}, power cut ({kind}) after call {length}, {last}: {each}" for each in found]
+    return cuts, wrong
+
+
+def _some(recording: Recording, length: int, home: Path) -> None:
+    recording.leave(length, home, random.Random(length))  # noqa: S311 - a seed
+
+
+_KINDS: Final[Sequence[tuple[str, Callable[[Recording, int, Path], None]]]] = (
+    ("nothing that was not forced", lambda recording, length, home: recording.leave(length, home, None)),
+    ("some of it, the last page torn", _some),
+)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.points", description=__doc__)
+    parser.add_argument("--scenes", nargs="+", choices=list(SCENES), default=list(SCENES))
+    parser.add_argument("--how", nargs="+", choices=HOWS, default=HOWS)
+    parser.add_argument("--every", type=int, default=1, help="take one point in so many")
+    parser.add_argument("--first", type=int, default=0, help="which of those, to take others than last time")
+    parser.add_argument("--results", type=Path, help="a file to which each result is appended")
+    options = parser.parse_args()
+    total, broken = 0, 0
+    for name, how in product(options.scenes, options.how):
+        began = time.monotonic()
+        points, wrong = play(SCENES[name], how, options.every, options.first)
+        total, broken = total + points, broken + len(wrong)
+        line = f"{name:<10} {how:<7} {points:5} points {time.monotonic() - began:6.0f} s  {len(wrong)} wrong"
+        print(line, *wrong[:10], sep="\n  ", flush=True)  # noqa: T201 - a report
+        if options.results is not None:
+            found = {f"{name}, {how}": wrong} if wrong else {}
+            results.append(options.results, {"scene": name, "how": how, "points": points, "found": found})
+    print(f"{total} points, {broken} wrong")  # noqa: T201 - a report
+    return 1 if broken else 0
+
+
+def play(scene: Scene, how: str, every: int, first: int) -> tuple[int, list[str]]:
+    """All chosen points of one path. How many there were, and what was wrong."""
+    with tempfile.TemporaryDirectory(prefix="relay-points-") as folder:
+        stage = Stage(scene, Path(folder))
+        stage.set()
+        if how == "cut":
+            return asyncio.run(cut(stage, every, first))
+        return asyncio.run(struck(stage, how, every, first))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
