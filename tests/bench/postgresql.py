@@ -61,6 +61,7 @@ async def engines(name: Name, home: Path, runs: int, updates: int, callbacks: in
 async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome:
     """Agents' texts through one relay and through three, each with a part of a core, behind a balancer; alternating."""
     speeds: dict[int, list[float]] = {1: [], _SEVERAL: []}
+    spent: dict[int, list[float]] = {1: [], _SEVERAL: []}
     faults = {"not accepted": 0, "out of order": 0}
     for run in range(runs):
         for number in (1, _SEVERAL) if run % 2 == 0 else (_SEVERAL, 1):
@@ -70,7 +71,9 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
                 async with AsyncExitStack() as stack:
                     for relay in relays:
                         stack.enter_context(quota(relay.process.pid, CORES))
+                    before = sum(relay.cpu() for relay in relays)
                     load, speed = await _agents_write(sandbox, callbacks)
+                    spent[number].append((sum(relay.cpu() for relay in relays) - before) * 1000 / callbacks)
                 stats = await sandbox.get("telegram")
                 speeds[number].append(speed)
                 faults["not accepted"] += load["failed"]
@@ -80,6 +83,7 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
         f"messages/s, one relay of {CORES} core": one,
         f"messages/s, {_SEVERAL} of them": several,
         f"{_SEVERAL} : one": several / one,
+        f"CPU a message, {_SEVERAL} : one": median(spent[_SEVERAL]) / median(spent[1]),
     }
     return Outcome(figures, faults)
 
