@@ -298,7 +298,7 @@ def _couriers(
             context,
             calls,
             rate=settings.telegram_rate_limit,
-            others=lambda: shared.store.others,
+            part=partial(shared.store.part, context.channel),
             now=shared.now,
             chat_rate=settings.telegram_chat_rate_limit,
         ),

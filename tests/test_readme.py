@@ -30,3 +30,12 @@ def test_every_metric_that_the_readme_names_exists() -> None:
     for name in re.findall(r"`(relay_[a-z_]+?)(?:_total)?[`{ ]", README):
         stem = name.removeprefix("relay_")
         assert f'"relay_{stem}"' in source or f'"{stem}"' in source, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_table_has_its_head(page: Path) -> None:
+    """An empty line within a table makes loose words of the rows below it."""
+    lines = ["", *page.read_text().splitlines(), ""]
+    for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+        if line.startswith("|") and not before.startswith("|"):
+            assert re.fullmatch(r"\|[\s:|-]+\|", after), line

@@ -24,6 +24,11 @@ from relay.errors import (
 DOWN_AFTER: Final = 5
 #: So many lanes that are refused, and nobody else gets through: it is the side that refuses, whatever it is sent.
 REFUSING_AFTER: Final = 3
+#: If as many lanes as that were refused lately, one server of several may refuse everything, and others get through: a
+#: lane must have been refused so often, for so many seconds.
+MANY_REFUSALS: Final = 6
+MANY_TIME: Final = 60.0
+LATELY: Final = 120.0  #: Seconds. Whoever waits because of a refusal tries again sooner.
 #: A lane that is refused while nobody else sends anything must have been so often, for so many seconds.
 LONE_REFUSALS: Final = 5
 LONE_TIME: Final = 600.0
@@ -72,6 +77,7 @@ class Refusal:
 @dataclass(slots=True)
 class _Refused:
     since: float
+    at: float = 0.0  #: The last time.
     times: int = 0
 
 
@@ -138,14 +144,15 @@ class Gate:
         """Take note that the side itself has refused a delivery, and tell what that proves.
 
         One refusal proves nothing: the side may be refusing everybody. It is the delivery's own once something else got
-        through that set out after it was refused, and it is refused again.
+        through that set out after it was refused, and it is refused again; again and again, if several lanes are.
         """
         refused = self._refused.setdefault(lane_id, _Refused(now))
-        refused.times += 1
-        if self._proof > refused.since:
+        refused.times, refused.at = refused.times + 1, now
+        proven = self._proof > refused.since
+        if proven and self._is_enough(refused, now):
             return Refusal(refused.times, final=True)
         self.last_error = str(error)
-        self._alone |= refused.times > 1
+        self._alone |= refused.times > 1 and not proven
         self._refusing.add(lane_id)
         self._unserved.add(lane_id)
         if len(self._refusing) >= REFUSING_AFTER:
@@ -155,6 +162,11 @@ class Gate:
             self._open()  # somebody is there
         long = refused.times >= LONE_REFUSALS and now - refused.since >= LONE_TIME
         return Refusal(refused.times, alone=long and self._unserved == {lane_id})
+
+    def _is_enough(self, refused: _Refused, now: float) -> bool:
+        """Whether it was refused often enough, since others got through between."""
+        lately = sum(now - each.at < LATELY for each in self._refused.values())
+        return lately < REFUSING_AFTER or (refused.times >= MANY_REFUSALS and now - refused.since >= MANY_TIME)
 
     def throttled(self, error: Throttled, now: float) -> None:
         """Everybody was asked to wait."""

@@ -9,18 +9,22 @@ class Pace:
 
     def __init__(self, rate: float, burst: int) -> None:
         self._whole = self._interval = 1.0 / rate if rate else 0.0
-        self._burst = burst
-        self._tolerance = self._interval * (burst - 1)
+        self._whole_burst = self._burst = burst
         self._next: dict[int, float] = {}
 
-    def share(self, others: int) -> None:
-        """So many others have the same pace in common with this one: each takes an equal part of it."""
-        self._interval = self._whole * (1 + others)
-        self._tolerance = self._interval * (self._burst // (1 + others) - 1) if self._burst > others else 0.0
+    def take_part(self, part: float) -> None:
+        """Others have the same pace in common with this one, which takes this part of it (more than 0, 1 at most)."""
+        self._interval = self._whole / part
+        self._burst = max(1, int(self._whole_burst * part))
+
+    @property
+    def _tolerance(self) -> float:
+        return self._interval * (self._burst - 1)
 
     def delay(self, key: int, now: float, *, keep: int = 0) -> float:
         """How long the next free place of `key` is away, if `keep` of a burst are to be left. Takes nothing."""
-        return max(0.0, self._next.get(key, now) - self._tolerance + keep * self._interval - now)
+        kept = min(keep, self._burst - 1) * self._interval
+        return max(0.0, self._next.get(key, now) - self._tolerance + kept - now)
 
     def reserve(self, key: int, now: float) -> float:
         """Take the next free place of `key` and return how long it is away."""

@@ -16,7 +16,7 @@ from relay.delivery.calls import Calls
 from relay.delivery.chat_limits import Chats
 from relay.delivery.pace import Pace
 from relay.delivery.policy import LATE_PATIENCE, buries_step
-from relay.delivery.turns import Turns
+from relay.delivery.turns import Part, Turns
 from relay.errors import Down, NotAccepted, RelayError, SourceUnavailable, Throttled, Uncertain, cause_of
 from relay.mapping.content.remembered import said_by_agent
 from relay.mapping.event.events import KitContext
@@ -54,7 +54,7 @@ def to_telegram(  # noqa: PLR0913 - its whole world, said once where the channel
     *,
     rate: float,
     chat_rate: float,
-    others: Callable[[], int] = lambda: 0,
+    part: Part = lambda _waiting: 1.0,
     now: Callable[[], float] = time.time,
 ) -> Carry:
     """Step by step, each one remembered before the next, at a pace (messages a second, 0 = any) that Telegram likes.
@@ -62,7 +62,7 @@ def to_telegram(  # noqa: PLR0913 - its whole world, said once where the channel
     A step that comes to nothing does not take the others along: it is buried by itself, and what can stand in for it
     is sent in its place.
     """
-    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls, others), now)
+    carrier = _Carrier(do_step, context, Chats(chat_rate), Turns(rate, _BURST, calls, part), now)
 
     async def carry(attempt: Attempt) -> bool | Later:
         address = attempt.delivery.address

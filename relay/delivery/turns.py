@@ -21,6 +21,14 @@ _KEPT: Final = 2
 _JUST: Final = 1.0
 
 
+#: The part of the rate that this one of several relays may take, of which so many wait for a turn.
+Part = Callable[[int], float]
+
+
+def _all(_waiting: int) -> float:
+    return 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     turn: asyncio.Future[None]
@@ -34,9 +42,9 @@ class Turns:
     answer is quick even then. The others go in their order.
     """
 
-    def __init__(self, rate: float, burst: int, calls: Calls, others: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, rate: float, burst: int, calls: Calls, part: Part = _all) -> None:
         self._pace = Pace(rate, burst)
-        self._others = others  #: How many other relays send for the same bot.
+        self._part = part
         self._most = max(1.0, rate * _UNANSWERED) if rate else math.inf
         self._kept = min(_KEPT, burst - 1)
         self._calls = calls
@@ -82,7 +90,7 @@ class Turns:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
-        self._pace.share(self._others())
+        self._pace.take_part(self._part(len(self._waiting)))
         while (chosen := self._choose()) is not None and not self._is_held_up():
             wait = self._pace.delay(_ALL, loop.time(), keep=self._kept_from(chosen, loop.time()))
             if wait > 0:

@@ -83,12 +83,14 @@ class Circle(Protocol):
     def members(self) -> tuple[Member, ...]:
         """All of them."""
 
-    @property
-    def trusts_itself(self) -> bool:
-        """Whether what it has in its hands is surely its own."""
+    def holds(self, holder: str | None) -> bool:
+        """Whether what was claimed by this holder is surely in this one's hands."""
 
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do."""
+
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this one may take now, where so many wait for it."""
 
 
 class Alone:
@@ -96,11 +98,18 @@ class Alone:
 
     others: Final = 0
     members: Final = ()
-    trusts_itself: Final = True
+
+    def holds(self, _holder: str | None) -> bool:
+        """It holds everything."""
+        return True
 
     def has_duty(self, _name: str) -> bool:
         """It does everything."""
         return True
+
+    def part(self, _channel: str, _waiting: int) -> float:
+        """It takes all."""
+        return 1.0
 
 
 ALONE: Final = Alone()
@@ -119,14 +128,17 @@ class Store:
         """Whether there can be other relays."""
         return self._circle is not ALONE
 
-    @property
-    def trusts_itself(self) -> bool:
+    def holds(self, delivery: Delivery) -> bool:
         """Whether what was claimed is surely still in this relay's hands: else nothing may set out."""
-        return self._circle.trusts_itself
+        return self._circle.holds(delivery.holder)
 
     def has_duty(self, name: str) -> bool:
         """Whether this relay does what only one of those that share the database may do."""
         return self._circle.has_duty(name)
+
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this relay may take now, where so many wait for it."""
+        return self._circle.part(channel, waiting)
 
     @property
     def others(self) -> int:

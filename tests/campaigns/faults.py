@@ -33,6 +33,7 @@ from typing import Any, Final, get_args
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.faults import Faults
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.campaigns.beside import SLICE, multiples
 from tests.campaigns.ledger import LOST, ORDER, Verdict, Way, by_agent, by_customer, draw_up
 from tests.databases import rows
 from tests.e2e.process import RelayProcess, relay_between
@@ -48,7 +49,6 @@ ELSEWHERE: Final = 10.0
 FLAP: Final = 2.0  #: Seconds.
 PATIENCE: Final = 60.0  #: Seconds for which it is waited beyond that.
 YOUNG: Final = 1.0  #: Seconds for which a message may be on its way though all is well.
-SLICE: Final = 5.0  #: Seconds whose messages are compared with those beside.
 #: What others may take afterwards, as a multiple; and after how many seconds of listening that is held against a fault.
 MOST: Final = 1.2
 NOTHING: Final = "nothing"
@@ -96,6 +96,11 @@ class Fault:
 FAULTS: Final[Mapping[str, Fault]] = {
     "kit-refuses-all": Fault(
         "Kit's own 409 to everybody", "to_kit", {"always": {"status": 409, "payload": _refusal(409), "on": "event"}}
+    ),
+    "kit-half": Fault(
+        "one of Kit's two servers refuses everything",
+        "to_kit",
+        {"always": {"status": 409, "payload": _refusal(409), "on": "event", "every": 2}},
     ),
     "kit-page": Fault("a firewall's page in Kit's place", "to_kit", {"always": {"status": 403, **PAGE, "on": "event"}}),
     "kit-fails": Fault("Kit answers 503", "to_kit", {"always": {"status": 503, "payload": {}, "on": "event"}}),
@@ -175,15 +180,12 @@ class Talk:
             first.setdefault(text, at)
         return first
 
-    def p95s(self, way: Way, since: float, until: float, *, but: int | None = None) -> dict[int, float]:
-        """The 95th percentile of how long messages took that were said then (of other chats than one), by slice."""
+    def took(self, way: Way, *, but: int | None = None) -> dict[float, float]:
+        """How long the messages took that have arrived (of other chats than one), by when they were said."""
         arrived = self.arrived(way)
-        slices = max(1, int((until - since) / SLICE))
-        took: dict[int, list[float]] = {}
-        for text, at in self.said[way].items():
-            if since <= at < until and text in arrived and not _is_of(text, but):
-                took.setdefault(int((at - since) / (until - since) * slices), []).append(arrived[text] - at)
-        return {number: statistics.quantiles(each, n=20)[-1] for number, each in took.items() if len(each) > 1}
+        return {
+            at: arrived[text] - at for text, at in self.said[way].items() if text in arrived and not _is_of(text, but)
+        }
 
     def missing(self, way: Way, *, before: float | None = None, but: int | None = None) -> list[str]:
         """What has not arrived, of all or of what was said before."""
@@ -317,15 +319,14 @@ def _draw_up(seen: Seen, talk: Talk, beside: Talk, fault: Fault, times: tuple[fl
     other: Way = "to_telegram" if fault.way == "to_kit" else "to_kit"
     hit = FIRST if fault.of_one is not None else fault.but
 
-    def multiples(way: Way, since: float, until: float) -> list[float]:
-        took, took_beside = (each.p95s(way, since, until, but=hit) for each in (talk, beside))
-        return [took[number] / took_beside[number] for number in sorted(took.keys() & took_beside.keys())]
+    def compared(way: Way, since: float, until: float) -> list[float]:
+        return multiples(talk.took(way, but=hit), beside.took(way, but=hit), since, until)
 
-    afterwards = [multiples(way, caught_up, ended) for way in WAYS]
+    afterwards = [compared(way, caught_up, ended) for way in WAYS]
     seen.at_first = max(each[0] for each in afterwards)
     seen.after = max(statistics.median(each) for each in afterwards)
     if not fault.hits_all:
-        seen.during = statistics.median(multiples(fault.way if fault.of_one is not None else other, broken, mended))
+        seen.during = statistics.median(compared(fault.way if fault.of_one is not None else other, broken, mended))
     kit, telegram = talk.world.kit, talk.world.telegram
     seen.told_agents = sum("Missing here" in (sent.text or "") for sent in kit.events)
     seen.told_customers = sum("could not be passed on" in str(call.params.get("text")) for call in telegram.calls)

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from relay.delivery.gate import (
     DOWN_AFTER,
+    LATELY,
     LONE_REFUSALS,
     LONE_TIME,
     LONG_DOWN,
     LONG_PAUSE,
     LONGEST_HOLD,
     LONGEST_THROTTLE,
+    MANY_TIME,
     PATIENT_PAUSE,
     PATIENT_TIME,
     PROBE_PAUSE,
@@ -339,6 +341,19 @@ def test_what_is_buried_proves_nothing_about_what_follows_it() -> None:
     assert gate.refused(REFUSED, 1, 2.0).final
     gate.gave_up(1)
     assert gate.refused(REFUSED, 1, 2.1) == Refusal(1)
+
+
+def test_a_side_that_refuses_every_other_message_proves_nothing_by_it() -> None:
+    """One of its servers refuses everything: somebody always gets through, and still it is nobody's message."""
+    gate = Gate()
+    for second in range(int(MANY_TIME)):
+        for lane in range(REFUSING_AFTER):
+            assert not gate.refused(REFUSED, lane, float(second)).final
+        passes(gate, 9, now=second + 0.5)
+    assert gate.refused(REFUSED, 0, MANY_TIME) == Refusal(int(MANY_TIME) + 1, final=True), "for so long it is its own"
+    passes(gate, 9, now=MANY_TIME + 0.5)
+    late = MANY_TIME + LATELY + 1.0
+    assert gate.refused(REFUSED, 1, late).final, "the others were refused long ago"
 
 
 def test_who_refuses_three_lanes_in_a_row_refuses_everybody() -> None:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +34,12 @@ def test_no_window_holds_more_than_burst_and_rate_allow(gaps: list[float], burst
     for first, start in enumerate(leaving):
         for last in range(first, len(leaving)):
             assert last - first + 1 <= burst + (leaving[last] - start) + 1e-6
+
+
+def test_a_part_of_a_pace_has_a_part_of_its_burst() -> None:
+    """And what is to be left of it for others is never more than there is of it."""
+    pace = Pace(30.0, burst=5)
+    pace.take_part(1 / 3)
+    assert pace.reserve(0, 0.0) == 0.0
+    assert pace.delay(0, 0.0) == pytest.approx(0.1)
+    assert pace.delay(0, 0.0, keep=2) == pytest.approx(0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import Unavailable
-from relay.store.engine.copies import UNFINISHED, copy_database, fault_of, made_at_of, moment
+from relay.store.engine.copies import UNFINISHED, CopyError, copy_database, fault_of, made_at_of, moment
 from relay.store.store import open_store
 from tests.databases import new_database
 from tests.store.letters import update
@@ -104,6 +104,12 @@ def test_what_a_broken_copy_left_is_in_nobodys_way(tmp_path: Path) -> None:
         copy_database(path, tmp_path / "copy.db")
     assert fault_of(tmp_path / "copy.db") is None
     assert [each.name for each in tmp_path.iterdir() if UNFINISHED in each.name] == []
+
+
+def test_a_place_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> None:
+    """Whoever reads the line looks at both."""
+    with closing(in_use(tmp_path / "relay.db")), pytest.raises(CopyError, match="room, and may this user write there"):
+        copy_database(tmp_path / "relay.db", Path("/proc/copy.db"), gently=True)
 
 
 async def test_nobody_waits_for_a_backup_when_the_log_is_to_be_emptied(tmp_path: Path) -> None:

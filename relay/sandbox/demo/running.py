@@ -126,7 +126,7 @@ async def _open_page(stack: AsyncExitStack, page: Page, wishes: Wishes) -> None:
     except OSError as error:
         if wishes.port is not None:
             raise PageAddressError(
-                f"--port: cannot listen on 127.0.0.1:{wishes.port} ({os.strerror(error.errno or 0)})"
+                f"--port: cannot listen on 127.0.0.1:{wishes.port} ({os.strerror(error.errno or 0)}). Another demo?"
             ) from None
         page.server.port = 0
         await stack.enter_async_context(page.server)

@@ -39,6 +39,8 @@ class ScriptedAnswer:
     on: str | None = None  #: Only for this operation.
     of: str | None = None  #: Only for this chat or client.
     times: int = 1
+    every: int = 1  #: One of so many that it would hit, as of a server of several behind one address.
+    met: int = 0  #: How many it would have hit so far.
 
     def response(self) -> web.Response:
         """The answer as it leaves; JSON unless its headers say otherwise."""
@@ -93,10 +95,11 @@ class Faults:
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
         on: str | None = None,
+        every: int = 1,
     ) -> None:
-        """Answer every request (of operation `on`) with this instead of doing it, until the faults are cleared."""
+        """Answer requests (of operation `on`, one of so many) with this instead of doing them, until it is cleared."""
         raw = body.encode() if body is not None else json.dumps(payload).encode()
-        self.always = ScriptedAnswer(status, raw, headers or {}, on)
+        self.always = ScriptedAnswer(status, raw, headers or {}, on, every=every)
 
     async def is_away(self, request: web.Request) -> bool:
         """Whether the request is to be cut off; if everything hangs, that is known only when it does not any more."""
@@ -119,7 +122,8 @@ class Faults:
                 self.scripted += 1
                 return answer
         if self.always is not None and self._hits(self.always.on, None, operation, None):
-            return self.always
+            self.always.met += 1
+            return None if self.always.met % self.always.every else self.always
         return None
 
     async def let_out(

@@ -51,7 +51,8 @@ def copy_database(source: Path, target: Path, *, gently: bool = False, made_at: 
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
             _clear(beside)
-        raise CopyError(f"{target} could not be written: {error}. Is the disk full? Make room and try again") from error
+        words = f"{target} could not be written: {error}. Is there room, and may this user write there?"
+        raise CopyError(words) from error
 
 
 def drop_copies(database: Path | str, before: float) -> int:

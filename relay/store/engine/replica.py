@@ -5,14 +5,15 @@ who finds it gone commits nothing any more. Whoever has not been heard of for a 
 PostgreSQL's clock and not by anybody's own. (A session's advisory lock would strand behind PgBouncer.)
 """
 
+import json
 import math
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from sqlalchemy import Connection as Pooled
@@ -34,6 +35,9 @@ _MARGIN: Final = 1.0
 _GAP: Final = 1.5
 #: Seconds by which two clocks may differ without a correction: it would only follow how busy the machines are.
 _UNEVEN: Final = 0.02
+#: As if so many more waited at each relay, and not more than so many: who comes to an idle one must be quick too.
+_LITTLE: Final = 1
+_MUCH: Final = 20
 #: Whoever brings the schema up to date, or joins, holds this: any number, the same in every version.
 MIGRATING: Final = 7_403_118
 #: The table that is there while the rows of an SQLite file come in.
@@ -51,18 +55,23 @@ class Replica:
 
     def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
-        self.is_out = False  #: It was taken for dead, or the schema is another one: it commits nothing any more.
+        self.refusal: str | None = None  #: Why it may not come back. It commits nothing any more.
         self._engine = engine
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
         self._epoch = time.time() - time.monotonic()  #: When our monotonic clock was 0, by the database's.
+        self._head: str | None = None
+        self._is_taken_for_dead = False
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
         self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
         self._is_heard = True
         self._stopping = False
         self._hurried = threading.Event()
         self.members: tuple[Member, ...] = ()  #: The relays that live, by name.
+        self._waiting: dict[str, int] = {}  #: For their turn to send, by channel.
+        self._parts: dict[str, float] = {}  #: Of each channel's pace, as of the last beat.
+        self._parts_before: dict[str, float] = {}
         self._next_death = math.inf  #: When somebody's term is over, on the monotonic clock.
 
     def has_duty(self, name: str) -> bool:
@@ -73,6 +82,16 @@ class Replica:
         """Unix time by the database's clock: due times must mean the same to every host."""
         return time.monotonic() + self._epoch
 
+    def part(self, channel: str, waiting: int) -> float:
+        """The part of a channel's pace that this one may take, where so many wait for it.
+
+        It says at its next beat how many wait, and takes more than before one beat later: until then others may not
+        know that they are to take less.
+        """
+        self._waiting[channel] = waiting
+        equal = 1 / (1 + self.others)
+        return min(self._parts.get(channel, equal), self._parts_before.get(channel, equal))
+
     @property
     def others(self) -> int:
         """How many other relays live, as far as the last beat knew."""
@@ -81,7 +100,11 @@ class Replica:
     @property
     def trusts_itself(self) -> bool:
         """Whether nobody can have taken this one for dead yet."""
-        return not self.is_out and time.monotonic() < self._heard_at + TERM - _MARGIN
+        return time.monotonic() < self._heard_at + TERM - _MARGIN
+
+    def holds(self, holder: str | None) -> bool:
+        """Whether what was claimed by this holder is surely in this one's hands."""
+        return holder == self.id and self.trusts_itself
 
     @property
     def is_witness(self) -> bool:
@@ -113,9 +136,14 @@ class Replica:
     def beat(self) -> None:
         """Say once that this one lives."""
         at = time.monotonic()
+        if self._is_taken_for_dead:
+            self._join_again()
+            return
         with self._engine.begin() as connection:
-            self.is_out = connection.execute(_RENEW, {"me": self.id, "term": TERM}).rowcount == 0
-            if self.is_out:
+            renewed = {"me": self.id, "term": TERM, "waiting": json.dumps(dict(self._waiting))}
+            self._is_taken_for_dead = connection.execute(_RENEW, renewed).rowcount == 0
+            if self._is_taken_for_dead:
+                self._heard_at = -math.inf
                 return
             taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
             asked = time.monotonic()
@@ -126,15 +154,26 @@ class Replica:
         self._set_clock(circle[0].at - asked - took / 2, took)
         left = [each.until - each.at for each in circle if each.id != self.id]
         self._next_death = asked + min(left, default=math.inf)
-        self.members = tuple(
-            Member(each.name, tuple(each.duties), each.id == self.id)
-            for each in circle
-            if each.kind == "relay" and each.until > each.at
-        )
+        relays = [each for each in circle if each.kind == "relay" and each.until > each.at]
+        self._parts_before, self._parts = self._parts, _parts(self.id, relays)
+        self.members = tuple(Member(each.name, tuple(each.duties), each.id == self.id) for each in relays)
         self._heard_at, self._duties = at, frozenset(taken)
         if not self._is_heard:
             self._is_heard = True
             log.info("store.renewed")
+
+    def _join_again(self) -> None:
+        """Become another one: what this one had in its hands is in those of others."""
+        log.warning("store.taken_for_dead")
+        self.id = secrets.token_hex(8)
+        self._is_taken_for_dead = False
+        try:
+            self.join(self._head)
+        except StoreLockedError as error:
+            self.refusal = str(error)
+        except SQLAlchemyError:
+            self._is_taken_for_dead = True
+            raise
 
     def _set_clock(self, epoch: float, took: float) -> None:
         """Believe what the database says, but not the time that it took to say it."""
@@ -148,6 +187,7 @@ class Replica:
 
     def join(self, head: str | None) -> None:
         """Enter the circle. Raises StoreLockedError when this one may not."""
+        self._head = head
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
             self._refuse(connection, head)
@@ -179,6 +219,22 @@ class Replica:
                 connection.execute(_LAY_DOWN, {"me": self.id})
         except DBAPIError:
             log.warning("store.not_let_go", seconds=TERM)
+
+
+def _parts(me: str, relays: Sequence[Any]) -> dict[str, float]:
+    """Of the pace of each channel, by how many wait for it at each relay; who has nobody waiting keeps a little."""
+    channels = {channel for each in relays for channel in each.waiting}
+    return {
+        channel: sum(_weight(each, channel) for each in relays if each.id == me)
+        / sum(_weight(each, channel) for each in relays)
+        for channel in channels
+        if any(each.id == me for each in relays)
+    }
+
+
+def _weight(relay: Any, channel: str) -> int:  # noqa: ANN401 - a row
+    waiting: int = relay.waiting.get(channel, 0)
+    return _LITTLE + min(waiting, _MUCH)
 
 
 @contextmanager
@@ -242,16 +298,20 @@ CREATE TABLE replica (
     kind VARCHAR(8) NOT NULL,
     name VARCHAR(128) NOT NULL,
     started TIMESTAMP WITH TIME ZONE NOT NULL,
-    until TIMESTAMP WITH TIME ZONE NOT NULL
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    waiting JSONB NOT NULL DEFAULT '{}'
 )
 """
 _UNTIL = "clock_timestamp() + make_interval(secs => :term)"
-_JOIN = text(f"INSERT INTO replica VALUES (:me, :kind, :name, clock_timestamp(), {_UNTIL})")  # noqa: S608 - constants
-_RENEW = text(f"UPDATE replica SET until = {_UNTIL} WHERE id = :me")  # noqa: S608
+_JOIN = text(
+    "INSERT INTO replica (id, kind, name, started, until)"  # noqa: S608 - constants
+    f" VALUES (:me, :kind, :name, clock_timestamp(), {_UNTIL})"
+)
+_RENEW = text(f"UPDATE replica SET until = {_UNTIL}, waiting = CAST(:waiting AS jsonb) WHERE id = :me")  # noqa: S608
 _LEAVE = text("UPDATE replica SET until = '-infinity' WHERE id = :me")
 _LAY_DOWN = text("DELETE FROM duty WHERE holder = :me")
 _CIRCLE = text(
-    "SELECT id, kind, name, extract(epoch FROM until)::float8 AS until,"
+    "SELECT id, kind, name, waiting, extract(epoch FROM until)::float8 AS until,"
     " extract(epoch FROM clock_timestamp())::float8 AS at,"
     " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
     " AND duty.until > clock_timestamp() ORDER BY duty.name) AS duties FROM replica ORDER BY name"

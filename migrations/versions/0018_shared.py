@@ -1,7 +1,8 @@
-"""Several relays on one PostgreSQL have one pair of Kit's tokens in common, sealed."""
+"""Several relays on one PostgreSQL have one pair of Kit's tokens in common, sealed, and one pace to Telegram."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0018"
 down_revision = "0017"
@@ -17,3 +18,4 @@ def upgrade() -> None:
             sa.Column("sealed", sa.Text(), nullable=False),
             sa.Column("issued_at", sa.Double(), nullable=False),
         )
+        op.add_column("replica", sa.Column("waiting", postgresql.JSONB(), nullable=False, server_default="{}"))
