@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -51,7 +51,7 @@ from relay.words.texts import read_texts
 log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86400.0
-#: Seconds after which an erasure or retention goes on that could not be ended: somebody read the database, or it was full.
+#: Seconds after which an erasure or retention goes on that could not be ended: the disk is full, or somebody reads.
 _SOON = 5.0
 #: Seconds between two looks for work of other relays.
 _GLANCE = 0.25
