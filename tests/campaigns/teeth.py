@@ -199,6 +199,18 @@ TEETH: Final = (
         ),
     ),
     Tooth(
+        "who has lost a lane settles all the same (no fencing)",
+        frozenset({ACCOUNTS}),
+        (
+            Change(
+                "relay/store/settling.py",
+                "    return [(delivery.lane_id, delivery.lease) in held for delivery in deliveries]\n",
+                "    return [True for delivery in deliveries]\n",
+            ),
+        ),
+        ("--at", "erasure"),
+    ),
+    Tooth(
         "one client's address is taken for another's",
         frozenset({WRONG}),
         (
