@@ -260,6 +260,7 @@ class Delivery:
     accepted_at: float  #: Unix time, seconds.
     written_at: float | None = None  #: Unix time at which the customer wrote or did it, if Telegram tells.
     failing_since: float | None = None  #: Since when attempts that count have failed, in Unix time; None if none has.
+    holder: str | None = None  #: Which of several relays has claimed it.
     is_late: bool = False  #: A file that came too late for its message: it waits beside the chat's other deliveries.
     source_id: str | None = None  #: Of its letter: Telegram's update id or Kit's event id.
 

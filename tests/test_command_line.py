@@ -11,6 +11,7 @@ import pytest
 from relay.cli import HEADINGS, main
 from relay.cli.dead import _say_fates
 from relay.cli.printing import age, visible
+from relay.cli.tracing import _ended
 
 #: What `relay --help` says of each command, without loading it.
 LISTED = {name: listed for commands in HEADINGS.values() for name, listed in commands.items()}
@@ -98,3 +99,10 @@ def test_setup_without_a_terminal_says_what_to_do() -> None:
     assert done.returncode == 1
     assert "GetPassWarning" not in done.stderr
     assert "--no-input" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("due_at", "said"), [(0.0, "due now"), (4e9, "not before 2096-10-02 07:06:40.000Z")])
+def test_a_trace_says_until_when_something_waits(due_at: float, said: str) -> None:
+    """While its side is down nothing is put off: a time that is over would puzzle."""
+    step = {"delivery": 2, "direction": "to_kit", "message_ids": [], "event_id": None, "attempts": 1, "reason": None}
+    assert _ended({**step, "due_at": due_at}) == f"delivery 2 to Kit; {said}"

@@ -15,8 +15,9 @@ class _Selector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         assert timeout is not None, "everybody waits for something that no timer brings"
-        self.slept += max(0.0, timeout)
-        return super().select(0)
+        if timeout > 0:
+            self.slept += timeout
+        return []  # no files: to ask the kernel would take a tenth of the time
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -196,4 +196,5 @@ def _ratings(ratings: Mapping[str, Any]) -> Iterator[str]:
 def _dead(channel: Mapping[str, Any]) -> Iterator[str]:
     for dead in channel["dead"]:
         newest = f"the newest {age(dead['age'])} ago"
-        yield f"dead {_NAMES[dead['direction']]}: {dead['letters']} times {visible(dead['reason'])} ({newest})"
+        times = _many(dead["letters"], "time", "times")
+        yield f"dead {_NAMES[dead['direction']]}: {times} {visible(dead['reason'])} ({newest})"

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,7 +98,8 @@ def _ended(step: Mapping[str, Any]) -> str:
     if step["reason"] is not None:
         told += f": {step['reason']}"
     if step["due_at"] is not None:
-        told += f"; not before {_moment(step['due_at'])}"
+        is_due = step["due_at"] <= time.time()
+        told += "; due now" if is_due else f"; not before {_moment(step['due_at'])}"
     return told
 
 

@@ -46,8 +46,8 @@ class Attempt:
         Whoever leaves by an error leaves the attempt as it was then. Raises StoreUnavailable when another relay may
         have taken this one for dead, and go on with what it has in its hands.
         """
-        if not self._store.trusts_itself:
-            raise StoreUnavailable("the database has not been reached for so long that nothing may set out")
+        if not self._store.holds(self.delivery):
+            raise StoreUnavailable("the database was not reached for so long that another relay may have this one")
         with self._calls.out(self.delivery) as call:
             self.set_out_at, self.on_its_way = time.monotonic(), on_its_way
             try:

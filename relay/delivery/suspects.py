@@ -13,12 +13,12 @@ class Suspects:
     def __init__(self, head_start: float = 1.0) -> None:
         self.head_start = head_start
         self._taken = False
-        self._refused: set[Callable[[], None]] = set()
+        self._refused: dict[Callable[[], None], None] = {}  #: In their order.
 
     def take(self, wake: Callable[[], None]) -> bool:
         """Take the place. Whoever does not get it is woken when it is free."""
         if self._taken:
-            self._refused.add(wake)
+            self._refused[wake] = None
             return False
         self._taken = True
         return True
@@ -26,6 +26,6 @@ class Suspects:
     def give_back(self) -> None:
         """The suspect is back, or known to be innocent, or there was none."""
         self._taken = False
-        refused, self._refused = self._refused, set()
+        refused, self._refused = self._refused, {}
         for wake in refused:
             wake()

@@ -72,9 +72,12 @@ def limits_of(measured: Measured, telegram_rate: float) -> Iterator[Limit]:
 
 
 def first_of(limits: Iterable[Limit], direction: Direction) -> Limit | None:
-    """The limit that is reached first."""
-    found = [each for each in limits if each.direction == direction]
-    return min(found, key=lambda each: each.messages_per_second, default=None)
+    """The limit that is reached first; None when that is not known, since the database was not measured."""
+    found = sorted((each for each in limits if each.direction == direction), key=lambda each: each.messages_per_second)
+    if not found:
+        return None
+    was_measured = any(each.name == "disk" for each in found)
+    return found[0] if was_measured or found[0].name == "telegram" else None
 
 
 def _of_database(direction: Direction, database: Database) -> Iterator[Limit]:

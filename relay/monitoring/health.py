@@ -11,6 +11,7 @@ from relay.store.totals import Counts
 
 #: Seconds that the oldest delivery may wait before somebody should look.
 OLD = 300.0
+_WHAT: Mapping[str, str] = {"to_kit": "a message to Kit", "to_telegram": "a message to Telegram"}
 #: Seconds for the database to answer.
 _PATIENCE = 2.0
 
@@ -74,7 +75,7 @@ def oldest_waiting(counts: Counts, now: float) -> Check:
         return Check(ok=True, reason="nothing waits")
     direction, since = min(counts.oldest.items(), key=lambda item: item[1])
     age = max(0.0, now - since)
-    return Check(ok=age < OLD, reason=f"{direction} has waited {age:.0f} s, {counts.waiting[direction]} in all")
+    return Check(ok=age < OLD, reason=f"{_WHAT[direction]} has waited {age:.0f} s, {counts.waiting[direction]} in all")
 
 
 def _database(failure: str | None) -> Check:

@@ -145,7 +145,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
         if row.not_before is not None:
             leaving.append(row.id)
         client = clients.get(lane_of.client_id, (None, None, ""))
-        runs.setdefault(row.lane_id, []).append(_delivery(row, lane_of, wish, client))
+        runs.setdefault(row.lane_id, []).append(_delivery(row, lane_of, wish, client, tx.holder))
     if leaving:
         tx.execute(_CLOSE_ALBUMS, {"ids": leaving})
     idle = {lane_id: due_at for lane_id, due_at in parked.items() if lane_id not in runs}
@@ -161,7 +161,9 @@ def _waits(row: Row, now: float, hurried: set[int]) -> bool:
     return bool(row.not_before > now)
 
 
-def _delivery(row: Row, lane_of: Row, wish: Claim, client: tuple[Address | None, str | None, str]) -> Delivery:
+def _delivery(
+    row: Row, lane_of: Row, wish: Claim, client: tuple[Address | None, str | None, str], holder: str | None
+) -> Delivery:
     address, unreachable, language = client
     return Delivery(
         id=row.id,
@@ -174,6 +176,7 @@ def _delivery(row: Row, lane_of: Row, wish: Claim, client: tuple[Address | None,
         body=row.body,
         lane_id=row.lane_id,
         lease=lane_of.lease,
+        holder=holder,
         is_late=lane_of.direction == LATE_FILES,
         crashes=lane_of.crashes,
         attempts=row.attempts + 1,

@@ -83,9 +83,8 @@ class Circle(Protocol):
     def members(self) -> tuple[Member, ...]:
         """All of them."""
 
-    @property
-    def trusts_itself(self) -> bool:
-        """Whether what it has in its hands is surely its own."""
+    def holds(self, holder: str | None) -> bool:
+        """Whether what was claimed by this holder is surely in this one's hands."""
 
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do."""
@@ -99,7 +98,10 @@ class Alone:
 
     others: Final = 0
     members: Final = ()
-    trusts_itself: Final = True
+
+    def holds(self, _holder: str | None) -> bool:
+        """It holds everything."""
+        return True
 
     def has_duty(self, _name: str) -> bool:
         """It does everything."""
@@ -126,10 +128,9 @@ class Store:
         """Whether there can be other relays."""
         return self._circle is not ALONE
 
-    @property
-    def trusts_itself(self) -> bool:
+    def holds(self, delivery: Delivery) -> bool:
         """Whether what was claimed is surely still in this relay's hands: else nothing may set out."""
-        return self._circle.trusts_itself
+        return self._circle.holds(delivery.holder)
 
     def has_duty(self, name: str) -> bool:
         """Whether this relay does what only one of those that share the database may do."""

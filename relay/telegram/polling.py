@@ -64,8 +64,10 @@ class PollState:
 async def rest(seconds: float, stopping: asyncio.Task[bool], hurry: asyncio.Event) -> None:
     """Wait for so many seconds, until it is time to stop, or until somebody is in a hurry."""
     hurried = asyncio.create_task(hurry.wait(), name="updates: hurry")
-    await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    hurried.cancel()
+    try:
+        await asyncio.wait({stopping, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hurried.cancel()
 
 
 class Poller:

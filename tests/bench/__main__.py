@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import docs, growth, mapping, scenarios
+from tests.bench import docs, growth, mapping, postgresql, scenarios
 from tests.bench.before import checkout
 from tests.bench.contender import NAMES, Name
 from tests.bench.scenarios import Outcome
@@ -24,7 +24,7 @@ from tests.bench.table import broken, render
 
 _LATENCIES = (0.0, 0.02, 0.1)  #: Seconds that Kit takes.
 _TELEGRAM_LATENCIES = (0.0, 0.05)  #: Seconds that Telegram takes.
-PARTS = ("mapping", "light", "inbound", "callbacks", "start", "growth")
+PARTS = ("mapping", "light", "inbound", "callbacks", "start", "growth", "postgresql")
 _SHORT = 3  #: Runs, on the page, of the naive relay and of starts.
 _LIGHT = 50  #: Messages a second each way that are no load at all.
 
@@ -78,7 +78,9 @@ class Scenario:
 @click.option("--chats", default=scenarios.CLIENTS, show_default=True, help="Chats that they come from.")
 @click.option("--callbacks", default=3_000, show_default=True, help="Agents' messages.")
 @click.option("--rows", default=1_000_000, show_default=True, help="Delivered messages of a database that has grown.")
-@click.option("--only", type=click.Choice(PARTS), help="One part. Without it: all but growth, which takes minutes.")
+@click.option(
+    "--only", type=click.Choice(PARTS), help="One part. Without it: all but growth and postgresql, which take minutes."
+)
 @click.option("--beside", "names", type=click.Choice(["reference", "bare", "naive"]), multiple=True, help="Only these.")
 @click.option("--before", metavar="COMMIT", help="Measure the relay at this commit beside it, and nobody else.")
 @click.option(
@@ -188,6 +190,29 @@ def _scenarios(plan: Plan) -> Iterator[Scenario]:
         yield Scenario("start", "Start, and at rest", partial(scenarios.start, settle=plan.settle))
     if plan.only == "growth":
         yield from _growth(plan)
+    if plan.only == "postgresql":
+        yield from _postgresql(plan)
+
+
+def _postgresql(plan: Plan) -> Iterator[Scenario]:
+    yield Scenario(
+        "postgresql",
+        f"{plan.updates:,} updates and {plan.callbacks:,} callbacks, one relay on either database",
+        partial(postgresql.engines, runs=plan.runs, updates=plan.updates, callbacks=plan.callbacks),
+        ours_alone=True,
+    )
+    yield Scenario(
+        "postgresql",
+        f"{plan.callbacks:,} callbacks, one relay and several, each with {postgresql.CORES} of a core",
+        partial(postgresql.replicas, runs=plan.runs, callbacks=plan.callbacks),
+        ours_alone=True,
+    )
+    yield Scenario(
+        "postgresql",
+        f"{plan.rows:,} letters move from SQLite to PostgreSQL, killed in the middle",
+        partial(postgresql.moving, rows=plan.rows),
+        ours_alone=True,
+    )
 
 
 def _growth(plan: Plan) -> Iterator[Scenario]:

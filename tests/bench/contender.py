@@ -60,7 +60,7 @@ class Contender:
 
 
 @asynccontextmanager
-async def running(name: Name, sandbox: Sandbox, port: int, home: Path) -> AsyncIterator[Contender]:
+async def running(name: Name, sandbox: Sandbox, port: int, home: Path, **settings: str) -> AsyncIterator[Contender]:
     """Start a contender in the directory `home`, wait until it answers, and stop it at the end.
 
     RELAY_BENCH_BEFORE names the checkout of `before`.
@@ -72,7 +72,7 @@ async def running(name: Name, sandbox: Sandbox, port: int, home: Path) -> AsyncI
         process = await asyncio.create_subprocess_exec(
             *(str(python), "-m", *_MODULES[name]),
             cwd=home,
-            env=_environment(sandbox, port, home) | {"PYTHONPATH": str(checkout)},
+            env=_environment(sandbox, port, home) | {"PYTHONPATH": str(checkout)} | settings,
             stdout=log,
             stderr=log,
         )

@@ -31,8 +31,8 @@ async def delivered(name: Name, home: Path, runs: int, rows: int, updates: int) 
     async with open_sandbox(ports["empty"]) as empty, open_sandbox(ports["grown"]) as grown:
         sandboxes = {"empty": empty, "grown": grown}
         for which, sandbox in sandboxes.items():
-            await _first_messages(name, sandbox, ports[which], home / which)
-        await asyncio.to_thread(_deliver_before, home / "grown", rows, 3600.0)
+            await first_messages(name, sandbox, ports[which], home / which)
+        await asyncio.to_thread(deliver_before, home / "grown", rows, 3600.0)
         for number in range(runs):
             for which in ("empty", "grown") if number % 2 == 0 else ("grown", "empty"):
                 speed, cost = await _backlog(name, sandboxes[which], ports[which], home / which, updates)
@@ -54,7 +54,7 @@ async def waiting(name: Name, home: Path, runs: int, chats: int) -> Outcome:
     """How fast those get through that wait, if few chats wait, and if many do."""
     port, (few, many) = free_port(), (home / "few", home / "many")
     async with open_sandbox(port) as sandbox:
-        await _first_messages(name, sandbox, port, few)
+        await first_messages(name, sandbox, port, few)
     shutil.copytree(few, many)
     _let_wait(few, _FEW, _SPAN * 2 // _FEW)
     _let_wait(many, chats, max(1, _SPAN * 2 // chats))
@@ -90,7 +90,7 @@ async def retention(name: Name, home: Path, rows: int) -> Outcome:
     )
 
 
-async def _first_messages(name: Name, sandbox: Sandbox, port: int, home: Path) -> None:
+async def first_messages(name: Name, sandbox: Sandbox, port: int, home: Path) -> None:
     """Let the relay write a message of each client into a new database."""
     home.mkdir()  # noqa: ASYNC240 - nobody waits meanwhile
     await sandbox.post("telegram", "backlog", updates=CLIENTS, chats=CLIENTS)
@@ -121,9 +121,9 @@ async def _first_of_many(name: Name, home: Path) -> float:
 async def _delays(name: Name, home: Path, rows: int) -> dict[str, float]:
     port = free_port()
     async with open_sandbox(port) as sandbox:
-        await _first_messages(name, sandbox, port, home)
+        await first_messages(name, sandbox, port, home)
         if rows:
-            await asyncio.to_thread(_deliver_before, home, rows, _OLD)
+            await asyncio.to_thread(deliver_before, home, rows, _OLD)
         count = int(RATE * _SECONDS)
         async with running(name, sandbox, port, home), asyncio.TaskGroup() as tasks:
             began = time.monotonic()
@@ -169,7 +169,7 @@ WHERE lane.client_id > '6000000' AND lane.due_at IS NOT NULL
 """
 
 
-def _deliver_before(home: Path, rows: int, age: float) -> None:
+def deliver_before(home: Path, rows: int, age: float) -> None:
     """Add so many delivered messages, this many seconds old, to those of the first clients."""
     values = {"rows": rows, "then": time.time() - age, "clients": CLIENTS, "first": FIRST_CLIENT}
     change(home, _LETTERS, _DELIVERIES, _WORDS, **values)

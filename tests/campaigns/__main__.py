@@ -41,6 +41,9 @@ CAMPAIGNS: Final = (
         "--every 60",
         "an end, a bad disk, a power cut at any write leaves nothing half done and nothing untrue",
     ),
+    Campaign(
+        "tests.campaigns.torn", "--every 70", "an answer that is cut off at any byte loses and turns round nothing"
+    ),
     Campaign("tests.campaigns.soak", "--seconds 10", "nothing that is asked of it makes the relay grow", beside=True),
     Campaign(
         "tests.campaigns.teeth", "--turn 0", "the ledger of all campaigns finds a promise that is broken on purpose"

@@ -28,6 +28,7 @@ CANARY: Final = "canary-of-somebody"
 FIRST_ERASED: Final = 8_000_001
 PATIENCE: Final = 120.0  #: Seconds; the machine may be busy.
 WORDS: Final = 12  #: That somebody says before they are erased.
+ANSWERS: Final = 40  #: That they are given meanwhile.
 #: How often a start may end by itself before one is there: a process that an earlier one left behind still works.
 STARTS: Final = 20
 
@@ -146,6 +147,8 @@ async def erasing(scene: Scene) -> None:
         customer.writes(f"{CANARY} {number}")
     await scene.kit.wait_for(lambda: len(set(scene.kit.texts(client))) >= WORDS, PATIENCE)
     scene.erased.append(client)
+    answers = [scene.kit.callbacks.message(str(client), f"answer {number}") for number in range(ANSWERS)]
+    scene.kit.enqueue_callbacks(answers)  # so that one is on its way when the erasure begins
     asked = asyncio.create_task(command(scene.relay, "customer", "erase", str(client), "--yes"))
     await asyncio.sleep(scene.dice.uniform(0.0, STOPPING))
     await scene.kill("erasure")

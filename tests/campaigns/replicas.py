@@ -44,6 +44,8 @@ class Seen:
 
     takeovers: list[float] = field(default_factory=list)  #: Seconds from each kill.
     returns: list[float] = field(default_factory=list)  #: Seconds from the end of each outage.
+    reasons: set[str] = field(default_factory=set)  #: What each relay said of the database meanwhile.
+    logins: int = 0  #: To Kit, of all relays together.
     exit_codes: list[int] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
 
@@ -51,7 +53,8 @@ class Seen:
     def held(self) -> bool:
         """Whether all that is promised was kept."""
         in_time = max(self.takeovers, default=0.0) <= PROMISED and max(self.returns, default=0.0) <= BACK
-        return self.verdict.held and not any(self.exit_codes) and in_time
+        told = all(reason.startswith("out of reach: ") for reason in self.reasons)
+        return self.verdict.held and not any(self.exit_codes) and in_time and told and self.logins == 1
 
     def __str__(self) -> str:
         """One line."""
@@ -59,7 +62,7 @@ class Seen:
         back = f"at work again within {max(self.returns, default=0.0):.1f} s"
         return (
             f"{len(self.takeovers)} kills, {slowest}; {len(self.returns)} outages, {back};"
-            f" exit codes {self.exit_codes}: {self.verdict}"
+            f" {self.logins} logins, exit codes {self.exit_codes}: {self.verdict}"
         )
 
 
@@ -94,9 +97,11 @@ async def campaign(kills: int, away: int, dice: random.Random, home: Path, *, pa
             with server_away(url):
                 talk.more(UPDATES, CALLBACKS, 1)
                 await asyncio.sleep(_AWAY)
+                seen.reasons |= {(await relay.readiness()).reasons["database"] for relay in relays}
             seen.returns.append(await _at_work_again(relays))
         with suppress(TimeoutError):  # what is missing then is the ledger's matter
             await settled(telegram, kit, relays[0], patience)
+        seen.logins = kit.tokens.logins
         seen.exit_codes = [await relay.stop() for relay in relays]
         seen.verdict = draw_up(telegram, kit, url, interruptions=kills + away)
     engine.dispose()

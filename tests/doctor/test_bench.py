@@ -38,8 +38,10 @@ def test_the_narrowest_place_is_named() -> None:
     ]
 
 
-def test_without_a_limit_nothing_is_said() -> None:
-    """The database is on a server, nobody answered."""
+def test_what_is_not_known_is_not_said() -> None:
+    """The database is on a server: how quick Kit is says nothing of it. Nobody answered: nothing is known at all."""
+    to_kit, to_telegram = reached(Measured(telegram=answers(2), kit=answers(2)))
+    assert (to_kit, to_telegram and to_telegram.name) == (None, "telegram")
     assert reached(Measured(telegram=Trips(fault="nobody answers there"), kit=None), 0.0) == (None, None)
 
 

@@ -74,10 +74,10 @@ async def test_what_waits_for_long_is_not_well_and_what_is_held_is_told(
     reason = await relay.unready("oldest_waiting")
     await eventually(lambda: _only_unwell(relay, "oldest_waiting"))
     code, found, words = await asked(relay)
-    assert "to_kit has waited 6" in reason
+    assert "a message to Kit has waited 6" in reason
     assert code == 1
     assert {name for name, check in found["checks"].items() if not check["ok"]} == {"oldest_waiting"}
-    assert "✗ waiting   to_kit has waited" in words
+    assert "✗ waiting   a message to Kit has waited" in words
     assert "held to Kit: 1 chat waits for the next attempt, for 30 min at most" in words
 
 

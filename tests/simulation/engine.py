@@ -5,7 +5,7 @@ import functools
 import random
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine as Alchemy
 from sqlalchemy import StaticPool, create_engine, make_url
@@ -17,15 +17,23 @@ from tests.databases import template
 Result = TypeVar("Result")
 
 _STATEMENTS = Statements(make_url("sqlite://").get_dialect()(), pipelines=False)
-_SLOWEST = 0.02  #: Seconds that a commit takes at most.
+_SLOWEST: Final = (0.02, 0.1, 0.3)  #: Seconds that half a commit takes at most: some disks are slow.
+_DEADLY: Final = 0.005  #: The share of commits after which the process is no more.
 
 
 class Disk:
-    """What is committed. Relays come and go."""
+    """What is committed. Relays come and go.
+
+    A process that dies at some moment seldom dies between two commits that follow each other at once, which is where
+    something is missing that should have been one. So some die of a commit: it is there, and nobody hears of it.
+    """
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
         self.is_full = False
+        self.is_deadly = False
+        self.died: Callable[[], None] = lambda: None  #: Called when a process has died of a commit.
+        self.slowest = dice.choice(_SLOWEST)
         self.dbapi = sqlite3.connect(":memory:", isolation_level=None)
         self.dbapi.deserialize(_empty())
         self.dbapi.execute("PRAGMA foreign_keys=ON")
@@ -39,24 +47,28 @@ class Disk:
 class SimulatedEngine:
     """The engine that group commit asks for transactions: in line, at a moment within the time that it takes."""
 
-    def __init__(self, disk: Disk) -> None:
-        self._disk = disk
+    def __init__(self, disk: Disk, dice: random.Random) -> None:
+        self._disk, self._dice = disk, dice
         self.dead = False  #: The process is: nothing of it is committed any more.
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Run it and commit it."""
-        await asyncio.sleep(self._disk.dice.uniform(0.0, _SLOWEST))
-        if self.dead or self._disk.is_full:
+        disk, dice = self._disk, self._dice
+        await asyncio.sleep(dice.uniform(0.0, disk.slowest))
+        if self.dead or disk.is_full:
             raise sqlite3.OperationalError("the disk is full")
-        dbapi = self._disk.dbapi
-        dbapi.execute("BEGIN IMMEDIATE")
+        disk.dbapi.execute("BEGIN IMMEDIATE")
         try:
-            result = work(self._disk.connection)
-            dbapi.commit()
+            result = work(disk.connection)
+            disk.dbapi.commit()
         except BaseException:
-            dbapi.rollback()
+            disk.dbapi.rollback()
             raise
-        await asyncio.sleep(self._disk.dice.uniform(0.0, _SLOWEST))
+        if disk.is_deadly and dice.random() < _DEADLY:
+            self.dead = True
+            disk.died()
+            raise sqlite3.OperationalError("the process died")
+        await asyncio.sleep(dice.uniform(0.0, disk.slowest))
         return result
 
     def translated(self, error: Exception) -> Exception:

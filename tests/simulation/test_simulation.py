@@ -23,7 +23,7 @@ def test_a_world_in_which_everything_goes_wrong_keeps_the_promises(seed: int) ->
     """Kills, outages, hanging calls, lost answers, refusals and a full disk lose nothing and turn nothing round."""
     played = play(seed)
     assert played.verdict.held, str(played.verdict)
-    assert sum(played.verdict.said.values()) >= 190
+    assert played.messages >= 200
     assert sum(played.faults.values()) >= 3
 
 

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import math
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple, Unpack
 from unittest import mock
+from uuid import UUID
 
 from relay.errors import Down, NotAccepted, Throttled, Uncertain
 from relay.model import Address, Direction
@@ -27,13 +30,14 @@ from tests.virtual_time import VirtualLoop
 FIRST: Final = 6_000_001
 CHATS: Final = 8
 #: Messages each way, and the seconds over which they are said.
-MESSAGES: Final = 100
-SPAN: Final = 20.0
+MESSAGES: Final = 104
+SPAN: Final = 8.0
 #: Seconds after which what has not arrived never will.
 PATIENCE: Final = 3600.0
 SLOWEST: Final = 0.3  #: Seconds that a call takes at most, there and back.
 TWO_STEPS: Final = 0.15  #: The share of agents' messages that are two of Telegram's.
 _EPOCH: Final = 1_800_000_000.0
+_Ts = TypeVarTuple("_Ts")
 
 
 @dataclass(slots=True)
@@ -45,6 +49,7 @@ class Played:
     verdict: Verdict
     seconds: float  #: Of the world's own.
     settled: bool
+    messages: int  #: That were said, both ways.
 
 
 class World:
@@ -58,7 +63,8 @@ class World:
         self.cut_off: set[str] = set()  #: Marks of steps of which the relay cannot know what became of them.
         self.away: dict[Direction, bool] = {"to_kit": False, "to_telegram": False}
         self.process = self._start()
-        self._said: Counter[str] = Counter()
+        self.said = 0
+        self._burial = asyncio.Lock()
 
     def _start(self) -> Process:
         # Each life has an outside of its own: what a dead one asks for does not happen.
@@ -69,20 +75,41 @@ class World:
 
     async def play(self) -> bool:
         """Let everybody talk and everything go wrong, and wait until nothing is on its way. Whether it came to that."""
-        with suppress(TimeoutError):  # what is missing then is the ledger's matter
-            async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
-                for chat in range(FIRST, FIRST + CHATS):
-                    tasks.create_task(self._customer(chat))
-                    tasks.create_task(self._agent(chat))
-                tasks.create_task(self._trouble())
+        async with asyncio.TaskGroup() as deaths:
+            self.disk.died = partial(self._die, deaths)
+            self.disk.is_deadly = True
+            with suppress(TimeoutError):  # what is missing then is the ledger's matter
+                async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+                    for chat in range(FIRST, FIRST + CHATS):
+                        tasks.create_task(self._customer(chat))
+                        tasks.create_task(self._agent(chat))
+                    tasks.create_task(self._trouble())
+            self.disk.is_deadly = False
         settled = await self._settled()
         await self.process.kill()
         return settled
+
+    def _die(self, deaths: asyncio.TaskGroup) -> None:
+        deaths.create_task(self._kill("death at a commit"))
+
+    async def _kill(self, what: str) -> None:
+        """End the process, and start another one."""
+        self.faults[what] += 1
+        process = self.process
+        process.engine.dead = True
+        async with self._burial:
+            if process is not self.process:
+                return  # it has been buried meanwhile
+            await process.kill()
+            self.cut_off |= self._not_settled()
+            await asyncio.sleep(self.dice.uniform(0.0, 2.0))
+            self.process = self._start()
 
     async def _customer(self, chat: int) -> None:
         for number in range(MESSAGES // CHATS):
             await asyncio.sleep(self.dice.uniform(0.0, 2 * SPAN * CHATS / MESSAGES))
             self.telegram.customer(chat).writes(by_customer(chat, number))
+            self.said += 1
 
     async def _agent(self, chat: int) -> None:
         """Each callback is repeated until it is answered 200; the first comes when the customer is known."""
@@ -92,12 +119,19 @@ class World:
             if not self.kit.messages(chat):
                 continue
             marks, number = (by_agent(chat, 2 * number), by_agent(chat, 2 * number + 1)), number + 1
-            if self.dice.random() < TWO_STEPS:
-                files = [_file("audio", f"{marks[0]}.mp3"), _file("document", f"{marks[1]}.pdf")]  # no album
-                callback = self.kit.callbacks.message(str(chat), None, files)
-            else:
-                callback = self.kit.callbacks.message(str(chat), marks[0])
-            await self._call_back(callback)
+            await self._call_back(self._callback(chat, marks))
+            self.said += 1
+
+    def _callback(self, chat: int, marks: tuple[str, str]) -> Callback:
+        """One of Telegram's messages, or two."""
+        make = partial(self.kit.callbacks.message, str(chat), event_id=self._id(), message_id=self._id())
+        if self.dice.random() >= TWO_STEPS:
+            return make(marks[0])
+        return make(None, [_file("audio", f"{marks[0]}.mp3"), _file("document", f"{marks[1]}.pdf")])  # no album
+
+    def _id(self) -> str:
+        """Kit's ids are random: the order in which a database finds them is a part of the world."""
+        return str(UUID(int=self.dice.getrandbits(128)))
 
     async def _call_back(self, callback: Callback) -> None:
         while True:
@@ -113,13 +147,10 @@ class World:
         for _ in range(self.dice.randint(3, 6)):
             await asyncio.sleep(self.dice.uniform(0.0, SPAN / 3))
             what = self.dice.choice(["kill", "kill", "kit away", "telegram away", "disk"])
-            self.faults[what] += 1
             if what == "kill":
-                await self.process.kill()
-                self.cut_off |= self._not_settled()
-                await asyncio.sleep(self.dice.uniform(0.0, 2.0))
-                self.process = self._start()
+                await self._kill(what)
                 continue
+            self.faults[what] += 1
             seconds = self.dice.choice([1.0, 5.0, 90.0]) * self.dice.random()
             await self._while(what, seconds)
 
@@ -193,6 +224,7 @@ class _Outside:
 
     async def _call(self, side: Direction, says: str | None = None) -> bool:
         """The way there. Whether the answer will be lost. Raises relay.errors. Without words it is harmless."""
+        self._alive()
         await asyncio.sleep(self.world.dice.uniform(0.0, SLOWEST))
         self._alive()
         if self.world.away[side]:
@@ -210,6 +242,7 @@ class _Outside:
 
     async def _answer(self, lost: bool) -> None:  # noqa: FBT001 - drawn on the way there
         """The way back."""
+        self._alive()
         await asyncio.sleep(self.world.dice.uniform(0.0, SLOWEST))
         self._alive()
         if lost:
@@ -221,9 +254,25 @@ class _Outside:
             raise asyncio.CancelledError
 
 
+class _Loop(VirtualLoop):
+    """Of timers for the same moment the first comes first; a heap alone says nothing of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moments: set[float] = set()
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        while when in self._moments:
+            when = math.nextafter(when, math.inf)
+        self._moments.add(when)
+        return super().call_at(when, callback, *args, context=context)
+
+
 def play(seed: int) -> Played:
     """Play a seed from its beginning to its end."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=_Loop) as runner:
         loop = runner.get_loop()
         began = loop.time()
         with _clock(loop, seed):
@@ -233,12 +282,12 @@ def play(seed: int) -> Played:
 async def _play(seed: int, began: float) -> Played:
     world = World(seed)
     settled = await world.play()
-    cut = world.faults["kill"] + world.faults["answer lost"] + world.faults["hung"]
+    cut = world.faults["kill"] + world.faults["death at a commit"] + world.faults["answer lost"] + world.faults["hung"]
     waiting = world.waiting()
     verdict = draw_up(world.telegram, world.kit, world.disk.alchemy(), interruptions=cut, cut_off=world.cut_off)
     if not settled:
         verdict.found["everything is settled in the end"].append(f"{waiting} wait; {world.process.ended!r}")
-    return Played(seed, world.faults, verdict, asyncio.get_running_loop().time() - began, settled)
+    return Played(seed, world.faults, verdict, asyncio.get_running_loop().time() - began, settled, world.said)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select, text
 
 from relay.errors import StoreLost
@@ -100,7 +100,11 @@ class World:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """What both engines can do."""
+    """What both engines can do.
+
+    No rule has a precondition: who wins a race is not known, and what Hypothesis draws must not depend on it. A rule
+    for which there is nothing to do does nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -174,10 +178,11 @@ class StoreMachine(RuleBasedStateMachine):
         verdicts = self.run(self.any_relay(which).store.accept(self.arrival(letters)))
         assert verdicts == self.expect(letters)
 
-    @precondition(lambda self: self.model.letters)
     @rule(which=_WHICH, of=_WHICH, changed=st.booleans())
     def accept_again(self, which: int, of: int, *, changed: bool) -> None:
         """A letter that came before, as it was or with other words."""
+        if not self.model.letters:
+            return
         names = list(self.model.letters)
         source, source_id = names[of % len(names)]
         direction: Direction = "to_kit" if source == "telegram" else "to_telegram"
@@ -224,7 +229,6 @@ class StoreMachine(RuleBasedStateMachine):
             assert {(each.lease, each.crashes) for each in deliveries} == {(of.lease, of.crashes)}
             self.world.hands.append(Hand(relay, taken, deliveries))
 
-    @precondition(lambda self: self.world.hands)
     @rule(
         which=_WHICH,
         result=st.one_of(
@@ -241,6 +245,8 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def settle(self, which: int, result: Result) -> None:
         """Delivered, parked or refused; by who has it in his hand, or once had."""
+        if not self.world.hands:
+            return
         hand = self.world.hands[which % len(self.world.hands)]
         delivery, note = hand.deliveries[0], None
         if isinstance(result, Bury):
@@ -253,10 +259,11 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.world.hands.remove(hand)
 
-    @precondition(lambda self: self.world.hands)
     @rule()
     def settle_all(self) -> None:
         """The first of every hand is delivered, all at once."""
+        if not self.world.hands:
+            return
         hands = list(self.world.hands)
         asked = [
             hand.relay.store.settle(hand.deliveries[0], Delivered(), last=not hand.deliveries[1:]) for hand in hands
@@ -271,10 +278,11 @@ class StoreMachine(RuleBasedStateMachine):
             ):
                 self.world.hands.remove(hand)
 
-    @precondition(lambda self: self.world.hands)
     @rule(which=_WHICH, acquitted=st.booleans())
     def progress(self, which: int, *, acquitted: bool) -> None:
         """A step is confirmed."""
+        if not self.world.hands:
+            return
         hand = self.world.hands[which % len(self.world.hands)]
         steps = hand.run.items[0].steps_done + 1
         if self.answer(hand, hand.relay.store.note_progress(hand.deliveries[0], steps, acquitted=acquitted)):
@@ -282,10 +290,11 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.world.hands.remove(hand)
 
-    @precondition(lambda self: self.world.hands)
     @rule(which=_WHICH)
     def lose(self, which: int) -> None:
         """A part of it gets no further."""
+        if not self.world.hands:
+            return
         hand = self.world.hands[which % len(self.world.hands)]
         delivery = hand.deliveries[0]
         if self.answer(hand, hand.relay.store.rewrite(delivery, "the rest", Lost("a part", "no", "gave_up"))):
@@ -293,10 +302,11 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.world.hands.remove(hand)
 
-    @precondition(lambda self: self.world.hands)
     @rule(which=_WHICH)
     def acquit(self, which: int) -> None:
         """It has been out for long."""
+        if not self.world.hands:
+            return
         hand = self.world.hands[which % len(self.world.hands)]
         if not hand.relay.gone:
             self.run(hand.relay.store.acquit(hand.deliveries[0]))
@@ -343,10 +353,11 @@ class StoreMachine(RuleBasedStateMachine):
             pass
         self.model.forget(before)
 
-    @precondition(lambda self: self.model.dead())
     @rule(which=_WHICH, of=_WHICH, wanted=st.booleans())
     def mend(self, which: int, of: int, *, wanted: bool) -> None:
         """A dead letter is retried or thrown away."""
+        if not self.model.dead():
+            return
         dead, store = self.model.dead(), self.any_relay(which).store
         number = of % len(dead)
         found = self.run(store.find_dead(DeadWish(self.world.channel))).letters
@@ -364,13 +375,16 @@ class StoreMachine(RuleBasedStateMachine):
         self.run(self.any_relay(which).store.ask_erasure(Whose(self.world.channel, client)))
         self.model.marks.setdefault(client, Mark(self.model.last, self.clock()))
 
-    @precondition(lambda self: self.model.marks)
     @rule(which=_WHICH, of=_WHICH)
     def erase(self, which: int, of: int) -> None:
         """It is done. What is in flight is nobody's any more."""
-        client = list(self.model.marks)[of % len(self.model.marks)]
-        whose, store = Whose(self.world.channel, client), self.any_relay(which).store
-        while self.run(store.erase_part(whose)):
+        if not self.model.marks:
+            return
+        self.finish(self.any_relay(which).store, list(self.model.marks)[of % len(self.model.marks)])
+
+    def finish(self, store: Store, client: str) -> None:
+        """Erase to the end."""
+        while self.run(store.erase_part(Whose(self.world.channel, client))):
             pass
         self.model.erase(client)
         self.take_from_couriers(client)
@@ -413,7 +427,11 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 class OnSQLite(StoreMachine):
-    """One process has the file."""
+    """One process has the file.
+
+    SQLite may give the number of a deleted row to a new one, so nothing is asked here between the wish for an erasure
+    and its end, nor of what was in flight then: see the limits in docs/reliability.md.
+    """
 
     def __init__(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
@@ -436,6 +454,15 @@ class OnSQLite(StoreMachine):
         self.world.relays, self.world.hands = [], []
         self.start()
         self.model.die(None, self.clock())
+
+    @rule(which=_WHICH, client=_CLIENTS)
+    def ask_erasure(self, which: int, client: str) -> None:
+        """Somebody is erased at once."""
+        store, whose = self.any_relay(which).store, Whose(self.world.channel, client)
+        self.run(store.ask_erasure(whose))
+        self.model.marks[client] = Mark(self.model.last, self.clock())
+        self.finish(store, client)
+        self.world.hands = [hand for hand in self.world.hands if hand.run.lane.key[1] != client]
 
     @rule()
     def start_another(self) -> None:
@@ -478,10 +505,11 @@ class OnPostgreSQL(StoreMachine):
         """From the beginning."""
         self.start()
 
-    @precondition(lambda self: len(self.alive) < 3)
     @rule()
     def another_starts(self) -> None:
         """It finds what the others left."""
+        if len(self.alive) == 3:
+            return
         self.start()
 
     @property
@@ -489,26 +517,29 @@ class OnPostgreSQL(StoreMachine):
         """Those that beat."""
         return [relay for relay in self.alive if not relay.cut_off]
 
-    @precondition(lambda self: len(self.sound) > 1)
     @rule(which=_WHICH)
     def cut_off(self, which: int) -> None:
         """Its term is over, and it goes on as long as nobody has taken it for dead."""
+        if len(self.sound) < 2:
+            return
         self.sound[which % len(self.sound)].cut_off = True
 
-    @precondition(lambda self: len(self.sound) > 1)
     @rule(which=_WHICH)
     def stop(self, which: int) -> None:
         """It says goodbye with full hands."""
+        if len(self.sound) < 2:
+            return
         relay = self.sound[which % len(self.sound)]
         self.run(relay.stack.aclose())
         self.world.relays.remove(relay)
         self.world.hands = [hand for hand in self.world.hands if hand.relay is not relay]
         self.bury([relay], witnessed=False)
 
-    @precondition(lambda self: any(relay.cut_off for relay in self.alive))
     @rule()
     def take_over(self) -> None:
         """Another one goes on with what those had who were cut off."""
+        if not any(relay.cut_off for relay in self.alive):
+            return
         self.bury([relay for relay in self.alive if relay.cut_off], witnessed=True)
 
     def bury(self, relays: list[Relay], *, witnessed: bool) -> None:
@@ -522,10 +553,11 @@ class OnPostgreSQL(StoreMachine):
             self.model.die(relay.name, self.clock())
             relay.gone = True
 
-    @precondition(lambda self: len(self.alive) > 1)
     @rule(direction=_DIRECTIONS, limit=st.integers(1, 3))
     def claim_at_once(self, direction: Direction, limit: int) -> None:
         """Two want work at the same moment: no lane comes into two hands."""
+        if len(self.alive) < 2:
+            return
         one, other = self.alive[:2]
         asked = [relay.store.claim(self.world.channel, direction, limit, 2) for relay in (one, other)]
         due = len(self.model.due(direction, self.clock()))
@@ -534,10 +566,11 @@ class OnPostgreSQL(StoreMachine):
             self.take(relay, each.lanes, direction, 2)
         assert sum(len(each.lanes) for each in claimed) >= min(1, due)
 
-    @precondition(lambda self: len(self.alive) > 1)
     @rule(key=st.tuples(_DIRECTIONS, _CLIENTS))
     def accept_at_once(self, key: Key) -> None:
         """The same letter comes to two of them: one has it."""
+        if len(self.alive) < 2:
+            return
         letters = self.new_letters([key])
         asked = [relay.store.accept(self.arrival(letters)) for relay in self.alive[:2]]
         verdicts = sorted(each for [each] in self.run(_all(*asked)))

@@ -4,15 +4,19 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
+import psycopg
 import pytest
 
 from relay.model import Delivered, Draft, Retry, Said, Wants
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
+from relay.store.engine.postgresql import PostgreSQL
 from relay.store.engine.sqlite import SQLite
-from relay.store.store import Store
+from relay.store.store import Store, open_store
 from relay.store.tracing import TraceWish
+from tests.postgresql import empty_postgresql
 from tests.store import letters
 from tests.store.test_albums import item
 
@@ -73,3 +77,37 @@ async def test_no_verb_reads_a_whole_table(store: Store, path: Path) -> None:
 def _literal(statement: str) -> str:
     """As SQLite reads it: what it says of infinity it cannot read."""
     return re.sub(r"\bInf\b", "9e999", statement)
+
+
+class _Explained(psycopg.Cursor[Any]):
+    """Asks for the plan of what it runs, before it does."""
+
+    plans: ClassVar[dict[str, list[str]]] = {}
+
+    def execute(self, query: Any, params: Any = None, **given: Any) -> Self:
+        """As psycopg's."""
+        if str(query).startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            super().execute("SET LOCAL enable_seqscan = off")
+            super().execute(f"EXPLAIN {query}", params, **given)
+            self.plans[query] = [row[0].strip(" ->") for row in self.fetchall()]
+        return super().execute(query, params, **given)
+
+    def executemany(self, query: Any, params_seq: Any, **given: Any) -> None:
+        """As psycopg's, one by one."""
+        for params in params_seq:
+            self.execute(query, params, **given)
+
+
+async def test_nor_does_any_on_postgresql() -> None:
+    """With scans of tables forbidden, whatever is scanned all the same has no index that it could use."""
+    async with open_store(empty_postgresql()) as store:
+        engine = store._database._engine
+        assert isinstance(engine, PostgreSQL)
+        with engine._engine.connect() as pooled:
+            driver = pooled.connection.driver_connection
+            assert driver is not None
+            driver.cursor_factory = _Explained  # the pool has no other connection
+        await everyday_life(store)
+    assert len(_Explained.plans) > 20
+    scanned = re.compile(_SCAN.pattern.replace("SCAN ", "Seq Scan on "))
+    assert {query: plan for query, plan in _Explained.plans.items() if any(map(scanned.match, plan))} == {}

@@ -1,9 +1,12 @@
 """A migration has a good copy of the database from before it, or it does not begin."""
 
+import os
 import resource
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from relay.store.engine.copies import UNFINISHED, copy_database, fault_of
+from relay.store.engine.lock import StoreLockedError, hold_lock
 from relay.store.engine.migrating import HEAD, SchemaError, bring_up_to_date, migrate, version_of
 from tests.components import needs
 from tests.databases import older_database
@@ -48,11 +52,15 @@ def run(arguments: Sequence[object], *, inject: str = "", largest_file: int = re
         check=False,
         capture_output=True,
         text=True,
-        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY)),
+        preexec_fn=None if largest_file == resource.RLIM_INFINITY else partial(_limit, largest_file),
     )
     if done.returncode == 0:
         return None
     return (done.stderr.splitlines() or ["killed"])[-1]
+
+
+def _limit(largest_file: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
 
 
 def unfinished(directory: Path) -> list[str]:
@@ -99,7 +107,7 @@ def test_without_a_copy_there_is_no_migration(tmp_path: Path, kilobytes: int) ->
     said = run(["-m", "relay.store.engine.migrating", path], largest_file=kilobytes * 1024)
     assert said is not None
     assert "was not migrated" in said
-    assert "Make room" in said
+    assert "Is there room, and may this user write there?" in said
     assert (version_of(path), letters(path)) == ("0001", 200)
     assert [left.name for left in tmp_path.iterdir() if "before" in left.name] == []
     bring_up_to_date(path)
@@ -130,6 +138,23 @@ def test_an_upgrade_that_is_killed_has_its_copy_first(tmp_path: Path, moment: st
     assert (version_of(path), letters(path)) == (HEAD, 3)
     assert (fault_of(copy), version_of(copy), letters(copy)) == (None, "0001", 3)
     assert unfinished(tmp_path) == []
+
+
+def test_a_migration_whose_start_was_killed_is_waited_for(tmp_path: Path) -> None:
+    """The process that migrates outlives a killed start, and nobody begins a second one beside it."""
+    path = older_database(tmp_path, letters=3)
+    code = "import sys, pathlib, relay.store.engine.migrating as it; it.bring_up_to_date(pathlib.Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", code, str(path)]) as start:
+        children = Path(f"/proc/{start.pid}/task/{start.pid}/children")
+        while not (child := children.read_text().split()):
+            time.sleep(0.01)
+        os.kill(int(child[0]), signal.SIGSTOP)
+        start.kill()
+    with pytest.raises(StoreLockedError), hold_lock(path):
+        pass
+    os.kill(int(child[0]), signal.SIGCONT)
+    with hold_lock(path, patience=60.0):
+        assert (version_of(path), letters(path)) == (HEAD, 3)
 
 
 @pytest.mark.parametrize("left", [b"", b"half a database" * 300], ids=["empty", "damaged"])

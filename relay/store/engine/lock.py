@@ -13,9 +13,10 @@ class StoreLockedError(Exception):
 
 
 @contextmanager
-def hold_lock(path: Path, *, patience: float = 0.0) -> Iterator[None]:
+def hold_lock(path: Path, *, patience: float = 0.0) -> Iterator[int]:
     """Keep every other process away from the database at `path`.
 
+    Yields the file descriptor that holds it: a program that inherits that holds it as well, for as long as it runs.
     Waits `patience` seconds, and everything with it, for another one to let go; then raises StoreLockedError.
     """
     lock = path.with_name(path.name + ".lock")
@@ -24,7 +25,7 @@ def hold_lock(path: Path, *, patience: float = 0.0) -> Iterator[None]:
         _lock(descriptor, lock, patience)
         if not lock.exists() or not os.path.samestat(os.fstat(descriptor), lock.stat()):
             raise StoreLockedError(f"{lock} was removed while another relay held it; start again")
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

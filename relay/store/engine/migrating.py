@@ -155,7 +155,7 @@ def _bring_file_up_to_date(path: Path) -> None:
     Raises SchemaError when that fails, and StoreLockedError when a relay runs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with hold_lock(path, patience=PATIENCE):
+    with hold_lock(path, patience=PATIENCE) as lock:
         if lacks_its_log(path):
             raise SchemaError(
                 f"{path} was copied while a relay ran, without {path.name}-wal: what came last is missing. Take a copy "
@@ -172,12 +172,13 @@ def _bring_file_up_to_date(path: Path) -> None:
                 f"there was a database at {path}, and now it is empty or gone. Put it back from a backup (not by cp of "
                 f"a file in use); if the relay is to begin anew, remove {names}"
             )
-        _migrate_apart(f"the database {path}", path)
+        _migrate_apart(f"the database {path}", path, lock=lock)
 
 
-def _migrate_apart(database: str, path: Path | None = None, *, url: str = "") -> None:
+def _migrate_apart(database: str, path: Path | None = None, *, lock: int | None = None, url: str = "") -> None:
     """Migrate in a process of its own. A URL is told by its input, since it may hold a password.
 
+    That process holds the `lock` too: when this one is killed meanwhile, the next start waits for it.
     Alembic costs 10 MB that a running relay should not carry. Raises SchemaError when that process fails.
     """
     done = subprocess.run(  # noqa: S603 - our own module
@@ -186,6 +187,7 @@ def _migrate_apart(database: str, path: Path | None = None, *, url: str = "") ->
         capture_output=True,
         text=True,
         input=url,
+        pass_fds=() if lock is None else (lock,),
     )
     if done.returncode == _REFUSED:
         raise SchemaError(done.stderr.splitlines()[-1])

@@ -127,7 +127,8 @@ class PostgreSQL:
                 f"the database was upgraded to schema {version} while this relay ran, and it knows {self._head}. "
                 "Run the newer version"
             )
-        raise StoreLost("another relay has taken this one for dead, and has gone on with what it had in its hands")
+        self._in_hand.clear()
+        raise StoreAway("another relay has taken this one for dead, and goes on with what it had in its hands")
 
     async def remove_bytes(self) -> None:
         """Let PostgreSQL give deleted rows' room to others. Its write-ahead log and replicas are not ours to clean."""
@@ -221,17 +222,20 @@ async def open_postgresql(
 
 
 async def _end_when_out(replica: Replica, postgresql: PostgreSQL, database: Database) -> None:
-    """Who was taken for dead ends: the others have gone on with what it had in its hands.
+    """Who may not share the database any more ends: the schema is a newer one, or a file is moved into it.
 
-    Who only cannot reach the database waits for it, and carries nothing meanwhile.
+    Who cannot reach it waits, and carries nothing meanwhile; who was taken for dead joins again.
     """
     while True:
         await asyncio.sleep(_LOOK)
-        if replica.is_out:
+        if replica.refusal is not None:
             try:
                 await postgresql.transaction(lambda _: None)
             except StoreLost as error:
                 database.give_up(error)
+                return
+            except StoreAway:
+                database.give_up(StoreLost(replica.refusal))
                 return
             except (psycopg.Error, DBAPIError):
                 continue

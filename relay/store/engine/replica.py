@@ -55,12 +55,14 @@ class Replica:
 
     def __init__(self, engine: Engine, kind: Kind = "relay", duties: Iterable[str] = ()) -> None:
         self.id = secrets.token_hex(8)
-        self.is_out = False  #: It was taken for dead, or the schema is another one: it commits nothing any more.
+        self.refusal: str | None = None  #: Why it may not come back. It commits nothing any more.
         self._engine = engine
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
         self._epoch = time.time() - time.monotonic()  #: When our monotonic clock was 0, by the database's.
+        self._head: str | None = None
+        self._is_taken_for_dead = False
         self._heard_at = time.monotonic()  #: When the last beat set out that came through.
         self._heard_since = self._heard_at  #: Since when none has failed to come through for long.
         self._is_heard = True
@@ -98,7 +100,11 @@ class Replica:
     @property
     def trusts_itself(self) -> bool:
         """Whether nobody can have taken this one for dead yet."""
-        return not self.is_out and time.monotonic() < self._heard_at + TERM - _MARGIN
+        return time.monotonic() < self._heard_at + TERM - _MARGIN
+
+    def holds(self, holder: str | None) -> bool:
+        """Whether what was claimed by this holder is surely in this one's hands."""
+        return holder == self.id and self.trusts_itself
 
     @property
     def is_witness(self) -> bool:
@@ -130,10 +136,14 @@ class Replica:
     def beat(self) -> None:
         """Say once that this one lives."""
         at = time.monotonic()
+        if self._is_taken_for_dead:
+            self._join_again()
+            return
         with self._engine.begin() as connection:
             renewed = {"me": self.id, "term": TERM, "waiting": json.dumps(dict(self._waiting))}
-            self.is_out = connection.execute(_RENEW, renewed).rowcount == 0
-            if self.is_out:
+            self._is_taken_for_dead = connection.execute(_RENEW, renewed).rowcount == 0
+            if self._is_taken_for_dead:
+                self._heard_at = -math.inf
                 return
             taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
             asked = time.monotonic()
@@ -152,6 +162,19 @@ class Replica:
             self._is_heard = True
             log.info("store.renewed")
 
+    def _join_again(self) -> None:
+        """Become another one: what this one had in its hands is in those of others."""
+        log.warning("store.taken_for_dead")
+        self.id = secrets.token_hex(8)
+        self._is_taken_for_dead = False
+        try:
+            self.join(self._head)
+        except StoreLockedError as error:
+            self.refusal = str(error)
+        except SQLAlchemyError:
+            self._is_taken_for_dead = True
+            raise
+
     def _set_clock(self, epoch: float, took: float) -> None:
         """Believe what the database says, but not the time that it took to say it."""
         if abs(epoch - self._epoch) > took / 2 + _UNEVEN:
@@ -164,6 +187,7 @@ class Replica:
 
     def join(self, head: str | None) -> None:
         """Enter the circle. Raises StoreLockedError when this one may not."""
+        self._head = head
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
             self._refuse(connection, head)
