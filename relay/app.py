@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -51,7 +51,7 @@ from relay.words.texts import read_texts
 log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86400.0
-#: Seconds after which an erasure is gone on with that could not be ended: somebody read the database, or it was full.
+#: Seconds after which an erasure or retention goes on that could not be ended: the disk is full, or somebody reads.
 _SOON = 5.0
 #: Seconds between two looks for work of other relays.
 _GLANCE = 0.25
@@ -223,25 +223,31 @@ async def _mark_again(store: Store, settings: Settings) -> int:
 
 
 async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
-    """Keep customers' words no longer than the retention time, and their voices that long after the last opening."""
+    """Keep customers' words no longer than the retention time, and their voices that long after the last opening.
+
+    It is done when nothing is left, bytes included; what the database cannot do now is tried again soon.
+    """
     bytes_left = True  # of rows that were deleted just before an end
+    rows, files = 0, 0
     while True:
-        rows, before = 0, time.time() - settings.relay_retention_days * _DAY
-        files = cache.drop_unused(before) + drop_copies(settings.database, before)
+        before = time.time() - settings.relay_retention_days * _DAY
+        files += cache.drop_unused(before) + drop_copies(settings.database, before)
         if not store.has_duty("retention"):
             await asyncio.sleep(_HOUR)
             continue
-        with suppress(Unavailable):
+        try:
             while changed := await store.forget(before):
-                rows += changed
+                rows, bytes_left = rows + changed, True
             links_before = time.time() - settings.relay_media_days * _DAY
             while settings.relay_media_days and (ended := await store.end_links(links_before)):
-                rows += ended
-            bytes_left = bytes_left or rows > 0
+                rows, bytes_left = rows + ended, True
             if bytes_left:
                 await store.remove_bytes()
-                bytes_left = False
+        except Unavailable:
+            await asyncio.sleep(_SOON)
+            continue
         log.info("retention.done", rows=rows, files=files)
+        bytes_left, rows, files = False, 0, 0
         await asyncio.sleep(_HOUR)
 
 

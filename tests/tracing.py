@@ -1,7 +1,7 @@
 """Which lines are walked is recorded as long as there is something to learn.
 
 Up to Python 3.11 a program that is traced takes nearly twice the time. A table's first rows walk what its other rows
-walk, and so do the fixtures that a hundred tests have in common: once two in a row have brought nothing new, the rest
+walk, and so do the fixtures that a hundred tests have in common: once five in a row have brought nothing new, the rest
 of them run untraced. What Hypothesis does, and what is marked `untraced`, is not recorded at all: it walks the same
 lines hundreds of times.
 
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import is_hypothesis_test
 
 #: So many in a row that brought nothing new, and no more is looked for.
-ENOUGH: Final = 2
+ENOUGH: Final = 5
 
 
 class Tracing:

@@ -118,8 +118,10 @@ class Attempt:
         if not turn.done():
             stopping = asyncio.create_task(self._stopping.wait())
             either: set[asyncio.Future[Any]] = {turn, stopping}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
+            try:
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
         return not (turn.cancel() or self._stopping.is_set())
 
 

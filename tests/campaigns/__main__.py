@@ -38,7 +38,7 @@ CAMPAIGNS: Final = (
     ),
     Campaign(
         "tests.campaigns.points",
-        "--every 60",
+        "--every 250",
         "an end, a bad disk, a power cut at any write leaves nothing half done and nothing untrue",
     ),
     Campaign(

@@ -99,6 +99,7 @@ async def campaign(kills: int, away: int, dice: random.Random, home: Path, *, pa
                 await asyncio.sleep(_AWAY)
                 seen.reasons |= {(await relay.readiness()).reasons["database"] for relay in relays}
             seen.returns.append(await _at_work_again(relays))
+        talk.give_out()
         with suppress(TimeoutError):  # what is missing then is the ledger's matter
             await settled(telegram, kit, relays[0], patience)
         seen.logins = kit.tokens.logins

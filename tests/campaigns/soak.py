@@ -111,6 +111,7 @@ async def soak(home: Path, seconds: float, rate: float, seed: int) -> Seen:
         looking = asyncio.create_task(_look_on(relay, seen))
         seen.pace = await _talk(talk, seconds, rate)
         looking.cancel()
+        talk.give_out()
         with suppress(TimeoutError):  # what is missing then is the ledger's matter
             await settled(telegram, kit, relay, 120)
         seen.exit_code = await relay.stop()

@@ -49,12 +49,21 @@ _CALLS: Final = {
     "link": 86, "symlink": 88, "mkdir": 83, "mknod": 133, "truncate": 76, "ftruncate": 77, "utimensat": 280,
     "setxattr": 188, "readlink": 89, "chdir": 80, "getdents64": 217, "name of a later kernel's call": 999,
 }  # fmt: skip
+#: The same processor's second set (x32), whose numbers have this bit, and some of which only that set has.
+_X32: Final = 0x4000_0000
+_X32_CALLS: Final = {"open": 2, "socket": 41, "connect": 42, "kill": 62, "execve": 520, "ptrace": 521, "readv": 539}
+#: What to do for a call in i386's way, which numbers them otherwise: mov eax, 20 (getpid); int 0x80; ret.
+_I386: Final = bytes([0xB8, 20, 0, 0, 0, 0xCD, 0x80, 0xC3])
 
 
 def work(told: str) -> Work:
     """To try everything; `lacks` names what this kernel is to be without, `only` picks one way of behaving."""
     targets = json.loads(told)
-    return Work(lambda: _make_lack(targets.get("lacks", ())), lambda _, result: _run(targets, result), _limits)
+    code = mmap.mmap(
+        -1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    )  # it cannot be made any more later
+    code.write(_I386)
+    return Work(lambda: _make_lack(targets.get("lacks", ())), lambda _, result: _run(targets, result, code), _limits)
 
 
 def _limits(_: int) -> Limits:
@@ -71,8 +80,11 @@ def _make_lack(lacks: list[str]) -> None:
         seccomp.has_filters = lambda: False
 
 
-def _run(targets: dict[str, Any], result: Path) -> int:
+def _run(targets: dict[str, Any], result: Path, code: mmap.mmap) -> int:
     match targets.get("only"):
+        case "i386":
+            ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
+            return 0
         case "wait":
             time.sleep(60)
         case "print":
@@ -131,13 +143,15 @@ def _attempts(targets: dict[str, Any], result: Path) -> Iterator[tuple[str, Atte
     yield from _becoming()
     for name, number in _CALLS.items():
         yield f"call {name}", lambda number=number: system_call(number, *[-1] * 5)  # type: ignore[misc]
+    for name, number in _X32_CALLS.items():
+        yield f"call {name} of x32", lambda number=number: system_call(_X32 | number, *[-1] * 5)  # type: ignore[misc]
 
 
 def _reading(targets: dict[str, Any]) -> Iterator[tuple[str, Attempt]]:
     for pid in ["self", "thread-self", *targets["processes"]]:
         for name in ("environ", "mem", "maps", "cmdline", "status", "fd"):
             yield f"read /proc/{pid}/{name}", lambda path=f"/proc/{pid}/{name}": _read(path)  # type: ignore[misc]
-    for path in [*targets["files"], "/etc/passwd", "/dev/null", sys.executable, __file__]:
+    for path in [*targets["files"], *targets["links"], "/etc/passwd", "/dev/null", sys.executable, __file__]:
         yield f"read {path}", lambda path=path: _read(path)  # type: ignore[misc]
     for path in ("/", "/proc", ".", "/dev/shm", *targets["folders"]):  # noqa: S108 - to be tried
         yield f"list {path}", lambda path=path: os.listdir(path)  # type: ignore[misc]  # noqa: PTH208

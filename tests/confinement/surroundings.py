@@ -74,6 +74,8 @@ def surrounded(folder: Path) -> Iterator[Surroundings]:
     files = [folder / name for name in (".env", "data/relay.db", "data/relay.db-wal", "source")]
     for file in files:
         file.write_text(SECRET)
+    link = folder / "link"
+    link.symlink_to("data/relay.db")
     abstract = f"relay-{os.getpid()}"
     with ExitStack() as stack:
         opened = [stack.enter_context(socket.socket(*kind)) for kind in [(2, 1), (2, 2), (1, 1), (1, 1)]]
@@ -90,6 +92,7 @@ def surrounded(folder: Path) -> Iterator[Surroundings]:
         told = {
             "processes": psutil.pids(),
             "files": [str(file) for file in files],
+            "links": [str(link), "/proc/self/root/etc/passwd", "/dev/fd/../environ"],
             "folders": [str(folder), str(folder / "data"), "/tmp"],  # noqa: S108 - to be tried
             "tcp": opened[0].getsockname()[1],
             "udp": opened[1].getsockname()[1],

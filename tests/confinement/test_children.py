@@ -3,6 +3,7 @@
 import asyncio
 import json
 import platform
+import signal
 import stat
 import subprocess
 import sys
@@ -113,6 +114,19 @@ async def test_it_can_gain_no_rights_and_goes_first_when_memory_is_short(waiting
     assert "NoNewPrivs:\t1" in of_process(waiting, "status")
     assert of_process(waiting, "oom_score_adj") == "1000\n"
     assert waiting.nice() >= 10
+
+
+@needs_kernel
+async def test_a_call_in_i386s_way_ends_it(tmp_path: Path) -> None:
+    """Its numbers mean other calls on the same processor, so the kernel itself is asked whether the filter knows."""
+    (tmp_path / "source").touch()
+    codes = []
+    for lacks in (["seccomp"], []):
+        told = json.dumps({"only": "i386", "lacks": lacks})
+        code, _ = await run_child(HOSTILE, tmp_path / "source", tmp_path / "result", told, seconds=50)
+        codes.append(code)
+    is_known = codes[0] == 0  # else this kernel has no such calls
+    assert codes[1] == -(signal.SIGSYS if is_known else signal.SIGSEGV)
 
 
 async def test_one_that_prints_without_end_is_ended(tmp_path: Path) -> None:

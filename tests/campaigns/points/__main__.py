@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -68,7 +69,7 @@ async def struck(stage: Stage, how: str, every: int, first: int) -> tuple[int, l
         calls = await count(stage.scene, home)
     points = [(call, which) for call in _STRUCK[how] for which in range(1, calls[call] + 1)]
     wrong: list[str] = []
-    chosen = points[first % every :: every]
+    chosen = points[first % min(every, len(points)) :: every]
     for call, which in chosen:
         with stage.laid() as home:
             code = await take(stage.scene, home, *strike(call, how, which))
@@ -89,7 +90,8 @@ async def cut(stage: Stage, every: int, first: int) -> tuple[int, list[str]]:
     with stage.laid() as home:
         recording = await record(stage.scene, home)
     wrong, cuts = [], 0
-    for length in [*range(first % every, len(recording.calls), every), len(recording.calls)]:
+    every_call = len(recording.calls)
+    for length in [*range(first % min(every, every_call), every_call, every), every_call]:
         for kind, leave in _KINDS:
             with stage.empty() as home:
                 leave(recording, length, home)
@@ -117,7 +119,7 @@ def main() -> int:
     parser.add_argument("--scenes", nargs="+", choices=list(SCENES), default=list(SCENES))
     parser.add_argument("--how", nargs="+", choices=HOWS, default=HOWS)
     parser.add_argument("--every", type=int, default=1, help="take one point in so many")
-    parser.add_argument("--first", type=int, default=0, help="which of those, to take others than last time")
+    parser.add_argument("--first", type=int, default=_today(), help="which of those; without it today's")
     parser.add_argument("--results", type=Path, help="a file to which each result is appended")
     options = parser.parse_args()
     total, broken = 0, 0
@@ -132,6 +134,11 @@ def main() -> int:
             results.append(options.results, {"scene": name, "how": how, "points": points, "found": found})
     print(f"{total} points, {broken} wrong")  # noqa: T201 - a report
     return 1 if broken else 0
+
+
+def _today() -> int:
+    """Another number each day, far from yesterday's."""
+    return date.today().toordinal() * 7919  # noqa: DTZ011 - any number does
 
 
 def play(scene: Scene, how: str, every: int, first: int) -> tuple[int, list[str]]:
