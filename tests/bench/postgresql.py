@@ -72,7 +72,7 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
                     for relay in relays:
                         stack.enter_context(quota(relay.process.pid, CORES))
                     before = sum(relay.cpu() for relay in relays)
-                    load, speed = await _agents_write(sandbox, callbacks)
+                    load, speed = await _agents_write(sandbox, callbacks, number)
                     spent[number].append((sum(relay.cpu() for relay in relays) - before) * 1000 / callbacks)
                 stats = await sandbox.get("telegram")
                 speeds[number].append(speed)
@@ -121,9 +121,14 @@ async def moving(name: Name, home: Path, rows: int) -> Outcome:
     return Outcome(figures, {"not moved": code, "lost or twice": missing})
 
 
-async def _agents_write(sandbox: Any, callbacks: int) -> tuple[dict[str, Any], float]:
-    """What Kit saw, and how many reached their customers in a second."""
-    load = await sandbox.post("kit", "callbacks", count=callbacks, clients=CLIENTS, concurrency=CONCURRENCY)
+async def _agents_write(
+    sandbox: Any,
+    callbacks: int,
+    relays: int = 1,
+) -> tuple[dict[str, Any], float]:
+    """What Kit saw, and how many reached their customers in a second. Each relay has as many callbacks at a time."""
+    at_once = CONCURRENCY * relays
+    load = await sandbox.post("kit", "callbacks", count=callbacks, clients=CLIENTS, concurrency=at_once)
     began = time.monotonic() - load["seconds"]
     stats = await arrived(sandbox, "telegram", load["accepted"])
     return load, load["accepted"] / (stats["last_at"] - began)
