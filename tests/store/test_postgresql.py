@@ -83,6 +83,32 @@ async def test_two_relays_share_the_lanes(url: str) -> None:
         assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [Settled.DONE] * 3
 
 
+async def test_each_counts_for_itself(url: str) -> None:
+    """While one commits the other does so too; what is read is the sum, and who is gone leaves no rows behind."""
+    async with open_store(url) as one:
+        assert await one.accept(update(1)) == ["accepted"]
+        async with open_store(url) as other:
+            engine = connect(url)
+            with engine.begin() as connection:
+                connection.execute(text("SELECT total FROM tally FOR UPDATE"))  # as a commit of the first one does
+                async with asyncio.timeout(10):
+                    assert await other.accept(update(2)) == ["accepted"]
+            engine.dispose()
+            assert len(found(url, "SELECT writer FROM tally WHERE writer <> ''")) == 2
+            for store in (one, other):
+                assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 2}
+        assert await one.accept(update(3)) == ["accepted"]
+
+        async def is_folded() -> bool:
+            return found(url, "SELECT total FROM tally ORDER BY writer = '' DESC") == [1, 2]
+
+        await eventually(is_folded, within=10)
+        assert (await one.count(CHANNEL)).totals == {("to_kit", "received"): 3}
+    async with open_store(url) as third:
+        assert (await third.count(CHANNEL)).totals == {("to_kit", "received"): 3}
+        assert found(url, "SELECT total FROM tally WHERE writer = ''") == [3]
+
+
 async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
     """Not before its term is over; then another has it within moments, and the death is on the lane's account."""
     again: list[Delivery] = []
