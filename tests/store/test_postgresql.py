@@ -13,6 +13,7 @@ from relay.delivery.calls import Calls
 from relay.errors import StoreUnavailable
 from relay.model import Delivered, Delivery, Draft
 from relay.store.away import Notices
+from relay.store.callbacks import CallbacksSeen
 from relay.store.claiming import Claim, Claimed, claim
 from relay.store.engine.connection import Connection
 from relay.store.engine.migrating import HEAD
@@ -87,14 +88,18 @@ async def test_each_counts_for_itself(url: str) -> None:
     """While one commits the other does so too; what is read is the sum, and who is gone leaves no rows behind."""
     async with open_store(url) as one:
         assert await one.accept(update(1)) == ["accepted"]
+        await one.note_callbacks(CallbacksSeen(CHANNEL, accepted=True))
         async with open_store(url) as other:
             engine = connect(url)
-            with engine.begin() as connection:
-                connection.execute(text("SELECT total FROM tally FOR UPDATE"))  # as a commit of the first one does
+            with engine.begin() as connection:  # as a commit of the first one does
+                connection.execute(text("SELECT FROM tally FOR UPDATE"))
+                connection.execute(text("UPDATE callback_record SET accepted_at = 1"))
                 async with asyncio.timeout(10):
                     assert await other.accept(update(2)) == ["accepted"]
+                    await other.note_callbacks(CallbacksSeen(CHANNEL, accepted=True))
             engine.dispose()
             assert len(found(url, "SELECT writer FROM tally WHERE writer <> ''")) == 2
+            assert (await other.find_callbacks(CHANNEL)).accepted_at == 1
             for store in (one, other):
                 assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 2}
         assert await one.accept(update(3)) == ["accepted"]
