@@ -373,7 +373,7 @@ class StoreMachine(RuleBasedStateMachine):
     def ask_erasure(self, which: int, client: str) -> None:
         """Somebody is to be erased; until that is done, life goes on."""
         self.run(self.any_relay(which).store.ask_erasure(Whose(self.world.channel, client)))
-        self.model.marks.setdefault(client, Mark(self.model.last, self.clock()))
+        self.model.marks[client] = Mark(self.model.last, self.clock())
 
     @rule(which=_WHICH, of=_WHICH)
     def erase(self, which: int, of: int) -> None:
