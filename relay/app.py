@@ -253,9 +253,10 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
 
 async def _look_for_work(store: Store, opened: Sequence[OpenChannel]) -> None:
     """What another relay has accepted, or let go of, nobody in this process is woken for."""
-    while True:
-        await asyncio.sleep(_GLANCE)
+    couriers = [courier for each in opened for courier in each.couriers.values()]
+    while store.is_shared:
+        oldest = min(courier.looked_at for courier in couriers)
+        await asyncio.sleep(max(_GLANCE / 2, oldest + _GLANCE - time.monotonic()))
         if store.others:
-            for each in opened:
-                each.wake("to_kit")
-                each.wake("to_telegram")
+            for courier in couriers:  # together, in one transaction; who is busy looks often enough by itself
+                courier.glance(_GLANCE / 2)

@@ -5,6 +5,7 @@ is the store's business; how to carry is the carrier's; whether to try again is 
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -112,6 +113,7 @@ class Courier:
         self._calls.tell_room(self.wake)
         self._calls.tell_innocent(self._acquit_soon)
         self._suspects = suspects or Suspects()
+        self.looked_at = -math.inf  #: When it looked for work, on the monotonic clock.
         self._suspect_out: int | None = None  #: Its lane.
         self._ask_suspects_at = 0.0  #: On the monotonic clock.
 
@@ -128,6 +130,13 @@ class Courier:
     def wake(self) -> None:
         """Something may be due."""
         self._wake.set()
+
+    def glance(self, seconds: float) -> None:
+        """Something of another relay's may be due: look, unless it has just been looked, in so many seconds."""
+        now = time.monotonic()
+        if now >= self.looked_at + seconds:
+            self.looked_at = now
+            self._wake.set()
 
     def hurry(self) -> None:
         """Somebody knows that the other side is well, or wants to see that it is not."""
@@ -170,7 +179,7 @@ class Courier:
 
     async def _set_out(self) -> float | None:
         """Claim what is due and send a task out with each lane. Returns when more is due, if that is known."""
-        now = time.monotonic()
+        self.looked_at = now = time.monotonic()
         room = self.gate.room(self._limit - self._in_flight, now)
         if room <= 0:
             return None
