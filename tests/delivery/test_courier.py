@@ -148,6 +148,19 @@ async def test_no_more_lanes_than_the_limit_are_carried_at_once(store: Store, cl
     assert side.most_at_once <= 8
 
 
+async def test_who_has_just_looked_for_work_does_not_look_again_at_once(store: Store, clock: Clock) -> None:
+    """What another relay has accepted is found at a glance, which costs nothing right after a look."""
+    side = OtherSide()
+    async with running(store, side.carry, clock) as courier:
+        courier.glance(0.0)
+        await store.accept(update(1))
+        looked_at = courier.looked_at
+        courier.glance(3600.0)
+        assert courier.looked_at == looked_at
+        courier.glance(0.0)
+        await side.until(lambda: side.arrived == ["event 1"])
+
+
 async def test_a_failed_delivery_is_tried_again_before_what_follows(store: Store, clock: Clock) -> None:
     """Back-off parks the lane, so the order holds; another lane passes meanwhile."""
     side = OtherSide()
