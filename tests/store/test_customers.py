@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from relay.model import Delivered, Known, Retry
+from relay.model import Bury, Delivered, Known, Retry
 from relay.store.accepting import Arrival
 from relay.store.customers import TABLES, Page, Whose
 from relay.store.engine.tables import metadata
@@ -97,6 +97,30 @@ async def test_who_writes_again_is_a_new_customer(store: Store) -> None:
     assert (rows["inbox"], rows["outbox"]) == (1, 1)
     [delivery] = (await store.claim(CHANNEL, "to_kit", 10)).deliveries
     assert delivery.body == "event 2"
+
+
+async def test_no_number_below_the_mark_is_given_to_what_comes_later(store: Store) -> None:
+    """The newest delivery is thrown away after the erasure was asked for: what comes next does not get its number."""
+    await store.accept(update(1, "7"))
+    await store.accept(update(2, "8"))
+    [thrown_away] = (await store.claim(CHANNEL, "to_kit", 10)).lanes[-1]
+    await store.settle(thrown_away, Bury("refused"))
+    await store.ask_erasure(ANNA)
+    assert await store.drop(thrown_away.id)
+    await store.accept(update(3, "7"))
+    await go_on_erasing(store, ANNA)
+    assert [each.body for each in (await store.claim(CHANNEL, "to_kit", 10)).deliveries] == ["event 3"]
+
+
+async def test_who_is_erased_in_flight_and_writes_again_is_in_no_old_hand(store: Store) -> None:
+    """What the courier of the erased message reports is not taken for the new one's."""
+    await store.accept(update(1, "7"))
+    [erased] = (await store.claim(CHANNEL, "to_kit", 10)).deliveries
+    await erase(store, ANNA)
+    await store.accept(update(2, "7"))
+    [newer] = (await store.claim(CHANNEL, "to_kit", 10)).deliveries
+    assert not await store.settle(erased, Delivered())
+    assert await store.settle(newer, Delivered())
 
 
 async def test_a_repetition_of_an_erased_letter_does_nothing(store: Store) -> None:

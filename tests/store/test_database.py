@@ -3,9 +3,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -15,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from relay.errors import Unavailable
 from relay.store.engine.connection import Connection
 from relay.store.engine.lock import StoreLockedError
-from relay.store.engine.migrating import HEAD, SchemaError, is_current, migrate, scripts
+from relay.store.engine.migrating import HEAD, SchemaError, chain, is_current, migrate, scripts
 from relay.store.engine.tables import metadata
 from relay.store.store import Store, open_store
 from tests.store.letters import CHANNEL, update
@@ -72,6 +74,32 @@ def test_the_migrations_make_the_schema_that_the_code_describes(path: Path) -> N
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     assert ScriptDirectory(str(scripts())).get_current_head() == HEAD
+
+
+def test_no_number_is_given_twice(path: Path) -> None:
+    """Others remember them longer than their rows last. Alembic does not compare this."""
+    numbered = {table.name for table in metadata.tables.values() if table.autoincrement_column is not None}
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'")
+        assert {name for (name,) in found} == numbered
+
+
+def test_an_upgrade_gives_no_number_again_that_is_remembered(tmp_path: Path) -> None:
+    """Their rows are gone, an erasure, a notice and an agent's message still name them."""
+    path = tmp_path / "relay.db"
+    command.upgrade(chain(path), "0019")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO lane (channel, direction, client_id) VALUES ('1', 'to_kit', '7')")
+        connection.execute("INSERT INTO erasure VALUES ('1', '7', 0, 20, 30)")
+        connection.execute("INSERT INTO away_notice VALUES ('1', '7', 0, 40)")
+        connection.execute(
+            "INSERT INTO message (channel, client_id, message_id, author, text, mark, said_at, delivery_id)"
+            " VALUES ('1', '7', 1, 'agent', '', '', 0, 50)"
+        )
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        given = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    assert given == {"lane": 1, "inbox": 20, "outbox": 50}
 
 
 def test_migrating_twice_changes_nothing(path: Path) -> None:

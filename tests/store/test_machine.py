@@ -373,7 +373,7 @@ class StoreMachine(RuleBasedStateMachine):
     def ask_erasure(self, which: int, client: str) -> None:
         """Somebody is to be erased; until that is done, life goes on."""
         self.run(self.any_relay(which).store.ask_erasure(Whose(self.world.channel, client)))
-        self.model.marks.setdefault(client, Mark(self.model.last, self.clock()))
+        self.model.marks[client] = Mark(self.model.last, self.clock())
 
     @rule(which=_WHICH, of=_WHICH)
     def erase(self, which: int, of: int) -> None:
@@ -427,11 +427,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 class OnSQLite(StoreMachine):
-    """One process has the file.
-
-    SQLite may give the number of a deleted row to a new one, so nothing is asked here between the wish for an erasure
-    and its end, nor of what was in flight then: see the limits in docs/reliability.md.
-    """
+    """One process has the file."""
 
     def __init__(self) -> None:
         self.directory = tempfile.TemporaryDirectory()
@@ -454,15 +450,6 @@ class OnSQLite(StoreMachine):
         self.world.relays, self.world.hands = [], []
         self.start()
         self.model.die(None, self.clock())
-
-    @rule(which=_WHICH, client=_CLIENTS)
-    def ask_erasure(self, which: int, client: str) -> None:
-        """Somebody is erased at once."""
-        store, whose = self.any_relay(which).store, Whose(self.world.channel, client)
-        self.run(store.ask_erasure(whose))
-        self.model.marks[client] = Mark(self.model.last, self.clock())
-        self.finish(store, client)
-        self.world.hands = [hand for hand in self.world.hands if hand.run.lane.key[1] != client]
 
     @rule()
     def start_another(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from relay.model import Delivered, Media
+from relay.model import Bury, Delivered, Media
 from relay.store.engine import moving
 from relay.store.engine.copies import copy_database
 from relay.store.engine.lock import StoreLockedError
@@ -80,6 +80,21 @@ async def test_everything_is_moved(path: Path, url: str) -> None:
         assert await store.accept(update(99, "1")) == ["accepted"]
         assert (await store.count(CHANNEL)).waiting == {"to_kit": 30, "to_telegram": 1}
         assert len((await store.claim(CHANNEL, "to_kit", 100, 100)).lanes) == 7
+
+
+async def test_no_number_of_the_file_is_given_again(path: Path, url: str) -> None:
+    """Also not one whose row is gone: an erasure may still name it."""
+    async with open_store(path) as store:
+        for number in range(3):
+            await store.accept(update(number, "1"))
+        *_, last = (await store.claim(CHANNEL, "to_kit", 1, 3)).deliveries
+        await store.settle(last, Bury("refused"))
+        await store.drop(last.id)
+    move(path, url, no_matter)
+    async with open_store(url) as store:
+        await store.accept(update(9, "2"))
+        claimed = (await store.claim(CHANNEL, "to_kit", 2)).deliveries
+        assert max(each.id for each in claimed) == last.id + 1
 
 
 def _same(value: object) -> object:

@@ -52,8 +52,9 @@ def move(path: Path, url: str, tell: Tell) -> dict[str, int]:
                 for table in metadata.sorted_tables:
                     _move_table(file, engine, replica.id, table, tell)
                 counted = _compare(file, engine)
+                given = dict(file.execute("SELECT name, seq FROM sqlite_sequence"))
             source.rename(path.with_name(path.name + MOVED))
-            _end(engine)
+            _end(engine, given)
             return counted
     except (DBAPIError, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", error)).strip().partition("\n")[0][:300]
@@ -160,18 +161,19 @@ def _compare(file: sqlite3.Connection, engine: Engine) -> dict[str, int]:
     return there
 
 
-def _end(engine: Engine) -> None:
-    """Let new rows get the numbers after those that came, and let relays in."""
+def _end(engine: Engine, given: dict[str, int]) -> None:
+    """Let new rows get the numbers after those that the file has given by table, and let relays in."""
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
             if table.autoincrement_column is not None:
-                connection.execute(text(_NUMBERS.format(table.name, table.autoincrement_column.name)))
+                statement = text(_NUMBERS.format(table.name, table.autoincrement_column.name))
+                connection.execute(statement, {"next": given.get(table.name, 0) + 1})
         connection.execute(text(f"DROP TABLE {UNFINISHED}"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
 
-_NUMBERS: Final = "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), coalesce(max({1}), 0) + 1, false) FROM {0}"
+_NUMBERS: Final = "SELECT setval(pg_get_serial_sequence('{0}', '{1}'), :next, false)"
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -36,7 +36,9 @@ metadata = MetaData(
     }
 )
 
-# SQLite gives an INTEGER PRIMARY KEY its row id; PostgreSQL wants eight bytes said aloud.
+# SQLite gives an INTEGER PRIMARY KEY its row id; PostgreSQL wants eight bytes said aloud. Tables with one have
+# sqlite_autoincrement, else the newest row's number is given again when that row is deleted: to others than those who
+# remember it (couriers, erasures, notes to agents).
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 #: Letters: what came in. Its source id is what drops duplicates. The body goes after the retention time; then the row,
@@ -57,6 +59,7 @@ inbox = Table(
     partial_index("ix_inbox_blank", "source", "received_at", where=Column("body").is_(None)),
     partial_index("ix_inbox_bodies", "received_at", where=Column("body").is_not(None)),
     partial_index("ix_inbox_client", "channel", "client_id", "id", where=Column("client_id").is_not(None)),
+    sqlite_autoincrement=True,
 )
 
 #: What is left of Kit's events for ever, as hashes of 16 bytes: a callback of last year must still do nothing.
@@ -119,6 +122,7 @@ lane = Table(
         where=Column("due_at").is_not(None) & Column("leased", Boolean).is_(False),
     ),
     partial_index("ix_lane_account", "channel", "direction", "crashes", where=Column("crashes") > 0),
+    sqlite_autoincrement=True,
 )
 
 #: Deliveries: what goes out. A row of status `dead` is a dead letter.
@@ -153,6 +157,7 @@ outbox = Table(
     Index("ix_outbox_letter_id", "letter_id"),
     partial_index("ix_outbox_letterless", "lane_id", "id", where=Column("letter_id").is_(None)),
     partial_index("ix_outbox_album", "lane_id", "album", where=Column("album").is_not(None)),
+    sqlite_autoincrement=True,
 )
 
 #: Attempts that failed, of deliveries that are still here: those for the same reason are one row.
