@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, bindparam, cast, delete, func, select
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, select, update
 
 from relay.store.engine.connection import Connection
-from relay.store.engine.sql import insert, keys, listed
+from relay.store.engine.sql import insert, keys, leasable, listed
 from relay.store.engine.tables import callback_record, client_link, refused_callback
 
 _MINUTE = 60
@@ -38,12 +38,19 @@ def note_callbacks(tx: Connection, now: float, seen: Sequence[CallbacksSeen]) ->
     counted = [_refused_of_known(each, known) for each in seen]
     for each, refused in zip(seen, counted, strict=True):
         if each.accepted:
-            tx.execute(_ACCEPTED, {"channel": each.channel, "accepted_at": now})
+            _note_accepted(tx, now, each.channel)
         if refused:
             tx.execute(_REFUSED, {"channel": each.channel, "refused_at": now})
             tx.execute(_ADD, {"channel": each.channel, "minute": int(now) // _MINUTE, "times": refused})
             tx.execute(_DROP_OLD, {"of_channel": each.channel, "since": _oldest_minute(now)})
     return counted
+
+
+def _note_accepted(tx: Connection, now: float, channel: str) -> None:
+    """Whoever just notes the same for another relay is not waited for: all of them would at every commit."""
+    noted = tx.execute(_ACCEPTED_AGAIN, {"of_channel": channel, "at": now}).first()
+    if noted is None and tx.execute(_RECORD, {"of_channel": channel}).first() is None:
+        tx.execute(_ACCEPTED, {"channel": channel, "accepted_at": now})
 
 
 def find_callbacks(tx: Connection, now: float, channels: Sequence[str]) -> list[Callbacks]:
@@ -76,6 +83,15 @@ _CLIENTS = select(client_link.c.channel, client_link.c.client_id).select_from(
     listed(client_link, client_link.c.channel, client_link.c.client_id)
 )
 _record = insert(callback_record)
+_free = leasable(
+    select(callback_record.c.channel).where(callback_record.c.channel == bindparam("of_channel")), callback_record
+)
+_ACCEPTED_AGAIN = (
+    update(callback_record)
+    .where(callback_record.c.channel.in_(select(_free.c.channel)))
+    .values(accepted_at=bindparam("at"))
+    .returning(callback_record.c.channel)
+)
 _ACCEPTED = _record.on_conflict_do_update(
     index_elements=["channel"], set_={"accepted_at": _record.excluded.accepted_at}
 )

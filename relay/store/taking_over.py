@@ -11,6 +11,7 @@ from relay.store.charging import charge
 from relay.store.claiming import end_long_waits, free_lanes
 from relay.store.engine.connection import Connection
 from relay.store.engine.tables import lane
+from relay.store.totals import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
     gone = tx.execute(_BURY, {"me": tx.holder, "witnessed": any(each.is_witness() for each in inquests)}).all()
     note_deaths(tx, now, sum(each.died for each in gone))
     dead = [each.id for each in gone]
-    if any(each.at_start for each in inquests):
+    if at_start := any(each.at_start for each in inquests):
         tx.execute(_NAME_THE_LOST, {"nobody": _NOBODY})
         end_long_waits(tx, now)
         dead.append(_NOBODY)
@@ -40,6 +41,8 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
         tx.execute(_LAY_DOWN, {"of_holder": holder})
         charge(tx, holder)
         released += free_lanes(tx, now, holder)
+    if gone or at_start:
+        fold(tx)
     return [released] * len(inquests)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, cast, func, select, text
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
@@ -49,15 +49,23 @@ class Counts:
 
 
 def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:
-    """Add to the totals, by (channel, direction, outcome)."""
+    """Add to the totals, by (channel, direction, outcome), in this relay's own rows."""
     if not totals:
         return
-    # In one order: else two relays would wait for each other.
+    writer = tx.holder or ""
     values = [
-        {"channel": channel, "direction": direction, "outcome": outcome, "total": total}
-        for (channel, direction, outcome), total in sorted(totals.items())
+        {"channel": channel, "direction": direction, "outcome": outcome, "writer": writer, "total": total}
+        for (channel, direction, outcome), total in totals.items()
     ]
     tx.execute(_ADD_TO_TALLY, values)
+
+
+def fold(tx: Connection) -> None:
+    """Add what relays counted that are gone to the rows of nobody, so that there are not more of them at each start.
+
+    On PostgreSQL, where there can be several. Who reads meanwhile sees all of it before, or all of it after.
+    """
+    tx.execute(_FOLD)
 
 
 def count(tx: Connection, _now: float, channels: Sequence[str]) -> list[Counts]:
@@ -91,8 +99,23 @@ _WAITING = (
     .where(lane.c.channel == bindparam("of_channel"))
     .group_by(lane.c.direction, lane.c.paced)
 )
-_TOTALS = select(tally).where(tally.c.channel == bindparam("of_channel"))
+# PostgreSQL's sum of integers of eight bytes is a decimal number.
+_total = cast(func.sum(tally.c.total), BigInteger).label("total")
+_TOTALS = (
+    select(tally.c.direction, tally.c.outcome, _total)
+    .where(tally.c.channel == bindparam("of_channel"))
+    .group_by(tally.c.direction, tally.c.outcome)
+)
 _tally = insert(tally)
 _ADD_TO_TALLY = _tally.on_conflict_do_update(
-    index_elements=["channel", "direction", "outcome"], set_={"total": tally.c.total + _tally.excluded.total}
+    index_elements=["channel", "direction", "outcome", "writer"],
+    set_={"total": tally.c.total + _tally.excluded.total},
+)
+# Who is not in `replica` any more commits nothing. In one order: else two relays would wait for each other.
+_FOLD = text(
+    "WITH gone AS (DELETE FROM tally WHERE writer <> '' AND writer NOT IN (SELECT id FROM replica) RETURNING *)"
+    " INSERT INTO tally (channel, direction, outcome, writer, total)"
+    " SELECT channel, direction, outcome, '', sum(total) FROM gone GROUP BY channel, direction, outcome"
+    " ORDER BY channel, direction, outcome"
+    " ON CONFLICT (channel, direction, outcome, writer) DO UPDATE SET total = tally.total + excluded.total"
 )

@@ -13,6 +13,7 @@ from relay.delivery.calls import Calls
 from relay.errors import StoreUnavailable
 from relay.model import Delivered, Delivery, Draft
 from relay.store.away import Notices
+from relay.store.callbacks import CallbacksSeen
 from relay.store.claiming import Claim, Claimed, claim
 from relay.store.engine.connection import Connection
 from relay.store.engine.migrating import HEAD
@@ -81,6 +82,36 @@ async def test_two_relays_share_the_lanes(url: str) -> None:
         assert held[0] & held[1] == set()
         assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [Settled.DONE] * 5
         assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [Settled.DONE] * 3
+
+
+async def test_each_counts_for_itself(url: str) -> None:
+    """While one commits the other does so too; what is read is the sum, and who is gone leaves no rows behind."""
+    async with open_store(url) as one:
+        assert await one.accept(update(1)) == ["accepted"]
+        await one.note_callbacks(CallbacksSeen(CHANNEL, accepted=True))
+        async with open_store(url) as other:
+            engine = connect(url)
+            with engine.begin() as connection:  # as a commit of the first one does
+                connection.execute(text("SELECT FROM tally FOR UPDATE"))
+                connection.execute(text("UPDATE callback_record SET accepted_at = 1"))
+                async with asyncio.timeout(10):
+                    assert await other.accept(update(2)) == ["accepted"]
+                    await other.note_callbacks(CallbacksSeen(CHANNEL, accepted=True))
+            engine.dispose()
+            assert len(found(url, "SELECT writer FROM tally WHERE writer <> ''")) == 2
+            assert (await other.find_callbacks(CHANNEL)).accepted_at == 1
+            for store in (one, other):
+                assert (await store.count(CHANNEL)).totals == {("to_kit", "received"): 2}
+        assert await one.accept(update(3)) == ["accepted"]
+
+        async def is_folded() -> bool:
+            return found(url, "SELECT total FROM tally ORDER BY writer = '' DESC") == [1, 2]
+
+        await eventually(is_folded, within=10)
+        assert (await one.count(CHANNEL)).totals == {("to_kit", "received"): 3}
+    async with open_store(url) as third:
+        assert (await third.count(CHANNEL)).totals == {("to_kit", "received"): 3}
+        assert found(url, "SELECT total FROM tally WHERE writer = ''") == [3]
 
 
 async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:

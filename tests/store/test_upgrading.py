@@ -18,7 +18,7 @@ from relay.store.engine.copies import UNFINISHED, copy_database, fault_of
 from relay.store.engine.lock import StoreLockedError, hold_lock
 from relay.store.engine.migrating import HEAD, SchemaError, bring_up_to_date, migrate, version_of
 from tests.components import needs
-from tests.databases import older_database
+from tests.databases import change, older_database, rows_at
 
 #: What a process that copies asks of the kernel, as strace names it: each call is a moment at which it may be killed.
 MOMENTS = ("pwrite64", "fsync", "rename", "unlink")
@@ -98,6 +98,14 @@ def test_a_copy_that_a_bad_disk_refuses_leaves_the_one_from_before(tmp_path: Pat
         assert copy.read_bytes() == before
         assert unfinished(tmp_path) == []
     assert refused >= 1
+
+
+def test_totals_survive_an_upgrade(tmp_path: Path) -> None:
+    """The table that holds them gets another key, and is made anew for that."""
+    path = older_database(tmp_path, letters=1)
+    change(tmp_path, "INSERT INTO tally VALUES ('1', 'to_kit', 'received', 9)")
+    migrate(path)
+    assert rows_at(path, "SELECT total, writer FROM tally") == [(9, "")]
 
 
 @pytest.mark.parametrize("kilobytes", [40, 200, 440])

@@ -79,7 +79,8 @@ def test_an_old_database_gets_todays_schema() -> None:
     execute(
         url,
         "INSERT INTO lane (channel, direction, client_id) VALUES ('1', 'to_kit', '7');"
-        "INSERT INTO outbox (channel, direction, lane_id, status, accepted_at) VALUES ('1', 'to_kit', 1, 'waiting', 0)",
+        "INSERT INTO outbox (channel, direction, lane_id, status, accepted_at) VALUES ('1', 'to_kit', 1, 'waiting', 0);"
+        "INSERT INTO tally VALUES ('1', 'to_kit', 'received', 9)",
     )
     assert version_at(url) == "0013"
     bring_up_to_date(url)
@@ -88,6 +89,7 @@ def test_an_old_database_gets_todays_schema() -> None:
     assert differences(engine) == []
     with engine.connect() as connection:
         assert connection.execute(text("SELECT lane_id, hasty FROM outbox")).all() == [(1, False)]
+        assert connection.execute(text("SELECT total, writer FROM tally")).all() == [(9, "")]
     engine.dispose()
 
 

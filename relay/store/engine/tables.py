@@ -330,7 +330,8 @@ polling_offset = Table(
     Column("next_update_id", BigInteger, nullable=False),
 )
 
-#: Totals that survive restarts and retention: received + revived = delivered + waiting + dead + declined.
+#: Totals that survive restarts and retention: received + revived = delivered + waiting + dead + declined. Each relay
+#: counts in rows of its own, else all would wait for each other at every commit; the sum is what counts.
 tally = Table(
     "tally",
     metadata,
@@ -338,6 +339,13 @@ tally = Table(
     Column("direction", String(16), primary_key=True),
     Column("outcome", String(16), primary_key=True),
     Column("total", BigInteger, nullable=False),
+    Column(
+        "writer",
+        String(32),
+        primary_key=True,
+        server_default="",
+        comment="which of several relays; empty: one that has its database alone, or those that are gone",
+    ),
 )
 
 #: Whether Kit gets through. The refused ones are those that look like Kit's and name a client who is known.
