@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from tests.campaigns import results
+from tests.campaigns.points import talk
 from tests.campaigns.points.cuts import Recording, record
 from tests.campaigns.points.scenes import SCENES, Scene
 from tests.campaigns.points.strikes import BROKEN, CALLS, FULL, count, strike, take
 
 HOWS: Final = ("kill", "full", "broken", "cut")
+#: A relay at its work, which has no end that a power cut could be held against.
+TALK: Final = "talk"
 _STRUCK: Final = {"kill": CALLS, "full": FULL, "broken": BROKEN}
 
 
@@ -78,6 +81,29 @@ async def struck(stage: Stage, how: str, every: int, first: int) -> tuple[int, l
     return len(chosen), wrong
 
 
+async def talked(how: str, every: int, first: int) -> tuple[int, list[str]]:
+    """Strike a relay at its work. How many points there were, and what was wrong."""
+    with tempfile.TemporaryDirectory(prefix="relay-points-") as folder:
+        calls = await talk.count(Path(folder))
+    kinds = {"kill": talk.TALKING, "full": talk.FULL, "broken": BROKEN}[how]
+    points = [(call, which) for call in kinds for which in range(1, calls[call] + 1)]
+    wrong: list[str] = []
+    red = 0  # runs in which `/readyz` said that nothing can be stored; what lasts a moment it need not say
+    chosen = points[first % min(every, len(points)) :: every]
+    for call, which in chosen:
+        with tempfile.TemporaryDirectory(prefix="relay-points-") as folder:
+            try:
+                seen, found = await talk.played(Path(folder), talk.options_of(call, how, which))
+            except Exception as error:  # noqa: BLE001 - whatever it is, this point is not well
+                found = [repr(error)[-500:]]
+            else:
+                red += seen.red
+        wrong += [f"{TALK}, {how} at {call} {which}: {each}" for each in found]
+    if how == "full" and not red:
+        wrong.append("/readyz was never red")
+    return len(chosen), wrong
+
+
 async def _judged(scene: Scene, home: Path, code: int | None) -> list[str]:
     try:
         return await scene.judge(home, code)
@@ -116,7 +142,7 @@ _KINDS: Final[Sequence[tuple[str, Callable[[Recording, int, Path], None]]]] = (
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.points", description=__doc__)
-    parser.add_argument("--scenes", nargs="+", choices=list(SCENES), default=list(SCENES))
+    parser.add_argument("--scenes", nargs="+", choices=[TALK, *SCENES], default=[TALK, *SCENES])
     parser.add_argument("--how", nargs="+", choices=HOWS, default=HOWS)
     parser.add_argument("--every", type=int, default=1, help="take one point in so many")
     parser.add_argument("--first", type=int, default=_today(), help="which of those; without it today's")
@@ -125,7 +151,7 @@ def main() -> int:
     total, broken = 0, 0
     for name, how in product(options.scenes, options.how):
         began = time.monotonic()
-        points, wrong = play(SCENES[name], how, options.every, options.first)
+        points, wrong = play(name, how, options.every, options.first)
         total, broken = total + points, broken + len(wrong)
         line = f"{name:<10} {how:<7} {points:5} points {time.monotonic() - began:6.0f} s  {len(wrong)} wrong"
         print(line, *wrong[:10], sep="\n  ", flush=True)  # noqa: T201 - a report
@@ -141,10 +167,12 @@ def _today() -> int:
     return date.today().toordinal() * 7919  # noqa: DTZ011 - any number does
 
 
-def play(scene: Scene, how: str, every: int, first: int) -> tuple[int, list[str]]:
+def play(name: str, how: str, every: int, first: int) -> tuple[int, list[str]]:
     """All chosen points of one path. How many there were, and what was wrong."""
+    if name == TALK:
+        return (0, []) if how == "cut" else asyncio.run(talked(how, every, first))
     with tempfile.TemporaryDirectory(prefix="relay-points-") as folder:
-        stage = Stage(scene, Path(folder))
+        stage = Stage(SCENES[name], Path(folder))
         stage.set()
         if how == "cut":
             return asyncio.run(cut(stage, every, first))
