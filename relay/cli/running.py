@@ -19,7 +19,7 @@ def run(env_file: Path | None, config: Path | None) -> None:
     _leave_out_what_is_never_used()
     from relay.cli.serving import serve  # noqa: PLC0415 - signals are heard before all this is loaded
 
-    del sys.modules["cryptography"]  # who was not to find it is loaded; relays that share a database seal tokens with it
+    del sys.modules["cryptography"]  # by now it was looked for; who shares a database seals with it
     serve(env_file, config)
 
 
