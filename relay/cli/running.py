@@ -35,11 +35,17 @@ def _leave_on_signals() -> None:
 def _leave_out_what_is_never_used() -> None:
     """Let structlog believe that there is no rich, SQLAlchemy that there is no greenlet, and so on.
 
-    They would load what a relay never uses, and keep it for as long as the process lives: 12 MiB. The relay speaks to
-    its database from a thread, and gives each Bot a transport of its own (`telegram/request.py`).
+    They would load what a relay never uses, and keep it for as long as the process lives: 22 MiB. The relay speaks to
+    its database from a thread, and gives each Bot a transport of its own (`telegram/request.py`). What
+    python-telegram-bot would do with cryptography, reading passports, it never does; afterwards it is there again, for
+    relays that share a database seal Kit's tokens with it.
     """
     for name in ("rich", "greenlet"):
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
     transport = ModuleType("telegram.request._httpxrequest")
     transport.HTTPXRequest = type("HTTPXRequest", (), {})  # type: ignore[attr-defined]  # all that the package takes from it
     sys.modules[transport.__name__] = transport
+    sys.modules["cryptography"] = None  # type: ignore[assignment]  # as above
+    import telegram  # noqa: F401, PLC0415 - while it cannot be imported
+
+    del sys.modules["cryptography"]

@@ -69,14 +69,12 @@ class Avatars:
         """Look up who of them is due. In the store they share a transaction before, and one after."""
         since, found = self._now() - _FRESH, list[Avatar]()
         users = await asyncio.gather(*(self._store.whose_avatar(self._channel, each, since) for each in clients))
-        for client_id, user_id in zip(clients, users, strict=True):
-            if user_id is None:
-                continue
+        due = [(client_id, user_id) for client_id, user_id in zip(clients, users, strict=True) if user_id is not None]
+        for number, (client_id, user_id) in enumerate(due, start=1):
             pause = await self._look_up(client_id, user_id, found)
-            if pause > _PACE:
+            if number == len(due) or pause > _PACE:  # their next message should have it: it does not wait for the pause
                 await self._keep(found)
             await asyncio.sleep(pause)
-        await self._keep(found)
 
     async def _look_up(self, client_id: str, user_id: int, found: list[Avatar]) -> float:
         """Ask about one of them. Returns the seconds until the next question."""
