@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select, text
 
-from relay.errors import StoreLost
+from relay.errors import StoreAway
 from relay.model import (
     Accepted,
     Address,
@@ -272,7 +272,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.check(hand, settled)
             first = hand.deliveries.pop(0)
             if (
-                isinstance(settled, StoreLost)
+                isinstance(settled, StoreAway)
                 or not settled
                 or self.model.settle(hand.run, Delivered(), first.attempts, self.clock())
             ):
@@ -317,12 +317,12 @@ class StoreMachine(RuleBasedStateMachine):
         """Whether what was reported counts, which it does only while the lane is in that hand."""
         [answer] = self.run(_all(asked))
         self.check(hand, answer)
-        return not isinstance(answer, StoreLost) and bool(answer)
+        return not isinstance(answer, StoreAway) and bool(answer)
 
     def check(self, hand: Hand, answer: object) -> None:
         """Who was taken for dead gets no answer but this."""
         if hand.relay.gone:
-            assert isinstance(answer, StoreLost)
+            assert isinstance(answer, StoreAway)
         else:
             assert bool(answer) is self.model.is_held(hand.run)
 
