@@ -19,6 +19,7 @@ def run(env_file: Path | None, config: Path | None) -> None:
     _leave_out_what_is_never_used()
     from relay.cli.serving import serve  # noqa: PLC0415 - signals are heard before all this is loaded
 
+    del sys.modules["cryptography"]  # by now it was looked for; who shares a database seals with it
     serve(env_file, config)
 
 
@@ -37,15 +38,10 @@ def _leave_out_what_is_never_used() -> None:
 
     They would load what a relay never uses, and keep it for as long as the process lives: 22 MiB. The relay speaks to
     its database from a thread, and gives each Bot a transport of its own (`telegram/request.py`). What
-    python-telegram-bot would do with cryptography, reading passports, it never does; afterwards it is there again, for
-    relays that share a database seal Kit's tokens with it.
+    python-telegram-bot would do with cryptography, reading passports, it never does.
     """
-    for name in ("rich", "greenlet"):
+    for name in ("rich", "greenlet", "cryptography"):
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
     transport = ModuleType("telegram.request._httpxrequest")
     transport.HTTPXRequest = type("HTTPXRequest", (), {})  # type: ignore[attr-defined]  # all that the package takes from it
     sys.modules[transport.__name__] = transport
-    sys.modules["cryptography"] = None  # type: ignore[assignment]  # as above
-    import telegram  # noqa: F401, PLC0415 - while it cannot be imported
-
-    del sys.modules["cryptography"]
