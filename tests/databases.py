@@ -75,6 +75,12 @@ def change(home: Path, *statements: str, **values: object) -> None:
             connection.execute(text(statement), values)
 
 
+def compact(home: Path) -> None:
+    """Rebuild the database of the relay that lived in `home`: no page has an unused part any more."""
+    with create_engine(f"sqlite:///{home}/relay.db", poolclass=NullPool).connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+
+
 @contextmanager
 def held(home: Path, begin: str) -> Iterator[None]:
     """While the block runs, another program is in a transaction that it began with this statement."""
