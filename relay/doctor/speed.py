@@ -52,7 +52,7 @@ async def measure(subject: Subject) -> Measured:
     telegram = None if subject.lacks(*BOT) else await _ask_telegram(settings)
     kit = None if subject.lacks(*KIT_HOST) else await _ask_kit(settings)
     path = settings.database
-    if subject.lacks("relay_database_url") or not isinstance(path, Path):
+    if not isinstance(path, Path):
         return Measured(telegram=telegram, kit=kit)
     beside = nearest(path.parent)
     with tempfile.TemporaryDirectory(prefix="relay-bench-", dir=beside) as directory:

@@ -62,6 +62,14 @@ async def test_it_says_where_the_time_goes_and_leaves_nothing(
     assert kit.events == []
 
 
+async def test_where_the_database_lies_must_be_known(tmp_path: Path) -> None:
+    """One wrong setting, and nothing is said of a disk, or of a server that there is none of."""
+    code, said = await run(tmp_path, {"RELAY_DATABASE_URL": "nonsense"}, "bench")
+    assert code == 2
+    assert "RELAY_DATABASE_URL" in said
+    assert "server" not in said
+
+
 async def test_a_directory_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:
     """It names what to look at, without a traceback."""
     code, said = await run(tmp_path, {"RELAY_DATABASE_URL": "sqlite:////proc/relay.db"}, "bench")
