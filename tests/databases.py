@@ -1,18 +1,23 @@
 """Databases of relays, for tests: new ones, migrated once a run and then copied; and a look into them from outside."""
 
 import functools
+import struct
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from relay.store.engine.migrating import migrate, scripts
+
+#: Bytes before the first page's own head; and of the head of a page of a tree, by its kind.
+_FILE_HEAD: Final = 100
+_TREE_HEADS: Final = {2: 12, 5: 12, 10: 8, 13: 8}
 
 
 @functools.cache
@@ -75,10 +80,21 @@ def change(home: Path, *statements: str, **values: object) -> None:
             connection.execute(text(statement), values)
 
 
-def compact(home: Path) -> None:
-    """Rebuild the database of the relay that lived in `home`: no page has an unused part any more."""
-    with create_engine(f"sqlite:///{home}/relay.db", poolclass=NullPool).connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+def without_gaps(database: Path) -> bytes:
+    """The bytes of an SQLite file, with zeros between the pointers and the cells of each page of a tree.
+
+    There SQLite leaves copies of rows that it moves, also with `secure_delete`; what is free elsewhere it empties.
+    The format: https://www.sqlite.org/fileformat2.html#b_tree_pages.
+    """
+    content = bytearray(database.read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    for page in range(0, len(content), size):
+        head = page + (_FILE_HEAD if page == 0 else 0)
+        if content[head] in _TREE_HEADS:
+            cells, first = struct.unpack_from(">HH", content, head + 3)
+            gap = head + _TREE_HEADS[content[head]] + 2 * cells
+            content[gap : page + first] = bytes(page + first - gap)
+    return bytes(content)
 
 
 @contextmanager

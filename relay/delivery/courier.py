@@ -327,8 +327,8 @@ class Courier:
         if last:
             self._let_go(result)
         settled = await self._settler.settle(delivery, result, last=last)
-        if settled is Settled.MORE:
-            self._wake.set()
+        if settled is not Settled.DONE:
+            self._wake.set()  # something waits in the lane, or somebody else has freed it
         if isinstance(result, Bury | Retry) and result.note is not None:
             self._on_note()
         self._settler.report(delivery, result, took, sent)

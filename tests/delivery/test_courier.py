@@ -3,12 +3,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote
 from relay.delivery.courier import Courier
+from relay.delivery.suspects import Suspects
 from relay.errors import (
     Down,
     NotAccepted,
@@ -159,6 +161,51 @@ async def test_who_has_just_looked_for_work_does_not_look_again_at_once(store: S
         assert courier.looked_at == looked_at
         courier.glance(0.0)
         await side.until(lambda: side.arrived == ["event 1"])
+
+
+@pytest.fixture
+def _only_when_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Couriers look for work when somebody wakes them, and never by themselves."""
+    monkeypatch.setattr("relay.delivery.courier._LOOK", 3600.0)
+    monkeypatch.setattr("relay.delivery.courier.Suspects", partial(Suspects, 3600.0))
+
+
+@pytest.mark.usefixtures("_only_when_woken")
+async def test_what_came_while_its_lane_was_carried_is_looked_for_after_it(store: Store, clock: Clock) -> None:
+    """The settlement says that there is more; when it says nothing, nobody looks."""
+    side = OtherSide()
+    side.open.clear()
+    await store.accept(update(1))
+    async with running(store, side.carry, clock) as courier:
+        await side.until(lambda: side.at_once == 1)
+        await store.accept(update(2))
+        side.open.set()
+        await settled(store, "delivered", 2)
+        side.open.clear()
+        await store.accept(update(3))
+        courier.wake()
+        await side.until(lambda: side.at_once == 1)
+        looked_at = courier.looked_at
+        side.open.set()
+        await settled(store, "delivered", 3)
+        assert courier.looked_at == looked_at
+
+
+@pytest.mark.usefixtures("_only_when_woken")
+@pytest.mark.parametrize(("waiting", "limit"), [(1, 256), (2, 1)])
+async def test_what_somebody_else_has_freed_meanwhile_is_looked_for(
+    store: Store, clock: Clock, waiting: int, limit: int
+) -> None:
+    """After a lost lease the lane is due again, and the place that it held is free, whatever of it was left."""
+    side = OtherSide()
+    side.open.clear()
+    for number in range(waiting):
+        await store.accept(update(number))
+    async with running(store, side.carry, clock, limit=limit):
+        await side.until(lambda: side.at_once == 1)
+        await store.release_all()
+        side.open.set()
+        await settled(store, "delivered", waiting)
 
 
 async def test_a_failed_delivery_is_tried_again_before_what_follows(store: Store, clock: Clock) -> None:
