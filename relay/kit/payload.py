@@ -34,12 +34,14 @@ _LINKS: Final = ("file_url", "url")
 _NAMES: Final = ("file_name", "name")
 #: Where else programs put the link of a file, and in which objects. A link anywhere else may be meant for Kit itself.
 _OTHER_LINKS: Final = (*_LINKS, "link", "href", "src", "uri", "file", "fileurl", "media_url", "download_url")
-#: What else a point's two numbers, and what holds them, are called.
+_HOLDERS: Final = ("file", "media", "attachment", "image", "photo", "video", "audio", "document", "data")
+#: What a point's two numbers are called.
 _LATITUDES: Final = ("latitude", "lat")
 _LONGITUDES: Final = ("longitude", "lng", "lon", "long")
 #: What a writer that knows no null puts in its place.
 _NOTHINGS: Final = frozenset({"null", "none", "undefined", "true", "false"})
-_HOLDERS: Final = ("file", "media", "attachment", "image", "photo", "video", "audio", "document", "data")
+#: Where the Bot API has rows of buttons, with their parameters beside them.
+_MARKUPS: Final = ("inline_keyboard", "keyboard")
 
 
 def read_items(payload: object) -> tuple[IncomingItem, ...]:
@@ -96,13 +98,15 @@ def _file_elsewhere(kind: FileKind, fields: _Fields) -> FileItem | None:
 def _place(fields: _Fields) -> PlaceItem | WordsItem | None:
     address = as_line(fields.get("address"))
     held = {**fields, **as_object(fields.get("location"))}
-    latitude, longitude = (
-        next(filter(_is_number, (as_degrees(held.get(name)) for name in names)), None)
-        for names in (_LATITUDES, _LONGITUDES)
-    )
+    latitude, longitude = _degrees(held, _LATITUDES), _degrees(held, _LONGITUDES)
     if latitude is not None and longitude is not None:
         return PlaceItem(latitude, longitude, address)
     return None if address is None else WordsItem(address)
+
+
+def _degrees(fields: _Fields, names: tuple[str, ...]) -> float | None:
+    found = (as_degrees(fields.get(name)) for name in names)
+    return next((degrees for degrees in found if degrees is not None), None)
 
 
 def _card(fields: _Fields) -> CardItem | None:
@@ -116,11 +120,14 @@ def _words(fields: _Fields) -> WordsItem | None:
 
 
 def _keyboard(kind: KeyboardKind, rows_in: str | None, params_in: str | None, fields: _Fields) -> KeyboardItem:
-    held = as_object(fields.get(rows_in)) if rows_in else {}
-    own = next((name for name in ("inline_keyboard", "keyboard") if name in held), None)  # as the Bot API has it
-    rows = as_list(held[own] if own else fields.get(rows_in)) if rows_in else []
-    params = {**(held if own else {}), **(as_object(fields.get(params_in)) if params_in else {})}
-    return KeyboardItem(kind, tuple(_row(each) for each in rows), params)
+    rows = fields.get(rows_in) if rows_in else None
+    params = as_object(fields.get(params_in)) if params_in else {}
+    held = as_object(rows)
+    for name in _MARKUPS:
+        if name in held:
+            rows, params = held[name], {**held, **params}
+            break
+    return KeyboardItem(kind, tuple(_row(each) for each in as_list(rows)), params)
 
 
 def _row(raw: object) -> tuple[Mapping[str, Any], ...]:
@@ -139,10 +146,6 @@ def _unlisted(fields: _Fields) -> FileItem | PlaceItem | None:
 
 def _for_others(_: _Fields) -> None:
     return None
-
-
-def _is_number(degrees: float | None) -> bool:
-    return degrees is not None
 
 
 def _is_fetchable(link: str) -> bool:
