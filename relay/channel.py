@@ -31,7 +31,7 @@ from relay.intake.business_accounts import Accounts
 from relay.intake.button_presses import Presses
 from relay.intake.reading import contexts_of
 from relay.kit.client import KitClient
-from relay.kit.tokens import Shared as SharedPair
+from relay.kit.tokens import SharedPair
 from relay.mapping.event.events import KitContext
 from relay.media.conversion.converter import Converter
 from relay.model import LANES, Direction, poll_duty

@@ -11,7 +11,7 @@ from yarl import URL
 from relay.errors import Down, NotAccepted, Unavailable, Uncertain, cause_of
 from relay.kit.answers import TokenRefused, Tokens, read_answer
 from relay.kit.requests import Request, login_request, send_headers, send_path
-from relay.kit.tokens import Answer, Shared, TokenKeeper
+from relay.kit.tokens import Answer, SharedPair, TokenKeeper
 
 #: Seconds in which a probe must have a connection.
 PROBE_CONNECT: Final = 3.0
@@ -37,7 +37,7 @@ class KitClient:
         *,
         now: Callable[[], float] = time.monotonic,
         timeout: float = 30.0,
-        shared: Shared | None = None,
+        shared: SharedPair | None = None,
     ) -> None:
         self._session = session
         self._api_token = api_token

@@ -36,7 +36,7 @@ class Pair:
     age: float  #: Seconds.
 
 
-class Shared(Protocol):
+class SharedPair(Protocol):
     """The pair that several relays have in common: one of them renews it, and the others take what it got."""
 
     async def read(self) -> Pair | None:
@@ -67,7 +67,7 @@ class TokenKeeper:
         *,
         api_token: str,
         now: Callable[[], float] = time.monotonic,
-        shared: Shared | None = None,
+        shared: SharedPair | None = None,
     ) -> None:
         self._call = call
         self._login = login
