@@ -132,18 +132,23 @@ def is_page(label_name: str, head: bytes, content_type: str) -> bool:
     Bytes decide before the type: many a script sends its PDF as text/html.
     """
     suffix = label_name.lower().rpartition(".")[2]
-    is_words = _is_words(head)
-    is_text = _by_bytes(head) is None and (b"\x00" not in head[:1024] or is_words)
-    if suffix in _PAGES or not is_text:
+    if suffix in _PAGES or not _is_text(head):
         return False
+    media_type = _media_type(content_type)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
     if suffix in _NO_TEXTS and start.startswith((b"<", b"{")):
         return True
-    if suffix in _NO_TEXTS and is_words and _media_type(content_type) not in _NO_TYPE:
+    if suffix in _NO_TEXTS and media_type not in _NO_TYPE and _is_words(head):
         return True
-    if _media_type(content_type) in _PAGE_TYPES:
-        return suffix not in _TEXTS or start.startswith(b"<")
-    return suffix not in _TEXTS and start.startswith(_PAGE_STARTS)
+    if suffix in _TEXTS:
+        return media_type in _PAGE_TYPES and start.startswith(b"<")
+    return media_type in _PAGE_TYPES or start.startswith(_PAGE_STARTS)
+
+
+def _is_text(head: bytes) -> bool:
+    if _by_bytes(head) is not None:
+        return False
+    return b"\x00" not in head[:1024] or _is_words(head)  # words in UTF-16 hold zeros
 
 
 def _is_words(head: bytes) -> bool:
