@@ -211,6 +211,8 @@ async def _go_on_erasing(store: Store, settings: Settings) -> None:
             again = 0
         except Unavailable:
             pause = _SOON
+        except OSError as error:  # a file that cannot be removed: all others' messages go on
+            log.error("customer.not_erased", reason=str(error))  # noqa: TRY400 - the reason says all
         await asyncio.sleep(pause)
 
 

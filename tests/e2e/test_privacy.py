@@ -1,13 +1,20 @@
 """What is promised about customers' words, looked for in the raw bytes of every file."""
 
 import asyncio
+import errno
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
+import pytest
+import structlog
+
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from relay.store.customers import Whose
+from tests.e2e.inside import relay_inside
 from tests.e2e.process import RelayProcess, command, relay_between
 from tests.waiting import eventually
 
@@ -112,6 +119,36 @@ async def test_a_restored_backup_stays_erased(telegram: TelegramLookAlike, kit: 
         assert await relay.stop() == 0
         erased = await asyncio.to_thread((safe / "after.db.erased").read_bytes)
         assert erased == await asyncio.to_thread((home / "relay.db.erased").read_bytes)
+
+
+async def test_a_file_that_cannot_be_removed_stops_nobody(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure goes on at the start, and cannot: the log says which file it is, and other people's messages come."""
+    copy = tmp_path / "relay.db.before-0001"
+    unlink = Path.unlink
+
+    def unlink_all_but_it(path: Path, *, missing_ok: bool = False) -> None:
+        if path == copy:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        [channel] = relay.relay.channels
+        await relay.relay.store.ask_erasure(Whose(channel.channel.key, ANNA))
+    await asyncio.to_thread(copy.touch)
+    monkeypatch.setattr(Path, "unlink", unlink_all_but_it)
+    with structlog.testing.capture_logs() as log:
+        async with relay_inside(telegram, kit, tmp_path):
+
+            async def says_which() -> bool:
+                return any(
+                    str(copy) in line.get("reason", "") for line in log if line["event"] == "customer.not_erased"
+                )
+
+            await eventually(says_which)
+            telegram.customer(42).writes("I go on")
+            await kit.wait_for(lambda: kit.texts("42") == ["I go on"])
 
 
 async def test_a_link_that_was_taken_back_opens_nothing(
