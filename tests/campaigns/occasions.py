@@ -29,7 +29,7 @@ FIRST_ERASED: Final = 8_000_001
 PATIENCE: Final = 120.0  #: Seconds; the machine may be busy.
 WORDS: Final = 12  #: That somebody says before they are erased.
 ANSWERS: Final = 40  #: That they are given meanwhile.
-#: How often a start may end by itself before one is there: a process that an earlier one left behind still works.
+#: How many starts a migration may need that was killed: the process that migrates lives on, and a start ends meanwhile.
 STARTS: Final = 20
 
 
@@ -51,9 +51,9 @@ class Scene:
         await self.relay.kill()
         self.kills[at] += 1
 
-    async def revive(self) -> None:
-        """Start it until it is there, as a supervisor does."""
-        for _ in range(STARTS):
+    async def revive(self, starts: int = 1) -> None:
+        """Start it until it is there, as a supervisor does, at most so often. Raises AssertionError."""
+        for _ in range(starts):
             await self.relay.begin()
             await eventually(self._is_over, within=60)
             if not self._has_ended:
@@ -171,7 +171,7 @@ async def migrate(scene: Scene, kills: int) -> None:
         await scene.relay.begin()
         await asyncio.sleep(scene.dice.uniform(0.0, MIGRATING))
         await scene.kill("migration")
-    await scene.revive()
+    await scene.revive(STARTS)
     copy = home / f"relay.db.before-{HEAD}"
     if (found := (fault_of(copy), version_of(copy))) != (None, "0001"):
         scene.wrong.append(f"the copy from before the migration: {found}")

@@ -9,6 +9,7 @@ minute before. At the end the ledger is drawn up: nothing lost, each chat in its
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -45,7 +46,7 @@ class Seen:
     before: float = 0.0  #: Arrivals a second.
     shares: dict[str, float] = field(default_factory=dict)  #: By scenario: of that.
     buried: int = 0
-    exit_codes: list[int] = field(default_factory=list)
+    exit_codes: list[int] = field(default_factory=list)  #: Of those that ended by themselves, then of all at the end.
     verdict: Verdict = field(default_factory=Verdict)
 
     @property
@@ -138,16 +139,26 @@ async def campaign(scenarios: list[str], rate: float, seconds: float, within: fl
             await asyncio.sleep(max(0.0, began + within - time.monotonic()))
             after = await house.speed(seconds)
             seen.shares[name] = after / seen.before
-            for relay in house.relays:
-                if relay.process is None or relay.process.returncode is not None:
-                    await relay.start()
+            seen.exit_codes += await _start_again(house.relays)
         talking.cancel()
         with suppress(TimeoutError):  # what is missing then is the ledger's matter
             await settled(house.telegram, house.kit, house.relays[0], 60)
-        seen.exit_codes = [await relay.stop() for relay in house.relays]
+        seen.exit_codes += [await relay.stop() for relay in house.relays]
         seen.verdict = draw_up(house.telegram, house.kit, house.url, interruptions=house.kills + len(scenarios))
         seen.buried = _buried(house.url)
     return seen
+
+
+async def _start_again(relays: list[RelayProcess]) -> list[int]:
+    """Start those that are gone. How those ended that nobody had killed: none should have."""
+    codes = []
+    for relay in relays:
+        assert relay.process is not None
+        code = relay.process.returncode
+        if code is not None:
+            codes.append(code)
+            await relay.start()
+    return [code for code in codes if code != -signal.SIGKILL]
 
 
 @asynccontextmanager

@@ -111,6 +111,8 @@ async def soak(home: Path, seconds: float, rate: float, seed: int) -> Seen:
         looking = asyncio.create_task(_look_on(relay, seen))
         seen.pace = await _talk(talk, seconds, rate)
         looking.cancel()
+        with suppress(asyncio.CancelledError):  # whoever could not look would judge too little
+            await looking
         talk.give_out()
         with suppress(TimeoutError):  # what is missing then is the ledger's matter
             await settled(telegram, kit, relay, 120)
