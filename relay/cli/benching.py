@@ -1,6 +1,6 @@
 """The command `relay bench`."""
 
-import asyncio
+import signal
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -33,12 +33,14 @@ def bench(*, env_file: Path, config: Path, as_json: bool) -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     keep_to_ourselves()
     findings, subjects = find_subjects(env_file, config)
-    if not subjects:
+    if not subjects or subjects[0].lacks("relay_database_url"):
         for finding in findings:
             click.echo(f"{finding.title}: {finding.line}", err=True)
         fail("Mend the settings first: relay check", code=2)
+    # As Ctrl-C, which lets it take away what it wrote.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        measured = asyncio.run(measure(subjects[0]))
+        measured = measure(subjects[0])
     except (OSError, sqlite3.Error, Unavailable) as error:
         fail(f"nothing can be written beside the database: {error}. Is there room, and is it the relay's to write?")
     limits = list(limits_of(measured, subjects[0].settings.telegram_rate_limit))

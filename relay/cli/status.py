@@ -66,27 +66,16 @@ def exit_code(found: Mapping[str, Any]) -> int:
 
 def report(found: Mapping[str, Any]) -> Iterator[str]:
     """The lines that tell it to a person."""
-    if found["running"]:
-        yield f"relay {found['version']} has run for {age(found['uptime'])}"
-        if others := found["other_relays"]:
-            yield f"{_many(others, 'other relay shares', 'other relays share')} its database"
-    elif others := found["other_relays"]:
-        yield f"No relay runs here; {_many(others, 'relay runs', 'relays run')} elsewhere on its database, which holds:"
-    else:
-        yield "No relay runs. This is what its database holds:"
-    for each in found["relays"]:
-        yield f"  {each['name']}{' (this one)' if each['this'] else ''}: {', '.join(each['duties']) or 'no duties'}"
-    if (database := found["checks"].get("database")) and not database["ok"]:
+    yield from _running(found)
+    yield from map(_relay, found["relays"])
+    database = found["checks"].get("database")
+    if database is not None and not database["ok"]:
         yield _line("database", database)
     for channel in found["channels"]:
         yield ""
         yield click.style(_title(channel), bold=True)
-        yield from (f"  {line}" for line in _sides(channel))
-        yield from (f"  {line}" for line in _figures(channel["directions"]))
-        yield from (f"  {line}" for line in _totals(channel["directions"]))
-        yield from (f"  {line}" for line in _remarks(channel))
-        yield from (f"  {line}" for line in _ratings(channel["ratings"]))
-        yield from (f"  {line}" for line in _dead(channel))
+        for line in _channel(channel):
+            yield f"  {line}"
 
 
 def _watch(channels: tuple[Channel, ...]) -> None:
@@ -106,6 +95,35 @@ def _watch(channels: tuple[Channel, ...]) -> None:
             lines = "\n".join(report(ask_relay(channels, "status").value))
             live.update(Text.from_ansi(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
             stopped.wait(_LOOK)
+
+
+def _running(found: Mapping[str, Any]) -> Iterator[str]:
+    """Whether a relay runs here, and how many elsewhere on the same database."""
+    others = found["other_relays"]
+    if found["running"]:
+        yield f"relay {found['version']} has run for {age(found['uptime'])}"
+        if others:
+            yield f"{_many(others, 'other relay shares', 'other relays share')} its database"
+    elif others:
+        yield f"No relay runs here; {_many(others, 'relay runs', 'relays run')} elsewhere on its database, which holds:"
+    else:
+        yield "No relay runs. This is what its database holds:"
+
+
+def _relay(relay: Mapping[str, Any]) -> str:
+    """One of several on a database, and what only it does."""
+    this = " (this one)" if relay["this"] else ""
+    duties = ", ".join(relay["duties"]) or "no duties"
+    return f"  {relay['name']}{this}: {duties}"
+
+
+def _channel(channel: Mapping[str, Any]) -> Iterator[str]:
+    yield from _sides(channel)
+    yield from _figures(channel["directions"])
+    yield from _totals(channel["directions"])
+    yield from _remarks(channel)
+    yield from _ratings(channel["ratings"])
+    yield from _dead(channel)
 
 
 def _sides(channel: Mapping[str, Any]) -> Iterator[str]:

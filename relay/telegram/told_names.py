@@ -31,7 +31,7 @@ def _read(header: str) -> str:
     message["Content-Disposition"] = header if ";" in header.partition("=")[0] else f"attachment; {header}"
     try:
         return message.get_filename("")
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, TypeError):  # the last for a name in parts that is also there as a whole
         return ""
 
 

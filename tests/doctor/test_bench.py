@@ -1,5 +1,6 @@
 """`relay bench` says what is reached first, leaves nothing behind, and says in a line what it could not measure."""
 
+import os
 from pathlib import Path
 
 from relay.doctor.limits import Database, Limit, Measured, Times, Trips, first_of, limits_of
@@ -7,6 +8,8 @@ from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.doctor.examined import run
 from tests.e2e.process import free_port, relay_between
+from tests.starting import start
+from tests.waiting import eventually
 
 
 def answers(milliseconds: float) -> Trips:
@@ -60,6 +63,29 @@ async def test_it_says_where_the_time_goes_and_leaves_nothing(
         assert "1 messages a second to Telegram, then: Telegram takes no more from one bot." in said
         assert names(tmp_path) == before
     assert kit.events == []
+
+
+async def test_who_ends_it_finds_nothing_left(tmp_path: Path) -> None:
+    """Also by SIGTERM, such as `timeout` and Docker send."""
+    environment = {"PATH": os.environ["PATH"], "RELAY_DATABASE_URL": f"sqlite:///{tmp_path}/relay.db"}
+    with (tmp_path / "said").open("w") as said:
+        bench = await start(["bench"], home=tmp_path, environment=environment, streams=(None, said, said))
+
+        async def has_begun() -> bool:
+            return any(name.startswith("relay-bench-") for name in names(tmp_path))
+
+        await eventually(has_begun)
+        bench.terminate()
+        assert await bench.wait() == 1
+    assert not await has_begun()
+
+
+async def test_where_the_database_lies_must_be_known(tmp_path: Path) -> None:
+    """One wrong setting, and nothing is said of a disk, or of a server that there is none of."""
+    code, said = await run(tmp_path, {"RELAY_DATABASE_URL": "nonsense"}, "bench")
+    assert code == 2
+    assert "RELAY_DATABASE_URL" in said
+    assert "server" not in said
 
 
 async def test_a_directory_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from relay.telegram.told_names import told_name
         ("inline", ""),
         ("attachment; filename=", ""),
         ("attachment; filename*=nonsense''%E9.pdf", "é.pdf"),
+        ("filename*=whole.pdf; filename*0=part.pdf", ""),
         ("=", ""),
         (";" * 100_000, ""),
         ('attachment; filename="=?nonsense?B?0LTQvtCzLnBkZg==?="', "=?nonsense?B?0LTQvtCzLnBkZg==?="),
