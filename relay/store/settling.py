@@ -89,16 +89,26 @@ def rewrite(tx: Connection, now: float, changes: Sequence[Rewriting]) -> list[bo
     """Give claimed deliveries other bodies, whose next step begins anew. False: the lease is lost, nothing changed.
 
     What has lost a part does not belong to its letter any more: to map that anew would make the whole again.
+    Asked for twice it is done once: whoever did not hear of a commit asks again.
     """
     ours = _still_ours(tx, [change.delivery for change in changes])
     valid = [change for change, is_ours in zip(changes, ours, strict=True) if is_ours]
+    leaving = _not_yet(tx, [change for change in valid if change.left is not None])
     if valid:
         tx.execute(_REWRITE, [{"of_id": change.delivery.id, "new_body": change.body} for change in valid])
-    if left := [change.delivery for change in valid if change.left is not None]:
-        tx.execute(_DETACH, [{"of_id": delivery.id} for delivery in left])
-    write_lost(tx, now, [(change.delivery, change.left) for change in valid if isinstance(change.left, Lost)])
-    write_late(tx, now, [(change.delivery, change.left) for change in valid if isinstance(change.left, Late)])
+    if leaving:
+        tx.execute(_DETACH, [{"of_id": change.delivery.id} for change in leaving])
+    write_lost(tx, now, [(change.delivery, change.left) for change in leaving if isinstance(change.left, Lost)])
+    write_late(tx, now, [(change.delivery, change.left) for change in leaving if isinstance(change.left, Late)])
     return ours
+
+
+def _not_yet(tx: Connection, changes: list[Rewriting]) -> list[Rewriting]:
+    """Those whose bodies are not what they are to be."""
+    if not changes:
+        return []
+    bodies = {row.id: row.body for row in tx.execute(_BODIES, {"ids": [change.delivery.id for change in changes]})}
+    return [change for change in changes if bodies.get(change.delivery.id) != change.body]
 
 
 def move(tx: Connection, _now: float, moves: Sequence[Move]) -> list[None]:
@@ -109,21 +119,16 @@ def move(tx: Connection, _now: float, moves: Sequence[Move]) -> list[None]:
 
 
 def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> list[Settled]:
-    """Close deliveries, or put them back, and let their lanes go on."""
+    """Close deliveries, or put them back, and let their lanes go on.
+
+    Asked for twice it is done once: whoever did not hear of a commit asks again.
+    """
     ours = _still_ours(tx, [settlement.delivery for settlement in settlements])
     valid = [settlement for settlement, is_ours in zip(settlements, ours, strict=True) if is_ours]
-    if delivered := [settlement.delivery.id for settlement in valid if isinstance(settlement.result, Delivered)]:
-        tx.execute(_DELIVER, {"ids": delivered, "at": now})
-        remember(tx, now, [(each.delivery, each.result.said) for each in valid if isinstance(each.result, Delivered)])
-    if others := [_settled(settlement, now) for settlement in valid if not isinstance(settlement.result, Delivered)]:
-        tx.execute(_SETTLE, others)
-    write_failures(tx, now, ((each.delivery, each.result) for each in valid))
-    buried = [(each.delivery, each.result) for each in valid if isinstance(each.result, Bury)]
-    if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
-        tx.execute(_LOSE, out_of_reach)
-    write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])
+    closed = _deliver(tx, now, [settlement for settlement in valid if isinstance(settlement.result, Delivered)])
+    closed += _settle_others(tx, now, [each for each in valid if not isinstance(each.result, Delivered)])
     go_on = _release(tx, now, valid)
-    add_to_tally(tx, _tallied(valid))
+    add_to_tally(tx, _tallied(closed))
     tx.let_go += [
         (each.delivery.lane_id, each.delivery.lease)
         for each, is_ours in zip(settlements, ours, strict=True)
@@ -133,6 +138,30 @@ def settle(tx: Connection, now: float, settlements: Sequence[Settlement]) -> lis
         _came_of(settlement, go_on) if is_ours else Settled.LOST
         for settlement, is_ours in zip(settlements, ours, strict=True)
     ]
+
+
+def _deliver(tx: Connection, now: float, settlements: list[Settlement]) -> list[Settlement]:
+    """Close those that got through. Returns those that were not closed before."""
+    if not settlements:
+        return []
+    open_ones = set(tx.scalars(_DELIVER, {"ids": [each.delivery.id for each in settlements], "at": now}))
+    remember(tx, now, [(each.delivery, each.result.said) for each in settlements if isinstance(each.result, Delivered)])
+    return [each for each in settlements if each.delivery.id in open_ones]
+
+
+def _settle_others(tx: Connection, now: float, settlements: list[Settlement]) -> list[Settlement]:
+    """Bury those that do not get through, or put them back. Returns those that were not closed before."""
+    open_ones = set(tx.scalars(_OPEN, {"ids": [each.delivery.id for each in settlements]})) if settlements else set()
+    settlements = [each for each in settlements if each.delivery.id in open_ones]
+    if not settlements:
+        return []
+    tx.execute(_SETTLE, [_settled(settlement, now) for settlement in settlements])
+    write_failures(tx, now, ((each.delivery, each.result) for each in settlements))
+    buried = [(each.delivery, each.result) for each in settlements if isinstance(each.result, Bury)]
+    if out_of_reach := [_out_of_reach(*each) for each in buried if each[1].unreachable]:
+        tx.execute(_LOSE, out_of_reach)
+    write_notes(tx, now, [each for settlement in settlements for each in _notes(settlement)])
+    return settlements
 
 
 def _release(tx: Connection, now: float, settlements: list[Settlement]) -> set[int]:
@@ -256,15 +285,18 @@ _MOVE = (
 
 # Many rows in one statement: between two rows the driver lets go of Python's lock, and gets it back late under load.
 _THESE = outbox.c.id.in_(bindparam("ids", expanding=True))
+_OPEN = select(outbox.c.id).where(_THESE, waits(outbox))
+_BODIES = select(outbox.c.id, outbox.c.body).where(_THESE)
 _DELIVER = (
     update(outbox)
-    .where(_THESE)
+    .where(_THESE, waits(outbox))
     .values(
         status="delivered",
         reason=null(),
         settled_at=bindparam("at"),
         attempts=outbox.c.attempts + 1,
     )
+    .returning(outbox.c.id)
 )
 
 _SETTLE = (

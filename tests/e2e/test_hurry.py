@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from relay.delivery.gate import LONGEST_HOLD
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.process import command, relay_between
 
+AT_ONCE = LONGEST_HOLD / 2  #: Seconds: after all of them the relay tries by itself.
 PATIENCE = {"success": False, "result": {"error": "Too many requests", "code": 429}}
 
 
@@ -25,8 +27,8 @@ async def test_what_kit_told_to_wait_for_an_hour_goes_at_once(
         assert "for 3" in await relay.unready("kit")
         code, said, _ = await command(relay, "hurry", str(anna.id))
         assert (code, said) == (0, "1 chat tried now\n")
-        await kit.wait_for(lambda: sorted(kit.clients))
-        await kit.wait_for(lambda: len(kit.refused) == 2)
+        await kit.wait_for(lambda: sorted(kit.clients), AT_ONCE)
+        await kit.wait_for(lambda: len(kit.refused) == 2, AT_ONCE)
         assert await relay.stop() == 0
         code, said, _ = await command(relay, "hurry", "--json")
         assert (code, json.loads(said)) == (0, {"lanes": 1, "running": False})

@@ -137,7 +137,7 @@ class Model:
     def lose(self, run: Run, reason: str, attempts: int, now: float) -> None:
         """A part of the first one is a dead letter of its own, and the rest goes on."""
         item = run.items[0]
-        item.body, item.attempts = "the rest", 0
+        item.body, item.attempts = f"the rest of {item.body}", 0
         self.last += 1
         self.items.append(Item(self.last, item.key, "a part", "dead", reason, attempts, settled_at=now))
         self.count(item.key, "received", "dead")

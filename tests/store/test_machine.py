@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -297,7 +297,9 @@ class StoreMachine(RuleBasedStateMachine):
             return
         hand = self.world.hands[which % len(self.world.hands)]
         delivery = hand.deliveries[0]
-        if self.answer(hand, hand.relay.store.rewrite(delivery, "the rest", Lost("a part", "no", "gave_up"))):
+        rest = f"the rest of {delivery.body}"
+        if self.answer(hand, hand.relay.store.rewrite(delivery, rest, Lost("a part", "no", "gave_up"))):
+            hand.deliveries[0] = replace(delivery, body=rest)
             self.model.lose(hand.run, "no", delivery.attempts, self.clock())
         else:
             self.world.hands.remove(hand)

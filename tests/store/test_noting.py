@@ -93,6 +93,21 @@ async def test_a_lost_part_is_a_dead_letter_of_its_own_and_the_rest_goes_on(stor
     assert (totals["to_telegram received"], totals["to_telegram delivered"], totals["to_telegram dead"]) == (2, 1, 1)
 
 
+async def test_what_is_reported_twice_counts_once(store: Store) -> None:
+    """Whoever did not hear of a commit reports again: no part is buried twice, nothing is told or counted twice."""
+    await store.accept(update(1))
+    for number in range(3):
+        await store.accept(event(f"e{number}"))
+    delivered, buried, _ = (await store.claim(CHANNEL, "to_telegram", 1, 16)).deliveries
+    for _ in range(2):
+        assert await store.rewrite(delivered, "the rest", Lost("a part", "refused", "refused_content", note))
+        assert await store.settle(delivered, Delivered(), last=False) is Settled.DONE
+        assert await store.settle(buried, Bury("refused", note=note), last=False) is Settled.DONE
+    assert await notes(store) == ["event 1", *["note to 7 at 7"] * 2]
+    totals = await adds_up(store)
+    assert (totals["to_telegram delivered"], totals["to_telegram dead"]) == (1, 2)
+
+
 async def test_a_lost_part_can_be_tried_again_by_itself(store: Store) -> None:
     """What is revived is the part, not the message that it was of."""
     [delivery] = await answers(store, "7")
