@@ -51,5 +51,6 @@ class SharedTokens:
 
 def key_of(channel: str, api_token: str, salt: str) -> bytes:
     """What a channel's pair is sealed with: as long as these secrets are the same, every relay has the same."""
-    secret = hashlib.blake2b(salt.encode(), key=api_token.encode()[:64], person=b"kit session").digest()
+    token = hashlib.blake2b(api_token.encode()).digest()  # a key of 64 bytes at most, and all of the token counts
+    secret = hashlib.blake2b(salt.encode(), key=token, person=b"kit session").digest()
     return base64.urlsafe_b64encode(hashlib.blake2b(channel.encode(), key=secret, digest_size=32).digest())

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from time import time
 from typing import Any, Final, Protocol
 
 import structlog
@@ -118,7 +117,7 @@ ALONE: Final = Alone()
 class Store:
     """See `open_store`."""
 
-    def __init__(self, database: Database, now: Callable[[], float] = time, circle: Circle = ALONE) -> None:
+    def __init__(self, database: Database, now: Callable[[], float], circle: Circle = ALONE) -> None:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle

@@ -41,6 +41,18 @@ async def relays(stack: AsyncExitStack, kit: Kit, url: str, *salts: str) -> list
     return clients
 
 
+def test_all_of_every_secret_counts() -> None:
+    """However long they are, and however alike they begin."""
+    long = "t" * 100
+    keys = [
+        key_of("1", long, "salt"),
+        key_of("1", f"{long}2", "salt"),
+        key_of("1", long, "salt2"),
+        key_of("2", long, "salt"),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
 async def test_one_logs_in_and_renews_for_all(kit: Kit, url: str) -> None:
     """At a start, when a token dies early, and when somebody asks Kit in both ways; and no table holds a token."""
     async with AsyncExitStack() as stack:
