@@ -177,7 +177,7 @@ TEETH: Final = (
         (
             Change(
                 "relay/store/settling.py",
-                "    write_notes(tx, now, [each for settlement in valid for each in _notes(settlement)])\n",
+                "    write_notes(tx, now, [each for settlement in settlements for each in _notes(settlement)])\n",
                 "",
             ),
             Change(
