@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias, TypeGuard
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from sqlalchemy import ColumnElement, Dialect, Executable, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -83,11 +83,14 @@ class Statements:
     def __init__(self, dialect: Dialect, *, pipelines: bool) -> None:
         self._dialect = dialect
         self._pipelines = pipelines
-        self._kept: WeakKeyDictionary[Executable, _Kept] = WeakKeyDictionary()
+        self._kept: dict[int, _Kept] = {}  #: By what tells living statements apart.
 
     def one(self, statement: Executable, values: Values) -> "_Statement":
         """The statement for these values: how long its lists are is a part of its text."""
         kept, names = self._kept_of(statement), tuple(values)
+        found = kept.statements.get(names)
+        if found is not None:
+            return found  # one without lists
         lists = kept.lists.get(names)
         if lists is None:
             lists = kept.lists[names] = tuple(name for name, value in values.items() if isinstance(value, _LIST))
@@ -110,9 +113,10 @@ class Statements:
 
     def _kept_of(self, statement: Executable) -> "_Kept":
         """One that is made anew for each call goes with it: what is compiled must not refer to it."""
-        kept = self._kept.get(statement)
+        key = id(statement)
+        kept = self._kept.get(key)
         if kept is None:
-            kept = self._kept[statement] = _Kept()
+            kept = self._kept[key] = _Kept(ref(statement, lambda _: self._kept.pop(key, None)))
         return kept
 
 
@@ -183,6 +187,7 @@ class Connection:
 class _Kept:
     """What was compiled of a statement, by the names of its values."""
 
+    of: ref[Executable]  #: Lets go of it when the statement goes.
     lists: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  #: Which of them are lists.
     statements: dict[tuple[Any, ...], "_Statement"] = field(default_factory=dict)  #: Also by how long their lists are.
     inserts: dict[tuple[str, ...], "_Insert"] = field(default_factory=dict)
@@ -215,10 +220,7 @@ class _Statement:
         """The driver's rows as ours."""
         if self._reads is None:
             self._reads = _Reads.of(self.columns, description, self.dialect)
-        for index, convert in self._reads.converts:
-            rows = [(*row[:index], convert(row[index]), *row[index + 1 :]) for row in rows]
-        make = self._reads.make
-        return [make(row) for row in rows]
+        return [*map(self._reads.make, map(self._reads.converted, rows) if self._reads.converts else rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,13 @@ class _Reads:
 
     converts: tuple[tuple[int, _Convert], ...]  #: From what the driver gives to what Python has.
     make: Callable[[Sequence[Any]], Any]
+
+    def converted(self, row: Sequence[Any]) -> list[Any]:
+        """A row's values as Python has them."""
+        values = [*row]
+        for index, convert in self.converts:
+            values[index] = convert(values[index])
+        return values
 
     @classmethod
     def of(cls, columns: Sequence[ColumnElement[Any]], description: Any, dialect: Dialect) -> "_Reads":  # noqa: ANN401

@@ -72,14 +72,14 @@ class SQLite:
         return await self._thread.run(self._in_transaction, work)
 
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
-        dbapi = self._thread.dbapi()
+        cursor = self._cursor
         # A deferred transaction that turns into a writer fails at once with "database is locked", whatever the timeout.
-        dbapi.execute("BEGIN IMMEDIATE")
+        cursor.execute("BEGIN IMMEDIATE")
         try:
-            result = work(Connection(self._cursor, self._statements))
-            dbapi.commit()
+            result = work(Connection(cursor, self._statements))
+            cursor.execute("COMMIT")
         except BaseException:
-            dbapi.rollback()
+            self._thread.dbapi().rollback()
             raise
         self._place.check()
         return result
