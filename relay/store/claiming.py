@@ -6,7 +6,7 @@ database, so a leased lane is in its own hands, whatever the clock says; and a s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import orjson
@@ -85,15 +85,25 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_directions": _DIRECTIONS[wish.direction]}
     next_due = _NEXT_SUSPECT if wish.suspects else _NEXT_DUE
+    handed = [] if wish.suspects else _take_handed(tx, wish)
     due_at = tx.scalar(next_due, courier)
-    if due_at is None or due_at > now:
-        return Claimed([], due_at)  # most claims find nothing, and to look is cheaper than to lease
+    if due_at is None or due_at > now or len(handed) >= wish.limit:
+        return Claimed(handed, due_at)  # most claims find nothing, and to look is cheaper than to lease
+    if handed:
+        wish = replace(wish, limit=wish.limit - len(handed), fresh=wish.fresh - len(handed))
     lease = _lease_suspects if wish.suspects else _lease_others
     leased, due_at = lease(tx, now, wish, courier)
     lanes, is_parked = _runs(tx, now, wish, {row.id: row for row in leased})
     if is_parked or (due_at is not None and due_at <= now):
         due_at = tx.scalar(next_due, courier)
-    return Claimed(lanes, due_at)
+    return Claimed(handed + lanes, due_at)
+
+
+def _take_handed(tx: Connection, wish: Claim) -> list[list[Delivery]]:
+    """What was leased for this courier when it was accepted, in this transaction: see `handing_over`."""
+    taken = [each for each in tx.handed if (each.channel, each.direction) == (wish.channel, wish.direction)]
+    tx.handed = [each for each in tx.handed if each not in taken]
+    return [[each] for each in taken]
 
 
 #: Lanes that were leased, and when more may be due: now, if nobody has looked since.

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from weakref import ref
 
 from sqlalchemy import ColumnElement, Dialect, Executable, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:  # only a name
+    from relay.model import Delivery
 
 #: A value for each name that a statement leaves open.
 Values: TypeAlias = Mapping[str, Any]
@@ -35,6 +38,8 @@ class Cursor(Protocol):
     def description(self) -> Any: ...  # noqa: ANN401, D102 - as drivers have it
     @property
     def rowcount(self) -> int: ...  # noqa: D102
+    @property
+    def lastrowid(self) -> Any: ...  # noqa: ANN401, D102 - only some drivers know it
     def execute(self, text: Any, values: Any, /) -> object: ...  # noqa: ANN401, D102
     def executemany(self, text: Any, values: Any, /) -> object: ...  # noqa: ANN401, D102
     def fetchall(self) -> Sequence[Any]: ...  # noqa: D102
@@ -78,9 +83,11 @@ class Statements:
 
     `pipelines`: the driver sends many rows of a statement in one go by itself. Else they are put into one statement,
     since between two rows it would let go of Python's lock, and get it back late under load.
+    `tells_ids`: it says by itself which id a new row got. Else the statement has to ask for it.
     """
 
-    def __init__(self, dialect: Dialect, *, pipelines: bool) -> None:
+    def __init__(self, dialect: Dialect, *, pipelines: bool, tells_ids: bool) -> None:
+        self.tells_ids = tells_ids
         self._dialect = dialect
         self._pipelines = pipelines
         self._kept: dict[int, _Kept] = {}  #: By what tells living statements apart.
@@ -107,6 +114,13 @@ class Statements:
             inserts[names] = _compile_insert(statement, self._dialect, names)
         return inserts[names]
 
+    def answering(self, statement: Insert) -> Insert:
+        """The statement, answering with the new row's id."""
+        kept = self._kept_of(statement)
+        if kept.answering is None:
+            kept.answering = statement.returning(statement.table.c.id)
+        return kept.answering
+
     def inserts_at_once(self, statement: Executable) -> TypeGuard[Insert]:
         """Whether many rows go into one statement. Whoever answers cannot be sent as many."""
         return isinstance(statement, Insert) and (not self._pipelines or bool(statement.exported_columns))
@@ -130,6 +144,8 @@ class Connection:
         self.holder = holder  #: Which of several relays this one is; None where there can be but one.
         self.leased: list[tuple[int, int]] = []  #: Lanes that this transaction leases, each with its lease.
         self.let_go: list[tuple[int, int]] = []  #: Those that it lets go of, or finds lost.
+        self.late: Sequence[object] = ()  #: What late verbs are asked for in this transaction.
+        self.handed: list[Delivery] = []  #: What verbs before a claim have leased for it.
         self._cursor = cursor
         self._statements = statements
 
@@ -144,6 +160,18 @@ class Connection:
         prepared = self._statements.one(statement, values[0])
         self._cursor.executemany(prepared.text, [prepared.arguments(each) for each in values])
         return Rows([], self._cursor.rowcount)
+
+    def insert(self, statement: Insert, values: Values) -> int | None:
+        """Insert one row; its id. None: it was left out, as the statement wants it in a conflict.
+
+        RETURNING would do as well, but costs a lone message as much as one of its statements.
+        """
+        if not self._statements.tells_ids:
+            number: int | None = self.scalar(self._statements.answering(statement), values)
+            return number
+        prepared = self._statements.one(statement, values)
+        self._cursor.execute(prepared.text, prepared.arguments(values))
+        return int(self._cursor.lastrowid) if self._cursor.rowcount else None
 
     def scalar(self, statement: Executable, values: Values | None = None) -> Any:  # noqa: ANN401 - as its column says
         """The first value of the first row; None when there is no row."""
@@ -191,6 +219,7 @@ class _Kept:
     lists: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  #: Which of them are lists.
     statements: dict[tuple[Any, ...], "_Statement"] = field(default_factory=dict)  #: Also by how long their lists are.
     inserts: dict[tuple[str, ...], "_Insert"] = field(default_factory=dict)
+    answering: Insert | None = None
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ class SQLite:
 
     def __init__(self, thread: Thread, path: Path) -> None:
         self._thread = thread
-        self._cursor, self._statements = thread.dbapi().cursor(), Statements(_DIALECT, pipelines=False)
+        self._cursor, self._statements = thread.dbapi().cursor(), Statements(_DIALECT, pipelines=False, tells_ids=True)
         self._place = Place(path)
         self._reserve = Reserve(path)
         self._look_at = 0.0  #: When to see next whether the disk has room for the reserve, on the monotonic clock.
