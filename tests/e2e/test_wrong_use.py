@@ -1,14 +1,13 @@
 """Commands that are typed wrongly, or that find no room: a line that says what to do, and never a traceback."""
 
 import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.databases import change
 from tests.e2e.process import command, relay_between
 
 ANNA = "107804195"
@@ -60,8 +59,7 @@ async def test_a_block_without_end_by_an_older_relay_is_listed(
         await kit.wait_for(lambda: kit.messages(ANNA))
         assert (await command(relay, "customer", "block", ANNA))[0] == 0
         assert await relay.stop() == 0
-        with closing(sqlite3.connect(tmp_path / "relay.db")) as database, database:
-            database.execute("UPDATE client_link SET blocked_until = 1e12")
+        change(tmp_path, "UPDATE client_link SET blocked_until = 1e12")
         assert (await command(relay, "customer", "blocked"))[:2] == (0, f"{ANNA}  for ever\n")
 
 

@@ -42,7 +42,7 @@ def test_a_file_that_finds_no_room_leaves_nothing(tmp_path: Path, longest: int) 
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (longest, resource.RLIM_INFINITY)),  # noqa: PLW1509
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (longest, resource.RLIM_INFINITY)),
         env={"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert done.stdout == "no room\n"
