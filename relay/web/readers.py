@@ -1,7 +1,7 @@
-"""How many bodies are read at the same time. When there are more, who reads most gives way to the newcomer.
+"""How many bodies are waited for at the same time. When there are more, who waits for most gives way to the newcomer.
 
-Kit's bodies come with their heads, so they are read at once and never wait long. Turning newcomers away would let
-strangers shut Kit out with bodies that never come to their end.
+Kit's bodies mostly come with their heads: such a one takes no place, and the others never wait long. Turning newcomers
+away would let strangers shut Kit out with bodies that never come to their end.
 """
 
 import asyncio
