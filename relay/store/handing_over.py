@@ -6,7 +6,7 @@ Its lane sleeps, so what a claim would find there is what has just been written:
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, select, true, update
+from sqlalchemy import bindparam, literal_column, select, true, update
 
 from relay.model import SUSPECT_AFTER, Address, Client, Delivery
 from relay.store.charging import SHARED
@@ -40,7 +40,9 @@ def write_alone(tx: Connection, now: float, waiting: Waiting, client: Client | N
         tx.execute(_LEASE, {"of_id": of.id, "at": now, "new_holder": tx.holder})
     elif of.due_at is None:
         tx.execute(_OPEN, {"of_id": of.id, "at": now})
-    number = tx.insert(_INSERT, {**values, "lane_id": of.id})
+    # What is not said is so by itself, and each value costs as much as a column to write.
+    said = {name: value for name, value in values.items() if value is not None and value is not False}
+    number = tx.insert(_INSERT, {**said, "lane_id": of.id})
     if takes and number is not None:
         tx.handed.append(_delivery(number, of, waiting, client, tx.holder))
         tx.leased.append((of.id, of.lease + 1))
@@ -95,5 +97,10 @@ _LANE = locked(
     lane,
 )
 _OPEN = update(lane).where(lane.c.id == bindparam("of_id")).values(due_at=bindparam("at"), since=bindparam("at"))
-_LEASE = _OPEN.values(lease=lane.c.lease + 1, leased=true(), blame=SHARED, holder=bindparam("new_holder"))
+_LEASE = _OPEN.values(
+    lease=lane.c.lease + literal_column("1"),
+    leased=true(),
+    blame=literal_column(f"'{SHARED}'"),
+    holder=bindparam("new_holder"),
+)
 _INSERT = insert(outbox)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, assert_never
 
-from sqlalchemy import Boolean, Float, and_, bindparam, case, exists, false, func, null, select, update
+from sqlalchemy import Boolean, Float, and_, bindparam, case, exists, false, func, literal_column, null, select, update
 
 from relay.model import Bury, Delivered, Delivery, Late, Lost, Note, Result, Retry, Said
 from relay.store.charging import SHARED
@@ -311,10 +311,10 @@ _DELIVERED = (
     update(outbox)
     .where(waits(outbox))
     .values(
-        status="delivered",
+        status=literal_column("'delivered'"),
         reason=null(),
         settled_at=bindparam("at"),
-        attempts=outbox.c.attempts + 1,
+        attempts=outbox.c.attempts + literal_column("1"),
     )
 )
 _DELIVER = _DELIVERED.where(_THESE).returning(outbox.c.id)
@@ -362,6 +362,6 @@ _LET_SLEEP = (
         lane.c.leased.is_(True),
         ~exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.id != bindparam("of_id")),
     )
-    .values(leased=false(), blame=null(), backs_off=false(), due_at=null(), paced=false(), crashes=0)
+    .values(leased=false(), blame=null(), backs_off=false(), due_at=null(), paced=false(), crashes=literal_column("0"))
 )
 _SUSPECT_AGAIN = update(lane).where(_THESE_LANES).values(blame=SHARED)

@@ -116,7 +116,7 @@ TEETH: Final = (
                 ".values(lease=lane.c.lease + 1, leased=true(), blame=blame, ",
                 ".values(lease=lane.c.lease, leased=false(), blame=blame, ",
             ),
-            Change("relay/store/handing_over.py", "lease=lane.c.lease + 1, leased=true()", "lease=lane.c.lease + 1"),
+            Change("relay/store/handing_over.py", "    leased=true(),\n", ""),
             Change("relay/store/settling.py", "        lane.c.leased.is_(True),\n        ~exists", "        ~exists"),
             Change("relay/store/settling.py", "lane.c.leased.is_(True)).order_by", "lane.c.lease >= 0).order_by"),
         ),

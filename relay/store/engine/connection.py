@@ -94,7 +94,7 @@ class Statements:
 
     def one(self, statement: Executable, values: Values) -> "_Statement":
         """The statement for these values: how long its lists are is a part of its text."""
-        kept, names = self._kept_of(statement), tuple(values)
+        kept, names = self._kept.get(id(statement)) or self._kept_of(statement), tuple(values)
         found = kept.statements.get(names)
         if found is not None:
             return found  # one without lists
@@ -152,9 +152,15 @@ class Connection:
     def execute(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> Rows:
         """Run a statement, once, or for each of many."""
         if values is None or isinstance(values, _MAPPING):
-            return self._execute_one(statement, values or {})
-        if len(values) == 1:
-            return self._execute_one(statement, values[0])
+            one = values or {}
+        elif len(values) == 1:
+            one = values[0]
+        else:
+            return self._execute_many(statement, values)
+        prepared = self._statements.one(statement, one)
+        return self._run(prepared, prepared.arguments(one))
+
+    def _execute_many(self, statement: Executable, values: Sequence[Values]) -> Rows:
         if self._statements.inserts_at_once(statement):
             return self._insert(statement, values)
         prepared = self._statements.one(statement, values[0])
@@ -186,10 +192,6 @@ class Connection:
         self._cursor.execute(text, ())
         rows = [] if self._cursor.description is None else list(self._cursor.fetchall())
         return Rows(rows, self._cursor.rowcount)
-
-    def _execute_one(self, statement: Executable, values: Values) -> Rows:
-        prepared = self._statements.one(statement, values)
-        return self._run(prepared, prepared.arguments(values))
 
     def _insert(self, statement: Insert, values: Sequence[Values]) -> Rows:
         prepared, found, changed, done = self._statements.insert(statement, tuple(values[0])), [], 0, 0
