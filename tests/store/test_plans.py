@@ -47,6 +47,7 @@ async def everyday_life(store: Store) -> None:
     await store.others_passed(answer)
     await store.settle(answer, Delivered((Said(6, "agent", "words"),)))
     await store.claim(letters.CHANNEL, "to_kit", 1, suspects=True)
+    await store.is_work_left([letters.CHANNEL])
     await store.find_media("id")
     await store.next_update_id(letters.CHANNEL)
     await store.trace(TraceWish(letters.CHANNEL, "7"))
