@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import structlog
 from aiohttp import web
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from relay.errors import Unavailable
 from relay.intake.accept import AcceptCallback
@@ -27,7 +27,6 @@ from relay.kit.callbacks import (
 from relay.kit.signature import is_shaped
 from relay.monitoring.metrics import ChannelMetrics
 from relay.web.callback_record import CallbackRecord
-from relay.web.door import whose_of
 from relay.web.readers import Readers
 from relay.web.refusals import Refusals
 from relay.web.serving import however_slashed
@@ -64,8 +63,8 @@ class KitCallback:
 
     async def answer_event(self, request: web.Request) -> web.Response:
         """An event: verified, committed, acknowledged."""
-        with bound_contextvars(**self.log_fields):
-            return await self._answer(request)
+        bind_contextvars(**self.log_fields)  # of this request alone: aiohttp handles each in a task of its own
+        return await self._answer(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
         authorization, body = _authorization(request), b""
@@ -106,8 +105,7 @@ class KitCallback:
         if (request.content_length or 0) > BODY_LIMIT:
             raise web.HTTPRequestEntityTooLarge(BODY_LIMIT, request.content_length or 0)
         try:
-            async with self.readers.reading(_BODY_TIME, whose_of(request.get_extra_info("peername"))):
-                return await request.read()
+            return await self.readers.read(request, _BODY_TIME)
         except Unavailable:
             raise web.HTTPServiceUnavailable(reason="too many bodies at once") from None
         except TimeoutError:
