@@ -74,7 +74,9 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
         done = put_in_place(file, database, time.time(), go_on=go_on)
     except StoreLockedError as error:
         fail(f"nothing was restored: {error}. Stop the relay first")
-    except (RestoreError, ErasedListError, OSError) as error:
+    except OSError as error:
+        fail(f"nothing was restored: {error}. Is there room, and may this user write there?")
+    except (RestoreError, ErasedListError) as error:
         fail(str(error))
     click.echo(f"{database} is the copy of {done.made_at} now")
     if done.aside is not None:
@@ -100,13 +102,19 @@ def _must_be_free(target: Path, database: Path) -> None:
     """End with a line if the copy would take the place of what is no backup."""
     if not database.is_file():
         fail(f"no backup: there is no database at {database}")
+    if not _is_sqlite(database):
+        fail(f"no backup: the file {database} is no healthy SQLite database. Restore it from a backup")
     if target.resolve() in {database.with_name(database.name + end).resolve() for end in ("", "-wal", "-shm", ".lock")}:
         fail(f"no backup: {target} is the database itself. Name another file", code=2)
     if not target.exists():
         return
-    with target.open("rb") as there:
-        if not there.read(16).startswith(b"SQLite format 3"):
-            fail(f"no backup: {target} is there and is no database. Name another file", code=2)
+    if not _is_sqlite(target):
+        fail(f"no backup: {target} is there and is no database. Name another file", code=2)
+
+
+def _is_sqlite(path: Path) -> bool:
+    with path.open("rb") as there:
+        return there.read(16).startswith(b"SQLite format 3")
 
 
 def _prune(file: Path, keep: int, now: float) -> Iterator[Path]:

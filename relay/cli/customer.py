@@ -1,6 +1,7 @@
 """`relay customer`: what is kept about one customer, a copy of it, and its end."""
 
 import io
+import math
 import os
 import time
 import zipfile
@@ -20,6 +21,10 @@ from relay.settings.channels import Channel
 
 _PAGE = 500
 _DAY = 86400.0
+#: A hundred years: nobody means more.
+_MOST_DAYS = 36_500.0
+#: The last moment (Unix time) that a calendar has.
+_LAST = datetime.max.replace(tzinfo=UTC).timestamp()
 _CHANNEL = click.option("--channel", help="Of the channel with this name or bot id.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 #: What the relay cannot reach. Said after each erasure.
@@ -77,8 +82,7 @@ def export(*, client: str, file: Path, channel: str | None, env_file: Path | Non
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
         written.writestr("messages.txt", "".join(_lines(tables.get("message", []))))
         written.writestr("data.json", orjson.dumps(tables, option=orjson.OPT_INDENT_2))
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        target.write(archive.getvalue())
+    _write(file, archive.getvalue())
     click.echo(f"{file}: {sum(map(len, tables.values()))} rows of {len(tables)} tables")
 
 
@@ -112,7 +116,7 @@ def erase(
 
 @customer.command(short_help="Take nothing more of a customer, for a time or for ever.")
 @click.argument("client")
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="For so many days.")
+@click.option("--days", type=click.FloatRange(0, _MOST_DAYS, min_open=True), help="For so many days.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="Until this moment, in UTC.")
 @_CHANNEL
 @_JSON
@@ -131,13 +135,7 @@ def block(  # noqa: PLR0913 - one option each
 
     They are not told. What waits already goes on, and agents can still write to them. `status` counts what is declined.
     """
-    if days is not None and until is not None:
-        fail("say --days or --until, not both")
-    end = None if days is None else time.time() + days * _DAY
-    if until is not None:
-        end = until.replace(tzinfo=UTC).timestamp()
-    if end is not None and end <= time.time():
-        fail("--until is over already")
+    end = _end_of(days, until)
     found = ask_relay(load(env_file, config), "customer_block", client=client, until=end, channel=channel).value
     if as_json:
         print_json(found)
@@ -176,8 +174,24 @@ def blocked(*, channel: str | None, as_json: bool, env_file: Path | None, config
         click.echo("nobody is blocked")
 
 
+def _end_of(days: float | None, until: datetime | None) -> float | None:
+    """The Unix time at which a block ends; None: never. Exit 2 with a line for what cannot be meant."""
+    if days is not None and until is not None:
+        raise click.UsageError("say --days or --until, not both")
+    if days is not None and math.isnan(days):
+        raise click.UsageError("--days is no number")
+    if until is None:
+        return None if days is None else time.time() + days * _DAY
+    end = until.replace(tzinfo=UTC).timestamp()
+    if end <= time.time():
+        raise click.UsageError("--until is over already")
+    return end
+
+
 def _end(until: float | None) -> str:
-    return "for ever" if until is None else f"until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
+    if until is None or until > _LAST:
+        return "for ever"
+    return f"until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _rows(channels: Sequence[Channel], client: str, channel: str | None, table: str) -> Iterator[Mapping[str, Any]]:
@@ -189,6 +203,20 @@ def _rows(channels: Sequence[Channel], client: str, channel: str | None, table: 
         after += len(rows)
         if len(rows) < _PAGE:
             return
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Make the file, which nobody else may read, whole or not at all. Exit 1 with a line when it cannot be."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        fail(f"{file} cannot be written ({error.strerror})")
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(data)
+    except OSError as error:
+        file.unlink()
+        fail(f"{file} cannot be written ({error.strerror}). Nothing is left of it")
 
 
 def _lines(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:

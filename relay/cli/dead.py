@@ -35,6 +35,8 @@ class _Age(click.ParamType[float]):
         return int(number) * unit
 
 
+#: A dead letter's number, as far as a database counts.
+_ID = click.IntRange(1, 2**63 - 1)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for scripts.")
 _CHOICES = (
     click.option("--channel", help="Of the channel with this name or bot id."),
@@ -84,7 +86,7 @@ def list_dead(*, limit: int, as_json: bool, env_file: Path | None, config: Path 
 
 
 @dead.command("show", short_help="Show one.")
-@click.argument("letter", type=int, metavar="ID")
+@click.argument("letter", type=_ID, metavar="ID")
 @click.option("--words", is_flag=True, help="Also what came in and what was to go out: a customer's words.")
 @_JSON
 @settings_options
@@ -99,7 +101,7 @@ def show_dead(*, letter: int, words: bool, as_json: bool, env_file: Path | None,
 
 
 @dead.command("retry", short_help="Let them be delivered after all.")
-@click.argument("ids", type=int, nargs=-1)
+@click.argument("ids", type=_ID, nargs=-1)
 @_choosing
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
 @_JSON
@@ -131,7 +133,7 @@ def retry_dead(
 
 
 @dead.command("drop", short_help="Throw them away for good.")
-@click.argument("ids", type=int, nargs=-1)
+@click.argument("ids", type=_ID, nargs=-1)
 @_choosing
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -1,13 +1,16 @@
 """`relay media`: links to files, and their end."""
 
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final
 
 import click
 
 from relay.cli.asking import ask_relay
 from relay.cli.options import settings_options
 from relay.cli.starting import load
+
+_END_OF_ID: Final = re.compile("[/?#]")
 
 
 @click.group
@@ -29,5 +32,5 @@ def revoke(*, link: str, env_file: Path | None, config: Path | None) -> None:
 
 def _id_in(link: str) -> str:
     """The id in a link, or the id itself."""
-    _, found, rest = urlsplit(link).path.partition("/media/")
-    return rest.partition("/")[0] if found else link
+    _, found, rest = link.partition("/media/")
+    return _END_OF_ID.split(rest, maxsplit=1)[0] if found else link

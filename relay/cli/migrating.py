@@ -72,5 +72,7 @@ def bring_database_up_to_date(settings: Settings) -> None:
         check_writable("RELAY_DATA_DIR", settings.relay_data_dir / directory)
     try:
         bring_up_to_date(place)
-    except (SchemaError, StoreLockedError) as error:
+    except StoreLockedError as error:
+        fail(f"{error}. Stop that one first, or give this one a database of its own")
+    except SchemaError as error:
         fail(str(error))

@@ -41,6 +41,7 @@ def ask(
 
     `operations` is called, and the store's parts are loaded, only when no relay runs: they take most of a second.
     """
+    _must_be_text(parameters)
     settings = channels[0].settings
     until = time.monotonic() + patience
     while True:
@@ -61,6 +62,14 @@ def ask(
             if time.monotonic() > until:
                 raise UnansweredError(f"{error}, and does not answer in {settings.relay_data_dir}") from None
         time.sleep(0.1)
+
+
+def _must_be_text(parameters: Mapping[str, Any]) -> None:
+    """Raise RefusedError for bytes that a terminal of another alphabet made: neither relay nor database knows them."""
+    try:
+        json.dumps(parameters, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RefusedError("what was typed is no text in UTF-8: set the terminal to UTF-8") from None
 
 
 class _Connection(HTTPConnection):

@@ -147,15 +147,14 @@ def _named(name: str) -> Table:
 
 @contextmanager
 def _replacing(path: Path, mode: int) -> Iterator[Path]:
-    """A file beside it that takes its place at the end of the block, if nothing is raised."""
-    descriptor, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
+    """A file beside it that takes its place at the end of the block, if nothing is raised.
+
+    It has a directory of its own, which nobody else may enter: so nothing is left of what a library writes beside it.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as directory:
+        temporary = Path(directory) / path.name
         yield temporary
         temporary.chmod(mode)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

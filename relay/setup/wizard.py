@@ -72,8 +72,9 @@ class Wizard:
             if self.answers and self._write():
                 click.echo(f"\nWhat was answered so far is in {self.file.path}; run this again to go on.")
             raise
+        is_new = self._write()
         title("Done")
-        if self._write():
+        if is_new:
             click.echo(f"{self.file.path} is written, and no stranger may read it.")
         for name in self._overruled():
             trouble(f"{name} is set in the environment too, to another value, and that wins: take it out there.")

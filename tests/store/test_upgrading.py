@@ -132,6 +132,17 @@ def test_the_reason_reaches_who_starts_the_relay(tmp_path: Path) -> None:
     assert version_of(path) == "0001"
 
 
+def test_a_new_database_that_finds_no_room_is_said_in_plain_words(tmp_path: Path) -> None:
+    """What SQLite says and what to do, and no library's name."""
+    code = "import sys; from pathlib import Path; from relay.store.engine.migrating import *"
+    said = run(["-c", f"{code}; bring_up_to_date(Path(sys.argv[1]))", tmp_path / "relay.db"], largest_file=8192)
+    assert said is not None
+    line = said.splitlines()[-1]
+    assert "could not be migrated: " in line
+    assert "Is there room, and may this user write there?" in line
+    assert "sql" not in line.partition("could not be migrated")[2].lower()
+
+
 @needs("strace")
 @pytest.mark.parametrize(("moment", "every"), [("pwrite64", 40), ("fsync", 2), ("rename", 1), ("unlink", 5)])
 def test_an_upgrade_that_is_killed_has_its_copy_first(tmp_path: Path, moment: str, every: int) -> None:

@@ -1,5 +1,6 @@
 """The schema's version: whether the database is current, older, or newer than this code."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +21,10 @@ if TYPE_CHECKING:  # see bring_up_to_date
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0021"
+HEAD = "0022"
+_REMEDY = "Is there room, and may this user write there?"
+#: What stands before a database's own words: `sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) …`.
+_LIBRARIES = re.compile(r"^[\w.]+: (?:\([\w.]+\) )?")
 #: The exit status of the process that migrates when its last line says what to do.
 _REFUSED = 3
 
@@ -192,13 +196,13 @@ def _migrate_apart(database: str, path: Path | None = None, *, lock: int | None 
     if done.returncode == _REFUSED:
         raise SchemaError(done.stderr.splitlines()[-1])
     if done.returncode:
-        raise SchemaError(f"{database} could not be migrated: {_reason(done.stderr)}")
+        raise SchemaError(f"{database} could not be migrated: {_reason(done.stderr)}. {_REMEDY}")
 
 
 def _reason(output: str) -> str:
     """The line of a traceback that says what went wrong: the last one with an error's name, not what libraries add."""
     lines = [line.strip() for line in output.splitlines() if "Error" in line and not line.startswith(" ")]
-    return lines[-1] if lines else "no reason given"
+    return _LIBRARIES.sub("", lines[-1]) if lines else "no reason given"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+_MAGIC: Final = b"SQLite format 3\0"
 _PLACE: Final = 68  #: Bytes into the header: four of them, the first the highest.
 
 
@@ -35,8 +36,9 @@ def lacks_its_log(path: Path) -> bool:
     if not path.exists() or path.with_name(path.name + "-wal").exists():
         return False
     with path.open("rb") as file:
-        note = int.from_bytes(file.read(_PLACE + 4)[_PLACE:], "big")
-    return note not in {0, _number(path)}
+        header = file.read(_PLACE + 4)
+    note = int.from_bytes(header[_PLACE:], "big")
+    return header.startswith(_MAGIC) and note not in {0, _number(path)}
 
 
 def _number(path: Path) -> int:
