@@ -105,7 +105,7 @@ class _Explained(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **given: Any) -> Self:
         """As psycopg's."""
         if str(query).startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
-            super().execute("SET LOCAL enable_seqscan = off")
+            super().execute("SET enable_seqscan = off")  # also for what is no transaction
             super().execute(f"EXPLAIN {query}", params, **given)
             self.plans[query] = [row[0].strip(" ->") for row in self.fetchall()]
         return super().execute(query, params, **given)
