@@ -76,7 +76,7 @@ async def test_what_was_written_long_ago_says_so(telegram: TelegramLookAlike, ki
 
 
 @pytest.mark.parametrize(("off", "hours", "is_late"), [(86_400, 0, False), (-86_400, 20, True)])
-async def test_a_clock_that_was_set_after_the_start_says_what_is_late(  # noqa: PLR0913 - fixtures, and what is tried
+async def test_a_clock_that_was_set_after_the_start_says_what_is_late(
     telegram: TelegramLookAlike,
     kit: KitLookAlike,
     tmp_path: Path,
@@ -86,7 +86,7 @@ async def test_a_clock_that_was_set_after_the_start_says_what_is_late(  # noqa: 
     hours: int,
     is_late: bool,
 ) -> None:
-    """A machine that asks the network for the time a moment after the relay has started: due times stay by the old one."""
+    """A machine that gets its time from the network a moment after the relay has started: due times stay by the old."""
     monkeypatch.setattr("relay.store.store.steady_clock", lambda: lambda: time.time() + off)
     async with relay_inside(telegram, kit, tmp_path):
         telegram.customer(ANNA).writes("Is it open now?", date=int(time.time()) - hours * 3600)
