@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name
 from relay.delivery.calls import Calls
@@ -310,9 +310,12 @@ class Courier:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
         run = _Run(deliveries[-1], deliveries[0].unreachable)
         for claimed in deliveries:
-            with bound_contextvars(**self._name(claimed)):
+            named = bind_contextvars(**self._name(claimed))
+            try:
                 if not await self._carry_one(claimed, run):
                     return
+            finally:
+                reset_contextvars(**named)
 
     async def _carry_one(self, claimed: Delivery, run: _Run) -> bool:
         """Carry one delivery and settle it. False: the lane is let go of."""

@@ -82,15 +82,14 @@ def read_event(authorization: bytes | None, body: bytes, *, salt: str, token: st
 
     Raises BadEvent or BadSignature, whose messages hold nothing of the body.
     """
-    test_form = channel_test_form_of(authorization, salt, token)
     if not body.removeprefix(BOM_UTF8).strip():
-        return ChannelTest(signed=test_form is not None)
+        return ChannelTest(signed=channel_test_form_of(authorization, salt, token) is not None)
     for event_id in _ids_in(body):
         form = form_of(authorization, salt, token, event_id)
         if form is not None:
             return _read_proven(body, event_id, form)
     # The test signature is as good as public once sent, so it opens nothing: an event needs its own.
-    if test_form is None or len(body) > _LARGEST_TEST:
+    if channel_test_form_of(authorization, salt, token) is None or len(body) > _LARGEST_TEST:
         raise BadSignature("the signature is missing or wrong")
     return _read_channel_test(body)
 
@@ -162,11 +161,7 @@ def _read_event_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller
 
 def _read_strict_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller sent
     try:
-        return json.loads(
-            body.strip(_AROUND).decode("utf-8-sig"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse_constant,
-        )
+        return _STRICT.decode(body.strip(_AROUND).decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise BadEvent("the body is not JSON as RFC 8259 has it") from None
 
@@ -181,3 +176,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
+
+
+# Made once: `json.loads` with arguments makes a decoder at each call.
+_STRICT: Final = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)

@@ -26,6 +26,7 @@ from relay.store import (
     customers,
     dead_letters,
     deep_links,
+    erased_in_common,
     hurrying,
     kit_sessions,
     limits,
@@ -54,9 +55,11 @@ from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.sqlite import open_sqlite, steady_clock
+from relay.store.erased_in_common import Lists
 from relay.store.hurrying import Hurry
 from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
+from relay.store.media_links import Converted
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -321,6 +324,14 @@ class Store:
     async def end_links(self, before: float) -> int:
         """End a part of the media links that were made before a Unix time; how many."""
         return await self._database.run(media_links.end_links, before)
+
+    async def converted_links(self, after: str) -> list[Converted]:
+        """Some of the links to files that are converted for browsers; from "" on, and from the last one's id."""
+        return await self._database.run(media_links.converted, after)
+
+    async def have_erased_in_common(self, lists: Lists) -> dict[str, dict[str, float]]:
+        """Let all relays on this database know of who was erased. Returns what they know; only where it `is_shared`."""
+        return await self._database.run(erased_in_common.have_in_common, lists)
 
     async def next_erasure(self) -> Whose | None:
         """A customer who is to be erased."""

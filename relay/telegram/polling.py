@@ -102,6 +102,7 @@ class Poller:
         self._next: int | None = None
         self._failures = 0
         self._hurried = asyncio.Event()
+        self._out: asyncio.Timeout | None = None  #: Of the getUpdates that is on its way.
         self._state = PollState(last_success=None, error=None)
 
     def state(self) -> PollState:
@@ -111,10 +112,12 @@ class Poller:
     def hurry(self) -> None:
         """Telegram is there again: poll now. What is on its way may have lost its connection meanwhile."""
         self._hurried.set()
+        self._break_off()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until `stop` is set; a batch in hand is accepted first. Whatever raises RelayError is tried again."""
         stopping = asyncio.create_task(stop.wait(), name="poller: stop")
+        stopping.add_done_callback(self._break_off)
         try:
             while not stop.is_set():
                 self._hurried.clear()
@@ -174,32 +177,30 @@ class Poller:
             "limit": BATCH,
             "allowed_updates": ALLOWED_UPDATES,
         }
-        polling = asyncio.create_task(
-            call(self._bot, "getUpdates", parameters, read_timeout=self._poll_timeout + 10.0), name="getUpdates"
-        )
-        hurried = asyncio.create_task(self._hurried.wait(), name="getUpdates: hurry")
         try:
-            await asyncio.wait({polling, stopping, hurried}, return_when=asyncio.FIRST_COMPLETED)
-            if not polling.done():
-                return None
-        finally:
-            hurried.cancel()
-            polling.cancel()
-            await asyncio.gather(polling, return_exceptions=True)
-        batch = self._answer_of(polling)
-        if not isinstance(batch, list):
-            raise Unavailable("Telegram answered getUpdates with something else than updates")
-        self._state = PollState(time.monotonic(), self._state.error)
-        return batch
-
-    def _answer_of(self, polling: asyncio.Task[Any]) -> Any:  # noqa: ANN401 - whatever JSON came
-        try:
-            return polling.result()
+            async with asyncio.timeout(None) as self._out:
+                if stopping.done() or self._hurried.is_set():
+                    return None
+                batch = await call(self._bot, "getUpdates", parameters, read_timeout=self._poll_timeout + 10.0)
+        except TimeoutError:
+            return None
         except (PolledElsewhere, CredentialsRefused, Throttled):
             raise  # somebody answers there
         except RelayError:
             self._on_failure()
             raise
+        finally:
+            self._out = None
+        if not isinstance(batch, list):
+            raise Unavailable("Telegram answered getUpdates with something else than updates")
+        self._state = PollState(time.monotonic(), self._state.error)
+        return batch
+
+    def _break_off(self, _: object = None) -> None:
+        """Wait no longer for what is on its way. In this task, by its time limit: a task for each poll costs more."""
+        out, self._out = self._out, None
+        if out is not None:
+            out.reschedule(0.0)  # long ago
 
     def _failed(self, error: RelayError) -> float:
         """Note the failure. Returns the seconds to wait."""

@@ -9,10 +9,13 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+import orjson
+from multidict import CIMultiDict
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -38,7 +41,7 @@ MAX_ANSWER: Final = 16 * 2**20
 #: Seconds to wait after a 429 that does not say how long.
 DEFAULT_RETRY_AFTER: Final = 5
 
-_JSON_HEADERS: Final = {"Content-Type": "application/json"}
+_JSON_HEADERS: Final = CIMultiDict({"Content-Type": "application/json"})
 _BEFORE_SENDING: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _WAIT_IN_WORDS: Final = re.compile(r"too many requests: retry after (\d{1,6})", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"\d{3,}:[A-Za-z0-9_-]{5,}")
@@ -132,14 +135,14 @@ class AiohttpRequest(BaseRequest):
         upload = Upload(_seconds(write_timeout, self._write_timeout)) if uploads else None
         data = _form(request_data) if request_data and uploads else _json(request_data)
         headers = None if uploads else _JSON_HEADERS
-        timeout = aiohttp.ClientTimeout(total=total, connect=connect)
+        timeout = _limits(total, connect)
         return await self._exchange(method, url, data, headers, timeout, upload)
 
     async def call(self, url: str, parameters: Mapping[str, object], read_timeout: float | None = None) -> Any:  # noqa: ANN401 - whatever JSON the method answers
         """One call whose parameters are plain JSON, past PTB's objects for parameters. Those of None are left out."""
         answer = self._read_timeout if read_timeout is None else read_timeout
-        body = json.dumps({name: value for name, value in parameters.items() if value is not None}).encode()
-        timeout = aiohttp.ClientTimeout(total=self._connect_timeout + answer, connect=self._connect_timeout)
+        body = _dumped({name: value for name, value in parameters.items() if value is not None})
+        timeout = _limits(self._connect_timeout + answer, self._connect_timeout)
         try:
             _, payload = await self._exchange("POST", url, body, _JSON_HEADERS, timeout, None)
         except TelegramError:
@@ -207,6 +210,12 @@ def _seconds(timeout: "ODVInput[float]", default: float) -> float | None:
     return timeout if timeout is None or isinstance(timeout, int | float) else default
 
 
+# There are a handful of kinds, and to make one costs as much as to write its call's JSON.
+@cache
+def _limits(total: float | None, connect: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, connect=connect)
+
+
 def _json(request_data: RequestData | None) -> bytes:
     return json.dumps(request_data.parameters).encode() if request_data else b"{}"
 
@@ -234,10 +243,25 @@ async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
 
 def _object(payload: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(payload)
+        answer = _loaded(payload)
     except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+# What orjson is too strict for, lone surrogates above all, is still an answer: the slow way reads and writes it.
+def _loaded(payload: bytes) -> Any:  # noqa: ANN401 - whatever JSON came
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return json.loads(payload)
+
+
+def _dumped(parameters: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(parameters)
+    except TypeError:
+        return json.dumps(parameters).encode()
 
 
 def _refusal(status: int, payload: bytes) -> TelegramError:

@@ -1,7 +1,7 @@
-"""How many bodies are read at the same time. When there are more, who reads most gives way to the newcomer.
+"""How many bodies are waited for at the same time. When there are more, who waits for most gives way to the newcomer.
 
-Kit's bodies come with their heads, so they are read at once and never wait long. Turning newcomers away would let
-strangers shut Kit out with bodies that never come to their end.
+Kit's bodies mostly come with their heads: such a one takes no place, and the others never wait long. Turning newcomers
+away would let strangers shut Kit out with bodies that never come to their end.
 """
 
 import asyncio
@@ -9,7 +9,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from aiohttp import web
+
 from relay.errors import Unavailable
+from relay.web.door import whose_of
 
 #: With the limit of one body: what strangers can make us hold.
 _MOST = 64
@@ -23,9 +26,15 @@ class Readers:
         self._waiting: dict[asyncio.Timeout, str] = {}  #: Whose each is; who has waited longest comes first.
         self._given_way: set[asyncio.Timeout] = set()
 
+    async def read(self, request: web.Request, seconds: float) -> bytes:
+        """A request's body. Raises TimeoutError after so long, Unavailable when its place was needed."""
+        if request.content.is_eof():
+            return await request.read()  # it is here: nothing is to be waited for
+        async with self._reading(seconds, whose_of(request.get_extra_info("peername"))):
+            return await request.read()
+
     @asynccontextmanager
-    async def reading(self, seconds: float, whose: str) -> AsyncIterator[None]:
-        """Read a body within the block. Raises TimeoutError after so long, Unavailable when its place was needed."""
+    async def _reading(self, seconds: float, whose: str) -> AsyncIterator[None]:
         if len(self._waiting) >= self._most:
             self._give_way()
         own = asyncio.timeout(seconds)

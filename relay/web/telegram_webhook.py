@@ -12,11 +12,10 @@ import aiohttp
 import orjson
 import structlog
 from aiohttp import web
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from relay.errors import Unavailable
 from relay.telegram.polling import has_id
-from relay.web.door import whose_of
 from relay.web.readers import Readers
 from relay.web.refusals import Refusals
 from relay.web.serving import however_slashed
@@ -44,8 +43,8 @@ class TelegramWebhook:
 
     async def answer(self, request: web.Request) -> web.Response:
         """An update: from Telegram, committed, acknowledged."""
-        with bound_contextvars(**self.log_fields):
-            return await self._answer(request)
+        bind_contextvars(**self.log_fields)  # of this request alone: aiohttp handles each in a task of its own
+        return await self._answer(request)
 
     async def _answer(self, request: web.Request) -> web.Response:
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogateescape")
@@ -70,8 +69,7 @@ class TelegramWebhook:
     async def _read(self, request: web.Request) -> Any:  # noqa: ANN401 - whatever came
         """The body as JSON. Raises web.HTTPException: too slow, too many at once, or no JSON."""
         try:
-            async with self.readers.reading(_BODY_TIME, whose_of(request.get_extra_info("peername"))):
-                return orjson.loads(await request.read())
+            return orjson.loads(await self.readers.read(request, _BODY_TIME))
         except Unavailable:
             raise web.HTTPServiceUnavailable from None
         except (TimeoutError, ConnectionError, aiohttp.ClientError):

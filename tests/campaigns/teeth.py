@@ -125,9 +125,9 @@ TEETH: Final = (
         (
             Change(
                 "relay/delivery/courier.py",
-                "        for claimed in deliveries:\n            with bound_contextvars(**self._name(claimed)):\n"
                 "                if not await self._carry_one(claimed, run):\n                    return\n",
-                "        await asyncio.gather(*(self._carry_one(claimed, run) for claimed in deliveries))\n",
+                "                await asyncio.gather(*(self._carry_one(each, run) for each in deliveries))\n"
+                "                return\n",
             ),
         ),
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, cast
 
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from telegram import Bot
 
 from relay.delivery import to_kit, to_telegram
@@ -205,8 +206,9 @@ class _Request:
     def content_length(self) -> int:
         return len(self.body)
 
-    def get_extra_info(self, _name: str) -> tuple[str, int]:
-        return "127.0.0.1", 0
+    @property
+    def content(self) -> StreamReader:
+        return EMPTY_PAYLOAD
 
     async def read(self) -> bytes:
         return self.body

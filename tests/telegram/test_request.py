@@ -102,6 +102,21 @@ async def test_a_silent_server_is_left_after_the_read_timeout() -> None:
             await post(base, read_timeout=0.05, connect_timeout=0.05)
 
 
+async def test_what_strict_json_has_no_word_for_is_carried_all_the_same() -> None:
+    """A lone surrogate in one update must not keep its neighbours away, and one in a text must not stop its lane."""
+    asked: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await read_request(reader))
+        writer.write(http(200, {}, body=rb'{"ok":true,"result":{"text":"\ud800"}}'))
+        await writer.drain()
+
+    async with wire(talk) as base, open_session() as session:
+        answer = await AiohttpRequest(session).call(f"{base}/bot{TOKEN}/sendMessage", {"text": "\udfff"})
+    assert answer == {"text": "\ud800"}
+    assert asked[0].endswith(rb'{"text": "\udfff"}')
+
+
 async def test_an_endless_answer_is_cut() -> None:
     """An answer over the limit is not collected in memory: TimedOut."""
     async with wire(answering(http(200, {"ok": True, "result": "x" * 2000}))) as base, open_session() as session:

@@ -288,6 +288,12 @@ CREATE TABLE duty (
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
 );
+CREATE TABLE erased (
+    key VARCHAR(64) NOT NULL,
+    hash VARCHAR(64) NOT NULL,
+    asked_at DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (key, hash)
+);
 CREATE TABLE kit_session (
     channel VARCHAR(32) PRIMARY KEY,
     sealed TEXT NOT NULL,
