@@ -215,7 +215,7 @@ def _strings(value: object) -> Iterable[str]:
     """Every string in a JSON value, in order."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for each in value.values():
             yield from _strings(each)
     elif isinstance(value, list | tuple):
