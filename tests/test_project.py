@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from relay.doctor.advisories import FLOORS
+from relay.model import Address
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -338,3 +339,10 @@ def test_no_file_contains(what: str) -> None:
     """A checkout is the same on every machine: no path and no mirror of one; and what is open is in an issue."""
     pattern = re.compile(UNWANTED[what])
     assert not [name for name, text in tracked() if pattern.search(text)]
+
+
+def test_values_are_frozen_for_who_checks_types() -> None:
+    """And for nobody else: if mypy let this pass, it would complain of a comment that is not needed."""
+    address = Address(1)
+    address.chat_id = 2  # type: ignore[misc]
+    assert {address, Address(2)} == {address}
