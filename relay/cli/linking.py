@@ -99,7 +99,7 @@ async def _bot_name(channel: Channel) -> str:
             bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
             me: Any = await call(bot, "getMe", {}, read_timeout=10.0)
     except RelayError as error:
-        fail(f"Telegram does not say what the bot is called: {error}")
+        fail(f"Telegram does not say what the bot is called: {error}. relay check says what to do")
     username = me.get("username") if isinstance(me, dict) else None
     if not isinstance(username, str) or not username:
         fail("the bot has no user name")
