@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    exists,
     false,
     func,
     literal_column,
@@ -80,6 +81,11 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
     Of the fresh ones the newest go first: when many come at once somebody waits anyway, and so a lone one is quick.
     """
     return [_claim_one(tx, now, wish) for wish in claims]
+
+
+def is_work_left(tx: Connection, now: float, channels: Sequence[str]) -> bool:
+    """Whether a lane of these channels is due and in nobody's hands. Suspects are looked for by themselves."""
+    return bool(tx.scalar(_IS_LEFT, {"of_channels": list(channels), "at": now}))
 
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
@@ -291,6 +297,15 @@ _LEASE_SUSPECTS = _lease(_DUE.where(_SUSPECT).order_by(lane.c.crashes, lane.c.du
 _NEXT = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
 _NEXT_DUE = _NEXT.where(_OTHERS)
 _NEXT_SUSPECT = _NEXT.where(_SUSPECT)
+_IS_LEFT = select(
+    exists().where(
+        lane.c.channel.in_(bindparam("of_channels", expanding=True)),
+        lane.c.direction.in_(("to_kit", "to_telegram", LATE_FILES)),
+        lane.c.due_at <= bindparam("at"),
+        lane.c.leased.is_(False),
+        _OTHERS,
+    )
+)
 _PARK = (
     update(lane)
     .where(lane.c.id == bindparam("of_lane"))

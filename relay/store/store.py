@@ -4,7 +4,7 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -146,6 +146,10 @@ class Store:
     def others(self) -> int:
         """How many other relays share the database."""
         return self._circle.others
+
+    async def is_work_left(self, channels: Sequence[str]) -> bool:
+        """Whether something of these channels is due that no relay has in its hands. Only a hint, of a moment ago."""
+        return await self._database.glance(lambda tx: claiming.is_work_left(tx, self.now(), channels))
 
     @property
     def members(self) -> tuple[Member, ...]:

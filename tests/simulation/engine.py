@@ -71,6 +71,10 @@ class SimulatedEngine:
         await asyncio.sleep(dice.uniform(0.0, disk.slowest))
         return result
 
+    async def glance(self, look: Callable[[Connection], Result]) -> Result:
+        """As a transaction."""
+        return await self.transaction(look)
+
     def translated(self, error: Exception) -> Exception:
         """What the driver raises is an outage of the disk."""
         return StoreUnavailable(str(error)) if isinstance(error, sqlite3.OperationalError) else error
