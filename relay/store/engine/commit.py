@@ -238,6 +238,7 @@ def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[ob
     by_verb: dict[Verb[Any, Any], list[int]] = {}
     for index in sorted(range(len(batch)), key=lambda index: batch[index].late):
         by_verb.setdefault(batch[index].verb, []).append(index)
+    connection.late = [job.item for job in batch if job.late]
     results: list[object] = [None] * len(batch)
     for verb, indexes in by_verb.items():
         answers = verb(connection, now, [batch[index].item for index in indexes])

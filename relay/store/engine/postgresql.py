@@ -61,7 +61,7 @@ class PostgreSQL:
 
     def __init__(self, engine: Engine, replica: Replica, head: str) -> None:
         self._engine = engine
-        self._statements = Statements(engine.dialect, pipelines=True)
+        self._statements = Statements(engine.dialect, pipelines=True, tells_ids=False)
         self._replica = replica
         self._head = head
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")

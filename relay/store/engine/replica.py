@@ -58,7 +58,7 @@ class Replica:
         self.id = secrets.token_hex(8)
         self.refusal: str | None = None  #: Why it may not come back. It commits nothing any more.
         self._engine = engine
-        self._statements = Statements(engine.dialect, pipelines=True)
+        self._statements = Statements(engine.dialect, pipelines=True, tells_ids=False)
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
