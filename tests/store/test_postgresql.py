@@ -126,6 +126,24 @@ async def test_each_counts_for_itself(url: str) -> None:
         assert found(url, "SELECT total FROM tally WHERE writer = ''") == [3]
 
 
+async def test_what_is_counted_adds_up_while_another_one_commits(url: str) -> None:
+    """Between two statements of one look another relay may commit: so there is but one."""
+    async with open_store(url) as one, open_store(url) as other:
+
+        async def work() -> None:
+            for number in range(1, 41):
+                await one.accept(update(number))
+                for delivery in (await one.claim(CHANNEL, "to_kit", 5)).deliveries:
+                    assert await one.settle(delivery, Delivered())
+
+        working = asyncio.create_task(work())
+        while not working.done():
+            counts = await other.count(CHANNEL)
+            done = counts.totals.get(("to_kit", "delivered"), 0) + counts.waiting.get("to_kit", 0)
+            assert counts.totals.get(("to_kit", "received"), 0) == done
+        await working
+
+
 async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
     """Not before its term is over; then another has it within moments, and the death is on the lane's account."""
     again: list[Delivery] = []
