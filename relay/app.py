@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from relay.channel import OpenChannel, Shared, open_channel
-from relay.control.customers import erase, mark_again
+from relay.control.customers import erase, have_list_in_common, mark_again
 from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
@@ -24,7 +24,7 @@ from relay.intake.backfill import keep_filling
 from relay.intake.reading import reader_of
 from relay.media.confinement.closing import lacking
 from relay.media.conversion.cache import Cache
-from relay.media.conversion.converter import Converter
+from relay.media.conversion.converter import Converter, cache_key
 from relay.media.conversion.forms import available
 from relay.model import Direction, Letter, Reading, poll_duty
 from relay.monitoring.alerts import Alerts
@@ -198,12 +198,12 @@ def _hurry(opened: Sequence[OpenChannel], key: str) -> None:
 
 async def _go_on_erasing(store: Store, settings: Settings) -> None:
     """Erase the customers whose erasure was broken off, and those of whom a restored copy does not know it."""
-    again: int | None = None
+    again, at_start = 0, True
     while True:
         pause = _HOUR
         try:
-            if again is None:
-                again = await _mark_again(store, settings)
+            again += await _mark_again(store, settings, at_start=at_start)
+            at_start = False
             while (whose := await store.next_erasure()) is not None:
                 await erase(store, settings, whose)
             if again:
@@ -216,9 +216,12 @@ async def _go_on_erasing(store: Store, settings: Settings) -> None:
         await asyncio.sleep(pause)
 
 
-async def _mark_again(store: Store, settings: Settings) -> int:
+async def _mark_again(store: Store, settings: Settings, *, at_start: bool) -> int:
+    """Only a start can be on a restored copy; who was erased at another relay is listed here within the hour."""
+    erased = list_of(settings.database, settings.relay_data_dir)
     try:
-        return await mark_again(store, list_of(settings.database, settings.relay_data_dir))
+        await have_list_in_common(store, erased)
+        return await mark_again(store, erased) if at_start else 0
     except ErasedListError as error:
         log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
         return 0
@@ -234,10 +237,11 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     while True:
         before = time.time() - settings.relay_retention_days * _DAY
         files += cache.drop_unused(before) + drop_copies(settings.database, before)
-        if not store.has_duty("retention"):
-            await asyncio.sleep(_HOUR)
-            continue
         try:
+            files += await _drop_unlinked(store, cache)
+            if not store.has_duty("retention"):
+                await asyncio.sleep(_HOUR)
+                continue
             while changed := await store.forget(before):
                 rows, bytes_left = rows + changed, True
             links_before = time.time() - settings.relay_media_days * _DAY
@@ -253,12 +257,31 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
         await asyncio.sleep(_HOUR)
 
 
+async def _drop_unlinked(store: Store, cache: Cache) -> int:
+    """Remove converted files to which no link leads any more; how many.
+
+    Each of several relays has files of its own, and another one may have erased the customer or ended the link.
+    """
+    unlinked = cache.keys()  # before the links are read: a file that comes meanwhile stays
+    last: str | None = ""
+    while unlinked and last is not None:
+        links = await store.converted_links(last)
+        unlinked -= {cache_key(link.file_id, link.source_type) for link in links}
+        last = links[-1].id if links else None
+    return cache.drop(unlinked)
+
+
 async def _look_for_work(store: Store, opened: Sequence[OpenChannel]) -> None:
-    """What another relay has accepted, or let go of, nobody in this process is woken for."""
+    """What another relay has accepted, or let go of, nobody in this process is woken for.
+
+    To see that there is nothing costs an eighth of a claim that finds nothing.
+    """
     couriers = [courier for each in opened for courier in each.couriers.values()]
+    channels = [each.channel.key for each in opened]
     while store.is_shared:
-        oldest = min(courier.looked_at for courier in couriers)
-        await asyncio.sleep(max(_GLANCE / 2, oldest + _GLANCE - time.monotonic()))
-        if store.others:
-            for courier in couriers:  # together, in one transaction; who is busy looks often enough by itself
-                courier.glance(_GLANCE / 2)
+        await asyncio.sleep(_GLANCE)
+        idle = [courier for courier in couriers if courier.looked_at < time.monotonic() - _GLANCE / 2]
+        with suppress(Unavailable):
+            if idle and store.others and await store.is_work_left(channels):
+                for courier in idle:  # together, in one transaction; who is busy looks often enough by itself
+                    courier.glance(_GLANCE / 2)

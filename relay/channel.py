@@ -281,7 +281,8 @@ def _couriers(
 
     couriers["to_kit"] = courier(
         "to_kit",
-        carry=to_kit.to_kit(kit, context.language, shared.now, a_minute=settings.relay_customer_rate_limit),
+        # How late a message is, the machine's own clock says: the store's is that of the start, however wrong it was.
+        carry=to_kit.to_kit(kit, context.language, a_minute=settings.relay_customer_rate_limit),
         name=to_kit.name,
         limit=LANES["to_kit"],
         probe=kit.probe,

@@ -13,7 +13,7 @@ from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.customers import Page, Past, Whose
 from relay.store.engine.copies import force_to_disk
-from relay.store.engine.erased import ErasedListError, enter, list_of, read_list
+from relay.store.engine.erased import Erased, ErasedListError, enter, list_of, read_list, take_in
 from relay.store.limits import FOREVER, Block
 from relay.store.store import Store
 
@@ -38,8 +38,10 @@ async def customer_erase(context: OperationContext, parameters: Mapping[str, Any
     channel, whose = _whose(context, parameters)
     settings = channel.settings
     rows = await context.store.count_customer(whose)
+    erased = list_of(settings.database, settings.relay_data_dir)
     try:  # before anything goes: an end at any moment leaves nobody who is erased here and comes back with a backup
-        enter(list_of(settings.database, settings.relay_data_dir), whose.channel, whose.client_id, time.time())
+        enter(erased, whose.channel, whose.client_id, time.time())
+        await have_list_in_common(context.store, erased)
     except ErasedListError as error:
         raise RefusedError(f"nothing was erased: {error}") from None
     await context.store.ask_erasure(whose)
@@ -74,6 +76,15 @@ async def customer_blocked(context: OperationContext, parameters: Mapping[str, A
     found = await context.store.find_blocked(channel.key)
     ends = {client: None if until == FOREVER else until for client, until in found.items()}
     return {"channel": channel.label, "blocked": ends}
+
+
+async def have_list_in_common(store: Store, erased: Path) -> None:
+    """Let the other relays on the database know whom the list at `erased` names, and enter there whom theirs name.
+
+    Raises ErasedListError.
+    """
+    if store.is_shared:
+        take_in(erased, Erased(await store.have_erased_in_common(read_list(erased).lists)))
 
 
 async def mark_again(store: Store, erased: Path) -> int:

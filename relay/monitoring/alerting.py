@@ -97,7 +97,7 @@ def of_dead(count: DeadCount, died: int, lying: int, now: float, name: str, chan
         count.died, count.last_at = died, now
     if not lying or now - count.last_at >= _NO_MORE_DEAD:
         return []
-    return [Trouble(name, "dead", channel, f"{count.new} new, {lying} lie there: relay dead list")]
+    return [Trouble(name, "dead", channel, f"{count.new} new, {lying} in all; see relay dead list")]
 
 
 def of_disk(free: float) -> list[Trouble]:

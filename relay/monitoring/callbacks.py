@@ -35,7 +35,8 @@ class CallbackHealth:
         taken = "none was ever taken" if self.accepted_age is None else f"the last was taken {_ago(self.accepted_age)}"
         if not self.refused or self.refused_age is None:
             return taken
-        return f"{self.refused} of Kit's were refused in the last hour, the last {_ago(self.refused_age)}; {taken}"
+        refused = "1 of Kit's was" if self.refused == 1 else f"{self.refused} of Kit's were"
+        return f"{refused} refused in the last hour, the last {_ago(self.refused_age)}; {taken}"
 
 
 def health_of(callbacks: Callbacks, now: float) -> CallbackHealth:

@@ -123,6 +123,10 @@ class ChannelMetrics:
         """Note a request to Kit's callback."""
         self._all.callbacks.labels(self._channel, verdict).inc()
 
+    def signed_with_previous(self) -> None:
+        """Note an event that Kit signed with a salt or API token of before."""
+        self._all.signed_with_previous.labels(self._channel).inc()
+
     def refused_from_kit(self, times: int) -> None:
         """Note callbacks that were refused although they look like Kit's."""
         self._all.refused_from_kit.labels(self._channel).inc(times)
@@ -161,6 +165,12 @@ class Metrics:
         self.refused_from_kit = Counter(
             "relay_callbacks_refused_from_kit",
             "Callbacks that were refused although they look like Kit's: its salt or API token is another.",
+            ("channel",),
+            registry=registry,
+        )
+        self.signed_with_previous = Counter(
+            "relay_callbacks_signed_with_previous",
+            "Events that Kit signed with the salt or API token of before.",
             ("channel",),
             registry=registry,
         )

@@ -106,8 +106,7 @@ def _insert_letters(tx: Connection, now: float, rows: list[Arrived]) -> list[Arr
         }
         for row in rows
     ]
-    inserted = tx.execute(_INSERT_LETTERS, values)
-    ids = {(channel, source, source_id): letter_id for letter_id, channel, source, source_id in inserted}
+    ids = _insert_new(tx, values)
     fresh = []
     for row in rows:
         letter_id = ids.pop(row.key, None)  # the first of several equal ones is the one that was stored
@@ -115,6 +114,16 @@ def _insert_letters(tx: Connection, now: float, rows: list[Arrived]) -> list[Arr
             row.letter_id = letter_id
             fresh.append(row)
     return fresh
+
+
+def _insert_new(tx: Connection, values: list[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
+    """Insert letters. The ids of those that are new, by what makes them unique."""
+    if len(values) == 1:
+        [one] = values
+        number = tx.insert(_INSERT_LETTER, one)
+        return {} if number is None else {(one["channel"], one["source"], one["source_id"]): number}
+    inserted = tx.execute(_INSERT_LETTERS, values)
+    return {(channel, source, source_id): letter_id for letter_id, channel, source, source_id in inserted}
 
 
 def _without_known(tx: Connection, rows: list[Arrived]) -> list[Arrived]:
@@ -223,9 +232,8 @@ def _sha256(body: str) -> str:
 
 
 # Statements are made once: to make one costs more than to run it.
-_INSERT_LETTERS = (
-    insert(inbox).on_conflict_do_nothing().returning(inbox.c.id, inbox.c.channel, inbox.c.source, inbox.c.source_id)
-)
+_INSERT_LETTER = insert(inbox).on_conflict_do_nothing()
+_INSERT_LETTERS = _INSERT_LETTER.returning(inbox.c.id, inbox.c.channel, inbox.c.source, inbox.c.source_id)
 _DIGESTS = select(inbox.c.channel, inbox.c.source, inbox.c.source_id, inbox.c.body_sha256).select_from(
     listed(inbox, inbox.c.channel, inbox.c.source, inbox.c.source_id)
 )

@@ -6,23 +6,26 @@ database, so a leased lane is in its own hands, whatever the clock says; and a s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import (
+    ColumnElement,
     Float,
     Integer,
     Select,
     String,
     and_,
     bindparam,
+    exists,
     false,
     func,
     literal_column,
     null,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -82,18 +85,33 @@ def claim(tx: Connection, now: float, claims: Sequence[Claim]) -> list[Claimed]:
     return [_claim_one(tx, now, wish) for wish in claims]
 
 
+def is_work_left(tx: Connection, now: float, channels: Sequence[str]) -> bool:
+    """Whether a lane of these channels is due and in nobody's hands. Suspects are looked for by themselves."""
+    return bool(tx.scalar(_IS_LEFT, {"of_channels": list(channels), "at": now}))
+
+
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     courier = {"of_channel": wish.channel, "to_directions": _DIRECTIONS[wish.direction]}
-    next_due = _NEXT_SUSPECT if wish.suspects else _NEXT_DUE
-    due_at = tx.scalar(next_due, courier)
-    if due_at is None or due_at > now:
-        return Claimed([], due_at)  # most claims find nothing, and to look is cheaper than to lease
+    next_due, of_channel = _NEXT[wish.direction, wish.suspects], {"of_channel": wish.channel}
+    handed = [] if wish.suspects else _take_handed(tx, wish)
+    due_at = tx.scalar(next_due, of_channel)
+    if due_at is None or due_at > now or len(handed) >= wish.limit:
+        return Claimed(handed, due_at)  # most claims find nothing, and to look is cheaper than to lease
+    if handed:
+        wish = replace(wish, limit=wish.limit - len(handed), fresh=wish.fresh - len(handed))
     lease = _lease_suspects if wish.suspects else _lease_others
     leased, due_at = lease(tx, now, wish, courier)
     lanes, is_parked = _runs(tx, now, wish, {row.id: row for row in leased})
     if is_parked or (due_at is not None and due_at <= now):
-        due_at = tx.scalar(next_due, courier)
-    return Claimed(lanes, due_at)
+        due_at = tx.scalar(next_due, of_channel)
+    return Claimed(handed + lanes, due_at)
+
+
+def _take_handed(tx: Connection, wish: Claim) -> list[list[Delivery]]:
+    """What was leased for this courier when it was accepted, in this transaction: see `handing_over`."""
+    taken = [each for each in tx.handed if (each.channel, each.direction) == (wish.channel, wish.direction)]
+    tx.handed = [each for each in tx.handed if each not in taken]
+    return [[each] for each in taken]
 
 
 #: Lanes that were leased, and when more may be due: now, if nobody has looked since.
@@ -117,7 +135,7 @@ def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, An
     if left <= 0:
         return leased, now
     if leased:
-        due_at = tx.scalar(_NEXT_DUE, courier)
+        due_at = tx.scalar(_NEXT[wish.direction, False], {"of_channel": wish.channel})
         if due_at is None or due_at > now:
             return leased, due_at
     return [*leased, *tx.execute(_LEASE_OLD, {**due, "lanes": left})], now
@@ -272,8 +290,9 @@ _FRESH_ONES = (
 )  # no lane is due before it waits; the index knows due_at
 # Said with the index's own words and a literal: SQLite uses a partial index only where it can see that it may.
 _HAS_ACCOUNT = lane.c.crashes > literal_column("0")
-_SUSPECT = and_(_HAS_ACCOUNT, lane.c.crashes >= SUSPECT_AFTER)
-_OTHERS = lane.c.crashes < SUSPECT_AFTER
+_MANY: ColumnElement[int] = literal_column(str(SUSPECT_AFTER))
+_SUSPECT = and_(_HAS_ACCOUNT, lane.c.crashes >= _MANY)
+_OTHERS = lane.c.crashes < _MANY
 
 
 def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
@@ -288,9 +307,36 @@ def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
 _LEASE_FRESH = _lease(_DUE.where(_OTHERS, *_FRESH_ONES).order_by(lane.c.since.desc(), lane.c.id), SHARED)
 _LEASE_OLD = _lease(_DUE.where(_OTHERS).order_by(lane.c.due_at, lane.c.id), SHARED)
 _LEASE_SUSPECTS = _lease(_DUE.where(_SUSPECT).order_by(lane.c.crashes, lane.c.due_at, lane.c.id), ALONE)
-_NEXT = select(func.min(lane.c.due_at)).where(_OF_COURIER, lane.c.due_at.is_not(None), lane.c.leased.is_(False))
-_NEXT_DUE = _NEXT.where(_OTHERS)
-_NEXT_SUSPECT = _NEXT.where(_SUSPECT)
+
+
+def _next(directions: tuple[str, ...], *which: ColumnElement[bool]) -> Select[Any]:
+    """When the next lane is due. Each direction by itself: for a list SQLite makes a tree at every look."""
+    waiting = (lane.c.channel == bindparam("of_channel"), lane.c.due_at.is_not(None), lane.c.leased.is_(False))
+    of_each = [
+        select(func.min(lane.c.due_at).label("due_at")).where(
+            lane.c.direction == literal_column(f"'{direction}'"), *waiting, *which
+        )
+        for direction in directions
+    ]
+    if len(of_each) == 1:
+        return of_each[0]
+    return select(func.min(union_all(*of_each).subquery("each").c.due_at))
+
+
+_NEXT = {
+    (direction, suspects): _next(lanes, _SUSPECT if suspects else _OTHERS)
+    for direction, lanes in _DIRECTIONS.items()
+    for suspects in (False, True)
+}
+_IS_LEFT = select(
+    exists().where(
+        lane.c.channel.in_(bindparam("of_channels", expanding=True)),
+        lane.c.direction.in_(("to_kit", "to_telegram", LATE_FILES)),
+        lane.c.due_at <= bindparam("at"),
+        lane.c.leased.is_(False),
+        _OTHERS,
+    )
+)
 _PARK = (
     update(lane)
     .where(lane.c.id == bindparam("of_lane"))

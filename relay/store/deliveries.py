@@ -27,6 +27,7 @@ from relay.store.claiming import ALBUM_LONGEST, ALBUM_WINDOW, CHANGE_LONGEST, CH
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import outbox
+from relay.store.handing_over import Waiting, write_alone
 from relay.store.lanes import Lane, open_lanes, send_off
 from relay.store.memory import Memory, OpenAlbum
 from relay.store.withdrawing import decline, waiting_reactions, withdraw
@@ -84,7 +85,7 @@ class Deliveries:
         self.totals: Counter[tuple[str, str, str]] = Counter()  #: By channel, direction and outcome.
         self._now = now
         self._memory = memory
-        self._waiting: list[tuple[dict[str, Any], tuple[str, str, str]]] = []  #: Each with its lane's key.
+        self._waiting: list[Waiting] = []
         self._dead: list[Arrived] = []
         self._joined: dict[int, dict[str, Any]] = {}
         self._withdrawn: dict[int, str] = {}  #: Why, by the ids of deliveries.
@@ -122,20 +123,26 @@ class Deliveries:
                 self._memory.note(row.letter.channel, told)
                 row.told = told.draft
                 self.add_draft(row, told.draft)
-        self._waiting.sort(key=lambda waiting: waiting[0]["letter_id"])
+        self._waiting.sort(key=lambda waiting: waiting.values["letter_id"])
 
     def write(self, tx: Connection) -> None:
         """Write them, and make their lanes due."""
+        if len(self._waiting) == 1 and self._write_alone(tx, self._waiting[0]):
+            self._waiting = []
         lanes = self._open_lanes(tx)
         if self._waiting:
-            tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key].id} for values, key in self._waiting])
+            tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key].id} for values, key, _ in self._waiting])
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
         if self._closed:
             self._withdrawn |= dict.fromkeys(waiting_reactions(tx, self._closed), _CLOSED)
         withdraw(tx, self._withdrawn, self.totals)
         decline(tx, self._came_to_nothing)
-        send_off(tx, self._now, (lanes[key] for values, key in self._waiting if not values["hasty"]))
+        send_off(tx, self._now, (lanes[key] for values, key, _ in self._waiting if not values["hasty"]))
+
+    def _write_alone(self, tx: Connection, waiting: Waiting) -> bool:
+        channel, _, client_id = waiting.key
+        return write_alone(tx, self._now, waiting, self._memory.clients.get((channel, client_id)))
 
     def _count(self, row: Arrived, *outcomes: str) -> None:
         for outcome in outcomes:
@@ -170,11 +177,12 @@ class Deliveries:
             "hasty": draft.hasty,
             "written_at": draft.written_at,
         }
-        self._waiting.append((values, (channel, draft.direction, draft.client_id)))
+        key = channel, draft.direction, draft.client_id
+        self._waiting.append(Waiting(values, key, row.letter.source_id))
         if draft.album is not None:
-            key = channel, draft.client_id, draft.album
-            self._memory.albums[key] = Album(draft.parts)
-            self._memory.open_albums[key] = OpenAlbum(self._now, values=values)
+            album = channel, draft.client_id, draft.album
+            self._memory.albums[album] = Album(draft.parts)
+            self._memory.open_albums[album] = OpenAlbum(self._now, values=values)
 
     def _join(self, channel: str, draft: Draft, group: str) -> bool:
         """Let a sibling join the delivery that waits for it. False: there is none."""
@@ -207,7 +215,7 @@ class Deliveries:
             self._withdrawn[waiting.delivery_id] = reason
             return
         values = waiting.values or {}
-        self._waiting = [each for each in self._waiting if each[0] is not values]
+        self._waiting = [each for each in self._waiting if each.values is not values]
         self._came_to_nothing.append({"of_id": values["letter_id"], "reason": reason})
         self.totals[values["channel"], values["direction"], "declined"] += 1
 
@@ -228,7 +236,7 @@ class Deliveries:
             return {}
         due: dict[tuple[str, str, str], float] = {}
         hasty: set[tuple[str, str, str]] = set()  #: Lanes in which so far nothing else waits.
-        for values, key in self._waiting:
+        for values, key, _ in self._waiting:
             at = values["not_before"] or self._now
             if key in hasty and not values["hasty"]:
                 hasty.discard(key)

@@ -1,9 +1,10 @@
 """Hurrying: lanes that wait by themselves become due now."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, cast, exists, false, select, update
+from sqlalchemy import BigInteger, ColumnElement, Update, bindparam, cast, exists, false, select, update
 
 from relay.model import Direction
 from relay.store.dead_letters import is_number
@@ -27,32 +28,47 @@ def hurry(tx: Connection, now: float, wishes: Sequence[Hurry]) -> list[int]:
 
 
 def _hurry_one(tx: Connection, now: float, wish: Hurry) -> int:
-    parked = (lane.c.channel == wish.channel, lane.c.leased.is_(False), lane.c.due_at > now, ~_gathers(now))
-    changed = update(lane).where(*parked, *_conditions(wish)).values(due_at=now, backs_off=false())
-    return tx.execute(changed).rowcount
-
-
-def _gathers(now: float) -> ColumnElement[bool]:
-    """Whether a lane waits for siblings of an album or for the next edit: nobody told it to, and it is soon over."""
-    return exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.not_before > now)
-
-
-def _conditions(wish: Hurry) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    values: dict[str, object] = {"at": now, "of_channel": wish.channel}
+    said: list[str] = []
     if wish.direction is not None:
-        conditions.append(lane.c.direction == wish.direction)
-    if not wish.told_to_wait:
-        conditions.append(lane.c.backs_off)
+        said.append("direction")
+        values["to_direction"] = wish.direction
     if wish.client is not None:
-        conditions.append(_of_client(wish.channel, wish.client))
-    return conditions
+        said.append("client")
+        values["of_client"] = wish.client
+    if wish.client is not None and is_number(wish.client):
+        said.append("chat")
+        values["of_chat"] = int(wish.client)
+    return tx.execute(_statement(frozenset(said), told_to_wait=wish.told_to_wait), values).rowcount
 
 
-def _of_client(channel: str, client: str) -> ColumnElement[bool]:
-    named = lane.c.client_id == client
-    if not is_number(client):
+@functools.cache
+def _statement(said: frozenset[str], *, told_to_wait: bool) -> Update:
+    """For wishes that say this. Made once: to make one costs more than to run it."""
+    parked = (lane.c.channel == bindparam("of_channel"), lane.c.leased.is_(False), lane.c.due_at > bindparam("at"))
+    conditions = _conditions(said, told_to_wait=told_to_wait)
+    return update(lane).where(*parked, ~_GATHERS, *conditions).values(due_at=bindparam("at"), backs_off=false())
+
+
+#: Whether a lane waits for siblings of an album or for the next edit: nobody told it to, and it is soon over.
+_GATHERS = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.not_before > bindparam("at"))
+
+
+def _conditions(said: frozenset[str], *, told_to_wait: bool) -> Iterator[ColumnElement[bool]]:
+    if "direction" in said:
+        yield lane.c.direction == bindparam("to_direction")
+    if not told_to_wait:
+        yield lane.c.backs_off
+    if "client" in said:
+        yield _of_client(also_chat="chat" in said)
+
+
+def _of_client(*, also_chat: bool) -> ColumnElement[bool]:
+    named = lane.c.client_id == bindparam("of_client")
+    if not also_chat:
         return named
     of_chat = select(client_link.c.client_id).where(
-        client_link.c.channel == channel, cast(client_link.c.chat_id, BigInteger) == int(client)
+        client_link.c.channel == bindparam("of_channel"),
+        cast(client_link.c.chat_id, BigInteger) == bindparam("of_chat"),
     )
     return named | lane.c.client_id.in_(of_chat)

@@ -1,6 +1,6 @@
 """Customers who are blocked by a person, and how much of each waits for Kit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from relay.model import Accepted
 from relay.store.customers import Whose
 from relay.store.engine.connection import Connection
-from relay.store.engine.sql import keys, listed
+from relay.store.engine.sql import by_key
 from relay.store.engine.tables import client_link, lane, outbox, waits
 
 #: Unix time of the last second of the year 9999: a block without an end.
@@ -60,10 +60,10 @@ def find_blocked(tx: Connection, now: float, channels: Sequence[str]) -> list[di
     ]
 
 
-def recall_waiting(tx: Connection, clients: Iterable[tuple[str, str]], limits: Limits) -> None:
+def recall_waiting(tx: Connection, clients: Collection[tuple[str, str]], limits: Limits) -> None:
     """How many deliveries of each wait for Kit."""
-    lanes = keys((channel, "to_kit", client_id) for channel, client_id in clients)
-    for channel, client_id, waiting in tx.execute(_WAITING, {"wanted": lanes}):
+    lanes = [(channel, "to_kit", client_id) for channel, client_id in clients]
+    for channel, client_id, waiting in tx.execute(*_WAITING.of(lanes)):
         limits.waiting[channel, client_id] = waiting
 
 
@@ -71,8 +71,14 @@ def recall_waiting(tx: Connection, clients: Iterable[tuple[str, str]], limits: L
 _BLOCKED = select(client_link.c.client_id, client_link.c.blocked_until).where(
     client_link.c.channel == bindparam("of_channel"), client_link.c.blocked_until > bindparam("now")
 )
-_WAITING = select(
+_WAITING = by_key(
+    select(
+        lane.c.channel,
+        lane.c.client_id,
+        select(func.count()).where(outbox.c.lane_id == lane.c.id, waits(outbox)).correlate(lane).scalar_subquery(),
+    ),
+    lane,
     lane.c.channel,
+    lane.c.direction,
     lane.c.client_id,
-    select(func.count()).where(outbox.c.lane_id == lane.c.id, waits(outbox)).correlate(lane).scalar_subquery(),
-).select_from(listed(lane, lane.c.channel, lane.c.direction, lane.c.client_id))
+)

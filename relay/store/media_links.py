@@ -1,12 +1,25 @@
 """Media links that end: taken back by a person, or after their time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Integer, bindparam, delete, exists, select
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.tables import client_link, media
 
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A link to a file that is converted for browsers."""
+
+    id: str
+    file_id: str
+    source_type: str
+
+
+#: Links that one transaction looks at.
+_PAGE = 2000
 #: Links that one transaction ends at most: everybody else waits meanwhile.
 _PART = 500
 
@@ -24,7 +37,18 @@ def end_links(tx: Connection, _now: float, befores: Sequence[float]) -> list[int
     return [ended] * len(befores)
 
 
+def converted(tx: Connection, _now: float, afters: Sequence[str]) -> list[list[Converted]]:
+    """A part of the links to files that are converted for browsers, by their ids; from "" on, and from the last one."""
+    return [[Converted(*row) for row in tx.execute(_CONVERTED, {"after": after})] for after in afters]
+
+
 _FILE = (media.c.file_id, media.c.source_type)
+_CONVERTED = (
+    select(media.c.id, *_FILE)
+    .where(media.c.id > bindparam("after"), media.c.source_type.is_not(None))
+    .order_by(media.c.id)
+    .limit(_PAGE)
+)
 _old = media.alias("old")
 _END = delete(media).where(
     media.c.id.in_(

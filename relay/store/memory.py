@@ -4,7 +4,7 @@ Within one transaction a later letter sees what an earlier one changed, as if ea
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from relay.model import Accepted, Album, Client, Declined, Known, Outcome, Rating, Said, Wants
@@ -47,14 +47,6 @@ class Memory:
 
     def known(self, channel: str, wants: Wants) -> Known:
         """What one letter wants to know."""
-        known = self._known(channel, wants)
-        key = channel, wants.client_id or ""
-        blocked = self.limits.is_blocked(key, self.now)
-        if not blocked and not wants.limits:
-            return known
-        return replace(known, blocked=blocked, waiting=self.limits.waiting.get(key, 0))
-
-    def _known(self, channel: str, wants: Wants) -> Known:
         client_id = wants.client_id
         if client_id is None:
             return Known() if wants.owner is None else self._known_account(channel, wants.owner)
@@ -69,11 +61,22 @@ class Memory:
         lately = self.now - self.closed_at.get((channel, client_id), -_LATELY) < _LATELY
         if client is None and wants.told_unknown:
             return Known(told_unknown=(channel, client_id) in self.told_unknown)
+        connection, newest = None, None
         if wants.newest and client is not None and (connection_id := client.address.business_connection_id) is not None:
             connection = self.connections.by_id.get((channel, connection_id))
             newest = self.connections.newest_messages.get((channel, client_id))
-            return Known(client, said, album, touch, connection=connection, newest=newest, closed_lately=lately)
-        return Known(client, said, album, touch, rating=rating, closed_lately=lately)
+        return Known(
+            client,
+            said,
+            album,
+            touch,
+            connection=connection,
+            newest=newest,
+            rating=rating,
+            blocked=self.limits.is_blocked((channel, client_id), self.now),
+            waiting=self.limits.waiting.get((channel, client_id), 0) if wants.limits else 0,
+            closed_lately=lately,
+        )
 
     def _known_account(self, channel: str, owner: int) -> Known:
         """What is known of a Business account: how its newest connection stands, and who is talked to in it."""

@@ -14,7 +14,7 @@ from relay.store.business_connections import (
     write_connections,
 )
 from relay.store.engine.connection import Connection, Row
-from relay.store.engine.sql import insert, keys, listed
+from relay.store.engine.sql import by_key, insert, keys, listed
 from relay.store.engine.tables import client_link, deep_link, lane, message, outbox
 from relay.store.limits import recall_waiting
 from relay.store.memory import Memory, OpenAlbum
@@ -36,14 +36,14 @@ def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> M
 
 
 def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: Memory) -> None:
-    for row in tx.execute(_CLIENTS, {"wanted": keys((channel, client_id) for channel, client_id, _ in asked)}):
+    for row in tx.execute(*_CLIENTS.of({(channel, client_id) for channel, client_id, _ in asked})):
         memory.clients[row.channel, row.client_id] = _client(row)
         if row.blocked_until is not None:
             memory.limits.blocked_until[row.channel, row.client_id] = row.blocked_until
         if row.closed_at is not None:
             memory.closed_at[row.channel, row.client_id] = row.closed_at
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
-        for row in tx.execute(_SAID, {"wanted": keys(messages)}):
+        for row in tx.execute(*_SAID.of(messages)):
             said = Said(row.message_id, row.author, row.text, row.mark)
             memory.said[row.channel, row.client_id, row.message_id] = said
     if albums := {(channel, client_id, wants.album) for channel, client_id, wants in asked if wants.album is not None}:
@@ -129,7 +129,7 @@ def remember(tx: Connection, now: float, said: Iterable[tuple[Delivery, Iterable
 
 def said_values(channel: str, client_id: str, said: Said, now: float, delivery_id: int | None = None) -> dict[str, Any]:
     """A row of the message table. `delivery_id`: of an agent's words, what said them."""
-    return {
+    values = {
         "channel": channel,
         "client_id": client_id,
         "message_id": said.message_id,
@@ -137,8 +137,8 @@ def said_values(channel: str, client_id: str, said: Said, now: float, delivery_i
         "text": said.text,
         "mark": said.mark,
         "said_at": now,
-        "delivery_id": delivery_id,
     }
+    return values if delivery_id is None else {**values, "delivery_id": delivery_id}
 
 
 def read_address(row: Row) -> Address:
@@ -184,8 +184,31 @@ def _client_values(channel: str, client: Client, now: float) -> dict[str, Any]:
 
 
 # Statements are made once: to make one costs more than to run it.
-_CLIENTS = select(client_link).select_from(listed(client_link, client_link.c.channel, client_link.c.client_id))
-_SAID = select(message).select_from(listed(message, message.c.channel, message.c.client_id, message.c.message_id))
+_CLIENTS = by_key(
+    select(
+        client_link.c.channel,
+        client_link.c.client_id,
+        client_link.c.chat_id,
+        client_link.c.business_connection_id,
+        client_link.c.message_thread_id,
+        client_link.c.direct_messages_topic_id,
+        client_link.c.open,
+        client_link.c.closed_at,
+        client_link.c.unreachable,
+        client_link.c.unreachable_told,
+        client_link.c.language,
+        client_link.c.profile,
+        client_link.c.first_touch,
+        client_link.c.avatar,
+        client_link.c.loss_told,
+        client_link.c.blocked_until,
+        client_link.c.flood_told,
+    ),
+    client_link,
+    client_link.c.channel,
+    client_link.c.client_id,
+)
+_SAID = by_key(select(message), message, message.c.channel, message.c.client_id, message.c.message_id)
 _LINKS = select(deep_link).select_from(listed(deep_link, deep_link.c.channel, deep_link.c.code))
 # The newest delivery of an album comes last, and so decides.
 _ALBUMS = (

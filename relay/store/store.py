@@ -4,7 +4,7 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -26,6 +26,7 @@ from relay.store import (
     customers,
     dead_letters,
     deep_links,
+    erased_in_common,
     hurrying,
     kit_sessions,
     limits,
@@ -54,9 +55,11 @@ from relay.store.deliveries import Verdict
 from relay.store.engine.commit import Database
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.sqlite import open_sqlite, steady_clock
+from relay.store.erased_in_common import Lists
 from relay.store.hurrying import Hurry
 from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
+from relay.store.media_links import Converted
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -143,6 +146,10 @@ class Store:
     def others(self) -> int:
         """How many other relays share the database."""
         return self._circle.others
+
+    async def is_work_left(self, channels: Sequence[str]) -> bool:
+        """Whether something of these channels is due that no relay has in its hands. Only a hint, of a moment ago."""
+        return await self._database.glance(lambda tx: claiming.is_work_left(tx, self.now(), channels))
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -321,6 +328,14 @@ class Store:
     async def end_links(self, before: float) -> int:
         """End a part of the media links that were made before a Unix time; how many."""
         return await self._database.run(media_links.end_links, before)
+
+    async def converted_links(self, after: str) -> list[Converted]:
+        """Some of the links to files that are converted for browsers; from "" on, and from the last one's id."""
+        return await self._database.run(media_links.converted, after)
+
+    async def have_erased_in_common(self, lists: Lists) -> dict[str, dict[str, float]]:
+        """Let all relays on this database know of who was erased. Returns what they know; only where it `is_shared`."""
+        return await self._database.run(erased_in_common.have_in_common, lists)
 
     async def next_erasure(self) -> Whose | None:
         """A customer who is to be erased."""

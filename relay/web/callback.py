@@ -43,7 +43,7 @@ _BODY_TIME = 10.0
 class KitCallback:
     """The handlers of one channel's callback. `log_fields` stand in every line of the log about it."""
 
-    secrets: Sequence[tuple[str, str]]  #: Each salt and API token with which Kit may sign.
+    secrets: Sequence[tuple[str, str]]  #: Each salt and API token with which Kit may sign, today's first.
     accept: AcceptCallback
     metrics: ChannelMetrics
     record: CallbackRecord
@@ -70,7 +70,7 @@ class KitCallback:
         authorization, body = _authorization(request), b""
         try:
             body = await self._read(request, authorization)
-            callback = self._read_event(authorization, body)
+            callback, is_previous = self._read_event(authorization, body)
         except BadSignature:
             self.record.refuse(authorization, body)
             return self._refuse(401, "the signature does not match")
@@ -82,14 +82,15 @@ class KitCallback:
             self.metrics.called_back("test")
             log.info("callback.test", signed=callback.signed)
             return web.Response(text="OK")
-        return await self._accept(callback, body)
+        return await self._accept(callback, body, is_previous=is_previous)
 
-    def _read_event(self, authorization: bytes | None, body: bytes) -> Callback:
+    def _read_event(self, authorization: bytes | None, body: bytes) -> tuple[Callback, bool]:
+        """The event, and whether it was not signed with today's salt and token. Raises BadEvent or BadSignature."""
         *before_last, last = self.secrets
-        for salt, token in before_last:
+        for number, (salt, token) in enumerate(before_last):
             with suppress(BadSignature):
-                return read_event(authorization, body, salt=salt, token=token)
-        return read_event(authorization, body, salt=last[0], token=last[1])
+                return read_event(authorization, body, salt=salt, token=token), number > 0
+        return read_event(authorization, body, salt=last[0], token=last[1]), bool(before_last)
 
     async def _read(self, request: web.Request, authorization: bytes | None) -> bytes:
         """The body. Raises BadSignature or web.HTTPException."""
@@ -113,7 +114,7 @@ class KitCallback:
         except (ConnectionError, aiohttp.ClientError):
             raise web.HTTPBadRequest(reason="the body did not come to its end") from None
 
-    async def _accept(self, callback: SignedEvent | UnfitEvent, body: bytes) -> web.Response:
+    async def _accept(self, callback: SignedEvent | UnfitEvent, body: bytes, *, is_previous: bool) -> web.Response:
         try:
             verdict = await self.accept(callback, body)
         except Unavailable:
@@ -121,6 +122,9 @@ class KitCallback:
             return web.Response(status=503, headers={"Retry-After": "5"}, text="try again later")
         self.metrics.called_back(verdict)
         fields = {"verdict": verdict, "signature": callback.form}
+        if is_previous:
+            self.metrics.signed_with_previous()
+            fields["signed_with"] = "previous"
         if isinstance(callback, UnfitEvent):
             fields |= {"event_id": callback.event_id, "reason": callback.reason}
         else:

@@ -124,8 +124,8 @@ def draw_up(
     _judge(verdict, "files", _agents_said(kit, "f"), _at_telegram(telegram, "f"), cuts)
     for event_id in kit.contradictions:
         verdict.found[REPEATS].append(f"{event_id} came again with another body")
-    if kit.overlaps:
-        verdict.found[ORDER].append(f"{kit.overlaps} times two of a chat were on their way to Kit at once")
+    for client, times in kit.traffic.overlaps.items():
+        verdict.found[ORDER].append(f"{times} times two of chat {client} were on their way to Kit at once")
     books = _Books() if database is None else _read(database, kit)
     _look_for_the_rest(verdict, books)
     return verdict
@@ -215,7 +215,7 @@ def _strings(value: object) -> Iterable[str]:
     """Every string in a JSON value, in order."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for each in value.values():
             yield from _strings(each)
     elif isinstance(value, list | tuple):
@@ -256,7 +256,8 @@ def _at_telegram(telegram: TelegramLookAlike, by: str) -> list[_Arrival]:
     return found
 
 
-def _engine(url: str) -> Engine:
+def engine_of(url: str) -> Engine:
+    """The database of a relay, by its setting."""
     made = make_url(url)
     if made.get_backend_name() == "postgresql":
         made = made.set(drivername="postgresql+psycopg")
@@ -265,7 +266,7 @@ def _engine(url: str) -> Engine:
 
 def _read(database: str | Engine, kit: KitLookAlike) -> _Books:
     """What the database of a relay says, of whatever engine it is."""
-    engine = _engine(database) if isinstance(database, str) else database
+    engine = engine_of(database) if isinstance(database, str) else database
     try:
         with engine.connect() as connection:
             return _Books(

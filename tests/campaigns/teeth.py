@@ -116,6 +116,8 @@ TEETH: Final = (
                 ".values(lease=lane.c.lease + 1, leased=true(), blame=blame, ",
                 ".values(lease=lane.c.lease, leased=false(), blame=blame, ",
             ),
+            Change("relay/store/handing_over.py", "    leased=true(),\n", ""),
+            Change("relay/store/settling.py", "        lane.c.leased.is_(True),\n        ~exists", "        ~exists"),
             Change("relay/store/settling.py", "lane.c.leased.is_(True)).order_by", "lane.c.lease >= 0).order_by"),
         ),
     ),
@@ -149,12 +151,12 @@ TEETH: Final = (
         (
             Change(
                 "relay/store/accepting.py",
-                "    inserted = tx.execute(_INSERT_LETTERS, values)\n",
+                "    ids = _insert_new(tx, values)\n",
                 "    for row in rows:\n"
                 "        known = inbox.c.source_id == row.letter.source_id\n"
                 "        renamed = __import__('sqlalchemy').update(inbox).where(known)\n"
                 "        tx.execute(renamed.values(source_id=inbox.c.source_id + f'.{now}'))\n"
-                "    inserted = tx.execute(_INSERT_LETTERS, values)\n",
+                "    ids = _insert_new(tx, values)\n",
             ),
         ),
     ),

@@ -2,12 +2,14 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.shared.content import png
 from relay.sandbox.telegram.server import TelegramLookAlike
+from tests.e2e.inside import relay_inside
 from tests.e2e.process import RelayProcess
 
 ANNA = 107804195
@@ -71,6 +73,26 @@ async def test_what_was_written_long_ago_says_so(telegram: TelegramLookAlike, ki
     first, second = kit.texts(ANNA)
     assert re.fullmatch(r"🕓 written \d{4}-\d\d-\d\d \d\d:\d\d UTC\nIs it open now\?", first or "")
     assert second == "Hello?"
+
+
+@pytest.mark.parametrize(("off", "hours", "is_late"), [(86_400, 0, False), (-86_400, 20, True)])
+async def test_a_clock_that_was_set_after_the_start_says_what_is_late(
+    telegram: TelegramLookAlike,
+    kit: KitLookAlike,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    off: int,
+    hours: int,
+    is_late: bool,
+) -> None:
+    """A machine that gets its time from the network a moment after the relay has started: due times stay by the old."""
+    monkeypatch.setattr("relay.store.store.steady_clock", lambda: lambda: time.time() + off)
+    async with relay_inside(telegram, kit, tmp_path):
+        telegram.customer(ANNA).writes("Is it open now?", date=int(time.time()) - hours * 3600)
+        await kit.wait_for(lambda: kit.messages(ANNA))
+    [text] = kit.texts(ANNA)
+    assert ("🕓" in (text or "")) is is_late
 
 
 @pytest.mark.usefixtures("relay")

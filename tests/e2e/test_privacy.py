@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 import structlog
 
+from relay.control.customers import customer_erase
+from relay.media.conversion.converter import cache_key
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from relay.store.customers import Whose
+from relay.store.engine.erased import read_list
 from tests.e2e.inside import relay_inside
 from tests.e2e.process import RelayProcess, command, relay_between
+from tests.postgresql import empty_postgresql
 from tests.waiting import eventually
 
 ANNA = "107804195"
@@ -119,6 +123,36 @@ async def test_a_restored_backup_stays_erased(telegram: TelegramLookAlike, kit: 
         assert await relay.stop() == 0
         erased = await asyncio.to_thread((safe / "after.db.erased").read_bytes)
         assert erased == await asyncio.to_thread((home / "relay.db.erased").read_bytes)
+
+
+async def test_who_is_erased_at_one_relay_is_erased_at_all_of_them(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
+) -> None:
+    """Another relay on the database has converted files and a list of its own: both go, or know; others' stay."""
+    url, home = empty_postgresql(), tmp_path / "two"
+    cache = home / "media-cache"
+    cache.mkdir(parents=True)
+    async with relay_inside(telegram, kit, tmp_path / "one", RELAY_DATABASE_URL=url) as one:
+        for client in (ANNA, "42"):
+            telegram.customer(int(client)).sends("voice", b"words", mime_type="audio/ogg")
+            await kit.wait_for(lambda client=client: kit.messages(client))  # type: ignore[misc]
+        [channel] = one.relay.channels
+        anna, ben = Whose(channel.channel.key, ANNA), Whose(channel.channel.key, "42")
+        [annas], [bens] = [await one.relay.store.converted_files(each) for each in (anna, ben)]
+        for file in (annas, bens):
+            await asyncio.to_thread((cache / cache_key(*file)).touch)
+        await customer_erase(one.relay.context, {"client": ANNA})
+    async with relay_inside(telegram, kit, home, RELAY_DATABASE_URL=url):
+
+        async def knows() -> bool:
+            return read_list(home / "relay.erased").asked_at(anna.channel, ANNA) is not None
+
+        async def is_gone() -> bool:
+            return not await asyncio.to_thread((cache / cache_key(*annas)).exists)
+
+        await eventually(knows)
+        await eventually(is_gone)
+        assert await asyncio.to_thread((cache / cache_key(*bens)).exists)
 
 
 async def test_a_file_that_cannot_be_removed_stops_nobody(

@@ -16,6 +16,7 @@ from tests.e2e.process import RelayProcess
 from tests.e2e.several import Pair, Several, several_channels
 
 ANNA = 107804195
+PREVIOUS = "relay_callbacks_signed_with_previous_total"
 
 
 @pytest.fixture
@@ -190,9 +191,12 @@ async def test_kits_secrets_are_changed_and_nothing_is_refused(
     relay.environment |= {**new, **old}
     await relay.start()
     assert await kit.agent_says(anna.id, "signed with the old ones") == 200
+    await relay.shows(PREVIOUS, 1)
     anna.writes("waits")
     kit.change_secrets(*new.values())
     assert await kit.agent_says(anna.id, "signed with the new ones") == 200
+    await relay.shows(PREVIOUS, 1)
+    assert relay.log.count('"signed_with": "previous"') == 1
     await telegram.wait_for(lambda: len(telegram.chat(anna.id).texts) == 2)
     await kit.wait_for(lambda: kit.texts(anna.id) == ["before", "waits"])
     kit.callbacks.token = kit.callbacks.salt = "stranger"

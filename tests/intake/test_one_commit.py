@@ -103,7 +103,7 @@ async def test_a_message_that_comes_alone_costs_two_commits(store: Store) -> Non
         assert "Hello 2" in await asyncio.wait_for(arrived.get(), 5)
         await eventually(_settled(store, 2))
         began = [index for index, statement in enumerate(said) if statement.startswith("BEGIN")]
-    assert any("UPDATE lane SET lease" in statement for statement in said[: began[1]])
+    assert any(statement.startswith("UPDATE lane SET") and "leased=1" in statement for statement in said[: began[1]])
     assert any("status='delivered'" in statement.replace(" = ", "=") for statement in said[began[1] : began[2]])
 
 

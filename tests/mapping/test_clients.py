@@ -50,3 +50,12 @@ def test_what_was_told_in_one_conversation_is_not_told_in_the_next() -> None:
     told = replace(client_after(mapped(private(text="hi"))), loss_told=True)
     assert client_after(mapped(private(text="again"), Known(told))).loss_told
     assert not client_after(mapped(private(text="new"), Known(replace(told, open=False)))).loss_told
+
+
+def test_an_edit_does_not_move_the_answers() -> None:
+    """They go into the thread that the customer wrote in last, whatever they correct in another one."""
+    orders, returns = (private(text="hi", message_thread_id=number, is_topic_message=True) for number in (5, 6))
+    wrote = client_after(mapped(returns))
+    edit = {"update_id": 9, "edited_message": {**orders["message"], "text": "hi!", "edit_date": 2_000_000_000}}
+    assert client_after(mapped(edit, Known(wrote))).address.message_thread_id == 6
+    assert client_after(mapped(edit)).address.message_thread_id == 5

@@ -325,6 +325,28 @@ def test_of_a_long_text_only_what_changed_is_shown() -> None:
     assert (len(text) < 200, "night. !" in text) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "was", "now", "shown"),
+    [
+        (
+            "我昨天在你们的网上商店订购了一双鞋。",
+            "蓝色的。",
+            "红色的。",
+            "…上商店订购了一双鞋。红色的。我昨天在你们的…",
+        ),
+        ("ฉันสั่งรองเท้าเมื่อวานนี้", "สีฟ้า", "สีแดง", "(was: …"),
+    ],
+)
+def test_a_language_without_spaces_has_its_changed_places_too(sentence: str, was: str, now: str, shown: str) -> None:
+    """A page of it is one word, and nobody reads it twice to find a sign."""
+    old, new = sentence * 20 + was + sentence * 20, sentence * 20 + now + sentence * 20
+    raw = {"update_id": 5, "edited_message": private(text=new, edit_date=2)["message"]}
+    known = Known(TALKING.client, {3: Said(3, "customer", old)})
+    text = event_of(outcome_of(raw, known)).event_data.message.text or ""
+    assert len(text) < 100
+    assert shown in text
+
+
 def test_an_edit_brings_what_it_answers_elsewhere_unless_that_was_carried() -> None:
     """The picture of another chat's post that the first form of the message answered."""
     external = {"origin": {"type": "hidden_user", "sender_user_name": "Carl", "date": 1}, "photo": SIZES}

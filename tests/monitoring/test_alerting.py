@@ -68,7 +68,7 @@ def test_dead_letters_are_told_once_in_an_hour() -> None:
     for minute in range(200):
         died = 7 + min(minute, 30)
         said += watch.look(NOW + minute * 60, of_dead(count, died, died, NOW + minute * 60, "dead", ""))
-    assert [alert.reason for alert in said][:1] == ["1 new, 8 lie there: relay dead list"]
+    assert [alert.reason for alert in said][:1] == ["1 new, 8 in all; see relay dead list"]
     assert [alert.over_at is None for alert in said] == [True, False]
     assert said[1].over_at == pytest.approx(NOW + 90 * 60 + CALM, abs=60)
     assert of_dead(DeadCount(died=0), 3, 0, NOW, "dead", "") == []

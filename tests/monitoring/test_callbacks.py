@@ -33,6 +33,9 @@ def test_it_says_how_many_how_long_ago_and_when_the_last_got_through() -> None:
     """On one line."""
     assert health_of(Callbacks(), NOW).reason == "none was ever taken"
     assert health_of(Callbacks(NOW - 90), NOW).reason == "the last was taken 2 min ago"
+    assert health_of(Callbacks(None, NOW - 5, 1), NOW).reason == (
+        "1 of Kit's was refused in the last hour, the last 5 s ago; none was ever taken"
+    )
     assert health_of(Callbacks(NOW - 3 * 86400, NOW - 5, 12), NOW).reason == (
         "12 of Kit's were refused in the last hour, the last 5 s ago; the last was taken 3 d ago"
     )

@@ -84,9 +84,12 @@ def _play_all(seeds: range, processes: int, until: float) -> Iterator[Played]:
 
 
 def _be_quiet() -> None:
-    """Of thousands of faults the relay logs each. What is imported is no garbage."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    """Of thousands of faults the relay logs each. What is imported is no garbage, and a world leaves little."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL), cache_logger_on_first_use=True
+    )
     gc.freeze()
+    gc.set_threshold(10_000, *gc.get_threshold()[1:])
 
 
 def _play_some(seeds: range) -> list[Played]:

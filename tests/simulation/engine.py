@@ -16,7 +16,7 @@ from tests.databases import template
 
 Result = TypeVar("Result")
 
-_STATEMENTS = Statements(make_url("sqlite://").get_dialect()(), pipelines=False)
+_STATEMENTS = Statements(make_url("sqlite://").get_dialect()(), pipelines=False, tells_ids=True)
 _SLOWEST: Final = (0.02, 0.1, 0.3)  #: Seconds that half a commit takes at most: some disks are slow.
 _DEADLY: Final = 0.005  #: The share of commits after which the process is no more.
 
@@ -37,7 +37,6 @@ class Disk:
         self.dbapi = sqlite3.connect(":memory:", isolation_level=None)
         self.dbapi.deserialize(_empty())
         self.dbapi.execute("PRAGMA foreign_keys=ON")
-        self.connection = Connection(self.dbapi.cursor(), _STATEMENTS)
 
     def alchemy(self) -> Alchemy:
         """For whoever wants to read it when all is over."""
@@ -59,7 +58,7 @@ class SimulatedEngine:
             raise sqlite3.OperationalError("the disk is full")
         disk.dbapi.execute("BEGIN IMMEDIATE")
         try:
-            result = work(disk.connection)
+            result = work(Connection(disk.dbapi.cursor(), _STATEMENTS))
             disk.dbapi.commit()
         except BaseException:
             disk.dbapi.rollback()
@@ -70,6 +69,10 @@ class SimulatedEngine:
             raise sqlite3.OperationalError("the process died")
         await asyncio.sleep(dice.uniform(0.0, disk.slowest))
         return result
+
+    async def glance(self, look: Callable[[Connection], Result]) -> Result:
+        """As a transaction."""
+        return await self.transaction(look)
 
     def translated(self, error: Exception) -> Exception:
         """What the driver raises is an outage of the disk."""

@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVarTuple, Unpack
+from typing import Any, Final
 from unittest import mock
 from uuid import UUID
 
@@ -37,7 +35,6 @@ PATIENCE: Final = 3600.0
 SLOWEST: Final = 0.3  #: Seconds that a call takes at most, there and back.
 TWO_STEPS: Final = 0.15  #: The share of agents' messages that are two of Telegram's.
 _EPOCH: Final = 1_800_000_000.0
-_Ts = TypeVarTuple("_Ts")
 
 
 @dataclass(slots=True)
@@ -58,6 +55,7 @@ class World:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)  # noqa: S311 - a seed
         self.telegram, self.kit = TelegramLookAlike(), KitLookAlike()
+        self.kit.callbacks.pretty = False  # only Python's slow writer of JSON indents
         self.disk = Disk(self.dice)
         self.faults: Counter[str] = Counter()
         self.cut_off: set[str] = set()  #: Marks of steps of which the relay cannot know what became of them.
@@ -254,25 +252,9 @@ class _Outside:
             raise asyncio.CancelledError
 
 
-class _Loop(VirtualLoop):
-    """Of timers for the same moment the first comes first; a heap alone says nothing of that."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._moments: set[float] = set()
-
-    def call_at(
-        self, when: float, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        while when in self._moments:
-            when = math.nextafter(when, math.inf)
-        self._moments.add(when)
-        return super().call_at(when, callback, *args, context=context)
-
-
 def play(seed: int) -> Played:
     """Play a seed from its beginning to its end."""
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         loop = runner.get_loop()
         began = loop.time()
         with _clock(loop, seed):

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from relay.model import (
     Client,
     Delivered,
     Delivery,
+    Direction,
     Known,
     Retry,
     Said,
@@ -142,6 +144,32 @@ async def test_a_claim_sees_what_was_asked_for_before_it(store: Store) -> None:
         store.claim(CHANNEL, "to_telegram", 1), store.settle(delivery, Delivered()), store.claim(CHANNEL, "to_kit", 1)
     )
     assert [delivery.body for delivery in claimed.deliveries] == ["event 2"]
+
+
+@pytest.mark.parametrize(("came", "direction"), [(update(2), "to_kit"), (event("e1"), "to_telegram")])
+async def test_who_claims_what_is_just_accepted_gets_what_a_claim_would_find(
+    store: Store, came: Arrival, direction: Direction
+) -> None:
+    """What comes alone is handed over in its own transaction, and is not read again."""
+    await store.accept(update(1))
+    await store.settle((await claim(store))[0], Delivered())
+    claimed, _ = await asyncio.gather(store.claim(CHANNEL, direction, 9, 16, fresh=9), store.accept(came))
+    [handed] = claimed.deliveries
+    assert await store.settle(handed, Retry(0.0, "not now", free=True)) is Settled.MORE
+    [found] = (await store.claim(CHANNEL, direction, 9, 16, fresh=9)).deliveries
+    assert handed == replace(found, lease=handed.lease)
+    assert found.lease == handed.lease + 1
+
+
+async def test_what_is_handed_over_takes_nobodys_place(store: Store, clock: Clock) -> None:
+    """The places that are kept for who has waited longest are theirs."""
+    for number, client in ((1, "7"), (2, "8")):
+        await store.accept(update(number, client=client))
+    await store.settle((await claim(store, 1))[0], Delivered())
+    clock.advance(60.0)
+    claimed, _ = await asyncio.gather(store.claim(CHANNEL, "to_kit", 1, fresh=0), store.accept(update(3)))
+    assert [each.client_id for each in claimed.deliveries] == ["8"]
+    assert [each.client_id for each in await claim(store)] == ["7"]
 
 
 async def test_confirmed_steps_are_remembered(store: Store) -> None:

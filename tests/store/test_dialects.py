@@ -22,21 +22,25 @@ from relay.store import (
     dead_letters,
     deep_links,
     failure_notes,
+    lanes,
+    limits,
     memory,
     queries,
     ratings,
+    recalling,
     retention,
     reviving,
     settling,
     survey,
     totals,
 )
+from relay.store.engine.sql import ByKey
 from relay.store.engine.sqlite import Thread
 from relay.store.engine.tables import metadata
 
 ROOMS = [
-    accepting, avatars, business_connections, callbacks, claiming, dead_letters, deep_links, failure_notes, memory,
-    queries, ratings, retention, reviving, settling, survey, totals,
+    accepting, avatars, business_connections, callbacks, claiming, dead_letters, deep_links, failure_notes, lanes,
+    limits, memory, queries, ratings, recalling, retention, reviving, settling, survey, totals,
 ]  # fmt: skip
 POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 SQLITE: Dialect = sqlite.dialect()
@@ -46,8 +50,11 @@ def statements() -> Iterator[tuple[str, ClauseElement]]:
     """Every statement that a room of the store keeps ready."""
     for room in ROOMS:
         for name, value in vars(room).items():
+            said = f"{room.__name__.rpartition('.')[2]}.{name}"
             if isinstance(value, UpdateBase | Select):
-                yield f"{room.__name__.rpartition('.')[2]}.{name}", value
+                yield said, value
+            elif isinstance(value, ByKey):
+                yield from ((f"{said}.one", value.one), (f"{said}.many", value.many))
 
 
 STATEMENTS = dict(statements())

@@ -215,6 +215,19 @@ class StoreMachine(RuleBasedStateMachine):
         left = self.model.parked(direction, suspects=suspects)
         assert claimed.next_due_at == min((each.due_at for each in left if each.due_at is not None), default=None)
 
+    @rule(which=_WHICH, key=st.tuples(_DIRECTIONS, _CLIENTS), run=st.integers(1, 3), fresh=st.integers(0, 2))
+    def accept_and_claim(self, which: int, key: Key, run: int, fresh: int) -> None:
+        """In one transaction, as a courier does who is woken for what is about to be accepted."""
+        relay, letters, direction = self.any_relay(which), self.new_letters([key]), key[0]
+        asked = relay.store.claim(self.world.channel, direction, 2, run, fresh=fresh)
+        claimed, verdicts = self.run(_all(asked, relay.store.accept(self.arrival(letters))))
+        assert verdicts == self.expect(letters)
+        due = self.model.due(direction, self.clock())
+        self.take(relay, claimed.lanes, direction, run)
+        assert len(claimed.lanes) == min(2, len(due))
+        left = self.model.parked(direction)
+        assert claimed.next_due_at == min((each.due_at for each in left if each.due_at is not None), default=None)
+
     def take(
         self, relay: Relay, lanes: list[list[Delivery]], direction: Direction, run: int, *, suspects: bool = False
     ) -> None:

@@ -47,6 +47,7 @@ async def everyday_life(store: Store) -> None:
     await store.others_passed(answer)
     await store.settle(answer, Delivered((Said(6, "agent", "words"),)))
     await store.claim(letters.CHANNEL, "to_kit", 1, suspects=True)
+    await store.is_work_left([letters.CHANNEL])
     await store.find_media("id")
     await store.next_update_id(letters.CHANNEL)
     await store.trace(TraceWish(letters.CHANNEL, "7"))
@@ -104,7 +105,7 @@ class _Explained(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **given: Any) -> Self:
         """As psycopg's."""
         if str(query).startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
-            super().execute("SET LOCAL enable_seqscan = off")
+            super().execute("SET enable_seqscan = off")  # also for what is no transaction
             super().execute(f"EXPLAIN {query}", params, **given)
             self.plans[query] = [row[0].strip(" ->") for row in self.fetchall()]
         return super().execute(query, params, **given)

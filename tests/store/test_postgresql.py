@@ -11,7 +11,7 @@ from sqlalchemy import text
 from relay.delivery.attempt import Attempt
 from relay.delivery.calls import Calls
 from relay.errors import StoreUnavailable
-from relay.model import Delivered, Delivery, Draft
+from relay.model import Delivered, Delivery, Draft, Retry
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
 from relay.store.claiming import Claim, Claimed, claim
@@ -82,6 +82,18 @@ async def test_two_relays_share_the_lanes(url: str) -> None:
         assert held[0] & held[1] == set()
         assert [await one.settle(each, Delivered()) for each in ours.deliveries] == [Settled.DONE] * 5
         assert [await other.settle(each, Delivered()) for each in theirs.deliveries] == [Settled.DONE] * 3
+
+
+async def test_a_glance_sees_what_nobody_has(url: str) -> None:
+    """What one has accepted the other sees at a glance; not what is in somebody's hands, nor what is due later."""
+    async with open_store(url) as one, open_store(url) as other:
+        assert not await other.is_work_left([CHANNEL])
+        await one.accept(update(1))
+        assert await other.is_work_left([CHANNEL])
+        [delivery] = (await one.claim(CHANNEL, "to_kit", 5)).deliveries
+        assert not await other.is_work_left([CHANNEL])
+        assert await one.settle(delivery, Retry(3600.0, "no answer"))
+        assert not await other.is_work_left([CHANNEL])
 
 
 async def test_each_counts_for_itself(url: str) -> None:

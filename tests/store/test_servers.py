@@ -7,6 +7,7 @@ lost connection means, and whatever the state machine comes upon. Everything els
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import text
 
 from relay.store.engine.postgresql import connect
 from relay.store.store import open_store
@@ -62,6 +63,17 @@ async def test_each_verb_of_every_day_runs(url: str) -> None:
     """No statement needs what only the newest version knows, or a session of its own."""
     async with open_store(url) as store:
         await everyday_life(store)
+
+
+def test_statements_are_read_once_where_a_session_stays(url: str) -> None:
+    """Behind PgBouncer the next transaction may be in another session, which knows nothing of them."""
+    engine = connect(url)
+    with engine.connect() as connection:
+        for _ in range(10):
+            connection.execute(text("SELECT 1"))
+        kept = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
+    engine.dispose()
+    assert kept == (0 if url == pgbouncer() else 1)
 
 
 @needs("postgresql")

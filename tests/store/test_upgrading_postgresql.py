@@ -20,7 +20,7 @@ from tests.postgresql import empty_postgresql, new_postgresql
 from tests.store.letters import CHANNEL, update
 
 #: Tables that are PostgreSQL's alone.
-OURS = {"duty", "kit_session", "replica"}
+OURS = {"duty", "erased", "kit_session", "replica"}
 #: A migration that comes after all of today's.
 NEXT = f"""
 import sqlalchemy as sa

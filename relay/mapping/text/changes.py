@@ -3,11 +3,18 @@
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import accumulate
 from typing import Final
 
 _LONG: Final = 600  #: Characters of both texts together: so much can be read twice.
-_AROUND: Final = 5  #: Words before and behind a change, by which to find it.
-_WORD: Final = re.compile(r"\s*\S+\s*")
+#: Words before and behind a change, by which to find it; of those of one letter so many that these are characters.
+_AROUND: Final = 5
+_CHARACTERS_AROUND: Final = 10
+#: Alphabets in which no space stands between words: Thai, Lao, Burmese, Khmer, Japanese and Chinese, and their signs.
+_UNSPACED: Final = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+)
+_WORD: Final = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)\s*")
 _GAP: Final = "…"
 #: Of so much of a text that is different, nothing is gained by leaving the rest out.
 _MOST: Final = 0.7
@@ -36,11 +43,16 @@ def _changes(before: Sequence[str], after: Sequence[str]) -> list[tuple[_Span, _
         if kind == "equal":
             continue
         was, now = (start + bounds[0], start + bounds[1]), (start + bounds[2], start + bounds[3])
-        if changes and now[0] - changes[-1][1][1] <= 2 * _AROUND and was[0] - changes[-1][0][1] <= 2 * _AROUND:
+        if changes and _is_near(before[changes[-1][0][1] : was[0]]) and _is_near(after[changes[-1][1][1] : now[0]]):
             first_was, first_now = changes.pop()
             was, now = (first_was[0], was[1]), (first_now[0], now[1])
         changes.append((was, now))
     return changes
+
+
+def _is_near(between: Sequence[str]) -> bool:
+    """Whether what would be shown around two changes meets."""
+    return len(between) <= 2 * _AROUND or sum(map(len, between)) <= 2 * _CHARACTERS_AROUND
 
 
 def _common(before: Sequence[str], after: Sequence[str]) -> int:
@@ -52,7 +64,15 @@ def _common(before: Sequence[str], after: Sequence[str]) -> int:
 def _shown(words: Sequence[str], spans: Sequence[_Span]) -> str:
     pieces = []
     for start, end in spans:
-        first, last = max(0, start - _AROUND), min(len(words), end + _AROUND)
+        first, last = start - _around(words[:start][::-1]), end + _around(words[end:])
         head, tail = _GAP if first else "", _GAP if last < len(words) else ""
         pieces.append(f"{head}{''.join(words[first:last]).strip()}{tail}")
     return " ".join(pieces)
+
+
+def _around(words: Sequence[str]) -> int:
+    """How many of these words, the nearest to a change first, stand beside it."""
+    for count, length in enumerate(accumulate(map(len, words)), 1):
+        if count >= _AROUND and length >= _CHARACTERS_AROUND:
+            return count
+    return len(words)

@@ -71,6 +71,7 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     origin = _origin(update, message, context, known)
     if isinstance(origin, Declined):
         return origin
+    origin = _answered_as_before(origin, known)
     if message.location is not None and (declined := _why_no_place(message.location, known)):
         return declined
     content = _read(message, known.said, context)
@@ -87,6 +88,14 @@ def map_edit(update: Update, message: Message, context: KitContext, known: Known
     if old is None:  # nobody knows whether what it answers in another chat was seen
         edited = _with(before, edited)
     return make_change(context, origin, edited, known, kind="edit", before=old and asdict(old), said=said)
+
+
+def _answered_as_before(origin: Origin, known: Known) -> Origin:
+    """Who corrects something in one thread is answered in that which they wrote in last."""
+    if known.client is None:
+        return origin
+    thread = known.client.address.message_thread_id
+    return replace(origin, address=replace(origin.address, message_thread_id=thread))
 
 
 def _why_no_place(location: Location, known: Known) -> Declined | None:

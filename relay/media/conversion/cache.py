@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +82,17 @@ class Cache:
                 self._drop(key)
                 dropped += 1
         return dropped
+
+    def keys(self) -> set[str]:
+        """Those of all files that are there."""
+        return set(self._sizes)
+
+    def drop(self, keys: AbstractSet[str]) -> int:
+        """Remove these files, but for those in use; how many that were."""
+        unused = [key for key in keys if key in self._sizes and key not in self._in_use]
+        for key in unused:
+            self._drop(key)
+        return len(unused)
 
     def _trim(self) -> None:
         for key in list(self._sizes):

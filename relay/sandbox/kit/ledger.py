@@ -1,5 +1,6 @@
 """What reached Kit: every event in the order of arrival, and whether clients' events kept apart."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ class Traffic:
 
     def __init__(self) -> None:
         self.peak = 0  #: Most at the same time.
-        self.overlaps = 0  #: How often one came while another of the same client was in flight.
+        self.overlaps: Counter[str] = Counter()  #: By client: how often one came while another of theirs was in flight.
         self._now = 0
         self._busy: dict[str, int] = {}
 
@@ -82,7 +83,8 @@ class Traffic:
             yield
             return
         busy = self._busy.get(client_id, 0)
-        self.overlaps += busy > 0
+        if busy:
+            self.overlaps[client_id] += 1
         self._busy[client_id] = busy + 1
         try:
             yield

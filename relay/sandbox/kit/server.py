@@ -122,7 +122,7 @@ class KitLookAlike:
     @property
     def overlaps(self) -> int:
         """How often an event came while another of the same client was in flight."""
-        return self.traffic.overlaps
+        return self.traffic.overlaps.total()
 
     @property
     def clients(self) -> list[str]:

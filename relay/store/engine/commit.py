@@ -32,6 +32,9 @@ class Engine(Protocol):
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction, off the event loop, and commit it. Raises what the driver raises."""
 
+    async def glance(self, look: Callable[[Connection], Result]) -> Result:
+        """Run a statement that changes nothing and is relied on by nobody, as cheaply as can be. Raises as above."""
+
     def translated(self, error: Exception) -> Exception:
         """What an error of a transaction means to who asked for it."""
 
@@ -138,6 +141,13 @@ class Database:
         """Say that the database is not well, until the process ends."""
         self._reported = reason
 
+    async def glance(self, look: Callable[[Connection], Result]) -> Result:
+        """Run a statement that changes nothing, beside all transactions; only a hint. Raises StoreUnavailable."""
+        try:
+            return await self._engine.glance(look)
+        except Exception as error:  # noqa: BLE001 - the engine knows what it means
+            raise self._engine.translated(error) from None
+
     async def remove_bytes(self) -> None:
         """Let no bytes of deleted rows stay in the files. Raises StoreUnavailable when that cannot be done now."""
         try:
@@ -228,6 +238,7 @@ def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[ob
     by_verb: dict[Verb[Any, Any], list[int]] = {}
     for index in sorted(range(len(batch)), key=lambda index: batch[index].late):
         by_verb.setdefault(batch[index].verb, []).append(index)
+    connection.late = [job.item for job in batch if job.late]
     results: list[object] = [None] * len(batch)
     for verb, indexes in by_verb.items():
         answers = verb(connection, now, [batch[index].item for index in indexes])

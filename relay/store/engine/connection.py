@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeAlias, TypeGuard
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
+from weakref import ref
 
 from sqlalchemy import ColumnElement, Dialect, Executable, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
+
+if TYPE_CHECKING:  # only a name
+    from relay.model import Delivery
 
 #: A value for each name that a statement leaves open.
 Values: TypeAlias = Mapping[str, Any]
@@ -35,6 +38,8 @@ class Cursor(Protocol):
     def description(self) -> Any: ...  # noqa: ANN401, D102 - as drivers have it
     @property
     def rowcount(self) -> int: ...  # noqa: D102
+    @property
+    def lastrowid(self) -> Any: ...  # noqa: ANN401, D102 - only some drivers know it
     def execute(self, text: Any, values: Any, /) -> object: ...  # noqa: ANN401, D102
     def executemany(self, text: Any, values: Any, /) -> object: ...  # noqa: ANN401, D102
     def fetchall(self) -> Sequence[Any]: ...  # noqa: D102
@@ -78,16 +83,21 @@ class Statements:
 
     `pipelines`: the driver sends many rows of a statement in one go by itself. Else they are put into one statement,
     since between two rows it would let go of Python's lock, and get it back late under load.
+    `tells_ids`: it says by itself which id a new row got. Else the statement has to ask for it.
     """
 
-    def __init__(self, dialect: Dialect, *, pipelines: bool) -> None:
+    def __init__(self, dialect: Dialect, *, pipelines: bool, tells_ids: bool) -> None:
+        self.tells_ids = tells_ids
         self._dialect = dialect
         self._pipelines = pipelines
-        self._kept: WeakKeyDictionary[Executable, _Kept] = WeakKeyDictionary()
+        self._kept: dict[int, _Kept] = {}  #: By what tells living statements apart.
 
     def one(self, statement: Executable, values: Values) -> "_Statement":
         """The statement for these values: how long its lists are is a part of its text."""
-        kept, names = self._kept_of(statement), tuple(values)
+        kept, names = self._kept.get(id(statement)) or self._kept_of(statement), tuple(values)
+        found = kept.statements.get(names)
+        if found is not None:
+            return found  # one without lists
         lists = kept.lists.get(names)
         if lists is None:
             lists = kept.lists[names] = tuple(name for name, value in values.items() if isinstance(value, _LIST))
@@ -104,15 +114,23 @@ class Statements:
             inserts[names] = _compile_insert(statement, self._dialect, names)
         return inserts[names]
 
+    def answering(self, statement: Insert) -> Insert:
+        """The statement, answering with the new row's id."""
+        kept = self._kept_of(statement)
+        if kept.answering is None:
+            kept.answering = statement.returning(statement.table.c.id)
+        return kept.answering
+
     def inserts_at_once(self, statement: Executable) -> TypeGuard[Insert]:
         """Whether many rows go into one statement. Whoever answers cannot be sent as many."""
         return isinstance(statement, Insert) and (not self._pipelines or bool(statement.exported_columns))
 
     def _kept_of(self, statement: Executable) -> "_Kept":
         """One that is made anew for each call goes with it: what is compiled must not refer to it."""
-        kept = self._kept.get(statement)
+        key = id(statement)
+        kept = self._kept.get(key)
         if kept is None:
-            kept = self._kept[statement] = _Kept()
+            kept = self._kept[key] = _Kept(ref(statement, lambda _: self._kept.pop(key, None)))
         return kept
 
 
@@ -126,20 +144,40 @@ class Connection:
         self.holder = holder  #: Which of several relays this one is; None where there can be but one.
         self.leased: list[tuple[int, int]] = []  #: Lanes that this transaction leases, each with its lease.
         self.let_go: list[tuple[int, int]] = []  #: Those that it lets go of, or finds lost.
+        self.late: Sequence[object] = ()  #: What late verbs are asked for in this transaction.
+        self.handed: list[Delivery] = []  #: What verbs before a claim have leased for it.
         self._cursor = cursor
         self._statements = statements
 
     def execute(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> Rows:
         """Run a statement, once, or for each of many."""
         if values is None or isinstance(values, _MAPPING):
-            return self._execute_one(statement, values or {})
-        if len(values) == 1:
-            return self._execute_one(statement, values[0])
+            one = values or {}
+        elif len(values) == 1:
+            one = values[0]
+        else:
+            return self._execute_many(statement, values)
+        prepared = self._statements.one(statement, one)
+        return self._run(prepared, prepared.arguments(one))
+
+    def _execute_many(self, statement: Executable, values: Sequence[Values]) -> Rows:
         if self._statements.inserts_at_once(statement):
             return self._insert(statement, values)
         prepared = self._statements.one(statement, values[0])
         self._cursor.executemany(prepared.text, [prepared.arguments(each) for each in values])
         return Rows([], self._cursor.rowcount)
+
+    def insert(self, statement: Insert, values: Values) -> int | None:
+        """Insert one row; its id. None: it was left out, as the statement wants it in a conflict.
+
+        RETURNING would do as well, but costs a lone message as much as one of its statements.
+        """
+        if not self._statements.tells_ids:
+            number: int | None = self.scalar(self._statements.answering(statement), values)
+            return number
+        prepared = self._statements.one(statement, values)
+        self._cursor.execute(prepared.text, prepared.arguments(values))
+        return int(self._cursor.lastrowid) if self._cursor.rowcount else None
 
     def scalar(self, statement: Executable, values: Values | None = None) -> Any:  # noqa: ANN401 - as its column says
         """The first value of the first row; None when there is no row."""
@@ -154,10 +192,6 @@ class Connection:
         self._cursor.execute(text, ())
         rows = [] if self._cursor.description is None else list(self._cursor.fetchall())
         return Rows(rows, self._cursor.rowcount)
-
-    def _execute_one(self, statement: Executable, values: Values) -> Rows:
-        prepared = self._statements.one(statement, values)
-        return self._run(prepared, prepared.arguments(values))
 
     def _insert(self, statement: Insert, values: Sequence[Values]) -> Rows:
         prepared, found, changed, done = self._statements.insert(statement, tuple(values[0])), [], 0, 0
@@ -183,9 +217,11 @@ class Connection:
 class _Kept:
     """What was compiled of a statement, by the names of its values."""
 
+    of: ref[Executable]  #: Lets go of it when the statement goes.
     lists: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  #: Which of them are lists.
     statements: dict[tuple[Any, ...], "_Statement"] = field(default_factory=dict)  #: Also by how long their lists are.
     inserts: dict[tuple[str, ...], "_Insert"] = field(default_factory=dict)
+    answering: Insert | None = None
 
 
 @dataclass(slots=True)
@@ -215,10 +251,7 @@ class _Statement:
         """The driver's rows as ours."""
         if self._reads is None:
             self._reads = _Reads.of(self.columns, description, self.dialect)
-        for index, convert in self._reads.converts:
-            rows = [(*row[:index], convert(row[index]), *row[index + 1 :]) for row in rows]
-        make = self._reads.make
-        return [make(row) for row in rows]
+        return [*map(self._reads.make, map(self._reads.converted, rows) if self._reads.converts else rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +287,13 @@ class _Reads:
 
     converts: tuple[tuple[int, _Convert], ...]  #: From what the driver gives to what Python has.
     make: Callable[[Sequence[Any]], Any]
+
+    def converted(self, row: Sequence[Any]) -> list[Any]:
+        """A row's values as Python has them."""
+        values = [*row]
+        for index, convert in self.converts:
+            values[index] = convert(values[index])
+        return values
 
     @classmethod
     def of(cls, columns: Sequence[ColumnElement[Any]], description: Any, dialect: Dialect) -> "_Reads":  # noqa: ANN401

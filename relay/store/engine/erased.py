@@ -88,9 +88,16 @@ def merge(source: Path, target: Path) -> None:
     """Enter everybody of one list in another; nothing where there is no source. Raises ErasedListError."""
     if not source.exists():
         return
-    erased = read_list(target)
-    erased.take_in(read_list(source))
-    _write(target, erased)
+    take_in(target, read_list(source))
+
+
+def take_in(path: Path, other: Erased) -> None:
+    """Enter everybody of a list in the one at `path`, if they are not there. Raises ErasedListError."""
+    erased = read_list(path)
+    before = {key: dict(hashes) for key, hashes in erased.lists.items()}
+    erased.take_in(other)
+    if erased.lists != before:
+        _write(path, erased)
 
 
 def _write(path: Path, erased: Erased) -> None:

@@ -15,14 +15,14 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 import structlog
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy import Connection as Pooled
 from sqlalchemy.exc import DBAPIError
 
 from relay.errors import StoreAway, StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.connection import Connection, Statements
-from relay.store.engine.replica import MIGRATING, TABLES, Kind, Replica, is_in, joined
+from relay.store.engine.replica import MIGRATING, TABLES, Kind, Replica, at_once, is_in, joined
 from relay.store.engine.sql import keys
 from relay.store.engine.tables import metadata
 
@@ -49,6 +49,9 @@ _SAY_AGAIN: Final = 30.0
 #: Seconds that a connection may take, and that of the beat, which must come twice in a term.
 _CONNECT: Final = 5
 _CONNECT_TO_BEAT: Final = 2
+#: Statements that ran so often are read once for all; and how many a connection keeps, of which each has several forms.
+_OFTEN: Final = 5
+_KEPT: Final = 500
 #: Milliseconds after which a connection is given up on which nothing is heard. https://www.postgresql.org/docs/current/libpq-connect.html
 _DEAF: Final = 3000
 
@@ -58,7 +61,7 @@ class PostgreSQL:
 
     def __init__(self, engine: Engine, replica: Replica, head: str) -> None:
         self._engine = engine
-        self._statements = Statements(engine.dialect, pipelines=True)
+        self._statements = Statements(engine.dialect, pipelines=True, tells_ids=False)
         self._replica = replica
         self._head = head
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
@@ -74,6 +77,14 @@ class PostgreSQL:
         waits for its commit need not hear of a server that has only been started again.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_transaction, work)
+
+    async def glance(self, look: Callable[[Connection], Result]) -> Result:
+        """Run a statement in the store's thread, at once: one way there and back, where a transaction has four."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._glance, look)
+
+    def _glance(self, look: Callable[[Connection], Result]) -> Result:
+        with at_once(self._engine, self._statements) as connection:
+            return look(connection)
 
     def _in_transaction(self, work: Callable[[Connection], Result]) -> Result:
         conflicts = 0
@@ -135,7 +146,7 @@ class PostgreSQL:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._vacuum)
 
     def _vacuum(self) -> None:
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with at_once(self._engine, self._statements) as connection:
             connection.execute(text("VACUUM"))
 
     def translated(self, error: Exception) -> Exception:
@@ -256,15 +267,31 @@ def connect(url: str, *, connections: int = 2, seconds: int = _CONNECT) -> Engin
         "prepare_threshold": None,  # PgBouncer gives each transaction another session
         "application_name": "relay",
     }
-    return create_engine(
+    engine = create_engine(
         wanted,
         pool_size=connections,
         max_overflow=0,
-        pool_pre_ping=True,
         paramstyle="format",
         hide_parameters=True,
         connect_args=options,
     )
+    event.listen(engine, "connect", _prepare_where_a_session_stays)
+    return engine
+
+
+def _prepare_where_a_session_stays(driver: psycopg.Connection[Any], _record: object) -> None:
+    """Let the server read a statement that comes again and again only once, unless a pool stands between.
+
+    PgBouncer may give each transaction another session. It cannot know the number of the process behind it, and says
+    one of its own.
+    """
+    [pid] = driver.execute("SELECT pg_backend_pid()").fetchone() or (None,)
+    if pid == driver.info.backend_pid:
+        # To read a statement takes the server longer than to plan it; a plan for all values would be of the tables as
+        # they were when it was made.
+        driver.execute("SET plan_cache_mode = force_custom_plan")
+        driver.prepare_threshold, driver.prepared_max = _OFTEN, _KEPT
+    driver.commit()
 
 
 def prepare(url: str, head: str) -> str:

@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
+import psycopg
 import structlog
 from sqlalchemy import Connection as Pooled
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from relay.model import Member
-from relay.store.engine.connection import Connection
+from relay.store.engine.connection import Connection, Statements
 from relay.store.engine.lock import StoreLockedError
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ class Replica:
         self.id = secrets.token_hex(8)
         self.refusal: str | None = None  #: Why it may not come back. It commits nothing any more.
         self._engine = engine
+        self._statements = Statements(engine.dialect, pipelines=True, tells_ids=False)
         self._kind = kind
         self._wanted = sorted(duties)
         self._duties: frozenset[str] = frozenset()
@@ -122,12 +124,12 @@ class Replica:
         while not self._stopping:
             try:
                 self.beat()
-            except SQLAlchemyError as error:
+            except (psycopg.Error, SQLAlchemyError) as error:
                 self._note_failure(error)
             self._hurried.wait(BEAT)
             self._hurried.clear()
 
-    def _note_failure(self, error: SQLAlchemyError) -> None:
+    def _note_failure(self, error: Exception) -> None:
         if self._is_heard:
             reason = str(getattr(error, "orig", error)).strip().partition("\n")[0][:200]
             log.warning("store.not_renewed", error=reason)
@@ -139,25 +141,24 @@ class Replica:
         if self._is_taken_for_dead:
             self._join_again()
             return
-        with self._engine.begin() as connection:
-            renewed = {"me": self.id, "term": TERM, "waiting": json.dumps(dict(self._waiting))}
-            self._is_taken_for_dead = connection.execute(_RENEW, renewed).rowcount == 0
-            if self._is_taken_for_dead:
-                self._heard_at = -math.inf
-                return
-            taken = connection.scalars(_TAKE, {"names": self._wanted, "me": self.id, "term": TERM}).all()
+        with at_once(self._engine, self._statements) as connection:
             asked = time.monotonic()
-            circle = connection.execute(_CIRCLE).all()
+            said = {"me": self.id, "term": TERM, "waiting": json.dumps(dict(self._waiting)), "names": self._wanted}
+            circle = connection.execute(_BEAT, said).all()
             took = time.monotonic() - asked
+        me = next((each for each in circle if each.is_renewed), None)
+        if me is None:
+            self._is_taken_for_dead, self._heard_at = True, -math.inf
+            return
         if at - self._heard_at >= _GAP:
             self._heard_since = at
-        self._set_clock(circle[0].at - asked - took / 2, took)
-        left = [each.until - each.at for each in circle if each.id != self.id]
+        self._set_clock(me.at - asked - took / 2, took)
+        left = [each.until - each.at for each in circle if each is not me]
         self._next_death = asked + min(left, default=math.inf)
-        relays = [each for each in circle if each.kind == "relay" and each.until > each.at]
+        relays = [each for each in circle if each.kind == "relay" and (each is me or each.until > each.at)]
         self._parts_before, self._parts = self._parts, _parts(self.id, relays)
-        self.members = tuple(Member(each.name, tuple(each.duties), each.id == self.id) for each in relays)
-        self._heard_at, self._duties = at, frozenset(taken)
+        self.members = tuple(Member(each.name, tuple(each.duties), each is me) for each in relays)
+        self._heard_at, self._duties = at, frozenset(me.duties)
         if not self._is_heard:
             self._is_heard = True
             log.info("store.renewed")
@@ -171,7 +172,7 @@ class Replica:
             self.join(self._head)
         except StoreLockedError as error:
             self.refusal = str(error)
-        except SQLAlchemyError:
+        except (psycopg.Error, SQLAlchemyError):
             self._is_taken_for_dead = True
             raise
 
@@ -269,6 +270,25 @@ def joined(
         replica.leave()
 
 
+@contextmanager
+def at_once(engine: Engine, statements: Statements) -> Iterator[Connection]:
+    """Each statement is a transaction of its own until the end of the block: one way there and back, and not four.
+
+    Raises what the driver raises.
+    """
+    pooled = engine.raw_connection()
+    driver: Any = pooled.driver_connection
+    try:
+        driver.autocommit = True
+        yield Connection(pooled.cursor(), statements)
+        driver.autocommit = False
+    except BaseException:
+        pooled.invalidate()
+        raise
+    finally:
+        pooled.close()
+
+
 def is_in(connection: Connection | Pooled, replica_id: str) -> bool:
     """Whether this one is still one of the circle, and stays so until the transaction ends."""
     return connection.scalar(_STILL_IN, {"me": replica_id}) is not None
@@ -287,6 +307,12 @@ CREATE TABLE duty (
     name VARCHAR(64) PRIMARY KEY,
     holder VARCHAR(32) NOT NULL,
     until TIMESTAMP WITH TIME ZONE NOT NULL
+);
+CREATE TABLE erased (
+    key VARCHAR(64) NOT NULL,
+    hash VARCHAR(64) NOT NULL,
+    asked_at DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (key, hash)
 );
 CREATE TABLE kit_session (
     channel VARCHAR(32) PRIMARY KEY,
@@ -307,20 +333,25 @@ _JOIN = text(
     "INSERT INTO replica (id, kind, name, started, until)"  # noqa: S608 - constants
     f" VALUES (:me, :kind, :name, clock_timestamp(), {_UNTIL})"
 )
-_RENEW = text(f"UPDATE replica SET until = {_UNTIL}, waiting = CAST(:waiting AS jsonb) WHERE id = :me")  # noqa: S608
 _LEAVE = text("UPDATE replica SET until = '-infinity' WHERE id = :me")
 _LAY_DOWN = text("DELETE FROM duty WHERE holder = :me")
-_CIRCLE = text(
-    "SELECT id, kind, name, waiting, extract(epoch FROM until)::float8 AS until,"
-    " extract(epoch FROM clock_timestamp())::float8 AS at,"
-    " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
-    " AND duty.until > clock_timestamp() ORDER BY duty.name) AS duties FROM replica ORDER BY name"
-)
-# In one order: else two relays would wait for each other.
-_TAKE = text(
-    f"INSERT INTO duty SELECT name, :me, {_UNTIL} FROM unnest(CAST(:names AS varchar[])) AS name ORDER BY name"  # noqa: S608
+# One statement, since each is a way there and back, twice a second in every relay. It does not see what it changes, so
+# of this one it says what it has just written. In one order: else two relays would wait for each other.
+_BEAT = text(
+    "WITH renewed AS ("  # noqa: S608 - constants
+    f"UPDATE replica SET until = {_UNTIL}, waiting = CAST(:waiting AS jsonb) WHERE id = :me RETURNING id, waiting"
+    "), taken AS ("
+    f"INSERT INTO duty SELECT duty.name, renewed.id, {_UNTIL}"
+    " FROM renewed, unnest(CAST(:names AS varchar[])) AS duty (name) ORDER BY duty.name"
     " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until"
     " WHERE duty.until < clock_timestamp() OR duty.holder = excluded.holder RETURNING name"
+    ") SELECT replica.id, kind, replica.name, coalesce(renewed.waiting, replica.waiting) AS waiting,"
+    " extract(epoch FROM until)::float8 AS until, extract(epoch FROM clock_timestamp())::float8 AS at,"
+    " renewed.id IS NOT NULL AS is_renewed, CASE WHEN renewed.id IS NULL THEN"
+    " ARRAY(SELECT duty.name FROM duty WHERE duty.holder = replica.id"
+    " AND duty.until > clock_timestamp() ORDER BY duty.name)"
+    " ELSE ARRAY(SELECT name FROM taken ORDER BY name) END AS duties"
+    " FROM replica LEFT JOIN renewed ON renewed.id = replica.id ORDER BY replica.name"
 )
 # FOR KEY SHARE: nobody deletes the row between this and the commit, and the beat may go on. A process that stands still
 # in the middle of a transaction holds up the others no longer than that either.

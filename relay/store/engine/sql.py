@@ -5,7 +5,8 @@ does not load that dialect, which is 2 MB that most relays never use. SQLite's c
 does not need, since it has one writer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -31,7 +32,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-__all__ = ["insert", "keys", "leasable", "listed", "locked", "partial_index"]
+__all__ = ["ByKey", "by_key", "insert", "keys", "leasable", "listed", "locked", "partial_index"]
 
 
 def partial_index(name: str, *columns: str, where: ColumnElement[bool]) -> Index:
@@ -62,6 +63,29 @@ def listed(table: Table, *key: Column[str] | Column[int]) -> FromClause:
         column == _part(wanted.c.value, index, column) for index, column in enumerate(key)
     )
     return wanted.join(table, and_(*same))
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """A question about rows by their keys. Nearly always it is about one, and to say that one plainly costs a third."""
+
+    one: Select[Any]
+    many: Select[Any]
+    names: tuple[str, ...]  #: Of the parameters of `one`.
+
+    def of(self, wanted: Collection[tuple[str | int, ...]]) -> tuple[Select[Any], dict[str, str | int]]:
+        """The question about these keys, as a connection takes it."""
+        if len(wanted) > 1:
+            return self.many, {"wanted": keys(wanted)}
+        [key] = wanted
+        return self.one, dict(zip(self.names, key, strict=True))
+
+
+def by_key(rows: Select[Any], table: Table, *key: Column[str] | Column[int]) -> ByKey:
+    """Ask for these rows by these columns, one key or many at a time."""
+    names = tuple(f"of_{column.name}" for column in key)
+    same = (column == bindparam(name) for column, name in zip(key, names, strict=True))
+    return ByKey(rows.select_from(table).where(*same), rows.select_from(listed(table, *key)), names)
 
 
 def keys(wanted: Iterable[tuple[str | int, ...]]) -> str:

@@ -6,7 +6,6 @@ added to a file with `--results FILE`, a line of JSON for each kind.
 
 import argparse
 import asyncio
-import json
 import logging
 import random
 import sys
@@ -19,12 +18,13 @@ import structlog
 
 from tests.campaigns.attacks.attacked import Result
 from tests.campaigns.attacks.kinds import KINDS, SHORT, Amounts
+from tests.campaigns.results import append
 
 LONG = Amounts(callbacks=100_000, guesses=20_000, files=500, presses=5_000, targets=100, pages=100)
 
 
-async def campaign(amounts: Amounts, seed: int, only: str | None = None) -> list[Result]:
-    """Try every kind, or one of them."""
+async def campaign(amounts: Amounts, seed: int, only: str | None = None, found: Path | None = None) -> list[Result]:
+    """Try every kind, or one of them. What was found is added to the file at once."""
     results = []
     with tempfile.TemporaryDirectory() as home:
         for name, attack in KINDS.items():
@@ -33,6 +33,8 @@ async def campaign(amounts: Amounts, seed: int, only: str | None = None) -> list
                 began = time.monotonic()
                 result = await attack(Path(home) / name, amounts, dice)
                 results.append(result)
+                if found is not None:
+                    append(found, {"seed": seed, **asdict(result)})
                 print(_row(result, time.monotonic() - began), flush=True)  # noqa: T201 - a report
     return results
 
@@ -53,10 +55,7 @@ def main() -> int:
     # What parts of the relay say in this process is no part of the report.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print("| what | tried | got through | | took |\n|---|---|---|---|---|", flush=True)  # noqa: T201
-    results = asyncio.run(campaign(LONG if options.long else SHORT, options.seed, options.only))
-    if options.results is not None:
-        with options.results.open("a") as file:
-            file.writelines(json.dumps({"seed": options.seed, **asdict(result)}) + "\n" for result in results)
+    results = asyncio.run(campaign(LONG if options.long else SHORT, options.seed, options.only, options.results))
     through = sum(len(result.got_through) for result in results)
     print(f"{sum(each.tried for each in results)} attacks of {len(results)} kinds, got through: {through or 'none'}")  # noqa: T201
     return 1 if through else 0
