@@ -4,6 +4,7 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -124,6 +125,9 @@ class Store:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
+        #: Unix time as people have it. Beside a file by this machine's clock: the store's is that of the start, however
+        #: wrong it was. Where there can be several relays, by the clock that they have in common.
+        self.wall_clock = now if self.is_shared else time.time
 
     @property
     def is_shared(self) -> bool:
