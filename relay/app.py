@@ -267,8 +267,8 @@ async def _drop_unlinked(store: Store, cache: Cache) -> int:
     unlinked = cache.keys()  # before the links are read: a file that comes meanwhile stays
     last: str | None = ""
     while unlinked and last is not None:
-        links = await store.converted_links(last)
-        unlinked -= {cache_key(link.file_id, link.source_type) for link in links}
+        links = await store.all_links(last)
+        unlinked -= {cache_key(link.file_id, link.source_type) for link in links if link.source_type is not None}
         last = links[-1].id if links else None
     return cache.drop(unlinked)
 

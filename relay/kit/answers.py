@@ -13,6 +13,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import orjson
+
 from relay.errors import NotAccepted, Throttled, Unavailable
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -83,6 +85,13 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _read_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever Kit answered
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _read_loose_json(body)
+
+
+def _read_loose_json(body: bytes) -> Any:  # noqa: ANN401 -- what only Python's reader takes may be an answer all the same
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -60,7 +60,7 @@ from relay.store.erased_in_common import Lists
 from relay.store.hurrying import Hurry
 from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
-from relay.store.media_links import Converted
+from relay.store.media_links import MediaLink
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -333,9 +333,9 @@ class Store:
         """End a part of the media links that were made before a Unix time; how many."""
         return await self._database.run(media_links.end_links, before)
 
-    async def converted_links(self, after: str) -> list[Converted]:
-        """Some of the links to files that are converted for browsers; from "" on, and from the last one's id."""
-        return await self._database.run(media_links.converted, after)
+    async def all_links(self, after: str) -> list[MediaLink]:
+        """Some of the media links; from "" on, and from the last one's id."""
+        return await self._database.run(media_links.all_links, after)
 
     async def have_erased_in_common(self, lists: Lists) -> dict[str, dict[str, float]]:
         """Let all relays on this database know of who was erased. Returns what they know; only where it `is_shared`."""

@@ -271,7 +271,7 @@ async def test_a_file_that_was_still_being_fetched_did_not_arrive(store: Store) 
             return True
 
         async with running(courier(store, carry, "to_telegram")) as stop:
-            await asyncio.wait_for(out.wait(), 5)
+            await asyncio.wait_for(out.wait(), 90)
             stop.set()
         [delivery] = (await store.claim(CHANNEL, "to_telegram", 9)).deliveries
         doubts.append(delivery.uncertain)
