@@ -175,6 +175,7 @@ async def open_relay(*channels: Channel) -> AsyncIterator[Relay]:
             outlets_of(settings, alerting, opened[0].say),
             settings.relay_agent_language,
             lambda: free_bytes(settings.written_directories),
+            now=store.wall_clock,
         )
         yield Relay(settings, store, cache, tuple(opened), public, admin, context, refusals, alerts)
 
@@ -235,16 +236,17 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     bytes_left = True  # of rows that were deleted just before an end
     rows, files = 0, 0
     while True:
-        before = time.time() - settings.relay_retention_days * _DAY
-        files += cache.drop_unused(before) + drop_copies(settings.database, before)
+        age = settings.relay_retention_days * _DAY
+        files_before = time.time() - age  # files tell their age by this machine's clock, rows maybe by another one
+        files += cache.drop_unused(files_before) + drop_copies(settings.database, files_before)
         try:
             files += await _drop_unlinked(store, cache)
             if not store.has_duty("retention"):
                 await asyncio.sleep(_HOUR)
                 continue
-            while changed := await store.forget(before):
+            while changed := await store.forget(store.wall_clock() - age):
                 rows, bytes_left = rows + changed, True
-            links_before = time.time() - settings.relay_media_days * _DAY
+            links_before = store.wall_clock() - settings.relay_media_days * _DAY
             while settings.relay_media_days and (ended := await store.end_links(links_before)):
                 rows, bytes_left = rows + ended, True
             if bytes_left:
@@ -265,8 +267,8 @@ async def _drop_unlinked(store: Store, cache: Cache) -> int:
     unlinked = cache.keys()  # before the links are read: a file that comes meanwhile stays
     last: str | None = ""
     while unlinked and last is not None:
-        links = await store.converted_links(last)
-        unlinked -= {cache_key(link.file_id, link.source_type) for link in links}
+        links = await store.all_links(last)
+        unlinked -= {cache_key(link.file_id, link.source_type) for link in links if link.source_type is not None}
         last = links[-1].id if links else None
     return cache.drop(unlinked)
 

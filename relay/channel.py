@@ -281,8 +281,9 @@ def _couriers(
 
     couriers["to_kit"] = courier(
         "to_kit",
-        # How late a message is, the machine's own clock says: the store's is that of the start, however wrong it was.
-        carry=to_kit.to_kit(kit, context.language, a_minute=settings.relay_customer_rate_limit),
+        carry=to_kit.to_kit(
+            kit, context.language, shared.store.wall_clock, a_minute=settings.relay_customer_rate_limit
+        ),
         name=to_kit.name,
         limit=LANES["to_kit"],
         probe=kit.probe,
@@ -312,7 +313,7 @@ def _couriers(
         ),
         name=to_telegram.name,
         calls=calls,
-        make_note=to_telegram.note_maker(context),
+        make_note=to_telegram.note_maker(context, shared.store.wall_clock),
         on_note=wake_both,
     )
     return couriers

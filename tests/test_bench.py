@@ -12,7 +12,7 @@ from tests.e2e.process import free_port
 async def test_the_reference_ends_while_kit_owes_an_answer_and_goes_on_behind_what_has_arrived(tmp_path: Path) -> None:
     """Three messages of one chat wait. It is stopped when Kit has the first and has not said so."""
     port = free_port()
-    async with asyncio.timeout(50), open_sandbox(port) as sandbox:
+    async with asyncio.timeout(90), open_sandbox(port) as sandbox:
         async with running("reference", sandbox, port, tmp_path):
             await sandbox.post("kit", "faults", latency=2.0)
             await sandbox.post("telegram", "backlog", updates=3, chats=1)

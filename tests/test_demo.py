@@ -87,7 +87,7 @@ async def test_the_relay_ends_with_the_demo_however_that_ends(tmp_path: Path) ->
     async def has_ended() -> bool:
         return not relay.is_running() or relay.status() == psutil.STATUS_ZOMBIE
 
-    async with demo("--port", "0", "--no-browser", directory=tmp_path) as process, asyncio.timeout(50):
+    async with demo("--port", "0", "--no-browser", directory=tmp_path) as process, asyncio.timeout(90):
         while not (found := re.search(r"as process (\d+)", await next_line(process))):
             pass
         relay = psutil.Process(int(found[1]))
@@ -99,7 +99,7 @@ async def test_the_relay_ends_with_the_demo_however_that_ends(tmp_path: Path) ->
 async def test_the_demo_stays_up_says_how_to_talk_and_ends_on_a_signal(tmp_path: Path) -> None:
     """Without --once it waits for a person, the curl lines that it prints work, and it shows what arrives."""
     lines: list[str] = []
-    async with demo("--port", "0", "--no-browser", directory=tmp_path) as process, asyncio.timeout(55):
+    async with demo("--port", "0", "--no-browser", directory=tmp_path) as process, asyncio.timeout(90):
         while not lines or "Ctrl-C ends it" not in lines[-1]:
             lines.append(await next_line(process))
         assert any(line.startswith("The page: http://127.0.0.1:") for line in lines)

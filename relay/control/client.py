@@ -17,6 +17,8 @@ from relay.control.place import connect
 from relay.settings.channels import Channel
 
 _TIMEOUT: Final = 30.0  #: Seconds for an answer.
+#: The same for what takes as long as there are rows, and a VACUUM of PostgreSQL. A relay that dies breaks off at once.
+_LONG: Final[Mapping[str, float]] = {"customer_erase": 6 * 3600.0}
 #: Seconds for a relay that is just starting or stopping, or for another command.
 PATIENCE: Final = 5.0
 
@@ -45,7 +47,7 @@ def ask(
     settings = channels[0].settings
     until = time.monotonic() + patience
     while True:
-        connection = _Connection(settings.relay_data_dir)
+        connection = _Connection(settings.relay_data_dir, _LONG.get(name, _TIMEOUT))
         try:
             connection.connect()
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
@@ -73,12 +75,12 @@ def _must_be_text(parameters: Mapping[str, Any]) -> None:
 
 
 class _Connection(HTTPConnection):
-    def __init__(self, directory: Path) -> None:
-        super().__init__("relay", timeout=_TIMEOUT)
-        self._directory = directory
+    def __init__(self, directory: Path, seconds: float) -> None:
+        super().__init__("relay", timeout=seconds)
+        self._directory, self._seconds = directory, seconds
 
     def connect(self) -> None:
-        self.sock = connect(self._directory, _TIMEOUT)
+        self.sock = connect(self._directory, self._seconds)
 
 
 def _ask_running(connection: HTTPConnection, name: str, parameters: Mapping[str, Any]) -> object:
@@ -86,6 +88,8 @@ def _ask_running(connection: HTTPConnection, name: str, parameters: Mapping[str,
         connection.request("POST", f"/{name}", json.dumps(parameters), {"Content-Type": "application/json"})
         response = connection.getresponse()
         answer = json.loads(response.read())
+    except TimeoutError:
+        raise UnansweredError("the running relay has not answered yet. It may be at it still: see its log") from None
     except (OSError, HTTPException, ValueError) as error:
         raise UnansweredError(f"the running relay broke off ({type(error).__name__}). See what it did") from None
     finally:

@@ -270,6 +270,7 @@ class Courier:
 
         And it may be the other side that hangs.
         """
+        log.info("delivery.slow", direction=self.direction, delivery=delivery.id, client=delivery.client_id)
         self.side.suspect("hangs")
         task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
         self._aside.add(task)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -81,7 +81,7 @@ def name(delivery: Delivery) -> dict[str, object]:
     return {} if delivery.source_id is None else {"event_id": delivery.source_id}
 
 
-def note_maker(context: KitContext) -> MakeNote:
+def note_maker(context: KitContext, now: Callable[[], float] = time.time) -> MakeNote:
     """Makes the note about a whole delivery: of what is not done, if it is to be buried; or of a long wait."""
 
     def make(delivery: Delivery, result: Bury | Retry) -> Note | None:
@@ -89,7 +89,7 @@ def note_maker(context: KitContext) -> MakeNote:
         if isinstance(result, Retry):
             if not result.asked_for or result.after < _LONG_WAIT:
                 return None
-            until = datetime.now(UTC) + timedelta(seconds=result.after)
+            until = datetime.fromtimestamp(now() + result.after, UTC)
             return note_of_wait(context, f"{mark}.wait", f"{until:%H:%M}")
         try:
             steps = load_steps(delivery.body)[delivery.steps_done :]

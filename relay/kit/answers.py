@@ -7,10 +7,13 @@ boolean `success` is believed, and only in Kit's own JSON.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+import orjson
 
 from relay.errors import NotAccepted, Throttled, Unavailable
 
@@ -83,6 +86,13 @@ def _is_page(headers: Mapping[str, str], body: bytes) -> bool:
 
 def _read_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever Kit answered
     try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _read_loose_json(body)
+
+
+def _read_loose_json(body: bytes) -> Any:  # noqa: ANN401 -- what only Python's reader takes may be an answer all the same
+    try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
@@ -118,13 +128,22 @@ def _raise_if_it_passes(status: int, code: int | None, said: str, headers: Mappi
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float:
-    """Seconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3); 5 when it cannot be read."""
-    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
+    """Seconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3); 5 when it cannot be read.
+
+    `now` counts where the answer does not say itself when it was made.
+    """
+    value = _header(headers, "retry-after")
+    with suppress(ValueError, TypeError, OverflowError, IndexError):
+        now = _unix_time(_header(headers, "date"))  # by whose clock the other date is: ours may be another one
     try:
         seconds = float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else _unix_time(value) - now
     except (ValueError, TypeError, OverflowError, IndexError):
         return 5.0
     return float(min(max(seconds, _RETRY_AFTER.start), _RETRY_AFTER.stop))
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    return next((value for name, value in headers.items() if name.lower() == wanted), "").strip()
 
 
 def _unix_time(http_date: str) -> float:

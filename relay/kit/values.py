@@ -27,6 +27,8 @@ def is_empty(value: object) -> bool:
 
 def opened(value: object) -> object:
     """JSON within a string, opened, also if it was encoded twice; anything else as it is."""
+    if not isinstance(value, str):
+        return value
     inner = _parsed(_parsed(value))
     return value if isinstance(inner, str) else inner
 

@@ -10,16 +10,16 @@ from relay.store.engine.tables import client_link, media
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
-    """A link to a file that is converted for browsers."""
+class MediaLink:
+    """A media link."""
 
     id: str
     file_id: str
-    source_type: str
+    source_type: str | None  #: What the file is converted from for browsers; None: it is handed out as it is.
 
 
-#: Links that one transaction looks at.
-_PAGE = 2000
+#: Links that one transaction looks at: everybody else waits meanwhile.
+_PAGE = 1000
 #: Links that one transaction ends at most: everybody else waits meanwhile.
 _PART = 500
 
@@ -37,18 +37,13 @@ def end_links(tx: Connection, _now: float, befores: Sequence[float]) -> list[int
     return [ended] * len(befores)
 
 
-def converted(tx: Connection, _now: float, afters: Sequence[str]) -> list[list[Converted]]:
-    """A part of the links to files that are converted for browsers, by their ids; from "" on, and from the last one."""
-    return [[Converted(*row) for row in tx.execute(_CONVERTED, {"after": after})] for after in afters]
+def all_links(tx: Connection, _now: float, afters: Sequence[str]) -> list[list[MediaLink]]:
+    """A part of all links, by their ids; from "" on, and from the last one's."""
+    return [[MediaLink(*row) for row in tx.execute(_LINKS, {"after": after})] for after in afters]
 
 
 _FILE = (media.c.file_id, media.c.source_type)
-_CONVERTED = (
-    select(media.c.id, *_FILE)
-    .where(media.c.id > bindparam("after"), media.c.source_type.is_not(None))
-    .order_by(media.c.id)
-    .limit(_PAGE)
-)
+_LINKS = select(media.c.id, *_FILE).where(media.c.id > bindparam("after")).order_by(media.c.id).limit(_PAGE)
 _old = media.alias("old")
 _END = delete(media).where(
     media.c.id.in_(

@@ -4,6 +4,7 @@ Every verb raises relay.errors.StoreUnavailable when the database cannot commit;
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -59,7 +60,7 @@ from relay.store.erased_in_common import Lists
 from relay.store.hurrying import Hurry
 from relay.store.kit_sessions import Renewal, Session
 from relay.store.limits import Block
-from relay.store.media_links import Converted
+from relay.store.media_links import MediaLink
 from relay.store.overview import Overview
 from relay.store.parking import Parked
 from relay.store.reviving import Revival, Revived
@@ -124,6 +125,9 @@ class Store:
         self.now = now  #: Unix time by the clock that due times are told by.
         self._database = database
         self._circle = circle
+        #: Unix time as people have it. Beside a file by this machine's clock: the store's is that of the start, however
+        #: wrong it was. Where there can be several relays, by the clock that they have in common.
+        self.wall_clock = now if self.is_shared else time.time
 
     @property
     def is_shared(self) -> bool:
@@ -329,9 +333,9 @@ class Store:
         """End a part of the media links that were made before a Unix time; how many."""
         return await self._database.run(media_links.end_links, before)
 
-    async def converted_links(self, after: str) -> list[Converted]:
-        """Some of the links to files that are converted for browsers; from "" on, and from the last one's id."""
-        return await self._database.run(media_links.converted, after)
+    async def all_links(self, after: str) -> list[MediaLink]:
+        """Some of the media links; from "" on, and from the last one's id."""
+        return await self._database.run(media_links.all_links, after)
 
     async def have_erased_in_common(self, lists: Lists) -> dict[str, dict[str, float]]:
         """Let all relays on this database know of who was erased. Returns what they know; only where it `is_shared`."""

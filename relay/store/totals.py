@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import BigInteger, bindparam, cast, func, select, text
+from sqlalchemy import BigInteger, Float, bindparam, cast, func, null, select, text, union_all
 
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
@@ -69,14 +69,16 @@ def fold(tx: Connection) -> None:
 
 
 def count(tx: Connection, _now: float, channels: Sequence[str]) -> list[Counts]:
-    """Totals and what waits, read in one transaction, so that they add up."""
+    """Totals and what waits, read in one statement, so that they add up whatever other relays commit meanwhile."""
     return [_count_one(tx, channel) for channel in channels]
 
 
 def _count_one(tx: Connection, channel: str) -> Counts:
-    totals = {(row.direction, row.outcome): row.total for row in tx.execute(_TOTALS, {"of_channel": channel})}
-    waiting, oldest = Counter[str](), dict[str, float]()
-    for direction, paced, number, since in tx.execute(_WAITING, {"of_channel": channel}):
+    totals, waiting, oldest = dict[tuple[str, str], int](), Counter[str](), dict[str, float]()
+    for direction, outcome, paced, number, since in tx.execute(_COUNTS, {"of_channel": channel}):
+        if outcome is not None:
+            totals[direction, outcome] = number
+            continue
         waiting[DIRECTION_OF[direction]] += int(number)
         # A late file waits for its server, and holds up nobody. A flood waits because we want it to.
         if direction != LATE_FILES and not paced:
@@ -93,19 +95,31 @@ _by_lane = (
     .group_by(outbox.c.lane_id)
     .subquery()
 )
-_WAITING = (
-    select(lane.c.direction, lane.c.paced, func.sum(_by_lane.c.number), func.min(_by_lane.c.oldest))
+_waiting = (
+    select(
+        lane.c.direction,
+        cast(null(), tally.c.outcome.type).label("outcome"),
+        lane.c.paced,
+        cast(func.sum(_by_lane.c.number), BigInteger).label("number"),
+        func.min(_by_lane.c.oldest).label("since"),
+    )
     .join_from(_by_lane, lane, lane.c.id == _by_lane.c.lane_id)
     .where(lane.c.channel == bindparam("of_channel"))
     .group_by(lane.c.direction, lane.c.paced)
 )
 # PostgreSQL's sum of integers of eight bytes is a decimal number.
-_total = cast(func.sum(tally.c.total), BigInteger).label("total")
-_TOTALS = (
-    select(tally.c.direction, tally.c.outcome, _total)
+_totals = (
+    select(
+        tally.c.direction,
+        tally.c.outcome,
+        cast(null(), lane.c.paced.type),
+        cast(func.sum(tally.c.total), BigInteger),
+        cast(null(), Float),
+    )
     .where(tally.c.channel == bindparam("of_channel"))
     .group_by(tally.c.direction, tally.c.outcome)
 )
+_COUNTS = union_all(_waiting, _totals)
 _tally = insert(tally)
 _ADD_TO_TALLY = _tally.on_conflict_do_update(
     index_elements=["channel", "direction", "outcome", "writer"],

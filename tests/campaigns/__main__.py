@@ -94,8 +94,8 @@ CAMPAIGNS: Final = (
     Campaign("tests.campaigns.files", "--slow-megabytes 1", "agents' files at failing servers hold up no words"),
     Campaign(
         "tests.campaigns.replicas",
-        "--kills 2",
-        "of two relays on one PostgreSQL one is killed, and the other goes on",
+        "--kills 2 --clocks 3600",
+        "of relays on one PostgreSQL, by clocks of their own, one is killed, and the others go on",
     ),
     Campaign(
         "tests.campaigns.recovery",

@@ -205,7 +205,8 @@ async def world(
                 await settled(telegram, kit, relay, patience)
             exit_code = await relay.stop()
             database = relay.environment["RELAY_DATABASE_URL"]
-            verdict = draw_up(telegram, kit, database, interruptions=scene.kills.total())
+            erased = {str(client) for client in scene.erased}
+            verdict = draw_up(telegram, kit, database, interruptions=scene.kills.total(), erased=erased)
             await occasions.look_for_words(scene)
         return Killed(scene.kills, [exit_code], [verdict], scene.wrong, scene.refused)
 

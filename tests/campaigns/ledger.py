@@ -110,12 +110,14 @@ def draw_up(
     *,
     interruptions: int = 0,
     cut_off: AbstractSet[str] | None = None,
+    erased: AbstractSet[str] = frozenset(),
 ) -> Verdict:
     """The ledger of everything that both look-alikes have seen. To be drawn up when nothing is on its way any more.
 
     `interruptions` is how often a step may have been cut off: kills, and answers that were lost. Who knows the
     marks of those steps names them: nothing else may repeat then. Without a `database`
-    (its URL, or an engine), nothing lies in it: everything must have arrived.
+    (its URL, or an engine), nothing lies in it: everything must have arrived. Of clients who are `erased` something may
+    be on its way yet while they are new ones already (docs/privacy.md).
     """
     verdict = Verdict()
     cuts = _Cuts(interruptions, cut_off)
@@ -124,7 +126,8 @@ def draw_up(
     _judge(verdict, "files", _agents_said(kit, "f"), _at_telegram(telegram, "f"), cuts)
     for event_id in kit.contradictions:
         verdict.found[REPEATS].append(f"{event_id} came again with another body")
-    for client, times in kit.traffic.overlaps.items():
+    for client in kit.traffic.overlaps.keys() - erased:
+        times = kit.traffic.overlaps[client]
         verdict.found[ORDER].append(f"{times} times two of chat {client} were on their way to Kit at once")
     books = _Books() if database is None else _read(database, kit)
     _look_for_the_rest(verdict, books)

@@ -2,8 +2,9 @@
 
 Customers and agents go on through it, and Kit's callbacks go to a relay that lives, as behind a load balancer. After
 each kill it is timed how long the survivors take to go on with what the dead one had in its hands. `--away 3` takes the
-server away from all of them so many times, for longer than a term, and times how long they take to work again. At the
-end the ledger is drawn up over all.
+server away from all of them so many times, for longer than a term, and times how long they take to work again. With
+`--clocks 3600` the clocks of the first two are an hour ahead and an hour behind. At the end the ledger is drawn up over
+all.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from relay.store.engine.replica import TERM
 from tests.campaigns.kills import CALLBACKS, CHATS, FIRST_CHAT, UPDATES, Talk, settled
 from tests.campaigns.ledger import Verdict, draw_up
 from tests.campaigns.occasions import moment
+from tests.clocks import another_clock
 from tests.e2e.process import RelayProcess, relay_between
 from tests.postgresql import empty_postgresql, server_away
 from tests.waiting import eventually
@@ -66,7 +68,9 @@ class Seen:
         )
 
 
-async def campaign(kills: int, away: int, dice: random.Random, home: Path, *, patience: float = 60.0) -> Seen:
+async def campaign(
+    kills: int, away: int, dice: random.Random, home: Path, *, patience: float = 60.0, clocks: float = 0.0
+) -> Seen:
     """Kill one relay after the other, take the server away, let all finish, and draw up the ledger."""
     url, seen = empty_postgresql(), Seen()
     engine = connect(url)
@@ -74,11 +78,13 @@ async def campaign(kills: int, away: int, dice: random.Random, home: Path, *, pa
         telegram.faults.latency, kit.faults.latency = 0.005, 0.02
         talk = Talk(telegram, kit, dice, [FIRST_CHAT + number for number in range(CHATS)])
         settings = {"RELAY_DATABASE_URL": url, "RELAY_LOG_LEVEL": "INFO"}
-        relays = [
-            await stack.enter_async_context(relay_between(telegram, kit, home / str(number), **settings))
-            for number in range(_RELAYS)
-        ]
-        for relay in relays:
+        relays = []
+        for number, ahead in zip(range(_RELAYS), (clocks, -clocks, 0.0), strict=True):
+            clock = another_clock(ahead) if ahead else {}
+            relay = await stack.enter_async_context(
+                relay_between(telegram, kit, home / str(number), **settings, **clock)
+            )
+            relays.append(relay)
             await relay.start()
         for chat in talk.chats:
             telegram.customer(chat).writes("hello")
@@ -138,10 +144,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--away", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clocks", type=float, default=0.0, metavar="SECONDS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         dice = random.Random(options.seed)  # noqa: S311 - a seed
-        seen = asyncio.run(campaign(options.kills, options.away, dice, Path(home)))
+        seen = asyncio.run(campaign(options.kills, options.away, dice, Path(home), clocks=options.clocks))
     print(seen)  # noqa: T201 - a report
     return 0 if seen.held else 1
 

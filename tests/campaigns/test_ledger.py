@@ -83,6 +83,15 @@ async def test_it_finds(happens: Callable[[Records], None], broken: set[str]) ->
     assert set(draw_up(records.telegram, records.kit, None, interruptions=1).found) == broken
 
 
+async def test_two_of_a_chat_at_once_are_no_order_unless_it_is_another_chat_by_now() -> None:
+    """Who was erased is a new customer, and nobody waits for what is on its way of the old one."""
+    kit = KitLookAlike()
+    with kit.traffic.of_client(str(CHAT)), kit.traffic.of_client(str(CHAT)):
+        pass
+    assert set(draw_up(TelegramLookAlike(), kit, None).found) == {ORDER}
+    assert draw_up(TelegramLookAlike(), kit, None, erased={str(CHAT)}).held
+
+
 async def test_a_promise_that_nobody_got_is_not_broken() -> None:
     """What was not confirmed, or not answered 200, may be nowhere yet; one repeat is allowed."""
     records = Records()

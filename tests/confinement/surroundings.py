@@ -51,7 +51,7 @@ class Surroundings:
 
     def signals(self) -> int:
         """How many the victim got. Asks it once."""
-        said, _ = self.victim.communicate("\n", timeout=10)
+        said, _ = self.victim.communicate("\n", timeout=90)
         return int(said)
 
     def state(self) -> dict[Path, tuple[bytes, int, int]]:

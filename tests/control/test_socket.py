@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from relay.control import client
 from relay.control.client import Answer, ask
 from relay.control.operation import Operation, OperationContext, RefusedError, UnansweredError
 from relay.control.place import LONGEST, NAME, NoPlaceError, connect, listen
@@ -36,7 +37,18 @@ async def stumble(context: OperationContext, parameters: Mapping[str, Any]) -> o
     return asked[parameters["words"]]
 
 
-OPERATIONS: Final[Mapping[str, Operation]] = {"say": say, "stumble": stumble}
+async def take_long(_: OperationContext, parameters: Mapping[str, Any]) -> object:
+    """An operation that does not answer at once."""
+    await asyncio.sleep(float(parameters["seconds"]))
+    return "done"
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "say": say,
+    "stumble": stumble,
+    "take_long": take_long,
+    "customer_erase": take_long,
+}
 
 
 def channel(home: Path) -> Channel:
@@ -99,6 +111,19 @@ async def test_a_bug_is_told_in_words_and_logged_by_its_place(
     assert "control.bug" in logged
     assert "KeyError in stumble" in logged
     assert "secret words" not in f"{logged} {told.value}"
+
+
+async def test_an_erasure_may_take_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked for it waits for its end; for anything else not for ever, and hears that it may go on."""
+    new_database(tmp_path)
+    monkeypatch.setattr(client, "_TIMEOUT", 0.1)
+    async with (
+        open_store(tmp_path / "relay.db") as store,
+        serve_control(OperationContext([channel(tmp_path)], store), OPERATIONS, tmp_path),
+    ):
+        assert (await asked(tmp_path, "customer_erase", seconds="0.3")).value == "done"
+        with pytest.raises(UnansweredError, match="may be at it still"):
+            await asked(tmp_path, "take_long", seconds="0.3")
 
 
 async def test_who_holds_the_database_and_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ async def test_conversions_take_none_of_the_loops_own_threads(desk: Desk) -> Non
         asyncio.get_running_loop().set_default_executor(threads)
         taken = asyncio.create_task(asyncio.to_thread(busy.wait))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 assert await desk.bytes_of(source)
         finally:
             busy.set()

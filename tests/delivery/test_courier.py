@@ -73,7 +73,7 @@ class OtherSide:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with self.changed:
-            await asyncio.wait_for(self.changed.wait_for(condition), 10)
+            await asyncio.wait_for(self.changed.wait_for(condition), 90)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 
 from relay.delivery.attempt import Attempt, Carry
 from relay.delivery.courier import Courier
@@ -177,8 +178,10 @@ async def test_a_suspect_that_hangs_is_innocent_after_three_seconds_and_the_next
             await asyncio.sleep(100)
         return True
 
-    async with running(courier(store, carry)):
-        await eventually(_is(lambda: len(set_out) == 2))
+    with structlog.testing.capture_logs() as log:
+        async with running(courier(store, carry)):
+            await eventually(_is(lambda: len(set_out) == 2))
+    assert [line["client"] for line in log if line["event"] == "delivery.slow"] == [set_out[0][1]]
     assert 2.9 < set_out[1][0] - set_out[0][0] < 4
     await store.release_all()
     first, second = set_out[0][1], set_out[1][1]
@@ -268,7 +271,7 @@ async def test_a_file_that_was_still_being_fetched_did_not_arrive(store: Store) 
             return True
 
         async with running(courier(store, carry, "to_telegram")) as stop:
-            await asyncio.wait_for(out.wait(), 5)
+            await asyncio.wait_for(out.wait(), 90)
             stop.set()
         [delivery] = (await store.claim(CHANNEL, "to_telegram", 9)).deliveries
         doubts.append(delivery.uncertain)

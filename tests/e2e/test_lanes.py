@@ -1,7 +1,5 @@
 """One lane, one order; and lanes don't wait for each other."""
 
-import time
-
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.e2e.inside import InnerRelay
@@ -15,12 +13,10 @@ async def test_chats_do_not_wait_for_each_other(
 ) -> None:
     """600 messages of 60 chats to a Kit that takes 100 ms each: in order, many at a time, never two of one client."""
     kit.faults.latency = LATENCY
-    began = time.monotonic()
     telegram.backlog(MESSAGES, CHATS)
     await kit.wait_for(lambda: len(kit.events) == MESSAGES)
-    took = time.monotonic() - began
     figures = await inner.settled("to_kit")
-    assert took < MESSAGES * LATENCY / 4
+    assert len({event.client_id for event in kit.events[: 2 * CHATS]}) == CHATS  # and not one chat after the other
     assert kit.in_flight_peak > 30
     assert kit.overlaps == 0
     for client in kit.clients:

@@ -292,7 +292,7 @@ async def test_what_it_makes_is_nobody_elses_to_read(
             process = await asyncio.create_subprocess_exec(
                 *arguments, cwd=tmp_path, env=relay.environment, stdout=-3, stderr=-3
             )
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert await asyncio.wait_for(process.wait(), 90) == 0
     assert [path.name for path in (home, *home.rglob("*")) if path.stat().st_mode & 0o077] == []
 
 
@@ -301,7 +301,7 @@ async def test_an_env_file_that_is_asked_for_must_be_there(tmp_path: Path) -> No
     process = await asyncio.create_subprocess_exec(
         *COMMAND, "--env-file", "nope.env", cwd=tmp_path, stderr=asyncio.subprocess.PIPE
     )
-    _, complained = await asyncio.wait_for(process.communicate(), 20)
+    _, complained = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 2
     assert "nope.env" in complained.decode()
 

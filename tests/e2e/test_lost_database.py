@@ -31,7 +31,7 @@ async def test_the_relay_ends_in_words_and_asks_before_it_begins_anew(
         database.rename(kept)
         anna.writes("after")
         assert relay.process is not None
-        assert await asyncio.wait_for(relay.process.wait(), 20) == 1
+        assert await asyncio.wait_for(relay.process.wait(), 90) == 1
         assert "was removed while the relay ran" in relay.log.splitlines()[-1]
         assert telegram.updates.pending_count == 1
         exit_code, _, complained = await run_to_its_end(relay)

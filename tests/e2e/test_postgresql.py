@@ -87,7 +87,7 @@ async def test_one_of_two_is_killed_under_load_and_the_other_goes_on(
                 one.writes(f"{one.id}:{number}")
                 assert await kit.agent_says(str(one.id), f"answer {number}") == 200
         said += 5
-        await kit.wait_for(lambda: sum(len(set(kit.texts(one.id))) for one in people) == 12 * said, timeout=60)
+        await kit.wait_for(lambda: sum(len(set(kit.texts(one.id))) for one in people) == 12 * said, timeout=90)
         await telegram.wait_for(lambda: sum(len(telegram.chat(one.id).texts) for one in people) == 60)
         await second.ready()
         assert "store.taken_over" in second.log

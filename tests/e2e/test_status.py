@@ -109,10 +109,10 @@ async def test_watching_goes_on_until_ctrl_c(relay: RelayProcess) -> None:
     )
     assert process.stdout is not None
     for _ in range(2):
-        while not (await asyncio.wait_for(process.stdout.readline(), 20)).startswith(b"relay "):
+        while not (await asyncio.wait_for(process.stdout.readline(), 90)).startswith(b"relay "):
             pass
     process.send_signal(signal.SIGINT)
-    _, complained = await asyncio.wait_for(process.communicate(), 20)
+    _, complained = await asyncio.wait_for(process.communicate(), 90)
     assert (process.returncode, complained) == (0, b"")
 
 
@@ -141,7 +141,7 @@ async def on_terminal(relay: RelayProcess, *arguments: str, environment: dict[st
         stderr=theirs,
     )
     os.close(theirs)
-    await asyncio.wait_for(process.wait(), 20)
+    await asyncio.wait_for(process.wait(), 90)
     said = await asyncio.to_thread(os.read, ours, 65536)
     os.close(ours)
     return said.decode()

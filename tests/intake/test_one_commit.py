@@ -99,8 +99,8 @@ async def test_a_message_that_comes_alone_costs_two_commits(store: Store) -> Non
         said: list[str] = []
         await _watch(store, said)
         await intake.accept_updates([text(2)])
-        assert "Hello 1" in await asyncio.wait_for(arrived.get(), 5)
-        assert "Hello 2" in await asyncio.wait_for(arrived.get(), 5)
+        assert "Hello 1" in await asyncio.wait_for(arrived.get(), 90)
+        assert "Hello 2" in await asyncio.wait_for(arrived.get(), 90)
         await eventually(_settled(store, 2))
         began = [index for index, statement in enumerate(said) if statement.startswith("BEGIN")]
     assert any(statement.startswith("UPDATE lane SET") and "leased=1" in statement for statement in said[: began[1]])
@@ -124,7 +124,7 @@ async def test_what_cannot_be_committed_is_not_claimed(store: Store) -> None:
         assert arrived.empty()
         await _limit(store, 1_000_000_000)
         await intake.accept_updates([text(1)])
-        assert "Hello 1" in await asyncio.wait_for(arrived.get(), 5)
+        assert "Hello 1" in await asyncio.wait_for(arrived.get(), 90)
 
 
 async def _limit(store: Store, pages: int) -> None:

@@ -168,6 +168,14 @@ def test_retry_after_is_obeyed_within_reason(header: str, seconds: float) -> Non
     assert caught.value.retry_after == seconds
 
 
+def test_a_date_counts_from_when_the_answer_was_made() -> None:
+    """By the clock of who says both: a relay whose machine is an hour behind waits no hour for it."""
+    said, until = (format_datetime(datetime.fromtimestamp(at, UTC), usegmt=True) for at in (NOW + 3600, NOW + 3690))
+    with pytest.raises(Throttled) as caught:
+        read_answer(429, {"Date": said, "Retry-After": until}, b"", now=NOW)
+    assert caught.value.retry_after == 90
+
+
 def test_without_retry_after_it_is_five_seconds() -> None:
     """A 429 that does not say how long means five seconds."""
     with pytest.raises(Throttled) as caught:

@@ -52,7 +52,7 @@ async def running_demo(home: Path, *arguments: str) -> AsyncIterator[str]:
         return _PAGE.search(said.read_text()) is not None
 
     try:
-        await eventually(is_up, within=50)
+        await eventually(is_up, within=90)
         yield str(_PAGE.findall(said.read_text())[0])
     finally:
         process.terminate()

@@ -172,7 +172,7 @@ async def test_it_is_live_and_says_when_the_relay_is_gone(browser: Browser, tmp_
         async with looking(browser, f"http://127.0.0.1:{relay.admin_port}/") as visit:
             page = visit.page
             kit.faults.down = False
-            await expect(page.locator("#state")).to_have_text("It works; 1 dead letter to look at", timeout=20_000)
+            await expect(page.locator("#state")).to_have_text("It works; 1 dead letter to look at", timeout=90_000)
             await expect(page.locator(".lanes .none")).to_have_text("None.")
             await expect(page.locator("#calls")).to_be_hidden()
             for number in range(40):

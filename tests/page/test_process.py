@@ -26,13 +26,13 @@ async def test_a_killed_one_is_started_again(tmp_path: Path) -> None:
     running = asyncio.create_task(relay.run())
     pids = []
     for kills in range(2):
-        await relay.changes.wait_for(lambda: relay.state == "running", 20)
+        await relay.changes.wait_for(lambda: relay.state == "running", 90)
         pids.append(relay.pid)
         if not kills:
             assert relay.kill()
-            await relay.changes.wait_for(lambda: relay.state == "killed", 20)
+            await relay.changes.wait_for(lambda: relay.state == "killed", 90)
     relay.stop()
-    assert await asyncio.wait_for(running, 20) == -signal.SIGTERM
+    assert await asyncio.wait_for(running, 90) == -signal.SIGTERM
     assert len(set(pids)) == relay.starts == 2
     assert relay.kills == 1
     assert not relay.kill()
@@ -42,7 +42,7 @@ async def test_one_that_was_never_ready_is_not_started_again(tmp_path: Path) -> 
     """Wrong settings do not get better by repetition."""
     relay = process(tmp_path, "import sys; print('no', file=sys.stderr); sys.exit(2)")
     running = asyncio.create_task(relay.run())
-    assert not await asyncio.wait_for(relay.ready(), 20)
+    assert not await asyncio.wait_for(relay.ready(), 90)
     assert await running == 2
     assert relay.starts == 1
 
@@ -52,9 +52,9 @@ async def test_what_it_logs_is_heard(tmp_path: Path) -> None:
     heard: list[Line] = []
     relay = process(tmp_path, READY + "print('Traceback', file=sys.stderr)", heard)
     running = asyncio.create_task(relay.run())
-    await relay.changes.wait_for(lambda: relay.state == "killed", 20)
+    await relay.changes.wait_for(lambda: relay.state == "killed", 90)
     relay.stop()
-    await asyncio.wait_for(running, 20)
+    await asyncio.wait_for(running, 90)
     assert heard[:2] == [{"event": "relay.ready"}, {"level": "error", "event": "Traceback"}]
 
 

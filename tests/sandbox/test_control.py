@@ -116,7 +116,7 @@ async def test_the_program_says_where_it_listens_and_ends_on_sigterm() -> None:
     ):
         assert (await answer.json())["result"]["username"] == said["telegram"]["username"]
     program.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(program.wait(), 5) == 0
+    assert await asyncio.wait_for(program.wait(), 90) == 0
 
 
 @pytest.mark.parametrize(

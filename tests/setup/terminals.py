@@ -24,7 +24,7 @@ class Terminal:
 
     async def until(self, words: str) -> str:
         """Wait until these words stand there, below what was waited for before; what is new up to them."""
-        return await asyncio.wait_for(asyncio.to_thread(self._read_until, words), 60)
+        return await asyncio.wait_for(asyncio.to_thread(self._read_until, words), 90)
 
     async def answers(self, words: str, line: str) -> str:
         """Wait for a question, and answer it."""
@@ -47,7 +47,7 @@ class Terminal:
 
     async def ended(self) -> int:
         """Its exit code; what it said last is seen too."""
-        code = await asyncio.wait_for(self.process.wait(), 30)
+        code = await asyncio.wait_for(self.process.wait(), 90)
         await asyncio.to_thread(self._read_rest)
         return code
 

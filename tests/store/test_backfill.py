@@ -119,7 +119,7 @@ async def test_a_relay_fills_them_in_after_its_start(
         async def filled() -> bool:
             return "backfill.done" in relay.log
 
-        await eventually(filled, within=20)
+        await eventually(filled)
         await relay.ready()
         assert await relay.stop() == 0
     assert whose(home / "relay.db")["7"] == "42"

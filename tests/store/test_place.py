@@ -47,7 +47,7 @@ async def test_a_database_that_is_another_one_acknowledges_nothing(path: Path, w
             await store.accept(update(2))
         with pytest.raises(StoreLost):
             await store.count(CHANNEL)
-        lost = await asyncio.wait_for(store.lost(), 1)
+        lost = await asyncio.wait_for(store.lost(), 90)
         assert str(path) in str(lost)
         assert store.failure is not None
 

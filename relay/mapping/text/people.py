@@ -21,6 +21,8 @@ _DIGITS: Final = range(5, 16)  #: Of a number in international form, https://www
 
 def one_line(part: object) -> str:
     """What people wrote, in one line, without what deceives the eye; "" if nothing of it can be seen."""
+    if isinstance(part, str) and part.isascii() and part.isprintable():
+        return " ".join(part.split())  # most names: nothing in them deceives, and all but the spaces can be seen
     line = _DROPPED.sub("", " ".join(clean(part).split())).strip()
     return _without_heaps(line) if any(map(is_visible, line)) else ""
 

@@ -14,12 +14,13 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from itertools import product
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from tests.campaigns import results
 from tests.campaigns.points import talk
@@ -34,16 +35,19 @@ _STRUCK: Final = {"kill": CALLS, "full": FULL, "broken": BROKEN}
 
 
 class Stage:
-    """A scene's files, as they lie there before it, to be taken from as often as need be."""
+    """A scene's files, as they lie there before it, to be taken from as often as need be; and its calls."""
 
     def __init__(self, scene: Scene, folder: Path) -> None:
         self.scene, self._folder = scene, folder
         self._before = folder / "before"
         self._before.mkdir()
+        scene.prepare(self._before)
 
-    def set(self) -> None:
-        """Lay the files out."""
-        self.scene.prepare(self._before)
+    @cached_property
+    def calls(self) -> Counter[str]:
+        """How many of each call the path makes, whatever is to strike at them."""
+        with self.laid() as home:
+            return asyncio.run(count(self.scene, home))
 
     @contextmanager
     def laid(self) -> Iterator[Path]:
@@ -66,10 +70,8 @@ class Stage:
             shutil.rmtree(home)
 
 
-async def struck(stage: Stage, how: str, every: int, first: int) -> tuple[int, list[str]]:
+async def struck(stage: Stage, calls: Counter[str], how: str, every: int, first: int) -> tuple[int, list[str]]:
     """Strike at each point in turn. How many there were, and what was wrong."""
-    with stage.laid() as home:
-        calls = await count(stage.scene, home)
     points = [(call, which) for call in _STRUCK[how] for which in range(1, calls[call] + 1)]
     wrong: list[str] = []
     chosen = points[first % min(every, len(points)) :: every]
@@ -81,10 +83,8 @@ async def struck(stage: Stage, how: str, every: int, first: int) -> tuple[int, l
     return len(chosen), wrong
 
 
-async def talked(how: str, every: int, first: int) -> tuple[int, list[str]]:
+async def talked(calls: Counter[str], how: str, every: int, first: int) -> tuple[int, list[str]]:
     """Strike a relay at its work. How many points there were, and what was wrong."""
-    with tempfile.TemporaryDirectory(prefix="relay-points-") as folder:
-        calls = await talk.count(Path(folder))
     kinds = {"kill": talk.TALKING, "full": talk.FULL, "broken": BROKEN}[how]
     points = [(call, which) for call in kinds for which in range(1, calls[call] + 1)]
     wrong: list[str] = []
@@ -149,15 +149,17 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="a file to which each result is appended")
     options = parser.parse_args()
     total, broken = 0, 0
-    for name, how in product(options.scenes, options.how):
-        began = time.monotonic()
-        points, wrong = play(name, how, options.every, options.first)
-        total, broken = total + points, broken + len(wrong)
-        line = f"{name:<10} {how:<7} {points:5} points {time.monotonic() - began:6.0f} s  {len(wrong)} wrong"
-        print(line, *wrong[:10], sep="\n  ", flush=True)  # noqa: T201 - a report
-        if options.results is not None:
-            found = {f"{name}, {how}": wrong} if wrong else {}
-            results.append(options.results, {"scene": name, "how": how, "points": points, "found": found})
+    for name in options.scenes:
+        with playing(name) as play:
+            for how in options.how:
+                began = time.monotonic()
+                points, wrong = play(how, options.every, options.first)
+                total, broken = total + points, broken + len(wrong)
+                line = f"{name:<10} {how:<7} {points:5} points {time.monotonic() - began:6.0f} s  {len(wrong)} wrong"
+                print(line, *wrong[:10], sep="\n  ", flush=True)  # noqa: T201 - a report
+                if options.results is not None:
+                    found = {f"{name}, {how}": wrong} if wrong else {}
+                    results.append(options.results, {"scene": name, "how": how, "points": points, "found": found})
     print(f"{total} points, {broken} wrong")  # noqa: T201 - a report
     return 1 if broken else 0
 
@@ -167,16 +169,30 @@ def _today() -> int:
     return date.today().toordinal() * 7919  # noqa: DTZ011 - any number does
 
 
-def play(name: str, how: str, every: int, first: int) -> tuple[int, list[str]]:
-    """All chosen points of one path. How many there were, and what was wrong."""
-    if name == TALK:
-        return (0, []) if how == "cut" else asyncio.run(talked(how, every, first))
+#: Takes the chosen points of a path: how, one in so many, and which of those. How many there were, and what was wrong.
+Play: TypeAlias = Callable[[str, int, int], tuple[int, list[str]]]
+
+
+@contextmanager
+def playing(name: str) -> Iterator[Play]:
+    """A path that is laid out once, for whatever strikes at it."""
     with tempfile.TemporaryDirectory(prefix="relay-points-") as folder:
-        stage = Stage(SCENES[name], Path(folder))
-        stage.set()
-        if how == "cut":
-            return asyncio.run(cut(stage, every, first))
-        return asyncio.run(struck(stage, how, every, first))
+        yield _play_talk(Path(folder)) if name == TALK else partial(_play_scene, Stage(SCENES[name], Path(folder)))
+
+
+def _play_talk(folder: Path) -> Play:
+    calls = cache(lambda: asyncio.run(talk.count(folder)))
+
+    def play(how: str, every: int, first: int) -> tuple[int, list[str]]:
+        return (0, []) if how == "cut" else asyncio.run(talked(calls(), how, every, first))
+
+    return play
+
+
+def _play_scene(stage: Stage, how: str, every: int, first: int) -> tuple[int, list[str]]:
+    if how == "cut":
+        return asyncio.run(cut(stage, every, first))
+    return asyncio.run(struck(stage, stage.calls, how, every, first))
 
 
 if __name__ == "__main__":
