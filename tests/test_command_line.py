@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -85,6 +86,19 @@ def test_a_letter_that_somebody_else_has_retried_is_gone(capsys: pytest.CaptureF
     _say_fates([{"id": 1, "fate": "waiting"}, {"id": 2, "fate": "gone", "reason": "there is none"}], running=True)
     out, err = capsys.readouterr()
     assert (out, err) == ("1 on the way again\n", "2: gone: somebody else has retried or dropped it meanwhile\n")
+
+
+def test_a_terminal_that_has_not_all_signs_shows_them_by_number(tmp_path: Path) -> None:
+    """As one in KOI8-R or Latin-1: a mark or a name that it has not must not end the command."""
+    done = subprocess.run(
+        [*RELAY, "check", "--env-file", "none", "--config", "none"],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONIOENCODING": "koi8-r", "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert done.stdout.startswith(b"\\u2717 ")
 
 
 def test_a_misspelt_command_is_guessed() -> None:

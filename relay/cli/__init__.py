@@ -1,7 +1,9 @@
 """The command `relay`: one module for each family of commands, loaded when it is called."""
 
 import os
+import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import Final
 
 import click
@@ -61,3 +63,6 @@ def main(context: click.Context) -> None:
     """Relay between a company's Telegram bot and Voximplant Kit."""
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         context.color = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # terminals in Latin-1 or KOI8-R have no marks, and few names

@@ -18,7 +18,7 @@ from relay.settings.schema import Settings
 from relay.store.engine.copies import CopyError, copy_database
 from relay.store.engine.erased import ErasedListError, beside, merge
 from relay.store.engine.lock import StoreLockedError
-from relay.store.engine.restoring import RestoreError
+from relay.store.engine.restoring import Restored, RestoreError
 from relay.store.engine.restoring import restore as put_in_place
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -79,16 +79,24 @@ def restore(*, file: Path, go_on: bool, env_file: Path | None, config: Path | No
     except (RestoreError, ErasedListError) as error:
         fail(str(error))
     click.echo(f"{database} is the copy of {done.made_at} now")
+    for line in _told(done, go_on=go_on):
+        click.echo(line)
+
+
+def _told(done: Restored, *, go_on: bool) -> Iterator[str]:
+    """What is to be known of a copy that is in place now."""
     if done.aside is not None:
-        click.echo(f"the database from before is {done.aside}; to go back: relay restore {done.aside}")
+        yield f"the database from before is {done.aside}; to go back: relay restore {done.aside}"
     if not done.current:
-        click.echo("it has an older schema: the next start of this version migrates it, and keeps a copy")
-    if done.waiting and go_on:
-        click.echo(f"{done.waiting} deliveries waited in it, and go on when the relay starts")
-    elif done.waiting:
-        click.echo(f"{done.waiting} deliveries waited in it and may have arrived since. Once the relay has started:")
-        click.echo("  relay dead list --reason restored     lists them")
-        click.echo("  relay dead retry --reason restored    lets them go on")
+        yield "it has an older schema: the next start of this version migrates it, and keeps a copy"
+    if not done.waiting:
+        return
+    if go_on:
+        yield f"{done.waiting} deliveries waited in it, and go on when the relay starts"
+        return
+    yield f"{done.waiting} deliveries waited in it and may have arrived since. Once the relay has started:"
+    yield "  relay dead list --reason restored     lists them"
+    yield "  relay dead retry --reason restored    lets them go on"
 
 
 def _file_of(settings: Settings) -> Path:

@@ -1,6 +1,7 @@
 """`relay link`: a deep link that says where a customer came from, and its QR code."""
 
 import asyncio
+import io
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,10 +61,7 @@ def link(
         ask_relay(channels, "keep_link", channel=chosen.key, code=payload, touch=touch)
     qr = _qr_code(url)
     for path in filter(None, (png, svg)):
-        try:
-            qr.save(str(path), kind="png" if path == png else "svg", scale=8)
-        except OSError as error:
-            fail(f"{path}: cannot be written ({error.strerror})")
+        _save(qr, path, "png" if path == png else "svg")
     if as_json:
         print_json({"link": url, "payload": payload, "stored": is_code(payload), **touch})
         return
@@ -101,11 +99,23 @@ async def _bot_name(channel: Channel) -> str:
             bot = open_bot(settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url, session)
             me: Any = await call(bot, "getMe", {}, read_timeout=10.0)
     except RelayError as error:
-        fail(f"Telegram does not say what the bot is called: {error}")
+        fail(f"Telegram does not say what the bot is called: {error}. relay check says what to do")
     username = me.get("username") if isinstance(me, dict) else None
     if not isinstance(username, str) or not username:
         fail("the bot has no user name")
     return username
+
+
+def _save(qr: QRCode, path: Path, kind: str) -> None:
+    """Write the picture. Exit 1 with a line when that cannot be; then there is no new file."""
+    picture, is_new = io.BytesIO(), not path.exists()
+    qr.save(picture, kind=kind, scale=8)
+    try:
+        path.write_bytes(picture.getvalue())
+    except OSError as error:
+        if is_new:
+            path.unlink(missing_ok=True)
+        fail(f"{path}: cannot be written ({error.strerror})")
 
 
 def _qr_code(url: str) -> QRCode:

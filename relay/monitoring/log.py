@@ -8,9 +8,14 @@ event in indented lines; in JSON it is a field.
 import asyncio
 import json
 import logging
+import os
+import select
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from io import UnsupportedOperation
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
@@ -32,23 +37,50 @@ _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
+#: Seconds that a line waits for whoever reads the log, once; characters that are written between two looks at it, since
+#: a pipe that takes anything takes so much (https://man7.org/linux/man-pages/man7/pipe.7.html, PIPE_BUF).
+_PATIENCE: Final = 0.25
+_PIECE: Final = 1_000
+
+
 class _Output:
-    """Takes finished lines. The process has one, so that loggers that structlog has cached follow `configure`."""
+    """Takes finished lines. The process has one, so that loggers that structlog has cached follow `configure`.
+
+    A full disk, a closed terminal, one that was stopped (Ctrl-S) or a collector that hangs must not stop deliveries.
+    """
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None
         self._lock = threading.Lock()
+        self._dropped = 0  #: Lines that nobody took, since the last one that somebody did.
 
     def write(self, line: str) -> None:
-        stream = self.stream or sys.stderr
-        try:
-            with self._lock:
-                stream.write(line + "\n")
+        stream, text, missed = self.stream or sys.stderr, line + "\n", 0
+        with self._lock, suppress(OSError, ValueError):
+            for start in range(0, len(text), _PIECE):
+                if not _takes(stream, 0.0 if self._dropped else _PATIENCE):
+                    self._dropped += 1
+                    return
+                stream.write(text[start : start + _PIECE])
                 stream.flush()
-        except (OSError, ValueError):
-            pass  # a full disk or a closed terminal behind the log must not stop deliveries
+            self._dropped, missed = 0, self._dropped
+        if missed:
+            _log.warning("log.dropped", lines=missed)
 
     debug = info = warning = error = critical = write  # structlog calls the logger by the event's level
+
+
+def _takes(stream: TextIO, patience: float) -> bool:
+    """Whether a line can be written without waiting longer than so many seconds. A file on a disk takes anything."""
+    try:
+        descriptor = stream.fileno()
+    except UnsupportedOperation:
+        return True
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return True
+    reader = select.poll()
+    reader.register(descriptor, select.POLLOUT)
+    return bool(reader.poll(patience * 1000))
 
 
 _OUTPUT: Final = _Output()

@@ -127,7 +127,9 @@ class Wizard:
             if not self.asks:
                 if question is ADDRESS:
                     return  # not everybody's own address leads back to them from inside
-                raise GaveUpError(f"{question.field.upper()} did not prove right; nothing was written.")
+                doubtful = ", ".join(each.field.upper() for each in (question, *question.also))
+                which = f"one of {doubtful}" if question.also else doubtful
+                raise GaveUpError(f"{which} did not prove right; nothing was written.")
             again = ask_which_again(question)
             if again is None:
                 return

@@ -309,6 +309,12 @@ def test_a_button_that_is_not_under_the_message_is_unknown() -> None:
     assert event_of(outcome_of(raw)).event_data.message.text == "🔘 Track it"
 
 
+@pytest.mark.parametrize("text", ["\u3164", "\u2800\u2800", "\u200b", " \n\u00a0"])
+def test_words_that_cannot_be_seen_are_said_to_be_some(text: str) -> None:
+    """People send them for fun; an agent would look at an empty bubble."""
+    assert event_of(outcome_of(private(text=text))).event_data.message.text == "[text]"
+
+
 LONG = "It was a dark and stormy night. " * 30
 
 

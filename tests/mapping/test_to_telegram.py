@@ -184,6 +184,8 @@ NAMED = TelegramContext("123456789", show_agent_name=True)
         ({"sender_type": "bot", "is_bot": True}, "hello"),
         ({"sender_type": "agent", "sender_username": "j.smith", "sender_email": "j@example.com"}, "hello"),
         ({"sender_display_name": " \0 "}, "hello"),
+        ({"sender_display_name": "\u202eanilA\u3164"}, "anilA\u3164:\nhello"),
+        ({"sender_display_name": "\u3164\u200e"}, "hello"),
         ({"sender_display_name": "{text}"}, "{text}:\nhello"),
         (None, "hello"),
         ([], "hello"),

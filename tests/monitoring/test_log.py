@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -255,6 +256,22 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     stream = started()
     stream.close()
     structlog.get_logger().info("x")
+
+
+def test_who_does_not_read_the_log_stops_nothing() -> None:
+    """A terminal that was stopped, a collector that hangs: lines are dropped, and then it is said how many."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb", buffering=0) as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
+        configure("INFO", "json", stream=stream)
+        log = structlog.get_logger()
+        for number in range(2_000):
+            log.info("something", number=number)
+        os.set_blocking(reader, False)
+        taken = [json.loads(line)["number"] for line in (read.read(1 << 20) or b"").splitlines()]
+        log.info("again")
+        again, dropped = map(json.loads, (read.read(1 << 20) or b"").splitlines())
+    assert taken == list(range(len(taken)))
+    assert (again["event"], dropped["event"], dropped["lines"]) == ("again", "log.dropped", 2_000 - len(taken))
 
 
 def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:

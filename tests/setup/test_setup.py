@@ -141,6 +141,14 @@ async def test_a_script_that_forgets_an_answer_is_told_which(telegram: TelegramL
     assert (tmp_path / ".env").read_text() == before
 
 
+async def test_a_script_is_told_which_answers_may_be_the_wrong_one(variables: dict[str, str], tmp_path: Path) -> None:
+    """A login that Kit refuses shows at the last answer, which need not be to blame."""
+    wrong = {**variables, "KIT_API_TOKEN": "another-token"}
+    code, said = await run(tmp_path, wrong, "setup", "--no-input", "--wait", "0")
+    doubtful = "KIT_CHANNEL_UUID, KIT_API_TOKEN, KIT_DOMAIN, KIT_REGION"
+    assert (code, said.splitlines()[-1]) == (1, f"one of {doubtful} did not prove right; nothing was written.")
+
+
 @pytest.mark.usefixtures("port")
 async def test_a_token_that_does_not_prove_right_is_not_written(kit: KitLookAlike, tmp_path: Path) -> None:
     """Unless --no-check says that nobody is to be asked."""

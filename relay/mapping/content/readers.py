@@ -26,7 +26,7 @@ from relay.mapping.content.polls import read_poll
 from relay.mapping.content.remembered import own_words
 from relay.mapping.text.language import heading, say
 from relay.mapping.text.repeated import says
-from relay.mapping.text.text import clean, join, render, shorten
+from relay.mapping.text.text import clean, is_visible, join, render, shorten
 from relay.mapping.text.tolerant import tried
 from relay.model import Said
 
@@ -91,8 +91,9 @@ def _unknown(message: MaybeInaccessibleMessage | None) -> str:
 
 
 def read_text(message: Message, text: str) -> Content:
-    """Words."""
-    return Content(clean(tried(render, text, message.entities) or text) if isinstance(text, str) else "")
+    """Words; none if nothing of them can be seen."""
+    words = clean(tried(render, text, message.entities) or text) if isinstance(text, str) else ""
+    return Content(words if any(map(is_visible, words)) else "")
 
 
 def read_game(message: Message, game: Game) -> Content:

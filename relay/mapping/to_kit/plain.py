@@ -14,7 +14,7 @@ from relay.mapping.content.remembered import said_in_chat
 from relay.mapping.event.events import KitContext, Origin, make_event
 from relay.mapping.event.origins import time_of
 from relay.mapping.text.people import handle, shown_name
-from relay.mapping.text.text import clean
+from relay.mapping.text.text import clean, is_visible
 from relay.model import Address, Reading, Wants, is_id
 
 _MESSAGE: Final = frozenset({"message_id", "from", "chat", "date", "text"})
@@ -41,7 +41,7 @@ def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | No
         return None
     message_id, chat, text = message["message_id"], message["chat"], clean(message["text"])
     person = _read_person(message["from"])
-    if person is None or not text.strip() or type(message_id) is not int or not _is_private(chat):
+    if person is None or not any(map(is_visible, text)) or type(message_id) is not int or not _is_private(chat):
         return None
     if type(message["date"]) is not int or not 0 < message["date"] < _LAST_DATE:
         return None

@@ -21,6 +21,7 @@ from relay.kit.events import (
 )
 from relay.mapping.text.file_names import file_name
 from relay.mapping.text.language import to_customer
+from relay.mapping.text.people import one_line
 from relay.mapping.text.text import clean, shorten, split, units
 from relay.mapping.to_telegram.cards import person, person_in_words, place, place_in_words
 from relay.mapping.to_telegram.closings import map_closing
@@ -70,7 +71,7 @@ def map_event(event: Event, known: Known, context: TelegramContext) -> Outcome:
 
 
 def _map_message(event: SendMessageEvent, known: Known, context: TelegramContext) -> Outcome:
-    name = shorten(clean(event.agent_name), MAX_AGENT_NAME).strip() if context.show_agent_name else ""
+    name = shorten(one_line(event.agent_name), MAX_AGENT_NAME).strip() if context.show_agent_name else ""
     language = known.client.language if known.client is not None else ""
     steps = _steps(clean(event.text), event.items, _under(name, language) if name else _as_it_is)
     if not steps:

@@ -55,13 +55,7 @@ def _message(watch: Watch, chat_id: int, message: Json) -> Json:
         shown["entities"] = message.get("entities", message.get("caption_entities", []))
     if quote := _quote(message):
         shown["quote"] = quote
-    if venue := message.get("venue"):
-        shown["place"] = {**venue["location"], "title": venue["title"], "address": venue["address"]}
-    elif location := message.get("location"):
-        shown["place"] = location
-    if contact := message.get("contact"):
-        names = (contact.get("first_name"), contact.get("last_name"))
-        shown["contact"] = {"name": " ".join(filter(None, names)), "phone": contact["phone_number"]}
+    shown |= _card(message)
     if markup := message.get("reply_markup"):
         shown["buttons"] = [[_button(button) for button in row] for row in markup.get("inline_keyboard", [])]
     if group := message.get("media_group_id"):
@@ -69,6 +63,18 @@ def _message(watch: Watch, chat_id: int, message: Json) -> Json:
     if mine:
         shown |= _progress(watch, chat_id, message)
     return shown
+
+
+def _card(message: Json) -> Json:
+    """The place or the person that the message holds."""
+    if venue := message.get("venue"):
+        return {"place": {**venue["location"], "title": venue["title"], "address": venue["address"]}}
+    if location := message.get("location"):
+        return {"place": location}
+    if contact := message.get("contact"):
+        names = (contact.get("first_name"), contact.get("last_name"))
+        return {"contact": {"name": " ".join(filter(None, names)), "phone": contact["phone_number"]}}
+    return {}
 
 
 def _quote(message: Json) -> Json | None:

@@ -132,25 +132,28 @@ class Watch:
 
     def observe_telegram(self) -> None:
         """New updates, those that the relay has confirmed, and what it has sent."""
-        updates = self.telegram.updates
-        pending = updates.pending
+        pending = self.telegram.updates.pending
         for update in pending:
             if update["update_id"] >= self._next_update:
                 self._next_update = update["update_id"] + 1
                 self._sent_by_customer(update)
-        first = pending[0]["update_id"] if pending else updates.next_id
-        if first > self._first_pending:
-            now = time.monotonic()
-            for journey in self.journeys.all:
-                if journey.direction == "to_kit" and journey.stage == "sent" and int(journey.key) < first:
-                    self.journeys.accept(journey, now)
-            self._first_pending = first
+        self._confirmed(pending[0]["update_id"] if pending else self.telegram.updates.next_id)
         for call in self._new("calls", self.telegram.calls):
             keep(self._last_call, str(call.chat_id), call.at, CHANGED)
             if call.message_id is not None:
                 self.actions.pop(call.chat_id or 0, None)
         for call in self._new("actions", self.telegram.actions):
             keep(self.actions, call.chat_id or 0, (str(call.params.get("action")), self.unix(call.at)), CHANGED)
+
+    def _confirmed(self, first: int) -> None:
+        """Of the updates that wait, this one is the first: those before it are on the relay's disk."""
+        if first <= self._first_pending:
+            return
+        now = time.monotonic()
+        for journey in self.journeys.all:
+            if journey.direction == "to_kit" and journey.stage == "sent" and int(journey.key) < first:
+                self.journeys.accept(journey, now)
+        self._first_pending = first
 
     def observe_kit(self) -> None:
         """New events, callbacks that were made, and callbacks that the relay has answered."""

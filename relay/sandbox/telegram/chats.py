@@ -92,14 +92,7 @@ class Chat:
 
     def frame(self, bot: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """What frames a message of the bot with these parameters. Raises Refused for a reply to nothing."""
-        frame: dict[str, Any] = {"from": bot, "chat": self.details, "date": int(time.time())}
-        reply = params.get("reply_parameters")
-        if reply is not None:
-            replied = self.find(reply.get("message_id", 0))
-            if replied is not None:
-                frame["reply_to_message"] = {key: replied[key] for key in replied if key != "reply_to_message"}
-            elif not reply.get("allow_sending_without_reply"):
-                raise bad_request("message to be replied not found")
+        frame: dict[str, Any] = {"from": bot, "chat": self.details, "date": int(time.time()), **self._replied(params)}
         for name in ("business_connection_id", "message_thread_id"):
             if name in params:
                 frame[name] = params[name]
@@ -110,6 +103,18 @@ class Chat:
         if "inline_keyboard" in params.get("reply_markup", ()):
             frame["reply_markup"] = params["reply_markup"]
         return frame
+
+    def _replied(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The field of what is replied to. Raises Refused when it is gone and may not be."""
+        reply = params.get("reply_parameters")
+        if reply is None:
+            return {}
+        replied = self.find(reply.get("message_id", 0))
+        if replied is not None:
+            return {"reply_to_message": {key: replied[key] for key in replied if key != "reply_to_message"}}
+        if reply.get("allow_sending_without_reply"):
+            return {}
+        raise bad_request("message to be replied not found")
 
     def find(self, message_id: int) -> dict[str, Any] | None:
         """The message with this id, by whomever."""
