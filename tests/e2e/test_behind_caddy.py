@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +36,18 @@ class Answered:
 
 
 @asynccontextmanager
-async def caddy_before(relay: RelayProcess, program: Path, sample: str) -> AsyncIterator[str]:
-    """A Caddy with its sample file, but for the addresses, before a relay that need not run yet; yields its URL."""
-    home, url = relay.home, f"http://127.0.0.1:{free_port()}"
+async def caddy_before(
+    relay: RelayProcess, program: Path, sample: str, url: str | None = None, there: Mapping[str, str] | None = None
+) -> AsyncIterator[str]:
+    """A Caddy with its sample file, but for the addresses, before a relay that need not run yet; yields its URL.
+
+    `there` says what else stands elsewhere than the file says.
+    """
+    home, url = relay.home, url or f"http://127.0.0.1:{free_port()}"
     text = (DEPLOY / sample).read_text()
+    for said, meant in (there or {}).items():
+        assert said in text
+        text = text.replace(said, meant)
     text = text.replace("relay:8080", f"127.0.0.1:{relay.port}").replace("127.0.0.1:8080", f"127.0.0.1:{relay.port}")
     text = text.replace("https://relay.example.com", url)
     text = re.sub(r"^\{$", "{\n\tadmin off", text.replace("\tadmin off\n", ""), count=1, flags=re.MULTILINE)
