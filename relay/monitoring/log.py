@@ -52,13 +52,15 @@ class _Output:
     def __init__(self) -> None:
         self.stream: TextIO | None = None
         self._lock = threading.Lock()
+        self._known: TextIO | None = None  #: The stream of the last line,
+        self._reader: select.poll | None = None  #: and by what it tells whether somebody reads it.
         self._dropped = 0  #: Lines that nobody took, since the last one that somebody did.
 
     def write(self, line: str) -> None:
         stream, text, missed = self.stream or sys.stderr, line + "\n", 0
         with self._lock, suppress(OSError, ValueError):
             for start in range(0, len(text), _PIECE):
-                if not _takes(stream, 0.0 if self._dropped else _PATIENCE):
+                if not self._takes(stream):
                     self._dropped += 1
                     return
                 stream.write(text[start : start + _PIECE])
@@ -67,20 +69,26 @@ class _Output:
         if missed:
             _log.warning("log.dropped", lines=missed)
 
+    def _takes(self, stream: TextIO) -> bool:
+        """Whether something can be written without waiting longer than once for a moment."""
+        if stream is not self._known:
+            self._known, self._reader = stream, _reader_of(stream)
+        return self._reader is None or bool(self._reader.poll(0 if self._dropped else _PATIENCE * 1000))
+
     debug = info = warning = error = critical = write  # structlog calls the logger by the event's level
 
 
-def _takes(stream: TextIO, patience: float) -> bool:
-    """Whether a line can be written without waiting longer than so many seconds. A file on a disk takes anything."""
+def _reader_of(stream: TextIO) -> "select.poll | None":
+    """What tells whether a pipe, a socket or a terminal takes something; None for a file, which takes anything."""
     try:
         descriptor = stream.fileno()
     except UnsupportedOperation:
-        return True
+        return None
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return True
+        return None
     reader = select.poll()
     reader.register(descriptor, select.POLLOUT)
-    return bool(reader.poll(patience * 1000))
+    return reader
 
 
 _OUTPUT: Final = _Output()

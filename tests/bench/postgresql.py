@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 
 from tests.bench.contender import Contender, Name, running
 from tests.bench.growth import deliver_before, first_messages
+from tests.bench.machine import Cores, Look
 from tests.bench.quota import quota
 from tests.bench.sandbox import open_sandbox
 from tests.bench.scenarios import CLIENTS, CONCURRENCY, Outcome, arrived
@@ -62,6 +63,7 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
     """Agents' texts through one relay and through three, each with a part of a core, behind a balancer; alternating."""
     speeds: dict[int, list[float]] = {1: [], _SEVERAL: []}
     spent: dict[int, list[float]] = {1: [], _SEVERAL: []}
+    took: list[Cores] = []
     faults = {"not accepted": 0, "out of order": 0}
     for run in range(runs):
         for number in (1, _SEVERAL) if run % 2 == 0 else (_SEVERAL, 1):
@@ -71,9 +73,12 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
                 async with AsyncExitStack() as stack:
                     for relay in relays:
                         stack.enter_context(quota(relay.process.pid, CORES))
-                    before = sum(relay.cpu() for relay in relays)
+                    before = Look.at_all(relays)
                     load, speed = await _agents_write(sandbox, callbacks, number)
-                    spent[number].append((sum(relay.cpu() for relay in relays) - before) * 1000 / callbacks)
+                    after = Look.at_all(relays)
+                spent[number].append((after.relays - before.relays) * 1000 / callbacks)
+                if number == _SEVERAL:
+                    took.append(before.until(after))
                 stats = await sandbox.get("telegram")
                 speeds[number].append(speed)
                 faults["not accepted"] += load["failed"]
@@ -84,6 +89,11 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
         f"messages/s, {_SEVERAL} of them": several,
         f"{_SEVERAL} : one": several / one,
         f"CPU a message, {_SEVERAL} : one": median(spent[_SEVERAL]) / median(spent[1]),
+        # Without a core to spare it was the machine that held them up, and not each other.
+        f"cores that {_SEVERAL} took": median(each.relays for each in took),
+        "cores that PostgreSQL took": median(each.postgresql for each in took),
+        "cores that all else took": median(each.rest for each in took),
+        "cores that were idle": median(each.idle for each in took),
     }
     return Outcome(figures, faults)
 
