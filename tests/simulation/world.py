@@ -32,6 +32,7 @@ MESSAGES: Final = 104
 SPAN: Final = 8.0
 #: Seconds after which what has not arrived never will.
 PATIENCE: Final = 3600.0
+_ENDLESS: Final = 10 * MESSAGES  #: Calls after which a broken relay repeats without end.
 SLOWEST: Final = 0.3  #: Seconds that a call takes at most, there and back.
 TWO_STEPS: Final = 0.15  #: The share of agents' messages that are two of Telegram's.
 _EPOCH: Final = 1_800_000_000.0
@@ -168,7 +169,7 @@ class World:
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE
         while loop.time() < until:
-            if self.process.ended is not None:
+            if self.process.ended is not None or len(self.telegram.calls) > _ENDLESS:
                 return False
             if not self.telegram.updates.pending and not self.waiting():
                 return True
