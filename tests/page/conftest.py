@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.page.cast import gather
@@ -14,6 +14,9 @@ from relay.sandbox.page.server import Page
 from relay.sandbox.page.watch import Watch
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.page.demo import Visit, chromium, running_demo, visiting
+
+#: What must come on a page has as long as everywhere else: five seconds are too few on a busy machine.
+expect.set_options(timeout=90_000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

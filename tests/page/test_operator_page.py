@@ -26,7 +26,7 @@ from tests.page.pictures import keep
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE = 15_000  # milliseconds
+PATIENCE = 90_000  # milliseconds
 
 
 @asynccontextmanager

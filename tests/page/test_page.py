@@ -23,7 +23,7 @@ from tests.starting import run
 
 pytestmark = [needs("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
-PATIENCE = 15_000  # milliseconds
+PATIENCE = 90_000  # milliseconds
 #: What a browser says of its own accord while the relay is dead and a picture cannot be had.
 DEAD = "ERR_CONNECTION_REFUSED"
 

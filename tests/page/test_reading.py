@@ -8,7 +8,7 @@ from tests.page.demo import Visit, visiting
 
 pytestmark = [needs("chromium"), pytest.mark.asyncio(loop_scope="module")]
 
-PATIENCE = 15_000  # milliseconds
+PATIENCE = 90_000  # milliseconds
 LINES = "\n".join(f"line {number}" for number in range(60))
 
 
