@@ -21,7 +21,8 @@ def hurry(
     """Try at once what waits: everything, or what waits for CLIENT, a client id or a chat id.
 
     For when the cause is mended and nobody wants to wait for the next attempt. It costs no message an attempt more than
-    waiting would. What Telegram has asked to wait for still waits: it would only ask for more.
+    waiting would. What Telegram has asked to wait for still waits: it would only ask for more. What is held back since
+    the relay died again and again while it was on its way goes only if its CLIENT is named.
     """
     channels = load(env_file, config)
     answer = ask_relay(channels, "hurry", client=client, channel=channel)

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
-from relay.store.charging import ALONE, SHARED, charge
+from relay.store.charging import ALONE, SHARED, charge, hold_back
 from relay.store.engine.connection import Connection, Row
 from relay.store.engine.sql import leasable
 from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
@@ -155,7 +155,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
         lane_of = lanes[row.lane_id]
         if row.lane_id in parked:
             continue  # what comes after an album waits as it does
-        if lane_of.crashes and row.lane_id in runs:
+        if (lane_of.crashes or lane_of.slow_deaths) and row.lane_id in runs:
             continue  # an account is one delivery's: it is closed before the next one goes
         if _waits(row, now, hurried):
             parked[row.lane_id] = row.not_before
@@ -236,8 +236,9 @@ def _clients(tx: Connection, wish: Claim, clients: set[str]) -> dict[str, tuple[
 
 def release_all(tx: Connection, now: float, items: Sequence[None]) -> list[int]:
     """End every lease: whoever starts on an exclusively held database knows that no courier is left from before."""
-    charge(tx)
+    slow = charge(tx)
     changed = tx.execute(_FREE, {"at": now})
+    hold_back(tx, now, slow)
     end_long_waits(tx, now)
     return [changed.rowcount] * len(items)
 
@@ -300,7 +301,7 @@ def _lease(lanes: Select[Any], blame: str) -> ReturningUpdate[Any]:
         update(lane)
         .where(lane.c.id.in_(select(leasable(lanes, lane).c.id)))
         .values(lease=lane.c.lease + 1, leased=true(), blame=blame, holder=bindparam("new_holder", type_=String))
-        .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes, lane.c.direction)
+        .returning(lane.c.id, lane.c.lease, lane.c.client_id, lane.c.crashes, lane.c.slow_deaths, lane.c.direction)
     )
 
 

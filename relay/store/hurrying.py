@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, ColumnElement, Update, bindparam, cast, exists, false, select, update
 
 from relay.model import Direction
+from relay.store.charging import HELD_BACK_FROM
 from relay.store.dead_letters import is_number
 from relay.store.engine.connection import Connection
 from relay.store.engine.tables import client_link, lane, outbox, waits
@@ -18,7 +19,7 @@ class Hurry:
 
     channel: str
     direction: Direction | None = None
-    client: str | None = None  #: A client id, or a chat's.
+    client: str | None = None  #: A client id, or a chat's. Only who is named goes that is held back after deaths.
     told_to_wait: bool = False  #: Also those that the other side told to wait, or whose turn is later.
 
 
@@ -61,6 +62,8 @@ def _conditions(said: frozenset[str], *, told_to_wait: bool) -> Iterator[ColumnE
         yield lane.c.backs_off
     if "client" in said:
         yield _of_client(also_chat="chat" in said)
+    else:
+        yield lane.c.slow_deaths < HELD_BACK_FROM
 
 
 def _of_client(*, also_chat: bool) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, case, func, select, update
 
+from relay.store.charging import HELD_BACK_FROM
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import lane, outbox, waits
@@ -61,6 +62,7 @@ _SEND_OFF = (
         lane.c.id.in_(bindparam("lane_ids", expanding=True)),
         lane.c.leased.is_(False),
         lane.c.due_at > bindparam("at"),
+        lane.c.slow_deaths < HELD_BACK_FROM,
         select(_head.c.hasty)
         .where(_head.c.lane_id == lane.c.id, waits(_head))
         .order_by(_head.c.id)

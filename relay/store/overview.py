@@ -24,7 +24,7 @@ class WaitingLane:
     oldest: float  #: Seconds since the first of them was accepted.
     attempts: int  #: Of that one.
     due_in: float  #: Seconds until it is tried again; 0 when it is due, or is being tried.
-    reason: str | None  #: What its last failure said.
+    reason: str | None  #: What its last failure said, or why it is held back.
 
 
 @dataclass(frozen=True, slots=True)

@@ -353,7 +353,7 @@ _RELEASE_UNTRIED = (
     )
     .returning(lane.c.id, lane.c.due_at)
 )
-_RELEASE = _RELEASE_UNTRIED.values(crashes=0)
+_RELEASE = _RELEASE_UNTRIED.values(crashes=0, slow_deaths=0)
 _LET_SLEEP = (
     update(lane)
     .where(
@@ -362,6 +362,14 @@ _LET_SLEEP = (
         lane.c.leased.is_(True),
         ~exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.id != bindparam("of_id")),
     )
-    .values(leased=false(), blame=null(), backs_off=false(), due_at=null(), paced=false(), crashes=literal_column("0"))
+    .values(
+        leased=false(),
+        blame=null(),
+        backs_off=false(),
+        due_at=null(),
+        paced=false(),
+        crashes=literal_column("0"),
+        slow_deaths=literal_column("0"),
+    )
 )
 _SUSPECT_AGAIN = update(lane).where(_THESE_LANES).values(blame=SHARED)

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, text, update
 
 from relay.store.alerts import note_deaths
-from relay.store.charging import charge
+from relay.store.charging import charge, hold_back
 from relay.store.claiming import end_long_waits, free_lanes
 from relay.store.engine.connection import Connection
 from relay.store.engine.tables import lane
@@ -39,8 +39,9 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
     released = 0
     for holder in dead:
         tx.execute(_LAY_DOWN, {"of_holder": holder})
-        charge(tx, holder)
+        slow = charge(tx, holder)
         released += free_lanes(tx, now, holder)
+        hold_back(tx, now, slow)
     if gone or at_start:
         fold(tx)
     return [released] * len(inquests)

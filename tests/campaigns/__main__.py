@@ -74,7 +74,7 @@ CAMPAIGNS: Final = (
     ),
     Campaign(
         "tests.campaigns.suspects",
-        "--killer to_telegram --restarts 1",
+        "--killer to_telegram --late 3 --restarts 1",
         "the message that kills is found out, and no death and no stop costs anybody else anything",
         beside=True,
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from relay.model import SUSPECT_AFTER, Delivered, Direction, Result, Retry
+from relay.store.charging import HELD_BACK_FROM, REASON, held_back_for
 
 #: A lane: one client in one direction.
 Key = tuple[Direction, str]
@@ -40,6 +41,7 @@ class Lane:
     lease: int = 0
     holder: str | None = None
     crashes: int = 0
+    slow_deaths: int = 0
     blame: str | None = None
 
 
@@ -120,7 +122,7 @@ class Model:
         """A lane comes into somebody's hand."""
         lane.lease += 1
         lane.holder, lane.blame = holder, "alone" if alone else "shared"
-        return Run(holder, lane, lane.lease, self.waiting(lane.key)[: 1 if lane.crashes else run])
+        return Run(holder, lane, lane.lease, self.waiting(lane.key)[: 1 if lane.crashes or lane.slow_deaths else run])
 
     def is_held(self, run: Run) -> bool:
         """Whether it is still in that hand."""
@@ -169,16 +171,24 @@ class Model:
 
     def _let_go(self, lane: Lane, due_at: float, *, backs_off: bool = False) -> None:
         lane.holder = lane.blame = None
-        lane.crashes, lane.backs_off = 0, backs_off
+        lane.crashes, lane.slow_deaths, lane.backs_off = 0, 0, backs_off
         lane.due_at = due_at if self.waiting(lane.key) else None
 
     def die(self, holder: str | None, now: float) -> None:
         """What a relay had in its hands is free, and its death on the account of who is to blame. None: everybody's."""
         held = [lane for lane in self.lanes.values() if lane.holder is not None and holder in (None, lane.holder)]
         guilty = "alone" if any(lane.blame == "alone" for lane in held) else "shared"
+        slow = [lane for lane in held if lane.blame is None]
         for lane in held:
             lane.crashes += lane.blame == guilty
             lane.holder, lane.blame, lane.due_at = None, None, now
+        for lane in slow:
+            lane.slow_deaths += 1
+        held_back = sorted((lane for lane in slow if lane.slow_deaths >= HELD_BACK_FROM), key=lambda lane: lane.key)
+        for number, lane in enumerate(held_back):
+            lane.due_at = now + held_back_for(lane.slow_deaths) * (1 + number / len(held_back))
+            lane.backs_off = False
+            self.waiting(lane.key)[0].reason = REASON.format(lane.key[1], lane.slow_deaths)
 
     def hurry(self, direction: Direction | None, client: str | None, now: float, *, told_to_wait: bool) -> int:
         """What is parked is due now."""
@@ -189,7 +199,7 @@ class Model:
             and (lane.due_at or 0.0) > now
             and (lane.backs_off or told_to_wait)
             and direction in (None, lane.key[0])
-            and client in (None, lane.key[1])
+            and (lane.slow_deaths < HELD_BACK_FROM if client is None else client == lane.key[1])
         ]
         for lane in parked:
             lane.due_at, lane.backs_off = now, False

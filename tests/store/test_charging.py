@@ -4,12 +4,17 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import structlog
 
-from relay.model import Delivered, Delivery, Retry
+from relay.model import Accepted, Address, Client, Delivered, Delivery, Draft, Letter, Retry
+from relay.store.accepting import Arrival
+from relay.store.charging import REASON
+from relay.store.claiming import CHANGE_LONGEST
+from relay.store.hurrying import Hurry
 from relay.store.settling import Settled
 from relay.store.store import Store, open_store
 from tests.store.conftest import Clock
-from tests.store.letters import CHANNEL, event, update
+from tests.store.letters import CHANNEL, event, read_as, update
 
 
 async def claim(store: Store, *, suspects: bool = False, run: int = 1) -> list[Delivery]:
@@ -137,3 +142,98 @@ async def test_what_a_stop_lets_go_of_is_charged_with_nothing(path: Path, clock:
         assert await asyncio.gather(*(store.settle(each, cut) for each in held)) == [Settled.MORE] * 3
     async with open_store(path, now=clock) as store:
         assert await accounts(store) == {"7": 0, "8": 0, "9": 0}
+
+
+async def slow_deaths(path: Path, clock: Clock, deaths: int, *clients: str) -> None:
+    """Let so many processes die while a delivery of each client has been out for long."""
+    async with open_store(path, now=clock) as store:
+        for number, client in enumerate(clients):
+            await store.accept(update(2000 + number, client=client))
+    for _ in range(deaths):
+        async with open_store(path, now=clock) as store:
+            held = await claim(store)
+            assert {each.client_id for each in held} == set(clients)
+            await asyncio.gather(*(store.acquit(each) for each in held))
+
+
+async def test_who_is_out_for_long_at_one_death_after_the_other_is_held_back_longer_each_time(
+    path: Path, clock: Clock
+) -> None:
+    """Though nothing proves that it kills. Neither a start, nor the other side's recovery, nor what is new ends it."""
+    await slow_deaths(path, clock, 3, "7")
+    for seconds in (60.0, 120.0, 240.0, 480.0, 900.0, 900.0):
+        async with open_store(path, now=clock) as store:
+            await store.accept(update(int(clock()), client="7"))
+            assert await store.hurry(Hurry(CHANNEL, "to_kit")) == 0
+            assert await store.hurry(Hurry(CHANNEL, "to_kit", told_to_wait=True)) == 0
+            assert await claim(store) == []
+            clock.advance(seconds - 1)
+        async with open_store(path, now=clock) as store:
+            assert await claim(store) == []
+            clock.advance(1)
+            [delivery] = await claim(store)
+            assert (delivery.client_id, delivery.crashes, delivery.attempts) == ("7", 0, 1)
+            await store.acquit(delivery)
+
+
+async def test_who_is_held_back_is_told_and_goes_when_a_person_names_it(path: Path, clock: Clock) -> None:
+    """Its state says how, and why it waits."""
+    await slow_deaths(path, clock, 2, "7")
+    async with open_store(path, now=clock) as store:
+        [delivery] = await claim(store)
+        await store.acquit(delivery)
+    with structlog.testing.capture_logs() as log:
+        async with open_store(path, now=clock) as store:
+            [waits] = (await store.look_over(CHANNEL)).lanes
+            assert (waits.client_id, waits.due_in, waits.reason) == ("7", 60.0, REASON.format("7", 3))
+            assert await store.hurry(Hurry(CHANNEL, client="7", told_to_wait=True)) == 1
+            [delivery] = await claim(store)
+            await store.settle(delivery, Delivered())
+            await store.accept(update(1, client="7"))
+            await store.acquit((await claim(store))[0])
+    told = {"event": "delivery.held_back", "log_level": "warning", "direction": "to_kit", "client": "7"}
+    assert log == [{**told, "delivery": delivery.id, "deaths": 3, "seconds": 60}]
+    async with open_store(path, now=clock) as store:
+        assert len(await claim(store)) == 1, "what got through closes the account"
+
+
+async def test_who_is_held_back_goes_at_a_time_of_its_own(path: Path, clock: Clock) -> None:
+    """Else the one that needs long for good reasons would be out at each death of the one that kills."""
+    await slow_deaths(path, clock, 3, "7", "8", "9")
+    seen: dict[str, int] = {}
+    async with open_store(path, now=clock) as store:
+        for second in range(1, 121):
+            clock.advance(1)
+            seen |= {each.client_id: second for each in await claim(store)}
+    assert seen == {"7": 60, "8": 80, "9": 100}
+
+
+async def test_a_death_that_comes_at_once_holds_nobody_back(path: Path, clock: Clock) -> None:
+    """Of such a one it is known whose it is, and six of them end it; what it does not know of, it does not close."""
+    await slow_deaths(path, clock, 2, "7")
+    async with open_store(path, now=clock) as store:
+        assert len(await claim(store)) == 1
+    async with open_store(path, now=clock) as store:
+        [delivery] = await claim(store)
+        assert delivery.crashes == 1
+        await store.acquit(delivery)
+    async with open_store(path, now=clock) as store:
+        assert await claim(store) == []
+        clock.advance(60)
+        assert len(await claim(store)) == 1
+
+
+async def test_what_is_hasty_does_not_leave_before_its_time_when_it_is_held_back(path: Path, clock: Clock) -> None:
+    """What comes behind sends off what waits to be joined, and that is over."""
+    edit = Draft("to_kit", "7", "an edit", album="changes", parts="{}", hasty=True)
+    letter = Letter(CHANNEL, "telegram", "1", "{}")
+    async with open_store(path, now=clock) as store:
+        await store.accept(Arrival(((letter, read_as(Accepted(edit, Client("7", Address(7))))),), CHANNEL))
+    clock.advance(CHANGE_LONGEST)
+    for _ in range(3):
+        async with open_store(path, now=clock) as store:
+            [delivery] = await claim(store)
+            await store.acquit(delivery)
+    async with open_store(path, now=clock) as store:
+        await store.accept(update(2, client="7"))
+        assert await claim(store) == []

@@ -600,7 +600,7 @@ def _look(tx: Connection, _now: float, channels: Sequence[str]) -> list[tuple[li
 def _lanes(tx: Connection, channel: str) -> list[Any]:
     columns = (lane.c.direction, lane.c.client_id, lane.c.due_at, lane.c.backs_off, lane.c.lease, lane.c.leased)
     found = tx.execute(
-        select(*columns, lane.c.holder, lane.c.crashes, lane.c.blame)
+        select(*columns, lane.c.holder, lane.c.crashes, lane.c.slow_deaths, lane.c.blame)
         .where(lane.c.channel == channel)
         .order_by(lane.c.direction, lane.c.client_id)
     )
@@ -619,7 +619,7 @@ def _items(tx: Connection, channel: str) -> list[Any]:
 
 
 def _lane(of: Lane) -> tuple[Any, ...]:
-    return (*of.key, of.due_at, of.backs_off, of.lease, of.holder, of.crashes, of.blame)
+    return (*of.key, of.due_at, of.backs_off, of.lease, of.holder, of.crashes, of.slow_deaths, of.blame)
 
 
 def _item(item: Item) -> tuple[Any, ...]:

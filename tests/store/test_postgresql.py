@@ -20,6 +20,7 @@ from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import polling_offset
+from relay.store.hurrying import Hurry
 from relay.store.settling import Settled
 from relay.store.store import open_store
 from tests.postgresql import empty_postgresql, server_away
@@ -168,6 +169,33 @@ async def test_what_a_dead_relay_had_is_taken_over(url: str) -> None:
             assert await other.settle(again[0], Delivered())
             assert await other.unclean_ends() == 1
         assert not await one.settle(delivery, Delivered())
+
+
+async def test_a_death_with_a_delivery_out_for_long_is_counted_by_who_takes_over(url: str) -> None:
+    """Then it is held back as after a restart, until a person names it, and everybody else's goes on."""
+    async with open_store(url) as one, open_store(url) as other:
+        await one.accept(update(1, client="7"))
+        await one.accept(update(2, client="8"))
+        for delivery in (await one.claim(CHANNEL, "to_kit", 5)).deliveries:
+            await one.acquit(delivery)
+        execute(
+            url,
+            "UPDATE replica SET id = 'dead', until = clock_timestamp() - interval '1 second'"
+            " WHERE id = (SELECT max(holder) FROM lane); UPDATE lane SET holder = 'dead';"
+            " UPDATE lane SET slow_deaths = 2 WHERE client_id = '7'",
+        )
+        again: list[str] = []
+
+        async def has_it() -> bool:
+            again.extend(each.client_id for each in (await other.claim(CHANNEL, "to_kit", 5)).deliveries)
+            return bool(again)
+
+        await eventually(has_it, within=15)
+        assert again == ["8"]
+        assert await other.hurry(Hurry(CHANNEL, "to_kit", told_to_wait=True)) == 0
+        assert await other.hurry(Hurry(CHANNEL, client="7", told_to_wait=True)) == 1
+        assert await has_it()
+        assert again == ["8", "7"]
 
 
 async def test_they_share_a_pace_by_who_has_something_to_send(url: str) -> None:

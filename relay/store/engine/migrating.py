@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # see bring_up_to_date
 #: Seconds that a start waits for a command that looks at the store, or for a relay that is about to end.
 PATIENCE = 2.0
 #: The newest migration in `migrations/versions`. A test holds it to what Alembic says.
-HEAD = "0022"
+HEAD = "0023"
 _REMEDY = "Is there room, and may this user write there?"
 #: What stands before a database's own words: `sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) …`.
 _LIBRARIES = re.compile(r"^[\w.]+: (?:\([\w.]+\) )?")

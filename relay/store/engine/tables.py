@@ -98,6 +98,13 @@ lane = Table(
     Column("leased", Boolean, nullable=False, server_default=false()),
     Column("holder", String(32), nullable=True, comment="of a leased one: which of several relays has it"),
     Column("crashes", Integer, nullable=False, server_default="0", comment="deaths of processes on its account"),
+    Column(
+        "slow_deaths",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="deaths in a row while its delivery had been out for long: see charging.py",
+    ),
     Column("blame", String(8), nullable=True, comment="who is charged if the process dies now: see claiming.py"),
     Column(
         "backs_off",
