@@ -325,12 +325,13 @@ async def test_an_env_file_that_is_asked_for_must_be_there(tmp_path: Path) -> No
 
 
 async def test_a_misspelt_setting_is_warned_of(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
-    """A line on standard error names it; the start is refused or not for other reasons."""
-    (tmp_path / ".env").write_text("RELAY_PROT=1\n")
+    """A line on standard error names it, or the line that is none; the start is refused or not for other reasons."""
+    (tmp_path / ".env").write_text("RELAY_PROT=1\nRELAY_LOG_LEVEL='INFO\n")
     async with relay_between(telegram, kit, tmp_path, RELAY_PORT="x") as relay:
         code, _, lines = await run_to_its_end(relay)
     assert code == 2
-    assert [line.split(",")[0].partition(". ")[0] for line in lines] == [
+    assert [line.partition(". ")[0] for line in lines] == [
+        ".env, line 2: is no setting",
         ".env: no setting is called RELAY_PROT",
         "RELAY_PORT: must be a whole number.",
     ]
