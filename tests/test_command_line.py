@@ -101,6 +101,28 @@ def test_a_terminal_that_has_not_all_signs_shows_them_by_number(tmp_path: Path) 
     assert done.stdout.startswith(b"\\u2717 ")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_nobody_takes_is_a_line_or_nothing(tmp_path: Path, unbuffered: str) -> None:
+    """On a full disk a line says so, and the command has failed: 1. A reader that has gone knows what it has."""
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    reads, writes = os.pipe()
+    os.close(reads)
+    said = {}
+    with open("/dev/full", "wb") as full, os.fdopen(writes, "wb") as closed:  # noqa: PTH123 - a device
+        for name, output in (("full", full), ("closed", closed)):
+            done = subprocess.run(
+                [*RELAY, "check"],
+                cwd=tmp_path,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            said[name] = done.returncode, done.stderr
+    assert said == {"full": (1, "The output cannot be written: No space left on device.\n"), "closed": (1, "")}
+
+
 def test_a_misspelt_command_is_guessed() -> None:
     """Who types it in the night need not read the list."""
     done = subprocess.run([*RELAY, "statsu"], capture_output=True, text=True, check=False)

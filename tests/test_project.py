@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "steps": set(),
     "linux": set(),
+    "retry_after": set(),
     "words": set(),
     "settings": {"words"},
     # The mapping: each room imports only what stands above it.
@@ -47,13 +48,13 @@ ARROWS: dict[str, set[str]] = {
     "store.engine": {"errors", "linux", "model"},
     "store": {"errors", "model", "store.engine"},
     # The two sides, and files.
-    "kit": {"errors"},
+    "kit": {"errors", "retry_after"},
     "media.types": set(),
     "media.confinement": {"linux"},
     "media": {"errors", "media.confinement", "media.types", "steps"},
     "media.inspection": {"media", "media.confinement"},
     "media.conversion": {"media", "media.confinement", "model"},
-    "telegram": {"errors", "media", "media.inspection", "model", "steps"},
+    "telegram": {"errors", "media", "media.inspection", "model", "retry_after", "steps"},
     # What comes in, what goes out; they meet only in the store.
     "monitoring": {"errors", "model", "settings", "store", "words"},
     "intake": {
@@ -110,7 +111,8 @@ LIBRARIES: dict[str, set[str]] = {
 
 #: What asks no clock, rolls no dice, opens nothing, and imports nothing of ours that does.
 PURE = {
-    "model", "errors", "steps", "mapping", "delivery.policy", "delivery.gate", "delivery.pace", "kit.answers",
+    "model", "errors", "steps", "retry_after", "mapping", "delivery.policy", "delivery.gate", "delivery.pace",
+    "kit.answers",
     "kit.callbacks", "kit.requests", "kit.signature", "kit.limits", "kit.models", "kit.events", "kit.reading",
     "kit.payload", "kit.values", "monitoring.redaction",
     "media.kinds", "media.ranges", "media.types",

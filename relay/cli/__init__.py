@@ -10,6 +10,7 @@ import click
 
 from relay import __version__
 from relay.cli.lazy import LazyGroup, Listed
+from relay.cli.outputs import EndingGroup
 
 #: The commands as `relay --help` lists them: under a heading, the likeliest first.
 HEADINGS: Final[Mapping[str, Mapping[str, Listed]]] = {
@@ -51,8 +52,12 @@ Exit status:
 """
 
 
+class _Relay(LazyGroup, EndingGroup):
+    """All commands."""
+
+
 @click.group(
-    cls=LazyGroup,
+    cls=_Relay,
     headings=HEADINGS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES,

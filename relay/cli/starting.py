@@ -14,7 +14,7 @@ from relay.monitoring.log import configure
 from relay.settings.channels import Channel, load_channels
 from relay.settings.loading import SettingsError
 from relay.settings.schema import Settings
-from relay.settings.sources import unknown_names
+from relay.settings.sources import broken_lines, unknown_names
 
 
 def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> tuple[Channel, ...]:
@@ -24,6 +24,8 @@ def load(env_file: Path | None, config: Path | None, *, talk: bool = False) -> t
     """
     keep_to_ourselves()
     path = env_file or Path(".env")
+    for number in broken_lines(path):
+        click.echo(f"{path}, line {number}: is no setting. Is a quote missing? It has no effect.", err=True)
     if unknown := unknown_names(Settings, path):
         click.echo(f"{path}: no setting is called {', '.join(unknown)}. Is it misspelt? It has no effect.", err=True)
     try:

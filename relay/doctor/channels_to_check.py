@@ -13,7 +13,7 @@ from relay.doctor.finding import Finding, well, wrong
 from relay.settings.channels import Channel, load_channels
 from relay.settings.loading import SettingsError, load_settings, settings_from
 from relay.settings.schema import Settings
-from relay.settings.sources import Unreadable, read_values, unknown_names
+from relay.settings.sources import Unreadable, broken_lines, read_values, unknown_names
 
 #: What a newcomer writes while Kit has not shown the values yet.
 PENDING: Final = "pending"
@@ -55,6 +55,10 @@ class Subject:
 def find_subjects(env_file: Path, config: Path) -> tuple[list[Finding], list[Subject]]:
     """What the settings say, and what of it can be examined."""
     findings = [
+        wrong("settings", f"{env_file}, line {number}: is no setting", "Is a quote missing? It has no effect.")
+        for number in broken_lines(env_file)
+    ]
+    findings += [
         wrong("settings", f"{env_file}: no setting is called {name}", "Is it misspelt? It has no effect.")
         for name in unknown_names(Settings, env_file)
     ]

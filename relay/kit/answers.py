@@ -7,15 +7,13 @@ boolean `success` is believed, and only in Kit's own JSON.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
 from relay.errors import NotAccepted, Throttled, Unavailable
+from relay.retry_after import retry_after
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,8192}")
 _UNPRINTABLE = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -128,24 +126,6 @@ def _raise_if_it_passes(status: int, code: int | None, said: str, headers: Mappi
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float:
-    """Seconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3); 5 when it cannot be read.
-
-    `now` counts where the answer does not say itself when it was made.
-    """
-    value = _header(headers, "retry-after")
-    with suppress(ValueError, TypeError, OverflowError, IndexError):
-        now = _unix_time(_header(headers, "date"))  # by whose clock the other date is: ours may be another one
-    try:
-        seconds = float(value) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value) else _unix_time(value) - now
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return 5.0
-    return float(min(max(seconds, _RETRY_AFTER.start), _RETRY_AFTER.stop))
-
-
-def _header(headers: Mapping[str, str], wanted: str) -> str:
-    return next((value for name, value in headers.items() if name.lower() == wanted), "").strip()
-
-
-def _unix_time(http_date: str) -> float:
-    date = parsedate_to_datetime(http_date)
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    """Seconds to wait, within reason; 5 when the answer does not say how long."""
+    asked = retry_after(headers, now=now)
+    return 5.0 if asked is None else float(min(max(asked, _RETRY_AFTER.start), _RETRY_AFTER.stop))

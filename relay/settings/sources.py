@@ -5,13 +5,18 @@ secrets arrive. The nearest place wins: the environment before `.env`. Inside on
 other, since nobody could tell which one is meant.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 from pydantic import BaseModel
+
+# It would tell of a broken line at each reading: `broken_lines` tells of it.
+logging.getLogger("dotenv.main").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,21 @@ def unknown_names(settings: type[BaseModel], env_file: Path) -> list[str]:
     except (OSError, UnicodeError):
         return []
     return [name for name in names if name.upper().startswith(families) and name not in known]
+
+
+def broken_lines(env_file: Path) -> list[int]:
+    """The numbers of the lines in `env_file` that are neither a setting nor a comment. [] if unreadable."""
+    try:
+        with env_file.open(encoding="utf-8") as file:
+            return [_line_of(each) for each in parse_stream(file) if each.error]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _line_of(binding: Binding) -> int:
+    """Where it begins to say something: the empty lines before belong to it too."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _found(fields: Iterable[str], places: list[_Place]) -> Iterator[tuple[str, str | Unreadable]]:

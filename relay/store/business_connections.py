@@ -94,7 +94,7 @@ def find_owners(tx: Connection, _now: float, wanted: Sequence[tuple[str, str]]) 
 
 def all_owners(tx: Connection, _now: float, channels: Sequence[str]) -> list[dict[str, int]]:
     """The user ids of all owners whose connections are known, by the ids of these; for each channel."""
-    rows = tx.execute(select(business_connection).where(business_connection.c.channel.in_(set(channels)))).all()
+    rows = tx.execute(_OF_CHANNELS, {"channels": set(channels)}).all()
     return [{row.id: row.user_id for row in rows if row.channel == channel} for channel in channels]
 
 
@@ -131,6 +131,9 @@ def _upsert(tx: Connection, now: float, met: Sequence[Met]) -> None:
 
 
 # Statements are made once: to make one costs more than to run it.
+_OF_CHANNELS = select(business_connection).where(
+    business_connection.c.channel.in_(bindparam("channels", expanding=True))
+)
 _BY_ID = (
     select(business_connection)
     .select_from(listed(business_connection, business_connection.c.channel, business_connection.c.id))

@@ -250,11 +250,10 @@ def free_lanes(tx: Connection, now: float, holder: str) -> int:
 
 def end_long_waits(tx: Connection, now: float) -> None:
     """Let be due what is due later than anybody asks for: it was written under another clock."""
-    tx.execute(update(lane).where(lane.c.due_at > now + LONGEST_DELAY).values(due_at=now))
-    gathers = outbox.c.album.is_not(None)
-    for kind, longest in ((gathers, ALBUM_LONGEST), (~gathers, LONGEST_DELAY)):
-        due_sooner = outbox.c.not_before > now + longest
-        tx.execute(update(outbox).where(waits(outbox), kind, due_sooner).values(not_before=now))
+    far = {"later_than": now + LONGEST_DELAY, "at": now}
+    tx.execute(_LANES_SOONER, far)
+    tx.execute(_DELIVERIES_SOONER, far)
+    tx.execute(_ALBUMS_SOONER, {"later_than": now + ALBUM_LONGEST, "at": now})
 
 
 #: Which lanes a courier carries.
@@ -264,6 +263,14 @@ _DIRECTIONS: dict[Direction, tuple[str, ...]] = {
 }
 
 # Statements are made once: to make one costs more than to run it.
+_LANES_SOONER = update(lane).where(lane.c.due_at > bindparam("later_than")).values(due_at=bindparam("at"))
+_GATHERS = outbox.c.album.is_not(None)
+_DELIVERIES_SOONER, _ALBUMS_SOONER = (
+    update(outbox)
+    .where(waits(outbox), kind, outbox.c.not_before > bindparam("later_than"))
+    .values(not_before=bindparam("at"))
+    for kind in (~_GATHERS, _GATHERS)
+)
 _FREE = (
     update(lane)
     .where(lane.c.leased.is_(True))

@@ -7,12 +7,11 @@ referrer. The relay's secrets live in other sessions.
 import asyncio
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote, urlsplit
@@ -24,6 +23,7 @@ from aiohttp.multipart import BadContentDispositionHeader
 from yarl import URL
 
 from relay.errors import SourceRefused, SourceUnavailable, cause_of
+from relay.retry_after import retry_after
 from relay.telegram.guard import ForbiddenAddressError, public_socket
 from relay.telegram.told_names import told_name
 
@@ -157,7 +157,9 @@ class FileFetcher:
         host = _host(response.url)
         if response.status >= 500 or response.status in _AGAIN_LATER:
             raise SourceUnavailable(
-                f"{host} answered {response.status} for the file", why="file_status", retry_after=_retry_after(response)
+                f"{host} answered {response.status} for the file",
+                why="file_status",
+                retry_after=retry_after(response.headers, now=time.time()) or 0.0,
             )
         if response.status != 200:
             why = _WHY.get(response.status, "file_status")
@@ -259,17 +261,6 @@ def _name(response: aiohttp.ClientResponse) -> str:
         told = response.content_disposition
     header = response.headers.get("Content-Disposition", "")
     return told_name(header, told.filename if told is not None else None) if header else ""
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> float:
-    """Seconds that the server asks for; 0 when it does not ask."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isascii() and told.isdecimal():
-        return float(told[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):  # no date, or one without its zone
-        return 0.0
 
 
 def _host(url: URL) -> str:

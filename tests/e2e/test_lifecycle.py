@@ -18,6 +18,7 @@ from relay.web import serving
 from tests.databases import change, held
 from tests.e2e.inside import relay_inside, relay_with_grace
 from tests.e2e.process import COMMAND, RelayProcess, relay_between, run_to_its_end
+from tests.starting import start
 from tests.waiting import eventually
 
 CHATS, ROUNDS, STOPS = 20, 40, 10
@@ -76,6 +77,23 @@ async def test_more_signals_are_harmless(telegram: TelegramLookAlike, kit: KitLo
     assert [(sent.text, sent.duplicate) for sent in kit.events] == [("in hand", False), ("next", False)]
     assert "relay.stopped" in relay.log
     assert "Traceback" not in relay.log
+
+
+@pytest.mark.parametrize("kind", ["full", "closed"])
+async def test_a_log_that_nobody_takes_changes_nothing(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, kind: str
+) -> None:
+    """On a full disk or in a pipe that was closed: messages go on, and a request to stop ends with 0."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open("/dev/full", "wb") as full, os.fdopen(writes, "wb") as closed:  # noqa: ASYNC230, PTH123 - devices
+        log = {"full": full, "closed": closed}[kind]
+        async with relay_between(telegram, kit, tmp_path) as relay:
+            streams = None, log, log
+            relay.process = await start(("run",), home=tmp_path, environment=relay.environment, streams=streams)
+            telegram.customer().writes("hello")
+            await kit.wait_for(lambda: kit.events)
+            assert await relay.stop() == 0
 
 
 async def test_it_stops_in_time_though_both_sides_hang(
@@ -307,12 +325,13 @@ async def test_an_env_file_that_is_asked_for_must_be_there(tmp_path: Path) -> No
 
 
 async def test_a_misspelt_setting_is_warned_of(telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path) -> None:
-    """A line on standard error names it; the start is refused or not for other reasons."""
-    (tmp_path / ".env").write_text("RELAY_PROT=1\n")
+    """A line on standard error names it, or the line that is none; the start is refused or not for other reasons."""
+    (tmp_path / ".env").write_text("RELAY_PROT=1\nRELAY_LOG_LEVEL='INFO\n")
     async with relay_between(telegram, kit, tmp_path, RELAY_PORT="x") as relay:
         code, _, lines = await run_to_its_end(relay)
     assert code == 2
-    assert [line.split(",")[0].partition(". ")[0] for line in lines] == [
+    assert [line.partition(". ")[0] for line in lines] == [
+        ".env, line 2: is no setting",
         ".env: no setting is called RELAY_PROT",
         "RELAY_PORT: must be a whole number.",
     ]

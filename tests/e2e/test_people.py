@@ -319,4 +319,5 @@ async def test_a_link_needs_telegram(telegram: TelegramLookAlike, kit: KitLookAl
         telegram.next_answer(401, "Unauthorized", on="getMe")
         code, said, complained = await command(relay, "link", *SHORT)
     assert (code, said) == (1, "")
-    assert complained == "Telegram does not say what the bot is called: Telegram refused the bot token\n"
+    refused = "Telegram does not say what the bot is called: Telegram refused the bot token"
+    assert complained == f"{refused}. relay check says what to do\n"

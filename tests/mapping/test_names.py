@@ -20,7 +20,10 @@ TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
     [
         ("Rechnung Nº 5 (März).pdf", "Rechnung Nº 5 (März).pdf"),
         ("../../etc/passwd", ".._.._etc_passwd"),
-        ("C:\\temp\\a.txt", "C:_temp_a.txt"),
+        ("C:\\temp\\a.txt", "a.txt"),
+        ("C:\\fakepath\\", "fallback"),
+        ("\\\\server\\share\\a.txt", "a.txt"),
+        ("AC\\DC.mp3", "AC_DC.mp3"),
         (".env", ".env"),
         ("\U0001fae8\U0001fae9.pdf", "\U0001fae8\U0001fae9.pdf"),  # one of them is younger than Python 3.11
         (f"{ENGLAND}.png", f"{ENGLAND}.png"),

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from relay.settings.loading import SettingsError, load_settings, summary
 from relay.settings.schema import Settings
-from relay.settings.sources import unknown_names
+from relay.settings.sources import broken_lines, read_values, unknown_names
 
 TOKEN = "123456789:AAE-abcdefghijklmnopqrstuvwxyz_0123"
 NEEDED = {
@@ -113,6 +113,17 @@ def test_a_misspelt_name_is_found(tmp_path: Path) -> None:
     dotenv.write_bytes(b"KIT_REGOIN=\xff\n")
     assert unknown_names(Settings, dotenv) == []
     assert unknown_names(Settings, tmp_path / "none") == []
+
+
+def test_a_broken_line_is_found_by_its_number(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A quote that is never closed, words, a value without a name; the library that reads the file says nothing."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("# x\n\nKIT_API_TOKEN=\"abc\nRELAY_PORT=1\r\n \n\nwords and words\n=5\nTZ='a\nb'\nexport A\n")
+    assert broken_lines(dotenv) == [3, 7, 8]
+    assert read_values(Settings, dotenv, {}) == {"relay_port": "1"}
+    assert not caplog.records
+    dotenv.write_bytes(b"KIT_REGOIN=\xff\n")
+    assert broken_lines(dotenv) == broken_lines(tmp_path / "none") == []
 
 
 WRONG: list[tuple[str, str, str]] = [

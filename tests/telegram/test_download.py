@@ -459,3 +459,17 @@ async def test_a_busy_server_says_when_to_ask_again(tmp_path: Path, header: str,
                 pass
     assert (raised.value.retry_after, raised.value.why) == (seconds, "file_status")
     assert names == ["telegram-kit-relay"]
+
+
+async def test_a_busy_server_s_date_counts_by_its_own_clock(tmp_path: Path) -> None:
+    """Its answer says when it was made: that its machine is years behind ours changes nothing."""
+    dates = {"Date": "Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2015 07:29:30 GMT"}
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(status=503, headers=dates)
+
+    async with serving(handle) as host, fetcher(tmp_path, frozenset({host})) as files:
+        with pytest.raises(SourceUnavailable) as raised:
+            async with files.fetch(f"http://{host}/"):
+                pass
+    assert raised.value.retry_after == 90

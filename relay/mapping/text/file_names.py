@@ -12,15 +12,18 @@ _LONGEST_ENDING = 8
 # "jpg.exe". All else stays: joiners, marks and tags make Persian, Hebrew and flags what they are, and what this Python
 # does not know yet may be an emoji that every phone shows.
 _DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# As old browsers give the name of an upload (C:\fakepath\...), and what a share gives.
+_WINDOWS_FOLDERS = re.compile(r"(?:[A-Za-z]:|\\)\\(?:.*\\)?")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
 def file_name(raw: object, fallback: str) -> str:
     """A name that is safe to show, to save and to quote: at most 120 characters, the extension kept.
 
-    What is left of `raw` after cleaning; `fallback` when nothing is.
+    What is left of `raw` after cleaning, of a path in Windows its last part; `fallback` when nothing is.
     """
-    name = re.sub(r"[/\\]+", "_", _DROPPED.sub("", clean(raw))).strip()
+    name = _WINDOWS_FOLDERS.sub("", _DROPPED.sub("", clean(raw)).strip(), count=1)
+    name = re.sub(r"[/\\]+", "_", name).strip()
     if not any(_is_visible(character) for character in name):
         return fallback
     if len(name) <= MAX_NAME:

@@ -64,12 +64,19 @@ class Narrative:
     async def _joao_comes(self) -> None:
         """By a link; until the relay knows Anna's picture.
 
-        It looks one up after the other: when it asks for João's, it has hers. One that has kept its database has it.
+        It looks one up after the other, but keeps together what it looks up for those who came together: so he comes
+        when it asks for hers, and when it asks for his, it has hers.
         """
-        joao, anna = self._telegram.customer(CAST[1].id), str(self._anna.id)
+        joao = self._telegram.customer(CAST[1].id)
+        await self._asks_for(self._anna.id)
         joao.starts(CAST[1].payload)
         joao.writes("Olá! O vosso envio para Lisboa ainda demora?")
-        asked = self._telegram.wait_for(lambda: joao.id in {one.params["user_id"] for one in self._telegram.lookups})
+        await self._asks_for(joao.id)
+
+    async def _asks_for(self, user_id: int) -> None:
+        """Until the relay asks for a customer's picture. One that has kept its database has Anna's already."""
+        anna = str(self._anna.id)
+        asked = self._telegram.wait_for(lambda: user_id in {one.params["user_id"] for one in self._telegram.lookups})
         known = self._kit.wait_for(
             lambda: any("client_avatar" in sent.client_data for sent in self._kit.messages(anna))
         )
