@@ -183,6 +183,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def steady_clock() -> Callable[[], float]:
-    """Unix time as it is now, and steady from then on."""
+    """Unix time as it is now, and steady from then on.
+
+    It stands still while the machine sleeps, on purpose (CLOCK_MONOTONIC, not CLOCK_BOOTTIME): patience with what fails
+    is counted by it, and hours of sleep in which nothing was tried must use up none.
+    """
     started, at = time.time(), time.monotonic()
     return lambda: started + time.monotonic() - at
