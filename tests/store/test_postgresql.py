@@ -15,11 +15,11 @@ from relay.model import Delivered, Delivery, Draft, Retry
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
 from relay.store.claiming import Claim, Claimed, claim
-from relay.store.engine.connection import Connection
+from relay.store.engine.connection import Connection, Row
 from relay.store.engine.migrating import HEAD
 from relay.store.engine.postgresql import connect, open_postgresql
 from relay.store.engine.sql import insert
-from relay.store.engine.tables import polling_offset
+from relay.store.engine.tables import known_event, polling_offset
 from relay.store.hurrying import Hurry
 from relay.store.settling import Settled
 from relay.store.store import open_store
@@ -274,6 +274,26 @@ async def test_a_claim_whose_commit_was_not_heard_of_is_found(url: str) -> None:
         claimed = await database.run(claim_and_fall, Claim(CHANNEL, "to_kit", 5, 1, suspects=False))
         [lost], [found] = unheard[0].deliveries, claimed.deliveries
         assert (found.id, found.lease, found.crashes) == (lost.id, lost.lease + 1, 0)
+
+
+async def test_rows_that_come_together_are_planned_once(url: str) -> None:
+    """And whatever has something to choose is planned each time, for the tables as they are."""
+
+    def look(tx: Connection, _now: float, wishes: Sequence[None]) -> list[Sequence[Row]]:
+        tx.execute(insert(known_event), [{"id": bytes([number]) * 16, "body": bytes(16)} for number in range(20)])
+        return [tx.execute(_PLANS).all() for _ in wishes]
+
+    async with open_postgresql(url, HEAD) as (database, _):
+        [row] = await database.run(look, None)
+        assert row.generic_plans > row.custom_plans
+        assert (row.mode, row.seqscan) == ("force_custom_plan", "on")
+
+
+_PLANS = text(
+    "SELECT generic_plans, custom_plans, current_setting('plan_cache_mode') AS mode,"
+    " current_setting('enable_seqscan') AS seqscan"
+    " FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO known_event%'"
+)
 
 
 async def test_a_duty_is_one_relays_until_it_goes(url: str) -> None:

@@ -56,6 +56,30 @@ _KEPT: Final = 500
 _DEAF: Final = 3000
 
 
+#: Rows of an INSERT from which on it is worth to say how they are planned. An INSERT leaves nothing to choose, and what
+#: looks after its foreign keys has their indexes: one plan does for all rows, whatever becomes of the tables. To plan
+#: each row, and each of its foreign keys, takes the server as long as to write it.
+_MANY: Final = 8
+_PLAN_ONCE: Final = "SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'off', true)"
+_PLAN_EACH: Final = (
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'on', true)"
+)
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """psycopg's, which has an INSERT of many rows planned once where statements are kept."""
+
+    def executemany(self, query: Any, params_seq: Any, *, returning: bool = False) -> None:  # noqa: ANN401
+        driver = self.connection
+        if len(params_seq) < _MANY or not query.startswith("INSERT") or driver.prepare_threshold is None:
+            super().executemany(query, params_seq, returning=returning)
+            return
+        with driver.pipeline():  # one way there and back, as without the two
+            driver.execute(_PLAN_ONCE)
+            super().executemany(query, params_seq, returning=returning)
+            driver.execute(_PLAN_EACH)
+
+
 class PostgreSQL:
     """The engine that group commit asks for transactions."""
 
@@ -113,7 +137,9 @@ class PostgreSQL:
 
     def _try(self, work: Callable[[Connection], Result]) -> Result:
         with self._engine.begin() as pooled:
-            connection = Connection(pooled.connection.cursor(), self._statements, self._replica.id)
+            driver: Any = pooled.connection.driver_connection
+            cursor: Any = _Cursor(driver)
+            connection = Connection(cursor, self._statements, self._replica.id)
             self._make_sure(connection)
             if self._is_in_doubt:
                 self._let_go_of_the_lost(connection)
