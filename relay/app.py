@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -244,10 +244,10 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
             if not store.has_duty("retention"):
                 await asyncio.sleep(_HOUR)
                 continue
-            while changed := await store.forget(store.wall_clock() - age):
+            while changed := await _gently(store.forget(store.wall_clock() - age)):
                 rows, bytes_left = rows + changed, True
             links_before = store.wall_clock() - settings.relay_media_days * _DAY
-            while settings.relay_media_days and (ended := await store.end_links(links_before)):
+            while settings.relay_media_days and (ended := await _gently(store.end_links(links_before))):
                 rows, bytes_left = rows + ended, True
             if bytes_left:
                 await store.remove_bytes()
@@ -257,6 +257,14 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
         log.info("retention.done", rows=rows, files=files)
         bytes_left, rows, files = False, 0, 0
         await asyncio.sleep(_HOUR)
+
+
+async def _gently(part: Awaitable[int]) -> int:
+    """Do a part, and leave the database to others for as long as that took."""
+    began = time.monotonic()
+    changed = await part
+    await asyncio.sleep(time.monotonic() - began)
+    return changed
 
 
 async def _drop_unlinked(store: Store, cache: Cache) -> int:

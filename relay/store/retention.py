@@ -22,8 +22,8 @@ def forget(tx: Connection, _now: float, befores: Sequence[float]) -> list[int]:
     return [changed] * len(befores)
 
 
-#: Rows that one transaction forgets at most: everybody else waits meanwhile.
-_PART = 500
+#: Rows of each kind that one transaction forgets at most: everybody else waits meanwhile.
+_PART = 100
 
 
 #: Seconds for which a letter that is not Kit's stays after its body.
