@@ -138,7 +138,7 @@ class PostgreSQL:
     def _try(self, work: Callable[[Connection], Result]) -> Result:
         with self._engine.begin() as pooled:
             driver: Any = pooled.connection.driver_connection
-            cursor: Any = _Cursor(driver)
+            cursor = driver.cursor()
             connection = Connection(cursor, self._statements, self._replica.id)
             self._make_sure(connection)
             if self._is_in_doubt:
@@ -292,6 +292,7 @@ def connect(url: str, *, connections: int = 2, seconds: int = _CONNECT) -> Engin
         "keepalives_count": 3,
         "prepare_threshold": None,  # PgBouncer gives each transaction another session
         "application_name": "relay",
+        "cursor_factory": _Cursor,
     }
     engine = create_engine(
         wanted,
