@@ -221,7 +221,10 @@ def _take_from_couriers(tx: Connection, now: float, whose: Whose, mark: Any) -> 
     newer_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox), outbox.c.id > mark.last_delivery)
     due_at = case((newer_waits, now), else_=null())
     free = {"lease": lane.c.lease + 1, "leased": false(), "holder": null(), "blame": null(), "due_at": due_at}
-    tx.execute(update(lane).where(in_flight).values(free))
+    taken = set(tx.scalars(update(lane).where(in_flight).values(free).returning(lane.c.id)))
+    # What was accepted a moment ago may be leased for a claim of this very transaction.
+    tx.handed = [each for each in tx.handed if each.lane_id not in taken]
+    tx.leased = [each for each in tx.leased if each[0] not in taken]
 
 
 def _erase_deliveries(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row

@@ -1,5 +1,6 @@
 """All of one customer goes, and nothing of anybody else's."""
 
+import asyncio
 from dataclasses import replace
 
 from relay.model import Bury, Delivered, Known, Retry
@@ -85,6 +86,19 @@ async def test_what_comes_while_one_is_erased_in_flight_leaves(store: Store) -> 
     while await store.erase_part(ANNA):
         pass
     assert [each.body for each in (await store.claim(CHANNEL, "to_kit", 10)).deliveries] == ["event 2"]
+
+
+async def test_what_comes_alone_while_one_is_erased_is_in_one_hand(store: Store) -> None:
+    """A message is accepted, a part is erased and a courier asks, all in one transaction: it gets the message once."""
+    await store.accept(update(1, "7"))
+    [first] = (await store.claim(CHANNEL, "to_kit", 10)).deliveries
+    await store.settle(first, Delivered())
+    await store.ask_erasure(ANNA)
+    claimed, _, _ = await asyncio.gather(
+        store.claim(CHANNEL, "to_kit", 10, fresh=10), store.accept(update(2, "7")), store.erase_part(ANNA)
+    )
+    assert [each.body for each in claimed.deliveries] == ["event 2"]
+    assert await store.settle(claimed.deliveries[0], Delivered())
 
 
 async def test_who_writes_again_is_a_new_customer(store: Store) -> None:
