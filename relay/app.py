@@ -237,10 +237,8 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
     rows, files = 0, 0
     while True:
         age = settings.relay_retention_days * _DAY
-        files_before = time.time() - age  # files tell their age by this machine's clock, rows maybe by another one
-        files += cache.drop_unused(files_before) + drop_copies(settings.database, files_before)
         try:
-            files += await _drop_unlinked(store, cache)
+            files += await _forget_files(store, cache, settings, time.time() - age)
             if not store.has_duty("retention"):
                 await asyncio.sleep(_HOUR)
                 continue
@@ -257,6 +255,16 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
         log.info("retention.done", rows=rows, files=files)
         bytes_left, rows, files = False, 0, 0
         await asyncio.sleep(_HOUR)
+
+
+async def _forget_files(store: Store, cache: Cache, settings: Settings, before: float) -> int:
+    """Remove files that are older than that by this machine's clock, and those without a link; how many."""
+    try:
+        dropped = cache.drop_unused(before) + drop_copies(settings.database, before)
+        return dropped + await _drop_unlinked(store, cache)
+    except OSError as error:  # the rows can go all the same, and everybody's messages go on
+        log.error("retention.file_stays", reason=str(error))  # noqa: TRY400 - the reason says all
+        return 0
 
 
 async def _gently(part: Awaitable[int]) -> int:

@@ -185,6 +185,35 @@ async def test_a_file_that_cannot_be_removed_stops_nobody(
             await kit.wait_for(lambda: kit.texts("42") == ["I go on"])
 
 
+async def test_a_converted_file_that_cannot_be_removed_stops_nobody(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No link leads to it, and it cannot go: the log says which file it is, the rows go, and messages come."""
+    file = tmp_path / "media-cache" / ("0" * 64)
+    file.parent.mkdir(parents=True)
+    await asyncio.to_thread(file.touch)
+    unlink = Path.unlink
+
+    def unlink_all_but_it(path: Path, *, missing_ok: bool = False) -> None:
+        if path == file:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_all_but_it)
+    with structlog.testing.capture_logs() as log:
+        async with relay_inside(telegram, kit, tmp_path):
+
+            async def says_both() -> bool:
+                stays = [line["reason"] for line in log if line["event"] == "retention.file_stays"]
+                return any(str(file) in reason for reason in stays) and "retention.done" in [
+                    line["event"] for line in log
+                ]
+
+            await eventually(says_both)
+            telegram.customer(42).writes("I go on")
+            await kit.wait_for(lambda: kit.texts("42") == ["I go on"])
+
+
 async def test_a_link_that_was_taken_back_opens_nothing(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
 ) -> None:
