@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import aiohttp
 import structlog
@@ -49,6 +50,8 @@ from relay.words.catalogue import overridden
 from relay.words.texts import read_texts
 
 log = structlog.get_logger()
+
+Result = TypeVar("Result")
 
 _HOUR, _DAY = 3600.0, 86400.0
 #: Seconds after which an erasure or retention goes on that could not be ended: the disk is full, or somebody reads.
@@ -267,12 +270,12 @@ async def _forget_files(store: Store, cache: Cache, settings: Settings, before: 
         return 0
 
 
-async def _gently(part: Awaitable[int]) -> int:
+async def _gently(part: Awaitable[Result]) -> Result:
     """Do a part, and leave the database to others for as long as that took."""
     began = time.monotonic()
-    changed = await part
+    result = await part
     await asyncio.sleep(time.monotonic() - began)
-    return changed
+    return result
 
 
 async def _drop_unlinked(store: Store, cache: Cache) -> int:
@@ -283,7 +286,7 @@ async def _drop_unlinked(store: Store, cache: Cache) -> int:
     unlinked = cache.keys()  # before the links are read: a file that comes meanwhile stays
     last: str | None = ""
     while unlinked and last is not None:
-        links = await store.all_links(last)
+        links = await _gently(store.all_links(last))
         unlinked -= {cache_key(link.file_id, link.source_type) for link in links if link.source_type is not None}
         last = links[-1].id if links else None
     return cache.drop(unlinked)
