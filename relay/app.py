@@ -206,8 +206,9 @@ async def _go_on_erasing(store: Store, settings: Settings) -> None:
     while True:
         pause = _HOUR
         try:
-            again += await _mark_again(store, settings, at_start=at_start)
-            at_start = False
+            marked = await _mark_again(store, settings, at_start=at_start)
+            at_start = at_start and marked is None
+            again += marked or 0
             while (whose := await store.next_erasure()) is not None:
                 await erase(store, settings, whose)
             if again:
@@ -220,15 +221,18 @@ async def _go_on_erasing(store: Store, settings: Settings) -> None:
         await asyncio.sleep(pause)
 
 
-async def _mark_again(store: Store, settings: Settings, *, at_start: bool) -> int:
-    """Only a start can be on a restored copy; who was erased at another relay is listed here within the hour."""
+async def _mark_again(store: Store, settings: Settings, *, at_start: bool) -> int | None:
+    """Only a start can be on a restored copy; who was erased at another relay is listed here within the hour.
+
+    None: the list cannot be read, so nobody was marked.
+    """
     erased = list_of(settings.database, settings.relay_data_dir)
     try:
         await have_list_in_common(store, erased)
         return await mark_again(store, erased) if at_start else 0
     except ErasedListError as error:
         log.error("customer.not_erased_again", reason=str(error))  # noqa: TRY400 - the reason says all
-        return 0
+        return None
 
 
 async def _forget(store: Store, cache: Cache, settings: Settings) -> None:

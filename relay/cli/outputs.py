@@ -23,7 +23,7 @@ class EndingGroup(click.Group):
             if not _was_printing(error):
                 raise
             with suppress(OSError):
-                click.echo(f"The output cannot be written: {error.strerror}.", err=True)
+                click.echo(f"The output cannot be written: {error.strerror or error}.", err=True)
             sys.exit(1)
         finally:
             for stream in (sys.stdout, sys.stderr):
@@ -36,7 +36,7 @@ def _was_printing(error: OSError) -> bool:
 
 def _give_up(stream: TextIO | None) -> None:
     """Write what is left, or drop it: Python would try again at its end, fail, and exit with 120."""
-    if stream is None:  # it was closed when the process started
+    if stream is None or stream.closed:  # None: it was closed when the process started
         return
     try:
         stream.flush()

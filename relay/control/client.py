@@ -80,7 +80,8 @@ class _Connection(HTTPConnection):
         self._directory, self._seconds = directory, seconds
 
     def connect(self) -> None:
-        self.sock = connect(self._directory, self._seconds)
+        self.sock = connect(self._directory, _TIMEOUT)
+        self.sock.settimeout(self._seconds)
 
 
 def _ask_running(connection: HTTPConnection, name: str, parameters: Mapping[str, Any]) -> object:

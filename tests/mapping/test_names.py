@@ -21,6 +21,7 @@ TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
         ("Rechnung Nº 5 (März).pdf", "Rechnung Nº 5 (März).pdf"),
         ("../../etc/passwd", ".._.._etc_passwd"),
         ("C:\\temp\\a.txt", "a.txt"),
+        ("Report on C:\\a.pdf", "Report on C:_a.pdf"),
         ("C:\\fakepath\\", "fallback"),
         ("\\\\server\\share\\a.txt", "a.txt"),
         ("AC\\DC.mp3", "AC_DC.mp3"),

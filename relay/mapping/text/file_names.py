@@ -13,7 +13,7 @@ _LONGEST_ENDING = 8
 # does not know yet may be an emoji that every phone shows.
 _DROPPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # As old browsers give the name of an upload (C:\fakepath\...), and what a share gives.
-_WINDOWS_FOLDERS = re.compile(r"(?:[A-Za-z]:|\\)\\(?:.*\\)?")
+_WINDOWS_FOLDERS = re.compile(r"\A(?:[A-Za-z]:|\\)\\(?:.*\\)?")
 _MIME_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
