@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from relay.sandbox.kit.callbacks import Posted
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
@@ -102,14 +104,22 @@ async def answers_while(
 
 
 async def restarted(relay: RelayProcess) -> float:
-    """Told to stop, away for a while, started again; returns when it was gone."""
+    """Told to stop, away for a while, started again; returns when it was gone, and the proxy had seen that."""
     await asyncio.sleep(0.5)
     assert await relay.stop() == 0
+    await eventually(lambda: _nobody_is_connected(relay.port))
     gone_at = time.monotonic()
     await asyncio.sleep(GAP)
     await relay.start()
     await asyncio.sleep(0.5)
     return gone_at
+
+
+async def _nobody_is_connected(port: int) -> bool:
+    """Whether nobody has a connection to this port any more: on a busy machine a proxy sees late that it was closed."""
+    connections = await asyncio.to_thread(psutil.net_connections, "tcp")
+    to_it = [each for each in connections if each.raddr and each.raddr.port == port]
+    return not any(each.status in {psutil.CONN_ESTABLISHED, psutil.CONN_CLOSE_WAIT} for each in to_it)
 
 
 async def killed(relay: RelayProcess) -> float:
