@@ -8,20 +8,16 @@ event in indented lines; in JSON it is a field.
 import asyncio
 import json
 import logging
-import os
-import select
-import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from io import UnsupportedOperation
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from relay.monitoring.log_output import Output
 from relay.monitoring.redaction import redactor
 
 #: They tell what the relay tells better; at DEBUG one may want to see them all the same.
@@ -36,62 +32,8 @@ _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
-
-#: Seconds that a line waits for whoever reads the log, once; characters that are written between two looks at it, since
-#: a pipe that takes anything takes so much (https://man7.org/linux/man-pages/man7/pipe.7.html, PIPE_BUF).
-_PATIENCE: Final = 0.25
-_PIECE: Final = 1_000
-
-
-class _Output:
-    """Takes finished lines. The process has one, so that loggers that structlog has cached follow `configure`.
-
-    A full disk, a closed terminal, one that was stopped (Ctrl-S) or a collector that hangs must not stop deliveries.
-    """
-
-    def __init__(self) -> None:
-        self.stream: TextIO | None = None
-        self._lock = threading.Lock()
-        self._known: TextIO | None = None  #: The stream of the last line,
-        self._reader: select.poll | None = None  #: and by what it tells whether somebody reads it.
-        self._dropped = 0  #: Lines that nobody took, since the last one that somebody did.
-
-    def write(self, line: str) -> None:
-        stream, text, missed = self.stream or sys.stderr, line + "\n", 0
-        with self._lock, suppress(OSError, ValueError):
-            for start in range(0, len(text), _PIECE):
-                if not self._takes(stream):
-                    self._dropped += 1
-                    return
-                stream.write(text[start : start + _PIECE])
-                stream.flush()
-            self._dropped, missed = 0, self._dropped
-        if missed:
-            _log.warning("log.dropped", lines=missed)
-
-    def _takes(self, stream: TextIO) -> bool:
-        """Whether something can be written without waiting longer than once for a moment."""
-        if stream is not self._known:
-            self._known, self._reader = stream, _reader_of(stream)
-        return self._reader is None or bool(self._reader.poll(0 if self._dropped else _PATIENCE * 1000))
-
-    debug = info = warning = error = critical = write  # structlog calls the logger by the event's level
-
-
-def _reader_of(stream: TextIO) -> "select.poll | None":
-    """What tells whether a pipe, a socket or a terminal takes something; None for a file, which takes anything."""
-    try:
-        descriptor = stream.fileno()
-    except UnsupportedOperation:
-        return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return None
-    reader = select.poll()
-    reader.register(descriptor, select.POLLOUT)
-    return reader
-
-
-_OUTPUT: Final = _Output()
+#: The process has one, so that loggers that structlog has cached follow `configure`.
+_OUTPUT: Final = Output(lambda lines: _log.warning("log.dropped", lines=lines))
 _PROCESSORS: Final[list[Processor]] = []  # one list, for the same reason
 
 

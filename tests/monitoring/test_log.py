@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 import logging
 import os
@@ -9,10 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+import tty
 import urllib.parse
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import structlog
@@ -272,6 +276,43 @@ def test_who_does_not_read_the_log_stops_nothing() -> None:
         again, dropped = map(json.loads, (read.read(1 << 20) or b"").splitlines())
     assert taken == list(range(len(taken)))
     assert (again["event"], dropped["event"], dropped["lines"]) == ("again", "log.dropped", 2_000 - len(taken))
+
+
+@pytest.mark.parametrize("length", [20, 70, 150, 301, 3_000])
+def test_a_terminal_that_nobody_reads_stops_nothing(length: int) -> None:
+    """It takes something while it has room for a byte; a line that breaks off spoils no other, and all are counted."""
+    reader, terminal = os.openpty()
+    tty.setraw(terminal)
+    with os.fdopen(reader, "rb", buffering=0) as read, os.fdopen(terminal, "w", encoding="utf-8") as stream:
+        configure("INFO", "json", stream=stream)
+        log, seen, numbers = structlog.get_logger(), bytearray(), itertools.count()
+        for number in itertools.islice(numbers, 2_000):
+            log.info("something", number=number, words="x" * length)
+        reading = threading.Thread(target=_read_until, args=(read, b"log.dropped", seen))
+        reading.start()
+        while reading.is_alive():
+            log.info("something", number=next(numbers), words="")
+            reading.join(0.01)
+    *taken, first_again, dropped = _whole(bytes(seen))
+    assert [line["number"] for line in taken] == list(range(len(taken)))
+    assert len(taken) > 0
+    assert (dropped["event"], dropped["lines"]) == ("log.dropped", first_again["number"] - len(taken))
+
+
+def _read_until(read: io.FileIO, words: bytes, seen: bytearray) -> None:
+    """Up to the end of the line that has these words."""
+    while words not in seen or not seen.endswith(b"\n"):
+        seen += read.read(1 << 16)
+
+
+def _whole(text: bytes) -> Iterator[dict[str, Any]]:
+    """The lines up to the one that says what was dropped, without the one that broke off."""
+    for line in text.splitlines():
+        with suppress(json.JSONDecodeError):
+            event = json.loads(line)
+            yield event
+            if event["event"] == "log.dropped":
+                return
 
 
 def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
