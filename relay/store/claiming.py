@@ -121,7 +121,7 @@ _Leased: TypeAlias = tuple[list[Row], float | None]
 def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> _Leased:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
     due = {**courier, "at": now, "new_holder": tx.holder}
-    return tx.execute(_LEASE_SUSPECTS, {**due, "lanes": wish.limit}).all(), now
+    return tx.execute(_LEASE_SUSPECTS, {**due, "lanes": wish.limit}), now
 
 
 def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> _Leased:
@@ -145,7 +145,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
     """The deliveries of each lane, and whether a lane was let go of without any."""
     if not lanes:
         return [], False
-    rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
+    rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run})
     clients = _clients(tx, wish, {row.client_id for row in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
     parked: dict[int, float] = {}

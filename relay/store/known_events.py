@@ -20,7 +20,7 @@ _SIZE = 16
 
 def keep_hashes(tx: Connection, part: int) -> int:
     """Keep the hashes of some events in place of their letters, which have lost their bodies; how many."""
-    rows = tx.execute(_BLANK, {"part": part}).all()
+    rows = tx.execute(_BLANK, {"part": part})
     if rows:
         tx.execute(_KEEP, [_hashes(row) for row in rows])
         tx.execute(_DELETE, {"ids": [row.id for row in rows]})

@@ -21,7 +21,7 @@ def withdraw(tx: Connection, wanted: Mapping[int, str], totals: Totals) -> None:
     """Take back deliveries, by their ids, for these reasons; and count them. One that has left meanwhile stays."""
     if not wanted:
         return
-    rows = tx.execute(_WITHDRAW, {"ids": list(wanted)}).all()
+    rows = tx.execute(_WITHDRAW, {"ids": list(wanted)})
     for row in rows:
         totals[row.channel, row.direction, "declined"] += 1
     if letters := [{"of_id": row.letter_id, "reason": wanted[row.id]} for row in rows if row.letter_id is not None]:
