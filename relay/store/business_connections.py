@@ -71,7 +71,7 @@ def recall_newest_messages(tx: Connection, found: Connections, clients: set[tupl
 
 def clients_of(tx: Connection, owners: set[tuple[str, int]]) -> Iterable[Any]:
     """The rows of clients who talk to these owners' accounts and whose conversation is open."""
-    return tx.execute(_OPEN_CLIENTS, {"wanted": keys(owners)}) if owners else ()
+    return tx.execute(_OPEN_CLIENTS, {"wanted": keys(owners)})
 
 
 def write_connections(tx: Connection, now: float, found: Connections) -> None:

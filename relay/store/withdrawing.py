@@ -3,7 +3,6 @@
 Nothing is sent for it, so it ends as what was declined, like the letters that made it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,8 +12,7 @@ from relay.model import REACTIONS
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import keys, listed
 from relay.store.engine.tables import inbox, lane, outbox, waits
-
-Totals = Counter[tuple[str, str, str]]
+from relay.store.totals import Totals
 
 
 def withdraw(tx: Connection, wanted: Mapping[int, str], totals: Totals) -> None:
