@@ -140,7 +140,9 @@ class Deliveries:
         if not waiting or (len(waiting) == 1 and self._write_alone(tx, waiting[0])):
             return []
         lanes = self._open_lanes(tx)
-        tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key].id} for values, key, _ in waiting])
+        for values, key, _ in waiting:
+            values["lane_id"] = lanes[key].id
+        tx.execute(_INSERT_DELIVERIES, [each.values for each in waiting])
         return [lanes[key] for values, key, _ in waiting if not values["hasty"]]
 
     def _write_alone(self, tx: Connection, waiting: Waiting) -> bool:

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from weakref import ref
 
-from sqlalchemy import ColumnElement, Dialect, Executable, Insert
+from sqlalchemy import Boolean, ColumnElement, Dialect, Executable, Float, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 if TYPE_CHECKING:  # only a name
     from relay.model import Delivery
@@ -31,6 +32,8 @@ _ROW: Final = re.compile(r" VALUES (\((?:[^()]|\([^()]*\))*\))")
 #: A dictionary, which nearly all are, is found at once: to ask for a mapping in general takes longer.
 _MAPPING: Final = (dict, Mapping)
 _LIST: Final = (list, tuple, set)
+#: Truths for a database that does not know them.
+_TRUTHS: Final[Mapping[Any, int | None]] = {True: 1, False: 0, None: None}
 _NO_VALUES: Final[Values] = {}
 
 
@@ -380,10 +383,19 @@ def _defaults(compiled: SQLCompiler) -> dict[str, Any]:
 
 def _converts(compiled: SQLCompiler, lists: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, _Convert]]:
     for bind, name in compiled.bind_names.items():
-        convert = bind.type.dialect_impl(compiled.dialect).bind_processor(compiled.dialect)
+        convert = _convert(bind.type, compiled.dialect)
         if convert is not None:
             for each in lists.get(name, (name,)):
                 yield each, convert
+
+
+def _convert(of: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    """What a value needs before the driver takes it. SQLAlchemy would also look at each truth and each number."""
+    if isinstance(of, Float):
+        return None  # the database makes one of any number
+    if isinstance(of, Boolean):
+        return None if dialect.supports_native_boolean else _TRUTHS.__getitem__
+    return of.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _taking(names: Sequence[str]) -> Callable[[Values], Sequence[Any]]:
