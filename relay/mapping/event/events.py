@@ -13,7 +13,7 @@ from relay.mapping.event.clients import Sender, client_data, meet
 from relay.mapping.event.forms import shown
 from relay.mapping.text.language import heading, say
 from relay.mapping.text.text import clean
-from relay.model import Accepted, Address, Client, Draft, Known, Media, Said
+from relay.model import Accepted, Address, Client, Draft, Known, Media, Said, value
 from relay.words.catalogue import ENGLISH
 
 #: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
@@ -44,7 +44,7 @@ class KitContext:
     limits_customers: bool = False  #: Of one customer, not more than `limits.MOST` wait for Kit.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Origin:
     """Where an event comes from: the update, the message in it, and the client who is behind it."""
 
@@ -57,7 +57,7 @@ class Origin:
     written_at: float | None = None  #: Unix time, if Telegram tells.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ids:
     """What Kit knows an event and its message by."""
 
@@ -65,7 +65,7 @@ class Ids:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Carried:
     """What Kit gets of a content: words, payload items, and the capabilities that open the files among these."""
 

@@ -6,7 +6,6 @@ a topic of a channel's direct messages. What the account or the channel says the
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,7 +14,7 @@ from telegram import Chat, MaybeInaccessibleMessage, Message, Update, User
 from relay.mapping.event.clients import Sender
 from relay.mapping.event.events import Origin
 from relay.mapping.text.text import clean
-from relay.model import Address, Declined, is_id
+from relay.model import Address, Declined, is_id, value
 
 #: The user ids of the owners of Business accounts, by the ids of their connections.
 Owners = Mapping[str, int]
@@ -28,7 +27,7 @@ _NOT_KITS: Final = re.compile(r"[^A-Za-z0-9@$_+.-]")  #: What a client id may no
 _TELEGRAMS_OWN: Final = frozenset({333000, 777000})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """A chat with a customer."""
 
