@@ -11,7 +11,7 @@ from typing import Final
 
 from telegram import Chat, MaybeInaccessibleMessage, Message, Update, User
 
-from relay.mapping.event.clients import Sender
+from relay.mapping.event.clients import sender_of
 from relay.mapping.event.events import Origin
 from relay.mapping.text.text import clean
 from relay.model import Address, Declined, is_id, value
@@ -31,7 +31,7 @@ _TELEGRAMS_OWN: Final = frozenset({333000, 777000})
 class Place:
     """A chat with a customer."""
 
-    customer: Sender
+    customer: User | Chat
     client_id: str
     address: Address
 
@@ -57,7 +57,8 @@ def origin_of(update: Update, message: Message, owners: Owners) -> Origin | Decl
     own = sender.id != place.customer.id
     message_id = message.message_id or clean(str(message.api_kwargs.get("ephemeral_message_id", "")))
     written_at = time_of(message.edit_date or message.date)
-    return Origin(update.update_id, message_id, place.customer, place.client_id, place.address, own, written_at)
+    customer = sender_of(place.customer)
+    return Origin(update.update_id, message_id, customer, place.client_id, place.address, own, written_at)
 
 
 def time_of(date: object) -> float | None:
