@@ -241,11 +241,15 @@ class Known:
 TellDead = Callable[[int, float, Known], Accepted | None]
 
 
+#: Maps a letter, with what the store remembers. Called inside the accepting transaction, and pure.
+Decide = Callable[[Known], Outcome]
+
+
 @value(frozen=True, slots=True)
 class Reading:
-    """A letter that is read and not yet mapped: `decide` is called inside the accepting transaction, and is pure."""
+    """A letter that is read and not yet mapped."""
 
-    decide: Callable[[Known], Outcome]
+    decide: Decide
     wants: Wants = Wants()
     in_part: bool = False  #: Something of the letter could not be read.
     tell_unknown: Callable[[], Draft] | None = None  #: Makes the note that nobody with this client id has written.
