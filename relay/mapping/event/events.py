@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha1
 from typing import Any, Final, Literal
 from urllib.parse import quote
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 
@@ -18,6 +19,7 @@ from relay.words.catalogue import ENGLISH
 
 #: Event ids are derived in this namespace. It is fixed for ever: another one would repeat every event.
 RELAY_NAMESPACE: Final = UUID("e1fb4162-f2ad-4ce2-a55c-9a5d90eee1ad")
+_NAMESPACE: Final = RELAY_NAMESPACE.bytes
 #: When the customer is asked to share their phone number: never, at Start, or only when they send /phone.
 AskPhone = Literal["off", "start", "command"]
 #: Of whom nothing is remembered.
@@ -106,8 +108,21 @@ def ids_of(context: KitContext, origin: Origin, again: str = "") -> Ids:
     """
     update = clean(str(origin.update_id))[:32]
     number = clean(str(origin.message_id))[:32].strip() or "0"
-    event = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{update}:0"))
+    event = derived_id(f"{context.channel}:{update}:0")
     return Ids(event, f"{number}.{again}.{update}" if again else number)
+
+
+def derived_id(name: str) -> str:
+    """The UUID of this name in our namespace, version 5, in the form that Kit takes.
+
+    https://www.rfc-editor.org/rfc/rfc9562#section-5.5. Python's own `uuid5` takes five times as long, and longer than
+    all the rest of an event: it makes a number of the digest, and of the number the digits.
+    """
+    digest = bytearray(sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    digits = digest.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def large_files(context: KitContext, content: Content) -> list[File]:
