@@ -165,6 +165,6 @@ async def test_who_connects_as_a_server_stops_is_hung_up_on(telegram: TelegramLo
         for _ in range(rounds):
             await asyncio.sleep(0)
         await telegram.server.stop()
-        client.setblocking(False)
+        client.settimeout(0)
         with suppress(ConnectionError):
             assert await asyncio.wait_for(loop.sock_recv(client, 1), 10) == b""
