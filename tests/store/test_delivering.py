@@ -19,8 +19,8 @@ from relay.model import (
 from relay.store.accepting import Arrival
 from relay.store.settling import Settled
 from relay.store.store import Store, open_store
-from tests.store.conftest import Clock
 from tests.statements import heard
+from tests.store.conftest import Clock
 from tests.store.letters import CHANNEL, event, known, together, update
 
 SOMEBODY = Client("7", Address(7))
