@@ -33,10 +33,10 @@ class EndingGroup(click.Group):
 
 
 def _open_what_is_closed() -> None:
-    """What was closed when the process started (`relay check >&-`) leads nowhere: no file of ours may take its place."""
+    """What was closed at the start (`relay check >&-`) leads nowhere: no file of ours may take its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # each takes the lowest number that is free
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the process ends
 
 
 def _was_printing(error: OSError) -> bool:
