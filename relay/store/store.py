@@ -456,7 +456,8 @@ async def open_store(
     no relay, and only looks in.
     `now` is Unix time: by default that of the start, and steady from then on, so that to set the clock parks and
     repeats nothing; on a PostgreSQL the server's, so that due times mean the same to every host.
-    Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
+    Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds; StoreAway when
+    a server cannot be reached.
     """
     if isinstance(place, Path):
         opened = _opened_file(place, now or steady_clock(), patience)
