@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name
 from relay.delivery.calls import Calls
@@ -23,6 +23,7 @@ from relay.delivery.side import Ask, Probe, Side, answers_always, cut_short
 from relay.delivery.suspects import Suspects
 from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
+from relay.monitoring.log import FIELDS
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
 from relay.store.hurrying import Hurry
@@ -311,12 +312,9 @@ class Courier:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
         run = _Run(deliveries[-1], deliveries[0].unreachable)
         for claimed in deliveries:
-            named = bind_contextvars(**self._name(claimed))
-            try:
-                if not await self._carry_one(claimed, run):
-                    return
-            finally:
-                reset_contextvars(**named)
+            FIELDS.set(partial(self._name, claimed))
+            if not await self._carry_one(claimed, run):
+                return
 
     async def _carry_one(self, claimed: Delivery, run: _Run) -> bool:
         """Carry one delivery and settle it. False: the lane is let go of."""
