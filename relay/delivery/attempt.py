@@ -29,6 +29,7 @@ class Attempt:
         self.accepted_at = asyncio.get_running_loop().time() - age  #: On the loop's clock.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self.message_ids: tuple[int, ...] = ()  #: Of what it has sent, where the other side numbers that.
+        self.finished = False  #: All steps are done.
         self.late = 0  #: How many parts of it go on by themselves.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
         self.set_out_at = time.monotonic()  #: The last call.
@@ -84,7 +85,7 @@ class Attempt:
 
     def finish(self) -> None:
         """All steps are done. To settle the delivery will write it down."""
-        self.delivery = replace(self.delivery, steps_done=self.delivery.steps_done + 1)
+        self.finished = True
 
     async def rewrite(self, body: str, left: Lost | Late | None = None) -> bool:
         """Remember that the steps still due are others now, and what has `left` it of those before.
