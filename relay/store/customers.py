@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from relay.store.charging import HELD_BACK_FROM
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, locked
 from relay.store.engine.tables import (
@@ -200,9 +201,16 @@ def _erase_part(tx: Connection, now: float, whose: Whose) -> int:
         if erased := erase(tx, whose, mark):
             return erased
     tx.execute(delete(lane).where(_theirs(lane, whose), ~exists().where(outbox.c.lane_id == lane.c.id)))
-    something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
-    tx.execute(update(lane).where(_theirs(lane, whose), ~something_waits).values(due_at=null()))
+    _begin_anew(tx, now, whose)
     return 0
+
+
+def _begin_anew(tx: Connection, now: float, whose: Whose) -> None:
+    """What is left in their lanes came later: it answers for no death, and nothing holds it back."""
+    something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
+    is_held_back = lane.c.slow_deaths >= HELD_BACK_FROM
+    due_at = case((~something_waits, null()), (is_held_back, now), else_=lane.c.due_at)
+    tx.execute(update(lane).where(_theirs(lane, whose)).values(due_at=due_at, crashes=0, slow_deaths=0))
 
 
 def end_erasure(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[None]:

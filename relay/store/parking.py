@@ -50,4 +50,4 @@ _PARK = (
     .where(waits(outbox))
     .values(status=literal_column("'dead'"), reason=bindparam("why"), settled_at=bindparam("at"))
 )
-_RELEASE = update(lane).values(due_at=null(), leased=false())
+_RELEASE = update(lane).values(due_at=null(), leased=false(), crashes=0, slow_deaths=0)

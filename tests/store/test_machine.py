@@ -405,18 +405,18 @@ class StoreMachine(RuleBasedStateMachine):
         self.take_from_couriers(client)
 
     def take_from_couriers(self, client: str) -> None:
-        """What is left in an erased one's lanes is due again; a lane without any is gone."""
+        """What is left in an erased one's lanes begins anew; a lane without any is gone."""
         for key, of in list(self.model.lanes.items()):
             if key[1] != client:
                 continue
             if not any(item.key == key for item in self.model.items):
                 del self.model.lanes[key]
-            elif of.holder is not None:
+                continue
+            if of.holder is not None:
                 of.holder = of.blame = None
                 of.lease += 1
-                of.due_at = self.clock() if self.model.waiting(key) else None
-            elif not self.model.waiting(key):
-                of.due_at = None
+                of.due_at = self.clock()
+            self.model.begin_anew(of, self.clock())
 
     # --- What must be so after each step.
 
