@@ -4,11 +4,11 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from relay.delivery.calls import Call, Calls
 from relay.delivery.pace import Pace
-from relay.model import value
 
 _ALL: Final = 0
 #: Every so many turns one goes to who has waited longest, urgent or not: nobody waits for ever.
@@ -29,7 +29,7 @@ def _all(_waiting: int) -> float:
     return 1.0
 
 
-@value(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     turn: asyncio.Future[None]
     since: float | None  #: Of who is urgent: since when somebody waits for it.
