@@ -21,6 +21,7 @@ log = structlog.get_logger()
 #: Attempts of which it is remembered how long they took, and for how many seconds that is of interest.
 _REMEMBERED = 1000
 _MINUTE = 60.0
+_OUTCOMES = {Delivered: "delivered", Retry: "retried", Bury: "dead"}
 
 
 class Settler:
@@ -68,7 +69,7 @@ class Settler:
 
     def report(self, delivery: Delivery, result: Result, took: float, message_ids: tuple[int, ...]) -> None:
         """Count an attempt that took so many seconds, and log it with the numbers of the messages that it has sent."""
-        outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
+        outcome = _OUTCOMES[type(result)]
         fields: dict[str, object] = {}
         if isinstance(result, Retry):
             if result.paced:

@@ -127,9 +127,9 @@ TEETH: Final = (
         (
             Change(
                 "relay/delivery/courier.py",
-                "            if not await self._carry_one(claimed, run):\n                return\n",
-                "            await asyncio.gather(*(self._carry_one(each, run) for each in deliveries))\n"
-                "            return\n",
+                "                if not await self._carry_one(claimed, run):\n                    return\n",
+                "                await asyncio.gather(*(self._carry_one(each, run) for each in deliveries))\n"
+                "                return\n",
             ),
         ),
     ),
