@@ -194,7 +194,8 @@ class Courier:
         # Looked at before the claim: what ends while it runs has not been settled yet, and would seem to be nothing.
         is_trial, was_idle = not self.gate.is_open(now), not self._lanes
         try:
-            await self._tell_parked()
+            if self.side.returned:
+                await self._tell_parked()
             fresh, old = self._shares(room)
             claimed = await self._store.claim(self.channel, self.direction, room, _RUN, fresh=fresh, old=old)
         except Unavailable:
@@ -220,9 +221,8 @@ class Courier:
 
     async def _tell_parked(self) -> None:
         """Let go those that wait by themselves for a side that is back."""
-        if self.side.returned:
-            self.side.returned = False
-            await self._store.hurry(Hurry(self.channel, self.direction))
+        self.side.returned = False
+        await self._store.hurry(Hurry(self.channel, self.direction))
 
     async def _take_over(self) -> None:
         """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out.
