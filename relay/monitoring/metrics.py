@@ -111,9 +111,9 @@ class ChannelMetrics:
             lambda why: self._all.buried.labels(*labels, why).inc(),
         )
 
-    def updated(self, verdict: str) -> None:
-        """Note an update from Telegram."""
-        self._all.updates.labels(self._channel, verdict).inc()
+    def updated(self, verdict: str, times: int) -> None:
+        """Note so many updates from Telegram."""
+        self._all.updates.labels(self._channel, verdict).inc(times)
 
     def read_in_part(self) -> None:
         """Note an update of which an agent gets only what could be read."""

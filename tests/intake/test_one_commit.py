@@ -21,6 +21,7 @@ from relay.monitoring.metrics import ChannelMetrics, Metrics
 from relay.store.engine.sqlite import SQLite
 from relay.store.store import Store, open_store
 from tests.databases import new_database
+from tests.statements import heard
 from tests.waiting import eventually
 
 CHANNEL = "777"
@@ -59,13 +60,6 @@ async def relaying(store: Store, carry: Callable[[Attempt], Awaitable[bool]]) ->
         stop.set()
 
 
-async def _watch(store: Store, said: list[str]) -> None:
-    """Note each statement from now on."""
-    engine = store._database._engine
-    assert isinstance(engine, SQLite)
-    await engine._thread.run(engine._thread.dbapi().set_trace_callback, said.append)
-
-
 async def _nobody(_: str) -> object:
     raise NotAccepted("nobody is asked here")
 
@@ -96,8 +90,7 @@ async def test_a_message_that_comes_alone_costs_two_commits(store: Store) -> Non
     async with relaying(store, carry) as intake:
         await intake.accept_updates([text(1)])
         await eventually(_settled(store, 1))  # since the couriers have looked after that, both rest
-        said: list[str] = []
-        await _watch(store, said)
+        said = await heard(store)
         await intake.accept_updates([text(2)])
         assert "Hello 1" in await asyncio.wait_for(arrived.get(), 90)
         assert "Hello 2" in await asyncio.wait_for(arrived.get(), 90)
