@@ -74,7 +74,7 @@ def configure(
     _PROCESSORS[:] = [
         structlog.contextvars.merge_contextvars,  # the channel, where there are several
         _add_fields,
-        structlog.processors.format_exc_info,
+        _add_traceback,
         _finish(render, redactor(secrets)),
     ]
     structlog.configure(
@@ -88,19 +88,27 @@ def configure(
 
 
 def _logger_class(level: str) -> type[structlog.typing.FilteringBoundLogger]:
-    """The one of structlog, whose fields are gathered once and not from hand to hand."""
+    """The one of structlog; but it gathers the fields of a line once, and not from hand to hand."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    methods = {
+        name: _method(name)
+        for name in ("debug", "info", "warning", "error", "critical")
+        if logging.getLevelNamesMapping()[name.upper()] >= least
+    }
+    return type("Logger", (structlog.make_filtering_bound_logger(level),), methods)
 
-    class Logger(structlog.make_filtering_bound_logger(level)):  # type: ignore[misc]
-        def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: object) -> None:
-            line: Any = {**self._context, **fields, "event": event}
-            try:
-                for process in self._processors:
-                    line = process(self._logger, method_name, line)
-            except structlog.DropEvent:
-                return
-            getattr(self._logger, method_name)(line)
 
-    return Logger
+def _method(name: str) -> Callable[..., None]:
+    def write(self: structlog.BoundLoggerBase, event: str, **fields: object) -> None:
+        line: Any = {**self._context, **fields, "event": event}
+        try:
+            for process in self._processors:
+                line = process(self._logger, name, line)
+        except structlog.DropEvent:
+            return
+        getattr(self._logger, name)(line)
+
+    return write
 
 
 def loop_exception_handler(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -149,6 +157,10 @@ def _add_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
         for name, value in fields().items():
             event.setdefault(name, value)
     return event
+
+
+def _add_traceback(logger: object, method: str, event: EventDict) -> EventDict:
+    return structlog.processors.format_exc_info(logger, method, event) if "exc_info" in event else event
 
 
 def _finish(render: Callable[[EventDict], str], redact: Callable[[str], str]) -> Processor:
