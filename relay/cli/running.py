@@ -5,10 +5,22 @@ import signal
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 import click
 
 from relay.cli.options import settings_options
+
+#: What is loaded only where it is found.
+_NEVER_USED: Final = (
+    "rich",
+    "greenlet",
+    "cryptography",
+    "bz2",  # for archives, as the next one
+    "lzma",
+    "aiohttp._websocket.mask",  # nobody speaks WebSocket here: as the next one
+    "aiohttp._websocket.reader_c",
+)
 
 
 @click.command
@@ -40,7 +52,7 @@ def _leave_out_what_is_never_used() -> None:
     its database from a thread, and gives each Bot a transport of its own (`telegram/request.py`). What
     python-telegram-bot would do with cryptography, reading passports, it never does.
     """
-    for name in ("rich", "greenlet", "cryptography"):
+    for name in _NEVER_USED:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to say that it cannot be imported
     transport = ModuleType("telegram.request._httpxrequest")
     transport.HTTPXRequest = type("HTTPXRequest", (), {})  # type: ignore[attr-defined]  # all that the package takes from it
