@@ -14,21 +14,21 @@ from relay.model import Delivered, Draft, Retry, Said, Wants
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
 from relay.store.engine.postgresql import PostgreSQL
-from relay.store.engine.sqlite import SQLite
 from relay.store.store import Store, open_store
 from relay.store.tracing import TraceWish
 from tests.postgresql import empty_postgresql
+from tests.statements import heard
 from tests.store import letters
 from tests.store.test_albums import item
 
 
-#: A scan of a table that grows with every customer or message.
 @pytest.fixture
 def place(path: Path) -> Path:
     """What is tested here is SQLite's alone."""
     return path
 
 
+#: A scan of a table that grows with every customer or message.
 _SCAN = re.compile(r"SCAN (inbox|outbox|head|lane|client_link|message|said|media|deep_link)\b")
 
 
@@ -84,10 +84,7 @@ async def test_what_waits_is_counted_from_an_index_alone(store: Store, path: Pat
 
 async def _said(store: Store, life: Callable[[Store], Awaitable[object]]) -> set[str]:
     """The statements that it takes, with their values."""
-    said: list[str] = []
-    engine = store._database._engine
-    assert isinstance(engine, SQLite)
-    await engine._thread.run(engine._thread.dbapi().set_trace_callback, said.append)
+    said = await heard(store)
     await life(store)
     return {each for each in said if each.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))}
 
