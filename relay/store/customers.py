@@ -182,7 +182,7 @@ def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[Non
 
 def marked_for_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[list[Whose]]:
     """Customers who are to be erased, whoever has waited longest first."""
-    rows = tx.execute(select(erasure.c.channel, erasure.c.client_id).order_by(erasure.c.asked_at)).all()
+    rows = tx.execute(select(erasure.c.channel, erasure.c.client_id).order_by(erasure.c.asked_at))
     return [[Whose(row.channel, row.client_id) for row in rows] for _ in items]
 
 
