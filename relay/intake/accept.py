@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from logging import DEBUG
@@ -71,8 +70,8 @@ class Intake:
                 await asyncio.sleep(0)
         verdicts = await self._commit(Arrival(tuple(letters), self.channel, next_update_id), "to_kit")
         self.presses.answer_all(updates)
-        for verdict, times in Counter(verdicts).items():
-            self.metrics.updated(verdict, times)
+        for verdict in set(verdicts):
+            self.metrics.updated(verdict, verdicts.count(verdict))
         verbose = log.is_enabled_for(DEBUG)
         for raw, (_, reading), verdict in zip(updates, letters, verdicts, strict=True):
             if verdict == "accepted" and reading.wants.client_id is not None:

@@ -17,7 +17,7 @@ from relay.intake.button_presses import Presses
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext
 from relay.model import Direction
-from relay.monitoring.metrics import ChannelMetrics, Metrics
+from relay.monitoring.metrics import Metrics
 from relay.store.engine.sqlite import SQLite
 from relay.store.store import Store, open_store
 from tests.databases import new_database
@@ -38,7 +38,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def relaying(store: Store, carry: Callable[[Attempt], Awaitable[bool]]) -> AsyncIterator[Intake]:
     """An intake with both couriers."""
-    metrics, stop = ChannelMetrics(Metrics(), CHANNEL), asyncio.Event()
+    metrics, stop = Metrics().of_channel(CHANNEL), asyncio.Event()
     couriers: dict[Direction, Courier] = {}
     for direction in DIRECTIONS:
         couriers[direction] = Courier(CHANNEL, direction, store, carry, Metrics().of_channel(CHANNEL))
