@@ -33,7 +33,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge, hold_back
 from relay.store.engine.connection import Connection, Row
-from relay.store.engine.sql import leasable
+from relay.store.engine.sql import among, leasable
 from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
 from relay.store.recalling import read_address
 
@@ -388,12 +388,13 @@ _RUN = (
     .select_from(
         lane.join(
             outbox,
-            outbox.c.id.in_(
+            among(
+                outbox.c.id,
                 select(_head.c.id)
                 .where(_head.c.lane_id == lane.c.id, waits(_head))
                 .order_by(_head.c.id)
                 .limit(bindparam("run", type_=Integer))
-                .correlate(lane)
+                .correlate(lane),
             ),
         ).outerjoin(inbox, inbox.c.id == outbox.c.letter_id)
     )

@@ -180,10 +180,10 @@ def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[Non
     return [None] * len(wishes)
 
 
-def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Whose | None]:
-    """A customer who is to be erased."""
-    row = tx.execute(select(erasure).order_by(erasure.c.asked_at).limit(1)).first()
-    return [None if row is None else Whose(row.channel, row.client_id)] * len(items)
+def marked_for_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[list[Whose]]:
+    """Customers who are to be erased, whoever has waited longest first."""
+    rows = tx.execute(select(erasure.c.channel, erasure.c.client_id).order_by(erasure.c.asked_at))
+    return [[Whose(row.channel, row.client_id) for row in rows] for _ in items]
 
 
 def erase_part(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[int]:

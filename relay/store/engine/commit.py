@@ -124,6 +124,7 @@ class Database:
                 self._wake.clear()
             if batch:
                 await self._commit(batch)
+            if self._waiting or self._closing:
                 await asyncio.sleep(0)  # who has just been answered and asks for more shares the next transaction
             if self._closing:
                 if not self._waiting:
