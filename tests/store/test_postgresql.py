@@ -97,6 +97,26 @@ async def test_a_glance_sees_what_nobody_has(url: str) -> None:
         assert not await other.is_work_left([CHANNEL])
 
 
+async def test_a_vacuum_holds_up_nobody_and_ends_with_the_relay(url: str) -> None:
+    """Messages go on beside one that takes long, here since somebody has a table. Who ends does not wait for it."""
+    engine = connect(url)
+    vacuums = "SELECT pid FROM pg_stat_activity WHERE query = 'VACUUM' AND wait_event_type = 'Lock'"
+
+    async def vacuum_waits() -> bool:
+        return bool(found(url, vacuums))
+
+    with engine.begin() as somebody:
+        somebody.execute(text("LOCK TABLE unknown_client IN SHARE UPDATE EXCLUSIVE MODE"))
+        async with asyncio.timeout(90):
+            async with open_store(url) as store:
+                removing = asyncio.create_task(store.remove_bytes())
+                await eventually(vacuum_waits)
+                assert await store.accept(update(1)) == ["accepted"]
+                removing.cancel()
+            assert not await vacuum_waits()
+    engine.dispose()
+
+
 async def test_each_counts_for_itself(url: str) -> None:
     """While one commits the other does so too; what is read is the sum, and who is gone leaves no rows behind."""
     async with open_store(url) as one:

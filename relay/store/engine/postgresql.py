@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import psycopg
 import structlog
@@ -89,6 +89,8 @@ class PostgreSQL:
         self._replica = replica
         self._head = head
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
+        self._vacuuming = ThreadPoolExecutor(1, thread_name_prefix="vacuum")
+        self._vacuums: psycopg.Connection[Any] | None = None
         self._in_hand: set[tuple[int, int]] = set()  #: Lanes that were leased, each with its lease.
         self._is_in_doubt = False  #: A commit may have happened whose answer was lost.
         self._away_since: float | None = None
@@ -168,12 +170,19 @@ class PostgreSQL:
         raise StoreAway("another relay has taken this one for dead, and goes on with what it had in its hands")
 
     async def remove_bytes(self) -> None:
-        """Let PostgreSQL give deleted rows' room to others. Its write-ahead log and replicas are not ours to clean."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._vacuum)
+        """Let PostgreSQL give deleted rows' room to others. Its write-ahead log and replicas are not ours to clean.
+
+        Where there are many this takes minutes: it goes beside all transactions, and breaks off at the end.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._vacuuming, self._vacuum)
 
     def _vacuum(self) -> None:
-        with at_once(self._engine, self._statements) as connection:
-            connection.execute(text("VACUUM"))
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            self._vacuums = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            try:
+                connection.execute(text("VACUUM"))
+            finally:
+                self._vacuums = None
 
     def translated(self, error: Exception) -> Exception:
         """Data that the database cannot hold are their own fault; whatever else the driver raises is an outage."""
@@ -204,7 +213,10 @@ class PostgreSQL:
         return False
 
     def close(self) -> None:
-        """End the thread; nothing may be in it."""
+        """End the threads; no transaction may be in hand."""
+        if (vacuums := self._vacuums) is not None:
+            vacuums.cancel()
+        self._vacuuming.shutdown(cancel_futures=True)
         self._thread.shutdown()
 
 
