@@ -197,10 +197,13 @@ class Poller:
         return batch
 
     def _break_off(self, _: object = None) -> None:
-        """Wait no longer for what is on its way. In this task, by its time limit: a task for each poll costs more."""
+        """End the poll that is on its way: its time limit is set to a moment that is over.
+
+        So it needs no task of its own that could be cancelled, and each poll costs less.
+        """
         out, self._out = self._out, None
         if out is not None:
-            out.reschedule(0.0)  # long ago
+            out.reschedule(0.0)  # the loop's clock is past that
 
     def _failed(self, error: RelayError) -> float:
         """Note the failure. Returns the seconds to wait."""
