@@ -258,9 +258,12 @@ class Store:
         """Totals and what waits, read in one transaction, so that they add up."""
         return await self._database.run(totals.count, channel)
 
-    async def note_callbacks(self, seen: CallbacksSeen) -> int:
-        """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known."""
-        return await self._database.run(callbacks.note_callbacks, seen)
+    async def note_callbacks(self, seen: CallbacksSeen, *, patience: float = 0.0) -> int:
+        """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known.
+
+        With `patience` it waits so many seconds for a commit to share.
+        """
+        return await self._database.run(callbacks.note_callbacks, seen, patience=patience)
 
     async def find_callbacks(self, channel: str) -> Callbacks:
         """How Kit's callbacks to a channel have fared."""
