@@ -135,7 +135,7 @@ def known_customers(tx: Connection, _now: float, wishes: Sequence[tuple[int, int
 def _known(tx: Connection, number: int, after: int) -> KnownCustomers:
     table = _NAMED[number]
     part = select(table.c.id, table.c.channel, table.c.client_id).where(table.c.id > after)
-    rows = tx.execute(part.order_by(table.c.id).limit(_PAGE)).all()
+    rows = tx.execute(part.order_by(table.c.id).limit(_PAGE))
     here = frozenset(Whose(row.channel, row.client_id) for row in rows if row.client_id is not None)
     if len(rows) == _PAGE:
         return KnownCustomers(here, (number, rows[-1].id))
@@ -180,10 +180,10 @@ def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[Non
     return [None] * len(wishes)
 
 
-def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Whose | None]:
-    """A customer who is to be erased."""
-    row = tx.execute(select(erasure).order_by(erasure.c.asked_at).limit(1)).first()
-    return [None if row is None else Whose(row.channel, row.client_id)] * len(items)
+def marked_for_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[list[Whose]]:
+    """Customers who are to be erased, whoever has waited longest first."""
+    rows = tx.execute(select(erasure.c.channel, erasure.c.client_id).order_by(erasure.c.asked_at))
+    return [[Whose(row.channel, row.client_id) for row in rows] for _ in items]
 
 
 def erase_part(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[int]:
@@ -238,7 +238,7 @@ def _take_from_couriers(tx: Connection, now: float, whose: Whose, mark: Any) -> 
 def _erase_deliveries(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row
     part = select(outbox.c.id).where(_deliveries(whose), outbox.c.id <= mark.last_delivery).limit(PART)
     told = (outbox.c.channel, outbox.c.direction, outbox.c.status, outbox.c.letter_id)
-    gone = tx.execute(delete(outbox).where(outbox.c.id.in_(part)).returning(*told)).all()
+    gone = tx.execute(delete(outbox).where(outbox.c.id.in_(part)).returning(*told))
     # Whatever letter it came of: an old one may not say whose it is.
     letters = [row.letter_id for row in gone if row.letter_id is not None]
     tx.execute(update(inbox).where(inbox.c.id.in_(letters)).values(_BLANK))
@@ -279,5 +279,5 @@ def _deliveries(whose: Whose) -> ColumnElement[bool]:
 def converted_files(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[list[tuple[str, str]]]:
     """Of a customer's files, the ids and types of those that are converted for browsers."""
     files = select(media.c.file_id, media.c.source_type).where(media.c.source_type.is_not(None))
-    found = [tx.execute(files.where(_theirs(media, each))).all() for each in wishes]
+    found = [tx.execute(files.where(_theirs(media, each))) for each in wishes]
     return [[(row.file_id, row.source_type) for row in rows] for rows in found]
