@@ -1,8 +1,8 @@
 """What is PostgreSQL's alone: who holds the database, what an outage is, and what is somebody's own fault."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import pytest
 from psycopg import DataError
@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from relay.delivery.attempt import Attempt
 from relay.delivery.calls import Calls
-from relay.errors import StoreUnavailable
+from relay.errors import StoreAway, StoreUnavailable
 from relay.model import Delivered, Delivery, Draft, Retry
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
@@ -345,3 +345,28 @@ async def test_data_that_do_not_fit_are_no_outage(url: str, channel: str, number
         with pytest.raises(DataError):
             await database.run(unfit, None)
         assert database.failure is None
+
+
+async def test_a_start_without_the_server_says_what_is_wrong() -> None:
+    """Whether nobody answers, or a table is missing that the first beat needs: one kind of error, in a line."""
+    url = empty_postgresql()
+    with server_away(url), pytest.raises(StoreAway, match="No such file"):
+        async with open_store(url):
+            pytest.fail("opened")
+    with renamed(url, "duty", "elsewhere"), pytest.raises(StoreAway, match=r"^relation \"duty\" does not exist$"):
+        async with open_store(url):
+            pytest.fail("opened")
+
+
+@contextmanager
+def renamed(url: str, table: str, name: str) -> Iterator[None]:
+    """While the block runs a table is not where it should be. Other tests have the same database after this one."""
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {name} RENAME TO {table}"))
+        engine.dispose()
