@@ -209,16 +209,26 @@ async def _go_on_erasing(store: Store, settings: Settings) -> None:
             marked = await _mark_again(store, settings, at_start=at_start)
             at_start = at_start and marked is None
             again += marked or 0
-            while (whose := await store.next_erasure()) is not None:
-                await erase(store, settings, whose)
-            if again:
-                log.warning("customer.erased_again", customers=again)
-            again = 0
+            if await _erase_marked(store, settings):
+                if again:
+                    log.warning("customer.erased_again", customers=again)
+                again = 0
         except Unavailable:
             pause = _SOON
-        except OSError as error:  # a file that cannot be removed: all others' messages go on
-            log.error("customer.not_erased", reason=str(error))  # noqa: TRY400 - the reason says all
         await asyncio.sleep(pause)
+
+
+async def _erase_marked(store: Store, settings: Settings) -> bool:
+    """Erase whoever is marked. False: of somebody a file cannot be removed, and the others are erased."""
+    reasons: set[str] = set()
+    for whose in await store.marked_for_erasure():
+        try:
+            await erase(store, settings, whose)
+        except OSError as error:
+            reasons.add(str(error))
+    for reason in sorted(reasons):
+        log.error("customer.not_erased", reason=reason)
+    return not reasons
 
 
 async def _mark_again(store: Store, settings: Settings, *, at_start: bool) -> int | None:

@@ -123,6 +123,14 @@ def test_an_output_that_nobody_takes_is_a_line_or_nothing(tmp_path: Path, unbuff
     assert said == {"full": (1, "The output cannot be written: No space left on device.\n"), "closed": (1, "")}
 
 
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_who_closes_the_output_reads_the_exit_status(tmp_path: Path, closed: str) -> None:
+    """And nothing else: the command does what it always does."""
+    shell = ("sh", "-c", f'exec "$@" {closed}', "sh")
+    done = subprocess.run([*shell, *RELAY, "check"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
 def test_a_misspelt_command_is_guessed() -> None:
     """Who types it in the night need not read the list."""
     done = subprocess.run([*RELAY, "statsu"], capture_output=True, text=True, check=False)

@@ -358,13 +358,17 @@ def test_the_local_server_never_was_root() -> None:
     assert server["command"] == ["--local", f"--dir={directory}", f"--temp-dir={directory}"]
 
 
-@pytest.mark.parametrize("sample", ["Caddyfile", "Caddyfile.debian"])
-def test_the_proxy_bounds_what_strangers_may_send(sample: str) -> None:
-    """Caddy ends slow headers and bodies, which aiohttp would wait for, and large ones, and passes on whole bodies."""
+@pytest.mark.parametrize(("sample", "buffers"), [("Caddyfile", ["request_buffers 2MB"]), ("Caddyfile.debian", [])])
+def test_the_proxy_bounds_what_strangers_may_send(sample: str, buffers: list[str]) -> None:
+    """Caddy ends slow headers and bodies, which aiohttp would wait for, and large ones. It passes on whole bodies.
+
+    But not the packaged one, which would send what it has buffered of one POST with the head of another.
+    https://github.com/caddyserver/caddy/pull/7360
+    """
     caddyfile = (ROOT / "deploy" / sample).read_text()
     for bound in ("read_header 10s", "read_body 15s", "max_header_size 16KB", "max_size 2MB"):
         assert bound in caddyfile
-    assert re.search(r"request_buffers 2MB|buffer_requests\n\s+max_buffer_size 2MB", caddyfile)
+    assert re.findall(r"^\s*(\w*buffer.*)", caddyfile, re.MULTILINE) == buffers
     assert re.search(r"reverse_proxy (relay|127\.0\.0\.1):8080", caddyfile)
     assert ":8081" not in caddyfile
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from traceback import walk_tb
 from typing import Any, TextIO
 
@@ -17,6 +18,7 @@ class EndingGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - click's own
         """Run the command; as click has it, it ends the process."""
+        _open_what_is_closed()
         try:
             return super().main(*args, **extra)
         except OSError as error:
@@ -30,13 +32,20 @@ class EndingGroup(click.Group):
                 _give_up(stream)
 
 
+def _open_what_is_closed() -> None:
+    """What was closed at the start (`relay check >&-`) leads nowhere: no file of ours may take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # each takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - until the process ends
+
+
 def _was_printing(error: OSError) -> bool:
     return any(frame.f_code is click.echo.__code__ for frame, _ in walk_tb(error.__traceback__))
 
 
-def _give_up(stream: TextIO | None) -> None:
+def _give_up(stream: TextIO) -> None:
     """Write what is left, or drop it: Python would try again at its end, fail, and exit with 120."""
-    if stream is None or stream.closed:  # None: it was closed when the process started
+    if stream.closed:
         return
     try:
         stream.flush()

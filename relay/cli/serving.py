@@ -41,11 +41,9 @@ def serve(env_file: Path | None, config: Path | None) -> None:
 async def _relay(channels: tuple[Channel, ...]) -> None:
 
     def ready(_: Ports) -> None:
-        # What the imports left behind lives as long as the process: the collector need not look at it ever again, and
-        # what a message leaves behind is freed by its last reference.
+        # What the imports left behind lives as long as the process: the collector need not look at it ever again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(10_000, 20, 20)
         _give_back_memory()
         for each in channels:
             named = {"channel": each.name} if each.name else {}

@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from logging import DEBUG
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -16,7 +17,7 @@ from relay.intake.reading import event_id_of, read_event, read_update
 from relay.kit.callbacks import SignedEvent, UnfitEvent
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext, skipped_in
-from relay.model import Direction, Letter
+from relay.model import Direction, Letter, Reading
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.accepting import Arrival
 from relay.store.deliveries import Verdict
@@ -25,7 +26,9 @@ from relay.store.store import Store
 log = structlog.get_logger()
 
 #: So many updates are mapped before others get a turn: parsing one costs about 0.2 ms.
-_TURN = 20
+_TURN: Final = 20
+#: What became of an update that somebody should look at.
+_ALARMING: Final = frozenset[Verdict]({"tampered", "dead"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,16 @@ class Intake:
                 await asyncio.sleep(0)
         verdicts = await self._commit(Arrival(tuple(letters), self.channel, next_update_id), "to_kit")
         self.presses.answer_all(updates)
-        for raw, (letter, reading), verdict in zip(updates, letters, verdicts, strict=True):
+        for verdict in set(verdicts):
+            self.metrics.updated(verdict, verdicts.count(verdict))
+        verbose = log.is_enabled_for(DEBUG)
+        for raw, (_, reading), verdict in zip(updates, letters, verdicts, strict=True):
             if verdict == "accepted" and reading.wants.client_id is not None:
                 self.wrote(reading.wants.client_id)
-            self.metrics.updated(verdict)
-            if reading.in_part and verdict == "accepted":
+            if verdict == "accepted" and reading.in_part:
                 self.metrics.read_in_part()
-            level = log.warning if verdict in {"tampered", "dead"} else log.debug
-            names = {"message_id": message_id_of("telegram", raw), "client": reading.wants.client_id}
-            known = {name: value for name, value in names.items() if value is not None}
-            level("update.received", update=letter.source_id, verdict=verdict, **known)
+            if verbose or verdict in _ALARMING:
+                _log_update(raw, reading, verdict)
 
     async def accept_callback(self, callback: SignedEvent | UnfitEvent, body: bytes) -> Verdict:
         """Commit an event from Kit whose signature holds, and what follows from it.
@@ -111,6 +114,13 @@ class Intake:
 
 #: What the callback route needs of an intake.
 AcceptCallback = Callable[[SignedEvent | UnfitEvent, bytes], Awaitable[Verdict]]
+
+
+def _log_update(raw: dict[str, Any], reading: Reading, verdict: Verdict) -> None:
+    level = log.warning if verdict in _ALARMING else log.debug
+    names = {"message_id": message_id_of("telegram", raw), "client": reading.wants.client_id}
+    known = {name: value for name, value in names.items() if value is not None}
+    level("update.received", update=str(raw["update_id"]), verdict=verdict, **known)
 
 
 def _letter(channel: str, raw: dict[str, Any]) -> Letter:

@@ -49,8 +49,8 @@ class Accounts:
         """
         if len(self.owners) > _MOST:
             self.owners.clear()
-        ids = dict.fromkeys(filter(None, map(self._connection_in, updates)))
-        unknown = [each for each in ids if each not in self.owners]
+        ids = dict.fromkeys(map(self._connection_in, updates))
+        unknown = [each for each in ids if each and each not in self.owners]
         if unknown:
             for error in await asyncio.gather(*map(self._find, unknown), return_exceptions=True):
                 if error is not None:

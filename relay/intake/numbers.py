@@ -22,7 +22,10 @@ def chat_id_of(update: Mapping[str, Any]) -> object:
 
 def told_in(update: Mapping[str, Any]) -> Mapping[str, Any]:
     """What an update tells of: its one field beside the id."""
-    return next((value for name, value in update.items() if name != "update_id" and isinstance(value, dict)), {})
+    for name, value in update.items():
+        if name != "update_id" and isinstance(value, dict):
+            return value
+    return {}
 
 
 def as_object(value: object) -> Mapping[str, Any]:

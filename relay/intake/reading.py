@@ -46,8 +46,9 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
         return Reading(lambda _: Declined("in the chat where alerts are told"))
     if (refused := not_served(raw, context)) is not None:
         return Reading(lambda _: refused)
-    reading = replace(_read_update(raw, context), tell_dead=partial(tell_dead, raw, context))
-    return limited(reading, raw["update_id"], context)
+    reading = _read_update(raw, context)
+    decide = limited(reading.decide, raw["update_id"], context)
+    return Reading(decide, reading.wants, reading.in_part, tell_dead=partial(tell_dead, raw, context))
 
 
 def _read_update(raw: dict[str, Any], context: KitContext) -> Reading:

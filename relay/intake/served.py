@@ -15,8 +15,11 @@ _LONGEST_ID: Final = 255
 def connection_in(update: Mapping[str, Any]) -> str | None:
     """The Business connection that an update comes through; None for an update that comes through none."""
     told = told_in(update)
-    ids = (message.get("business_connection_id") for message in (told, as_object(told.get("message"))))
-    return next((clean(each)[:_LONGEST_ID] for each in ids if isinstance(each, str)), None)
+    for message in (told, as_object(told.get("message"))):
+        connection_id = message.get("business_connection_id")
+        if isinstance(connection_id, str):
+            return clean(connection_id)[:_LONGEST_ID]
+    return None
 
 
 def not_served(update: Mapping[str, Any], context: KitContext) -> Outcome | None:

@@ -93,12 +93,27 @@ class CourierMetrics:
         self._bury(why)
 
 
+class _Series(dict[str, Counter]):
+    """The series of one channel, by their last label. Each is looked up once: that takes longer than to count."""
+
+    def __init__(self, counter: Counter, channel: str) -> None:
+        super().__init__()
+        self._counter = counter
+        self._channel = channel
+
+    def __missing__(self, label: str) -> Counter:
+        series = self[label] = self._counter.labels(self._channel, label)
+        return series
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelMetrics:
     """What one channel measures."""
 
     _all: "Metrics"
     _channel: str
+    _updates: _Series
+    _callbacks: _Series
 
     def of_courier(self, direction: Direction) -> CourierMetrics:
         """What one courier measures."""
@@ -111,9 +126,9 @@ class ChannelMetrics:
             lambda why: self._all.buried.labels(*labels, why).inc(),
         )
 
-    def updated(self, verdict: str) -> None:
-        """Note an update from Telegram."""
-        self._all.updates.labels(self._channel, verdict).inc()
+    def updated(self, verdict: str, times: int) -> None:
+        """Note so many updates from Telegram."""
+        self._updates[verdict].inc(times)
 
     def read_in_part(self) -> None:
         """Note an update of which an agent gets only what could be read."""
@@ -121,7 +136,7 @@ class ChannelMetrics:
 
     def called_back(self, verdict: str) -> None:
         """Note a request to Kit's callback."""
-        self._all.callbacks.labels(self._channel, verdict).inc()
+        self._callbacks[verdict].inc()
 
     def signed_with_previous(self) -> None:
         """Note an event that Kit signed with a salt or API token of before."""
@@ -218,7 +233,7 @@ class Metrics:
 
     def of_channel(self, channel: str) -> ChannelMetrics:
         """What one channel measures; `channel` is what people call it."""
-        return ChannelMetrics(self, channel)
+        return ChannelMetrics(self, channel, _Series(self.updates, channel), _Series(self.callbacks, channel))
 
     def render(
         self, counts: Mapping[str, Counts], checks: Mapping[str, bool], now: float, members: Iterable[Member] = ()

@@ -17,7 +17,6 @@ everything about the one channel.
 
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -114,6 +113,8 @@ def load_channels(env_file: Path | None = Path(".env"), config: Path = Path("rel
 
 def _read(config: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """What the file says for all, and by channel. Raises SettingsError."""
+    import tomllib  # noqa: PLC0415 - memory that most relays need not spend
+
     try:
         document = tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, UnicodeError):
@@ -137,7 +138,7 @@ def _read(config: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     return values_in(document), named
 
 
-def _place(error: tomllib.TOMLDecodeError) -> str:
+def _place(error: ValueError) -> str:
     # Its words may show the line, and with it a secret; where it is says enough.
     found = re.search(r"\(at [^)]*\)", str(error))
     return f"look {found.group()[1:-1]}" if found else "it ends too early"

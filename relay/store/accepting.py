@@ -54,7 +54,7 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     if tx.holder is not None:
         _lock(tx, everything)
     fresh = _insert_letters(tx, now, everything)
-    memory = recall(tx, now, ((row.letter.channel, row.reading.wants) for row in fresh))
+    memory = recall(tx, now, [(row.letter.channel, row.reading.wants) for row in fresh])
     deliveries = Deliveries(now, memory)
     for row in fresh:
         _map(row, memory)
@@ -62,7 +62,8 @@ def accept(tx: Connection, now: float, arrivals: Sequence[Arrival]) -> list[list
     _write_reasons(tx, fresh)
     write_effects(tx, now, fresh, memory, deliveries)
     for arrival, group in zip(arrivals, rows, strict=True):
-        arrival.work.update(direction for row in group for direction in row.directions)
+        for row in group:
+            arrival.work.update(row.directions)
     _raise_offsets(tx, arrivals)
     _find_tampered(tx, [row for row in everything if row.verdict == "duplicate" and not row.is_old])
     return [[row.verdict for row in group] for group in rows]
@@ -128,8 +129,10 @@ def _insert_new(tx: Connection, values: list[dict[str, Any]]) -> dict[tuple[str,
 
 def _without_known(tx: Connection, rows: list[Arrived]) -> list[Arrived]:
     """Those of which not only hashes are left; the others are judged."""
-    known = find_known(tx, ((row.letter.channel, row.letter.source_id) for row in rows if row.letter.source == "kit"))
-    unknown = []
+    events = [(row.letter.channel, row.letter.source_id) for row in rows if row.letter.source == "kit"]
+    if not events:
+        return rows
+    known, unknown = find_known(tx, events), []
     for row in rows:
         kept = known.get((row.letter.channel, row.letter.source_id)) if row.letter.source == "kit" else None
         if kept is None:

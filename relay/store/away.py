@@ -35,7 +35,7 @@ def tell_waiting(tx: Connection, now: float, wishes: Sequence[Notices]) -> list[
 
 
 def _tell_waiting(tx: Connection, now: float, wish: Notices) -> int:
-    found = tx.execute(_WAITING, {"of_channel": wish.channel, "part": PART}).all()
+    found = tx.execute(_WAITING, {"of_channel": wish.channel, "part": PART})
     if not found:
         return 0
     told = [{"channel": wish.channel, "client_id": row.client_id, "told_at": now, "up_to": row.up_to} for row in found]
@@ -50,7 +50,7 @@ def tell_arrived(tx: Connection, now: float, wishes: Sequence[Notices]) -> list[
 
 
 def _tell_arrived(tx: Connection, now: float, wish: Notices) -> int:
-    found = tx.execute(_OVER, {"of_channel": wish.channel, "part": PART}).all()
+    found = tx.execute(_OVER, {"of_channel": wish.channel, "part": PART})
     if not found:
         return 0
     ours = set(tx.scalars(_FORGET, {"of_channel": wish.channel, "clients": [row.client_id for row in found]}))

@@ -71,7 +71,7 @@ def recall_newest_messages(tx: Connection, found: Connections, clients: set[tupl
 
 def clients_of(tx: Connection, owners: set[tuple[str, int]]) -> Iterable[Any]:
     """The rows of clients who talk to these owners' accounts and whose conversation is open."""
-    return tx.execute(_OPEN_CLIENTS, {"wanted": keys(owners)}).all() if owners else ()
+    return tx.execute(_OPEN_CLIENTS, {"wanted": keys(owners)})
 
 
 def write_connections(tx: Connection, now: float, found: Connections) -> None:
@@ -94,7 +94,7 @@ def find_owners(tx: Connection, _now: float, wanted: Sequence[tuple[str, str]]) 
 
 def all_owners(tx: Connection, _now: float, channels: Sequence[str]) -> list[dict[str, int]]:
     """The user ids of all owners whose connections are known, by the ids of these; for each channel."""
-    rows = tx.execute(_OF_CHANNELS, {"channels": set(channels)}).all()
+    rows = tx.execute(_OF_CHANNELS, {"channels": set(channels)})
     return [{row.id: row.user_id for row in rows if row.channel == channel} for channel in channels]
 
 

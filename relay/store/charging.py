@@ -37,11 +37,11 @@ def charge(tx: Connection, holder: str | None = None) -> Sequence[Row]:
     """
     if holder is None:
         tx.execute(_CHARGE, {"guilty": ALONE if tx.scalar(_A_SUSPECT_WAS_OUT) else SHARED})
-        slow = tx.execute(_COUNT_SLOW).all()
+        slow = tx.execute(_COUNT_SLOW)
     else:
         its = {"of_holder": holder}
         tx.execute(_CHARGE_ITS, {**its, "guilty": ALONE if tx.scalar(_ITS_SUSPECT_WAS_OUT, its) else SHARED})
-        slow = tx.execute(_COUNT_ITS_SLOW, its).all()
+        slow = tx.execute(_COUNT_ITS_SLOW, its)
     return [row for row in slow if row.slow_deaths >= HELD_BACK_FROM]
 
 

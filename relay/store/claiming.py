@@ -33,7 +33,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from relay.model import SUSPECT_AFTER, Address, Delivery, Direction
 from relay.store.charging import ALONE, SHARED, charge, hold_back
 from relay.store.engine.connection import Connection, Row
-from relay.store.engine.sql import leasable
+from relay.store.engine.sql import among, leasable
 from relay.store.engine.tables import LATE_FILES, client_link, inbox, lane, outbox, waits
 from relay.store.recalling import read_address
 
@@ -91,7 +91,6 @@ def is_work_left(tx: Connection, now: float, channels: Sequence[str]) -> bool:
 
 
 def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
-    courier = {"of_channel": wish.channel, "to_directions": _DIRECTIONS[wish.direction]}
     next_due, of_channel = _NEXT[wish.direction, wish.suspects], {"of_channel": wish.channel}
     handed = [] if wish.suspects else _take_handed(tx, wish)
     due_at = tx.scalar(next_due, of_channel)
@@ -100,7 +99,7 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
     if handed:
         wish = replace(wish, limit=wish.limit - len(handed), fresh=wish.fresh - len(handed))
     lease = _lease_suspects if wish.suspects else _lease_others
-    leased, due_at = lease(tx, now, wish, courier)
+    leased, due_at = lease(tx, now, wish)
     lanes, is_parked = _runs(tx, now, wish, {row.id: row for row in leased})
     if is_parked or (due_at is not None and due_at <= now):
         due_at = tx.scalar(next_due, of_channel)
@@ -109,6 +108,8 @@ def _claim_one(tx: Connection, now: float, wish: Claim) -> Claimed:
 
 def _take_handed(tx: Connection, wish: Claim) -> list[list[Delivery]]:
     """What was leased for this courier when it was accepted, in this transaction: see `handing_over`."""
+    if not tx.handed:
+        return []
     taken = [each for each in tx.handed if (each.channel, each.direction) == (wish.channel, wish.direction)]
     tx.handed = [each for each in tx.handed if each not in taken]
     return [[each] for each in taken]
@@ -118,14 +119,19 @@ def _take_handed(tx: Connection, wish: Claim) -> list[list[Delivery]]:
 _Leased: TypeAlias = tuple[list[Row], float | None]
 
 
-def _lease_suspects(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> _Leased:
+def _due(tx: Connection, now: float, wish: Claim) -> dict[str, Any]:
+    directions = _DIRECTIONS[wish.direction]
+    return {"of_channel": wish.channel, "to_directions": directions, "at": now, "new_holder": tx.holder}
+
+
+def _lease_suspects(tx: Connection, now: float, wish: Claim) -> _Leased:
     """The least suspect first: an innocent one clears itself, and deaths from outside are spread over all of them."""
-    due = {**courier, "at": now, "new_holder": tx.holder}
-    return tx.execute(_LEASE_SUSPECTS, {**due, "lanes": wish.limit}).all(), now
+    due = _due(tx, now, wish)
+    return tx.execute(_LEASE_SUSPECTS, {**due, "lanes": wish.limit}), now
 
 
-def _lease_others(tx: Connection, now: float, wish: Claim, courier: dict[str, Any]) -> _Leased:
-    due = {**courier, "at": now, "new_holder": tx.holder}
+def _lease_others(tx: Connection, now: float, wish: Claim) -> _Leased:
+    due = _due(tx, now, wish)
     leased: list[Row] = []
     if wish.fresh:
         leased += tx.execute(_LEASE_FRESH, {**due, "earliest": now - FRESH, "lanes": wish.fresh})
@@ -145,7 +151,7 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
     """The deliveries of each lane, and whether a lane was let go of without any."""
     if not lanes:
         return [], False
-    rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run}).all()
+    rows = tx.execute(_RUN, {"lane_ids": list(lanes), "run": wish.run})
     clients = _clients(tx, wish, {row.client_id for row in lanes.values()})
     runs: dict[int, list[Delivery]] = {}
     parked: dict[int, float] = {}
@@ -157,10 +163,10 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
             continue  # what comes after an album waits as it does
         if (lane_of.crashes or lane_of.slow_deaths) and row.lane_id in runs:
             continue  # an account is one delivery's: it is closed before the next one goes
-        if _waits(row, now, hurried):
-            parked[row.lane_id] = row.not_before
-            continue
         if row.not_before is not None:
+            if row.not_before > now and row.id not in hurried:  # it waits for its siblings
+                parked[row.lane_id] = row.not_before
+                continue
             leaving.append(row.id)
         client = clients.get(lane_of.client_id, (None, None, ""))
         runs.setdefault(row.lane_id, []).append(_delivery(row, lane_of, wish, client, tx.holder))
@@ -170,13 +176,6 @@ def _runs(tx: Connection, now: float, wish: Claim, lanes: dict[int, Row]) -> tup
     _park(tx, idle)
     tx.leased += [(lane_id, lanes[lane_id].lease) for lane_id in runs]
     return list(runs.values()), bool(idle)
-
-
-def _waits(row: Row, now: float, hurried: set[int]) -> bool:
-    """Whether it waits for its siblings."""
-    if row.not_before is None or row.id in hurried:
-        return False
-    return bool(row.not_before > now)
 
 
 def _delivery(
@@ -209,6 +208,8 @@ def _delivery(
 
 def _hurried(rows: Sequence[Any], run: int) -> set[int]:
     """The hasty ones behind which something waits that is not: nothing waits for them."""
+    if not any(row.hasty for row in rows):
+        return set()
     of_lane: dict[int, list[Any]] = {}
     for row in rows:
         of_lane.setdefault(row.lane_id, []).append(row)
@@ -387,12 +388,13 @@ _RUN = (
     .select_from(
         lane.join(
             outbox,
-            outbox.c.id.in_(
+            among(
+                outbox.c.id,
                 select(_head.c.id)
                 .where(_head.c.lane_id == lane.c.id, waits(_head))
                 .order_by(_head.c.id)
                 .limit(bindparam("run", type_=Integer))
-                .correlate(lane)
+                .correlate(lane),
             ),
         ).outerjoin(inbox, inbox.c.id == outbox.c.letter_id)
     )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from relay.store.charging import HELD_BACK_FROM
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert, locked
 from relay.store.engine.tables import (
@@ -134,7 +135,7 @@ def known_customers(tx: Connection, _now: float, wishes: Sequence[tuple[int, int
 def _known(tx: Connection, number: int, after: int) -> KnownCustomers:
     table = _NAMED[number]
     part = select(table.c.id, table.c.channel, table.c.client_id).where(table.c.id > after)
-    rows = tx.execute(part.order_by(table.c.id).limit(_PAGE)).all()
+    rows = tx.execute(part.order_by(table.c.id).limit(_PAGE))
     here = frozenset(Whose(row.channel, row.client_id) for row in rows if row.client_id is not None)
     if len(rows) == _PAGE:
         return KnownCustomers(here, (number, rows[-1].id))
@@ -179,10 +180,10 @@ def ask_erasure(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[Non
     return [None] * len(wishes)
 
 
-def next_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[Whose | None]:
-    """A customer who is to be erased."""
-    row = tx.execute(select(erasure).order_by(erasure.c.asked_at).limit(1)).first()
-    return [None if row is None else Whose(row.channel, row.client_id)] * len(items)
+def marked_for_erasure(tx: Connection, _now: float, items: Sequence[None]) -> list[list[Whose]]:
+    """Customers who are to be erased, whoever has waited longest first."""
+    rows = tx.execute(select(erasure.c.channel, erasure.c.client_id).order_by(erasure.c.asked_at))
+    return [[Whose(row.channel, row.client_id) for row in rows] for _ in items]
 
 
 def erase_part(tx: Connection, now: float, wishes: Sequence[Whose]) -> list[int]:
@@ -200,9 +201,16 @@ def _erase_part(tx: Connection, now: float, whose: Whose) -> int:
         if erased := erase(tx, whose, mark):
             return erased
     tx.execute(delete(lane).where(_theirs(lane, whose), ~exists().where(outbox.c.lane_id == lane.c.id)))
-    something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
-    tx.execute(update(lane).where(_theirs(lane, whose), ~something_waits).values(due_at=null()))
+    _begin_anew(tx, now, whose)
     return 0
+
+
+def _begin_anew(tx: Connection, now: float, whose: Whose) -> None:
+    """What is left in their lanes came later: it answers for no death, and nothing holds it back."""
+    something_waits = exists().where(outbox.c.lane_id == lane.c.id, waits(outbox))
+    is_held_back = lane.c.slow_deaths >= HELD_BACK_FROM
+    due_at = case((~something_waits, null()), (is_held_back, now), else_=lane.c.due_at)
+    tx.execute(update(lane).where(_theirs(lane, whose)).values(due_at=due_at, crashes=0, slow_deaths=0))
 
 
 def end_erasure(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[None]:
@@ -230,7 +238,7 @@ def _take_from_couriers(tx: Connection, now: float, whose: Whose, mark: Any) -> 
 def _erase_deliveries(tx: Connection, whose: Whose, mark: Any) -> int:  # noqa: ANN401 - a row
     part = select(outbox.c.id).where(_deliveries(whose), outbox.c.id <= mark.last_delivery).limit(PART)
     told = (outbox.c.channel, outbox.c.direction, outbox.c.status, outbox.c.letter_id)
-    gone = tx.execute(delete(outbox).where(outbox.c.id.in_(part)).returning(*told)).all()
+    gone = tx.execute(delete(outbox).where(outbox.c.id.in_(part)).returning(*told))
     # Whatever letter it came of: an old one may not say whose it is.
     letters = [row.letter_id for row in gone if row.letter_id is not None]
     tx.execute(update(inbox).where(inbox.c.id.in_(letters)).values(_BLANK))
@@ -271,5 +279,5 @@ def _deliveries(whose: Whose) -> ColumnElement[bool]:
 def converted_files(tx: Connection, _now: float, wishes: Sequence[Whose]) -> list[list[tuple[str, str]]]:
     """Of a customer's files, the ids and types of those that are converted for browsers."""
     files = select(media.c.file_id, media.c.source_type).where(media.c.source_type.is_not(None))
-    found = [tx.execute(files.where(_theirs(media, each))).all() for each in wishes]
+    found = [tx.execute(files.where(_theirs(media, each))) for each in wishes]
     return [[(row.file_id, row.source_type) for row in rows] for rows in found]

@@ -1,7 +1,5 @@
 """What follows from the letters of one transaction: collected as they are mapped, then written."""
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +28,7 @@ from relay.store.engine.tables import outbox
 from relay.store.handing_over import Waiting, write_alone
 from relay.store.lanes import Lane, open_lanes, send_off
 from relay.store.memory import Memory, OpenAlbum
+from relay.store.totals import Totals
 from relay.store.withdrawing import decline, waiting_reactions, withdraw
 
 log = structlog.get_logger()
@@ -64,11 +63,10 @@ class Arrived:
         return _DIRECTION[self.letter.source]
 
     @property
-    def directions(self) -> Iterator[Direction]:
+    def directions(self) -> list[Direction]:
         """Where something is to be delivered because of it."""
-        yield from (draft.direction for draft in self.drafts)
-        if self.told is not None:
-            yield self.told.direction
+        told = () if self.told is None else (self.told,)
+        return [draft.direction for draft in (*self.drafts, *told)]
 
     @property
     def drafts(self) -> tuple[Draft, ...]:
@@ -82,7 +80,7 @@ class Deliveries:
     """The deliveries of one transaction: collected first, then written with a statement for each kind of change."""
 
     def __init__(self, now: float, memory: Memory) -> None:
-        self.totals: Counter[tuple[str, str, str]] = Counter()  #: By channel, direction and outcome.
+        self.totals = Totals(int)
         self._now = now
         self._memory = memory
         self._waiting: list[Waiting] = []
@@ -127,18 +125,25 @@ class Deliveries:
 
     def write(self, tx: Connection) -> None:
         """Write them, and make their lanes due."""
-        if len(self._waiting) == 1 and self._write_alone(tx, self._waiting[0]):
-            self._waiting = []
-        lanes = self._open_lanes(tx)
-        if self._waiting:
-            tx.execute(_INSERT_DELIVERIES, [{**values, "lane_id": lanes[key].id} for values, key, _ in self._waiting])
+        lanes = self._write_waiting(tx)
         if self._joined:
             tx.execute(_JOIN, list(self._joined.values()))
         if self._closed:
             self._withdrawn |= dict.fromkeys(waiting_reactions(tx, self._closed), _CLOSED)
         withdraw(tx, self._withdrawn, self.totals)
         decline(tx, self._came_to_nothing)
-        send_off(tx, self._now, (lanes[key] for values, key, _ in self._waiting if not values["hasty"]))
+        send_off(tx, self._now, lanes)
+
+    def _write_waiting(self, tx: Connection) -> list[Lane]:
+        """Write what waits, and return the lanes in which something waits that is not hasty."""
+        waiting = self._waiting
+        if not waiting or (len(waiting) == 1 and self._write_alone(tx, waiting[0])):
+            return []
+        lanes = self._open_lanes(tx)
+        for values, key, _ in waiting:
+            values["lane_id"] = lanes[key].id
+        tx.execute(_INSERT_DELIVERIES, [each.values for each in waiting])
+        return [lanes[key] for values, key, _ in waiting if not values["hasty"]]
 
     def _write_alone(self, tx: Connection, waiting: Waiting) -> bool:
         channel, _, client_id = waiting.key
@@ -232,8 +237,6 @@ class Deliveries:
 
     def _open_lanes(self, tx: Connection) -> dict[tuple[str, str, str], Lane]:
         """Make the lanes of what waits due, unless they are (or are parked, or leased) already."""
-        if not self._waiting:
-            return {}
         due: dict[tuple[str, str, str], float] = {}
         hasty: set[tuple[str, str, str]] = set()  #: Lanes in which so far nothing else waits.
         for values, key, _ in self._waiting:

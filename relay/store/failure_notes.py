@@ -21,7 +21,7 @@ def write_notes(tx: Connection, now: float, notes: Sequence[tuple[Delivery, Note
     """Accept the notes about these deliveries, and remember what they change of their clients."""
     if not notes:
         return
-    memory = recall(tx, now, ((delivery.channel, Wants(delivery.client_id)) for delivery, _ in notes))
+    memory = recall(tx, now, [(delivery.channel, Wants(delivery.client_id)) for delivery, _ in notes])
     drafts: list[tuple[str, Draft]] = []
     for delivery, note in notes:
         client = memory.clients.get((delivery.channel, delivery.client_id))

@@ -20,7 +20,7 @@ _SIZE = 16
 
 def keep_hashes(tx: Connection, part: int) -> int:
     """Keep the hashes of some events in place of their letters, which have lost their bodies; how many."""
-    rows = tx.execute(_BLANK, {"part": part}).all()
+    rows = tx.execute(_BLANK, {"part": part})
     if rows:
         tx.execute(_KEEP, [_hashes(row) for row in rows])
         tx.execute(_DELETE, {"ids": [row.id for row in rows]})
@@ -30,8 +30,6 @@ def keep_hashes(tx: Connection, part: int) -> int:
 def find_known(tx: Connection, events: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
     """Of these events (channel and id), those whose hashes are kept: the bodies' hashes."""
     ids = {id_hash(*event): event for event in events}
-    if not ids:
-        return {}
     return {ids[row.id]: row.body for row in tx.execute(_FIND, {"ids": list(ids)})}
 
 

@@ -26,7 +26,7 @@ _PART = 500
 
 def revoke(tx: Connection, _now: float, ids: Sequence[str]) -> list[tuple[str, str | None] | None]:
     """Take links back: the file behind each, and the type that it is converted from; None for a link that is none."""
-    gone = tx.execute(delete(media).where(media.c.id.in_(set(ids))).returning(media.c.id, *_FILE)).all()
+    gone = tx.execute(delete(media).where(media.c.id.in_(set(ids))).returning(media.c.id, *_FILE))
     files = {row.id: (str(row.file_id), row.source_type) for row in gone}
     return [files.get(media_id) for media_id in ids]
 

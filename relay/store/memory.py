@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.model import Accepted, Album, Client, Declined, Known, Outcome, Rating, Said, Wants
+from relay.model import Accepted, Album, Client, Known, Outcome, Rating, Said, Unreadable, Wants
 from relay.store.business_connections import Connections
 from relay.store.limits import Limits
 
@@ -57,14 +57,15 @@ class Memory:
         album = None if wants.album is None else self.albums.get((channel, client_id, wants.album))
         touch = _NOTHING if wants.link is None else self.links.get((channel, wants.link), _NOTHING)
         rating = None if wants.rating is None else self.ratings.get((channel, client_id, wants.rating))
-        client = self.clients.get((channel, client_id))
-        lately = self.now - self.closed_at.get((channel, client_id), -_LATELY) < _LATELY
+        key = channel, client_id
+        client = self.clients.get(key)
+        lately = self.now - self.closed_at.get(key, -_LATELY) < _LATELY
         if client is None and wants.told_unknown:
-            return Known(told_unknown=(channel, client_id) in self.told_unknown)
+            return Known(told_unknown=key in self.told_unknown)
         connection, newest = None, None
         if wants.newest and client is not None and (connection_id := client.address.business_connection_id) is not None:
             connection = self.connections.by_id.get((channel, connection_id))
-            newest = self.connections.newest_messages.get((channel, client_id))
+            newest = self.connections.newest_messages.get(key)
         return Known(
             client,
             said,
@@ -73,8 +74,8 @@ class Memory:
             connection=connection,
             newest=newest,
             rating=rating,
-            blocked=self.limits.is_blocked((channel, client_id), self.now),
-            waiting=self.limits.waiting.get((channel, client_id), 0) if wants.limits else 0,
+            blocked=self.limits.is_blocked(key, self.now),
+            waiting=self.limits.waiting.get(key, 0) if wants.limits else 0,
             closed_lately=lately,
         )
 
@@ -96,26 +97,28 @@ class Memory:
 
     def note(self, channel: str, outcome: Outcome) -> None:
         """Take note of what mapping a letter changed."""
-        if isinstance(outcome, Accepted | Declined) and outcome.client is not None:
+        if isinstance(outcome, Unreadable):
+            return
+        if outcome.client is not None:
             key = channel, outcome.client.client_id
             if self.clients.get(key) != outcome.client:
                 self._note_closing(key, outcome.client)
                 self.clients[key] = self.new_clients[key] = outcome.client
-        if isinstance(outcome, Accepted | Declined) and outcome.connection is not None:
+        if outcome.connection is not None:
             self.connections.note(channel, outcome.connection)
-        if isinstance(outcome, Declined) and outcome.client is not None:
-            self._remember(channel, outcome.client.client_id, outcome.said)
         if isinstance(outcome, Accepted):
             self.limits.note(channel, outcome)
             self._remember(channel, outcome.draft.client_id, outcome.said)
             if outcome.rating is not None:
                 asked = channel, outcome.draft.client_id, outcome.rating.id
                 self.ratings[asked] = self.new_ratings[asked] = outcome.rating
+        elif outcome.client is not None:
+            self._remember(channel, outcome.client.client_id, outcome.said)
 
     def _remember(self, channel: str, client_id: str, said: Iterable[Said]) -> None:
         for each in said:
-            self.said[channel, client_id, each.message_id] = each
-            self.new_said[channel, client_id, each.message_id] = each
+            key = channel, client_id, each.message_id
+            self.said[key] = self.new_said[key] = each
 
     def _note_closing(self, key: tuple[str, str], client: Client) -> None:
         before = self.clients.get(key)

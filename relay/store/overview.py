@@ -54,7 +54,7 @@ def look_over(tx: Connection, now: float, channels: Sequence[str]) -> list[Overv
 
 def _look_over_one(tx: Connection, now: float, channel: str) -> Overview:
     of_channel = {"of_channel": channel, "most": TOLD}
-    rows = tx.execute(_LANES, of_channel).all()
+    rows = tx.execute(_LANES, of_channel)
     heads = {row.id: row for row in tx.execute(_HEADS, {"ids": [row.first for row in rows]})}
     lanes = [_lane(now, row, heads[row.first]) for row in rows]
     dead = [

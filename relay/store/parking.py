@@ -30,7 +30,7 @@ def park(tx: Connection, now: float, items: Sequence[None]) -> list[Parked | Non
     if copied_at is None:
         return [None] * len(items)
     made_at = moment(copied_at)
-    counted = tx.execute(_COUNT).all()
+    counted = tx.execute(_COUNT)
     tx.execute(_PARK, {"why": REASON.format(made_at), "at": now})
     tx.execute(_RELEASE)
     add_to_tally(tx, Counter({(channel, direction, "dead"): number for channel, direction, number in counted}))
@@ -50,4 +50,4 @@ _PARK = (
     .where(waits(outbox))
     .values(status=literal_column("'dead'"), reason=bindparam("why"), settled_at=bindparam("at"))
 )
-_RELEASE = update(lane).values(due_at=null(), leased=false())
+_RELEASE = update(lane).values(due_at=null(), leased=false(), crashes=0, slow_deaths=0)

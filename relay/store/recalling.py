@@ -1,7 +1,7 @@
 """What is remembered, read before letters are mapped and written after it, in a statement for each kind of thing."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import bindparam, select
@@ -21,27 +21,40 @@ from relay.store.memory import Memory, OpenAlbum
 from relay.store.ratings import recall_ratings, write_ratings
 from relay.store.unknown_clients import recall_told, write_told
 
+#: What is asked of a client: channel, client id, and what a letter wants.
+_Asked: TypeAlias = list[tuple[str, str, Wants]]
 
-def recall(tx: Connection, now: float, wanted: Iterable[tuple[str, Wants]]) -> Memory:
+
+def recall(tx: Connection, now: float, wanted: Sequence[tuple[str, Wants]]) -> Memory:
     """Read what the letters of one transaction want to know, in a statement for each kind of thing."""
-    all_wanted = [*wanted]
-    asked = [(channel, wants.client_id, wants) for channel, wants in all_wanted if wants.client_id is not None]
+    asked = [(channel, wants.client_id, wants) for channel, wants in wanted if wants.client_id is not None]
     memory = Memory(now)
-    owners = {(channel, wants.owner) for channel, wants in all_wanted if wants.owner is not None}
-    memory.clients |= {(row.channel, row.client_id): _client(row) for row in clients_of(tx, owners)}
+    owners = {(channel, wants.owner) for channel, wants in wanted if wants.owner is not None}
+    if owners:
+        memory.clients |= {(row.channel, row.client_id): _client(row) for row in clients_of(tx, owners)}
     if asked:
-        _recall_asked(tx, asked, memory)
+        _recall_clients(tx, asked, memory)
+    if more := [each for each in asked if each[2].messages or each[2].album or each[2].link or each[2].rating]:
+        _recall_more(tx, more, memory)
     _recall_accounts(tx, owners, asked, memory)
     return memory
 
 
-def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: Memory) -> None:
+def _recall_clients(tx: Connection, asked: _Asked, memory: Memory) -> None:
+    """What nearly every letter wants to know."""
     for row in tx.execute(*_CLIENTS.of({(channel, client_id) for channel, client_id, _ in asked})):
         memory.clients[row.channel, row.client_id] = _client(row)
         if row.blocked_until is not None:
             memory.limits.blocked_until[row.channel, row.client_id] = row.blocked_until
         if row.closed_at is not None:
             memory.closed_at[row.channel, row.client_id] = row.closed_at
+    if limited := {(channel, client_id) for channel, client_id, wants in asked if wants.limits}:
+        recall_waiting(tx, limited, memory.limits)
+    if untold := {each[:2] for each in asked if each[2].told_unknown and each[:2] not in memory.clients}:
+        memory.told_unknown = recall_told(tx, untold)
+
+
+def _recall_more(tx: Connection, asked: _Asked, memory: Memory) -> None:
     if messages := {(channel, client_id, number) for channel, client_id, wants in asked for number in wants.messages}:
         for row in tx.execute(*_SAID.of(messages)):
             said = Said(row.message_id, row.author, row.text, row.mark)
@@ -51,24 +64,12 @@ def _recall_asked(tx: Connection, asked: list[tuple[str, str, Wants]], memory: M
     if links := {(channel, wants.link) for channel, _, wants in asked if wants.link is not None}:
         for row in tx.execute(_LINKS, {"wanted": keys(links)}):
             memory.links[row.channel, row.code] = orjson.loads(row.touch)
-    if limited := {(channel, client_id) for channel, client_id, wants in asked if wants.limits}:
-        recall_waiting(tx, limited, memory.limits)
-    memory.told_unknown = recall_told(
-        tx,
-        (
-            (channel, client_id)
-            for channel, client_id, wants in asked
-            if wants.told_unknown and (channel, client_id) not in memory.clients
-        ),
-    )
     memory.ratings = recall_ratings(
         tx, ((channel, client_id, wants.rating) for channel, client_id, wants in asked if wants.rating is not None)
     )
 
 
-def _recall_accounts(
-    tx: Connection, owners: set[tuple[str, int]], asked: list[tuple[str, str, Wants]], memory: Memory
-) -> None:
+def _recall_accounts(tx: Connection, owners: set[tuple[str, int]], asked: _Asked, memory: Memory) -> None:
     """What is known of Business accounts: of those that are wanted, and of those that clients write to."""
     answered = {(channel, client_id) for channel, client_id, wants in asked if wants.newest}
     through = {

@@ -49,7 +49,7 @@ def revive(tx: Connection, now: float, wishes: Sequence[Revival]) -> list[Revive
         row.id: row for row in tx.execute(_ROWS, {"ids": list({wish.delivery_id for wish in wishes})})
     }
     read = [(wish.delivery_id, wish.reading) for wish in wishes if wish.reading is not None]
-    memory = recall(tx, now, ((rows[of].channel, reading.wants) for of, reading in read if of in rows))
+    memory = recall(tx, now, [(rows[of].channel, reading.wants) for of, reading in read if of in rows])
     work = _Work(tx, now, memory)
     revived = [work.revive(rows.pop(wish.delivery_id, None), wish.reading) for wish in wishes]
     work.finish()

@@ -3,7 +3,6 @@
 Both check that the lease is still ours: a courier that outlived it changes nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,7 +18,7 @@ from relay.store.engine.tables import client_link, lane, outbox, waits
 from relay.store.failure_notes import write_late, write_lost, write_notes
 from relay.store.failures import write_failures
 from relay.store.recalling import remember
-from relay.store.totals import add_to_tally
+from relay.store.totals import Totals, add_to_tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ def _close(tx: Connection, now: float, settlement: Settlement) -> bool:
     if not tx.execute(_LET_SLEEP, of_lane).rowcount:
         return False
     if tx.execute(_CLOSE, {"of_id": delivery.id, "at": now}).rowcount:
-        add_to_tally(tx, _tallied([settlement]))
+        add_to_tally(tx, {(delivery.channel, delivery.direction, "delivered"): 1})
     if result.said:
         remember(tx, now, [(delivery, result.said)])
     return True
@@ -266,8 +265,8 @@ def _released(settlements: list[Settlement]) -> dict[_How, list[int]]:
     return lanes
 
 
-def _tallied(settlements: list[Settlement]) -> Counter[tuple[str, str, str]]:
-    totals: Counter[tuple[str, str, str]] = Counter()
+def _tallied(settlements: list[Settlement]) -> Totals:
+    totals = Totals(int)
     for settlement in settlements:
         delivery = settlement.delivery
         match settlement.result:

@@ -341,9 +341,9 @@ class Store:
         """Let all relays on this database know of who was erased. Returns what they know; only where it `is_shared`."""
         return await self._database.run(erased_in_common.have_in_common, lists)
 
-    async def next_erasure(self) -> Whose | None:
-        """A customer who is to be erased."""
-        return await self._database.run(customers.next_erasure, None)
+    async def marked_for_erasure(self) -> list[Whose]:
+        """Customers who are to be erased, whoever has waited longest first."""
+        return await self._database.run(customers.marked_for_erasure, None)
 
     async def erase_part(self, whose: Whose) -> int:
         """Erase a part of what is kept about a customer who is marked. How many rows; 0: nothing is left."""

@@ -29,7 +29,7 @@ def take_over(tx: Connection, now: float, inquests: Sequence[Inquest]) -> list[i
 
     Lanes of whom nobody knows are of a database that was moved, or from before there were several relays.
     """
-    gone = tx.execute(_BURY, {"me": tx.holder, "witnessed": any(each.is_witness() for each in inquests)}).all()
+    gone = tx.execute(_BURY, {"me": tx.holder, "witnessed": any(each.is_witness() for each in inquests)})
     note_deaths(tx, now, sum(each.died for each in gone))
     dead = [each.id for each in gone]
     if at_start := any(each.at_start for each in inquests):

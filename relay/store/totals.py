@@ -3,8 +3,8 @@
 A dead letter that is retried is counted as revived and waits again; totals themselves never go down.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,9 @@ from sqlalchemy import BigInteger, Float, bindparam, cast, func, null, select, t
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import LATE_FILES, lane, outbox, tally, waits
+
+#: What is to be counted, by channel, direction and outcome. A Counter says the same with a call for each new one.
+Totals = defaultdict[tuple[str, str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Counts:
         return dead - revived - dropped
 
 
-def add_to_tally(tx: Connection, totals: Counter[tuple[str, str, str]]) -> None:
+def add_to_tally(tx: Connection, totals: Mapping[tuple[str, str, str], int]) -> None:
     """Add to the totals, by (channel, direction, outcome), in this relay's own rows."""
     if not totals:
         return

@@ -17,10 +17,7 @@ Key = tuple[str, str]
 
 def recall_told(tx: Connection, wanted: Iterable[Key]) -> set[Key]:
     """Of which of these clients agents have been told that they are not known."""
-    asked = set(wanted)
-    if not asked:
-        return set()
-    return {(channel, client_id) for channel, client_id in tx.execute(_TOLD, {"wanted": keys(asked)})}
+    return {(channel, client_id) for channel, client_id in tx.execute(_TOLD, {"wanted": keys(wanted)})}
 
 
 def write_told(tx: Connection, now: float, told: Iterable[Key]) -> None:

@@ -3,7 +3,6 @@
 Nothing is sent for it, so it ends as what was declined, like the letters that made it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,15 +12,14 @@ from relay.model import REACTIONS
 from relay.store.engine.connection import Connection
 from relay.store.engine.sql import keys, listed
 from relay.store.engine.tables import inbox, lane, outbox, waits
-
-Totals = Counter[tuple[str, str, str]]
+from relay.store.totals import Totals
 
 
 def withdraw(tx: Connection, wanted: Mapping[int, str], totals: Totals) -> None:
     """Take back deliveries, by their ids, for these reasons; and count them. One that has left meanwhile stays."""
     if not wanted:
         return
-    rows = tx.execute(_WITHDRAW, {"ids": list(wanted)}).all()
+    rows = tx.execute(_WITHDRAW, {"ids": list(wanted)})
     for row in rows:
         totals[row.channel, row.direction, "declined"] += 1
     if letters := [{"of_id": row.letter_id, "reason": wanted[row.id]} for row in rows if row.letter_id is not None]:

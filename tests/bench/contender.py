@@ -1,6 +1,7 @@
 """A relay under measurement: a process between the look-alikes, watched from outside."""
 
 import asyncio
+import ctypes
 import os
 import sys
 import time
@@ -29,6 +30,7 @@ _MODULES: Final[dict[Name, tuple[str, ...]]] = {
     "bare": ("tests.bench.bare",),
     "naive": ("tests.bench.naive",),
 }
+_LIBC = ctypes.CDLL(None)
 _LOOK = 0.1  #: Seconds between two looks at the memory.
 
 
@@ -47,9 +49,11 @@ class Contender:
         return sum(member.memory_info().rss for member in family)
 
     def cpu(self) -> float:
-        """Seconds of processor time so far."""
-        times = self.process.cpu_times()
-        return times.user + times.system
+        """Seconds of processor time so far, to the microsecond: what /proc says comes in ticks of ten milliseconds."""
+        clock = ctypes.c_int()
+        if error := _LIBC.clock_getcpuclockid(self.process.pid, ctypes.byref(clock)):
+            raise OSError(error, os.strerror(error))
+        return time.clock_gettime(clock.value)
 
     async def watch(self) -> None:
         """Note the peak of memory until cancelled."""

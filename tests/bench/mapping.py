@@ -60,7 +60,7 @@ async def _one_run(spent: _Spent) -> None:
 def _one_batch(connection: Connection, batch: Sequence[dict[str, Any]], spent: _Spent) -> None:
     """The way of a batch through the relay, each stretch timed."""
     updates = _timed(spent, "Update.de_json", lambda raw: Update.de_json(raw, None), batch)
-    known = recall(connection, time.time(), ((_CONTEXT.channel, wants_of(update)) for update in updates))
+    known = recall(connection, time.time(), [(_CONTEXT.channel, wants_of(update)) for update in updates])
     outcomes = _timed(spent, "mapping it", lambda update: _map(update, known), updates)
     began = time.thread_time()
     for outcome in outcomes:

@@ -132,7 +132,7 @@ async def start(name: Name, home: Path, settle: float) -> Outcome:
                 await asyncio.sleep(settle)
                 figures[f"idle RSS MB, {database} database"] = contender.rss() / _MB
                 if database == "existing":
-                    figures["idle CPU %"] = await _spent(contender, 2 * settle)
+                    figures["idle CPU %"] = await _spent(contender, 5 * settle)
     return Outcome(figures, {})
 
 

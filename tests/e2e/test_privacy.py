@@ -6,6 +6,7 @@ import io
 import json
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,29 +159,38 @@ async def test_who_is_erased_at_one_relay_is_erased_at_all_of_them(
 async def test_a_file_that_cannot_be_removed_stops_nobody(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An erasure goes on at the start, and cannot: the log says which file it is, and other people's messages come."""
-    copy = tmp_path / "relay.db.before-0001"
+    """An erasure goes on at the start, and cannot: the log says which file it is. Others are erased, or write."""
+    cache = tmp_path / "media-cache"
+    stays: list[Path] = []
     unlink = Path.unlink
 
     def unlink_all_but_it(path: Path, *, missing_ok: bool = False) -> None:
-        if path == copy:
+        if path in stays:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
         unlink(path, missing_ok=missing_ok)
 
     async with relay_inside(telegram, kit, tmp_path) as relay:
+        telegram.customer(int(ANNA)).sends("voice", b"words", mime_type="audio/ogg")
+        await kit.wait_for(lambda: kit.messages(ANNA))
         [channel] = relay.relay.channels
-        await relay.relay.store.ask_erasure(Whose(channel.channel.key, ANNA))
-    await asyncio.to_thread(copy.touch)
+        anna, store = Whose(channel.channel.key, ANNA), relay.relay.store
+        [voice] = await store.converted_files(anna)
+        await store.ask_erasure(anna)
+        await store.ask_erasure(replace(anna, client_id="43"))
+    await asyncio.to_thread(cache.mkdir, exist_ok=True)
+    stays.append(cache / cache_key(*voice))
+    await asyncio.to_thread(stays[0].touch)
     monkeypatch.setattr(Path, "unlink", unlink_all_but_it)
     with structlog.testing.capture_logs() as log:
-        async with relay_inside(telegram, kit, tmp_path):
+        async with relay_inside(telegram, kit, tmp_path) as relay:
 
             async def says_which() -> bool:
                 return any(
-                    str(copy) in line.get("reason", "") for line in log if line["event"] == "customer.not_erased"
+                    str(stays[0]) in line.get("reason", "") for line in log if line["event"] == "customer.not_erased"
                 )
 
             await eventually(says_which)
+            assert await relay.relay.store.marked_for_erasure() == [anna]
             telegram.customer(42).writes("I go on")
             await kit.wait_for(lambda: kit.texts("42") == ["I go on"])
 

@@ -17,10 +17,11 @@ from relay.intake.button_presses import Presses
 from relay.mapping.event.events import KitContext
 from relay.mapping.to_telegram.events import TelegramContext
 from relay.model import Direction
-from relay.monitoring.metrics import ChannelMetrics, Metrics
+from relay.monitoring.metrics import Metrics
 from relay.store.engine.sqlite import SQLite
 from relay.store.store import Store, open_store
 from tests.databases import new_database
+from tests.statements import heard
 from tests.waiting import eventually
 
 CHANNEL = "777"
@@ -37,7 +38,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def relaying(store: Store, carry: Callable[[Attempt], Awaitable[bool]]) -> AsyncIterator[Intake]:
     """An intake with both couriers."""
-    metrics, stop = ChannelMetrics(Metrics(), CHANNEL), asyncio.Event()
+    metrics, stop = Metrics().of_channel(CHANNEL), asyncio.Event()
     couriers: dict[Direction, Courier] = {}
     for direction in DIRECTIONS:
         couriers[direction] = Courier(CHANNEL, direction, store, carry, Metrics().of_channel(CHANNEL))
@@ -57,13 +58,6 @@ async def relaying(store: Store, carry: Callable[[Attempt], Awaitable[bool]]) ->
             presses,
         )
         stop.set()
-
-
-async def _watch(store: Store, said: list[str]) -> None:
-    """Note each statement from now on."""
-    engine = store._database._engine
-    assert isinstance(engine, SQLite)
-    await engine._thread.run(engine._thread.dbapi().set_trace_callback, said.append)
 
 
 async def _nobody(_: str) -> object:
@@ -96,8 +90,7 @@ async def test_a_message_that_comes_alone_costs_two_commits(store: Store) -> Non
     async with relaying(store, carry) as intake:
         await intake.accept_updates([text(1)])
         await eventually(_settled(store, 1))  # since the couriers have looked after that, both rest
-        said: list[str] = []
-        await _watch(store, said)
+        said = await heard(store)
         await intake.accept_updates([text(2)])
         assert "Hello 1" in await asyncio.wait_for(arrived.get(), 90)
         assert "Hello 2" in await asyncio.wait_for(arrived.get(), 90)

@@ -26,7 +26,7 @@ from relay.mapping.event.events import KitContext
 from relay.mapping.text.text import clean
 from relay.mapping.to_telegram.events import TelegramContext
 from relay.model import Accepted, Address, Album, BusinessConnection, Client, Declined, Known, Said, Unreadable, Wants
-from relay.monitoring.metrics import ChannelMetrics, Metrics
+from relay.monitoring.metrics import Metrics
 from relay.sandbox.kit.events import check_event
 from relay.store.store import open_store
 from tests.databases import database_for_a_moment
@@ -146,7 +146,7 @@ async def test_the_store_takes_them_all_and_the_sums_add_up(raws: list[dict[str,
     """In one batch, as polling brings them: each is accepted, declined or a dead letter, and none stops the others."""
     updates = [{**raw, "update_id": number} for number, raw in enumerate(raws)]
     async with database_for_a_moment() as path, open_store(path) as store:
-        metrics = ChannelMetrics(Metrics(), "777")
+        metrics = Metrics().of_channel("777")
         accounts, presses = Accounts("777", store, _unknown, {}), Presses(_unknown, metrics)
         telegram = TelegramContext("777")
         intake = Intake("777", store, CONTEXT, telegram, metrics, lambda _: None, lambda _: None, accounts, presses)

@@ -1,9 +1,9 @@
 """What Kit is told of a customer, message after message."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from relay.model import Known
+from relay.model import Address, Client, Known
 from tests.mapping.mapped import event_of, mapped, private
 from tests.mapping.test_starting import client_after
 
@@ -50,6 +50,17 @@ def test_what_was_told_in_one_conversation_is_not_told_in_the_next() -> None:
     told = replace(client_after(mapped(private(text="hi"))), loss_told=True)
     assert client_after(mapped(private(text="again"), Known(told))).loss_told
     assert not client_after(mapped(private(text="new"), Known(replace(told, open=False)))).loss_told
+
+
+def test_what_is_not_shown_anew_stays() -> None:
+    """Whatever else the relay remembers of a customer is theirs after the next message, too."""
+    ann, blank = client_after(mapped(from_ann("de", text="hi"))), Client("", Address(0))
+    told = replace(ann, first_touch={"utm": "a"}, avatar="b", loss_told=True, flood_told=True)
+    assert client_after(mapped(from_ann("de", text="again"), Known(told))) == told
+    gone = replace(told, open=False, unreachable="away", unreachable_told=True)
+    assert client_after(mapped(from_ann("de", text="new"), Known(gone))) == replace(told, loss_told=False)
+    each = [field.name for field in fields(Client)]
+    assert all(getattr(gone, name) != getattr(blank, name) for name in each), "nothing is left out here"
 
 
 def test_an_edit_does_not_move_the_answers() -> None:

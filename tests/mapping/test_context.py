@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from telegram import Update
 
+from relay.mapping.event.clients import sender_of
 from relay.mapping.event.events import KitContext, Origin
 from relay.mapping.to_kit.deletions import deletion_wants, map_deletion
 from relay.mapping.to_kit.updates import wants_of
@@ -164,7 +165,7 @@ def test_deleted_messages_are_told_in_their_words() -> None:
     ann = Update.de_json(private(text="hi"), None).message
     assert ann is not None
     assert ann.from_user is not None
-    origin = Origin(5, 3, ann.from_user, "7", Address(7))
+    origin = Origin(5, 3, sender_of(ann.from_user), "7", Address(7))
     ids = (3, 4, 5, 6)
     assert deletion_wants("7", (*ids, 2**63)) == Wants("7", ids)
     event = event_of(

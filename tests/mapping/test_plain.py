@@ -9,7 +9,7 @@ from telegram import Update
 
 from relay.mapping.event.events import STRANGER, KitContext
 from relay.mapping.to_kit.plain import read_plain_text
-from relay.mapping.to_kit.updates import map_update, wants_of
+from relay.mapping.to_kit.updates import map_update, read
 from relay.model import Accepted
 from relay.words.catalogue import languages
 from tests.mapping.raw_updates import INTEGERS, ODD, TEXT, UPDATES
@@ -45,14 +45,14 @@ def plain_like() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"update_id": INTEGERS, "message": message})
 
 
-@given(raw=plain_like() | UPDATES, language=st.sampled_from(languages()))
-def test_the_short_way_says_what_the_long_way_says(raw: dict[str, Any], language: str) -> None:
+@given(raw=plain_like() | UPDATES, language=st.sampled_from(languages()), limits=st.booleans())
+def test_the_short_way_says_what_the_long_way_says(raw: dict[str, Any], language: str, *, limits: bool) -> None:
     """Whatever the short way takes, the long way takes too, and both give the same event to the letter."""
-    context = replace(CONTEXT, language=language)
+    context = replace(CONTEXT, language=language, limits_customers=limits)
     short = read_plain_text(raw, context)
     if short is not None:
         update = Update.de_json(json.loads(json.dumps(raw)), None)
-        assert short.wants == wants_of(update)
+        assert short.wants == read(update, context).wants
         assert short.decide(STRANGER) == map_update(update, context)
 
 

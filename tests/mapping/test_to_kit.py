@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid5
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from telegram.constants import MessageAttachmentType, MessageType
 from relay.mapping.content.kinds import CIRCUMSTANCES, KINDS
 from relay.mapping.content.readers import READERS
 from relay.mapping.content.service_messages import WORDS
-from relay.mapping.event.events import RELAY_NAMESPACE, STRANGER
+from relay.mapping.event.events import RELAY_NAMESPACE, STRANGER, derived_id
 from relay.mapping.to_kit.not_carried import NEWER, REASONS
 from relay.mapping.to_kit.updates import MAPPERS, wants_of
 from relay.model import Accepted, Address, Client, Declined, Known, Media, Wants
@@ -82,6 +83,12 @@ def test_an_event_is_what_kit_documents() -> None:
 def test_the_namespace_never_changes() -> None:
     """Another namespace would give every stored update a new event id."""
     assert str(RELAY_NAMESPACE) == "e1fb4162-f2ad-4ce2-a55c-9a5d90eee1ad"
+
+
+@given(name=st.text(st.characters(exclude_categories=["Cs"])))
+def test_event_ids_are_uuids_of_their_names(name: str) -> None:
+    """Version 5, as the standard library makes them."""
+    assert derived_id(name) == str(uuid5(RELAY_NAMESPACE, name))
 
 
 def test_ids_are_derived_and_never_drawn() -> None:

@@ -190,6 +190,14 @@ class Model:
             lane.backs_off = False
             self.waiting(lane.key)[0].reason = REASON.format(lane.key[1], lane.slow_deaths)
 
+    def begin_anew(self, lane: Lane, now: float) -> None:
+        """What killed is gone: no death is on the account of what is left."""
+        if lane.slow_deaths >= HELD_BACK_FROM:
+            lane.due_at = now
+        if not self.waiting(lane.key):
+            lane.due_at = None
+        lane.crashes = lane.slow_deaths = 0
+
     def hurry(self, direction: Direction | None, client: str | None, now: float, *, told_to_wait: bool) -> int:
         """What is parked is due now."""
         parked = [

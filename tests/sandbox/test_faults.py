@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import time
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -153,3 +155,16 @@ async def test_waiting_in_vain_tells_what_had_happened(telegram: TelegramLookAli
     """A deadline that passes says so, with counts."""
     with pytest.raises(TimeoutError, match="0 calls, 0 refused"):
         await telegram.wait_for(lambda: False, timeout=0.01)
+
+
+@pytest.mark.parametrize("rounds", range(5))
+async def test_who_connects_as_a_server_stops_is_hung_up_on(telegram: TelegramLookAlike, rounds: int) -> None:
+    """However many rounds of the loop before the stop it was."""
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(("127.0.0.1", telegram.server.port)) as client:
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        await telegram.server.stop()
+        client.settimeout(0)
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(loop.sock_recv(client, 1), 10) == b""

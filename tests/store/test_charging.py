@@ -10,6 +10,8 @@ from relay.model import Accepted, Address, Client, Delivered, Delivery, Draft, L
 from relay.store.accepting import Arrival
 from relay.store.charging import REASON
 from relay.store.claiming import CHANGE_LONGEST
+from relay.store.customers import Whose
+from relay.store.engine.copies import copy_database
 from relay.store.hurrying import Hurry
 from relay.store.settling import Settled
 from relay.store.store import Store, open_store
@@ -237,3 +239,32 @@ async def test_what_is_hasty_does_not_leave_before_its_time_when_it_is_held_back
     async with open_store(path, now=clock) as store:
         await store.accept(update(2, client="7"))
         assert await claim(store) == []
+
+
+async def test_who_is_erased_takes_the_account_along(path: Path, clock: Clock) -> None:
+    """What came meanwhile in a chat that was held back goes at once, and a death of its own is its first one."""
+    await slow_deaths(path, clock, 3, "7")
+    async with open_store(path, now=clock) as store:
+        await store.ask_erasure(Whose(CHANNEL, "7"))
+        await store.accept(update(1, client="7"))
+        assert await claim(store) == []
+        while await store.erase_part(Whose(CHANNEL, "7")):
+            pass
+        [delivery] = await claim(store)
+        assert (delivery.body, delivery.crashes) == ("event 1", 0)
+        await store.acquit(delivery)
+    async with open_store(path, now=clock) as store:
+        assert len(await claim(store)) == 1
+
+
+async def test_what_waited_in_a_copy_takes_the_account_along(path: Path, clock: Clock) -> None:
+    """It is a dead letter, so the next message of the chat answers for itself."""
+    await slow_deaths(path, clock, 3, "7")
+    copy = path.with_name("copy.db")
+    copy_database(path, copy, made_at=clock())
+    async with open_store(copy, now=clock) as store:
+        await store.accept(update(1, client="7"))
+        [delivery] = await claim(store)
+        await store.acquit(delivery)
+    async with open_store(copy, now=clock) as store:
+        assert len(await claim(store)) == 1

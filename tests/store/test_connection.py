@@ -33,7 +33,7 @@ def lanes(number: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("number", [1, 2, 3, 127, 128, 300])
 async def test_many_rows_are_inserted_and_answered_each_once(store: Store, number: int) -> None:
     """However many go into one statement."""
-    found = await within(store, lambda tx: tx.execute(_LANES, lanes(number)).all())
+    found = await within(store, lambda tx: tx.execute(_LANES, lanes(number)))
     assert sorted(int(row.client_id) for row in found) == list(range(number))
     assert len({row.id for row in found}) == number
     assert await within(store, lambda tx: tx.scalar(select(func.count()).select_from(lane))) == number

@@ -61,7 +61,7 @@ async def test_nothing_of_theirs_is_left_and_all_of_others(store: Store) -> None
     assert await erase(store, ANNA) >= 3
     assert await store.count_customer(ANNA) == {}
     assert await store.count_customer(BEN) == before
-    assert await store.next_erasure() is None
+    assert await store.marked_for_erasure() == []
     assert await adds_up(store)
 
 
@@ -152,10 +152,10 @@ async def test_what_a_crash_broke_off_is_found_again(store: Store) -> None:
     await store.ask_erasure(ANNA)
     await store.erase_part(ANNA)
     while await store.erase_part(ANNA):
-        assert await store.next_erasure() == ANNA
-    assert await store.next_erasure() == ANNA
+        assert await store.marked_for_erasure() == [ANNA]
+    assert await store.marked_for_erasure() == [ANNA]
     await store.end_erasure(ANNA)
-    assert await store.next_erasure() is None
+    assert await store.marked_for_erasure() == []
 
 
 async def test_who_is_erased_twice_at_once_is_erased_up_to_the_second_time(store: Store) -> None:

@@ -19,8 +19,9 @@ from relay.model import (
 from relay.store.accepting import Arrival
 from relay.store.settling import Settled
 from relay.store.store import Store, open_store
+from tests.statements import heard
 from tests.store.conftest import Clock
-from tests.store.letters import CHANNEL, event, known, update
+from tests.store.letters import CHANNEL, event, known, together, update
 
 SOMEBODY = Client("7", Address(7))
 
@@ -150,7 +151,7 @@ async def test_a_claim_sees_what_was_asked_for_before_it(store: Store) -> None:
 async def test_who_claims_what_is_just_accepted_gets_what_a_claim_would_find(
     store: Store, came: Arrival, direction: Direction
 ) -> None:
-    """What comes alone is handed over in its own transaction, and is not read again."""
+    """What comes alone is handed over in its own transaction, as if it had been looked for."""
     await store.accept(update(1))
     await store.settle((await claim(store))[0], Delivered())
     claimed, _ = await asyncio.gather(store.claim(CHANNEL, direction, 9, 16, fresh=9), store.accept(came))
@@ -159,6 +160,19 @@ async def test_who_claims_what_is_just_accepted_gets_what_a_claim_would_find(
     [found] = (await store.claim(CHANNEL, direction, 9, 16, fresh=9)).deliveries
     assert handed == replace(found, lease=handed.lease)
     assert found.lease == handed.lease + 1
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("came", "direction"), [(update(2), "to_kit"), (event("e2"), "to_telegram")])
+async def test_what_is_handed_over_is_not_read_again(store: Store, came: Arrival, direction: Direction) -> None:
+    """What a claim would find there is what has just been written."""
+    await store.accept(together(update(1), event("e1")))
+    for each in (await store.claim(CHANNEL, "to_kit", 1), await store.claim(CHANNEL, "to_telegram", 1)):
+        await store.settle(each.deliveries[0], Delivered())
+    said = await heard(store)
+    claimed, _ = await asyncio.gather(store.claim(CHANNEL, direction, 9, 16, fresh=9), store.accept(came))
+    assert len(claimed.deliveries) == 1
+    assert [statement for statement in said if "FROM outbox" in statement] == []
 
 
 async def test_what_is_handed_over_takes_nobodys_place(store: Store, clock: Clock) -> None:

@@ -56,6 +56,7 @@ from tests.databases import new_database
 from tests.examples import portions
 from tests.model.store import Item, Key, Lane, Mark, Model, Run
 from tests.postgresql import server
+from tests.statements import heard
 from tests.store.conftest import Clock
 
 Answer = TypeVar("Answer")
@@ -76,6 +77,7 @@ class Relay:
     store: Store
     database: Database
     stack: AsyncExitStack
+    said: list[str] = field(default_factory=list)  #: What it says to SQLite.
     cut_off: bool = False  #: Its term is over, and it does not know.
     gone: bool = False  #: Others have gone on with what it had.
 
@@ -219,12 +221,17 @@ class StoreMachine(RuleBasedStateMachine):
     def accept_and_claim(self, which: int, key: Key, run: int, fresh: int) -> None:
         """In one transaction, as a courier does who is woken for what is about to be accepted."""
         relay, letters, direction = self.any_relay(which), self.new_letters([key]), key[0]
+        before = self.model.lanes.get(key)
+        slept = before is not None and before.due_at is None and before.holder is None
+        relay.said.clear()
         asked = relay.store.claim(self.world.channel, direction, 2, run, fresh=fresh)
         claimed, verdicts = self.run(_all(asked, relay.store.accept(self.arrival(letters))))
         assert verdicts == self.expect(letters)
         due = self.model.due(direction, self.clock())
         self.take(relay, claimed.lanes, direction, run)
         assert len(claimed.lanes) == min(2, len(due))
+        if slept and fresh and due == [before]:
+            assert not any("FROM outbox" in statement for statement in relay.said), "it was not handed over"
         left = self.model.parked(direction)
         assert claimed.next_due_at == min((each.due_at for each in left if each.due_at is not None), default=None)
 
@@ -405,18 +412,18 @@ class StoreMachine(RuleBasedStateMachine):
         self.take_from_couriers(client)
 
     def take_from_couriers(self, client: str) -> None:
-        """What is left in an erased one's lanes is due again; a lane without any is gone."""
+        """What is left in an erased one's lanes begins anew; a lane without any is gone."""
         for key, of in list(self.model.lanes.items()):
             if key[1] != client:
                 continue
             if not any(item.key == key for item in self.model.items):
                 del self.model.lanes[key]
-            elif of.holder is not None:
+                continue
+            if of.holder is not None:
                 of.holder = of.blame = None
                 of.lease += 1
-                of.due_at = self.clock() if self.model.waiting(key) else None
-            elif not self.model.waiting(key):
-                of.due_at = None
+                of.due_at = self.clock()
+            self.model.begin_anew(of, self.clock())
 
     # --- What must be so after each step.
 
@@ -455,7 +462,7 @@ class OnSQLite(StoreMachine):
         database = await stack.enter_async_context(open_sqlite(self.path, now=self.clock))
         store = Store(database, self.clock)
         await store.release_all()
-        return Relay("the start", store, database, stack)
+        return Relay("the start", store, database, stack, await heard(database))
 
     @rule()
     def restart(self) -> None:

@@ -281,7 +281,7 @@ async def test_rows_that_come_together_are_planned_once(url: str) -> None:
 
     def look(tx: Connection, _now: float, wishes: Sequence[None]) -> list[Sequence[Row]]:
         tx.execute(insert(known_event), [{"id": bytes([number]) * 16, "body": bytes(16)} for number in range(20)])
-        return [tx.execute(_PLANS).all() for _ in wishes]
+        return [tx.execute(_PLANS) for _ in wishes]
 
     async with open_postgresql(url, HEAD) as (database, _):
         [row] = await database.run(look, None)

@@ -22,7 +22,7 @@ from tests.store.test_accepting import (
 )
 from tests.store.test_albums import test_a_claim_and_a_sibling_at_the_same_moment as test_albums
 from tests.store.test_machine import OnPostgreSQL
-from tests.store.test_plans import everyday_life
+from tests.store.test_plans import everyday_life, reads_no_whole_table
 from tests.store.test_postgresql import (
     test_a_claim_whose_commit_was_not_heard_of_is_found,
     test_a_duty_is_one_relays_until_it_goes,
@@ -74,6 +74,12 @@ def test_statements_are_read_once_where_a_session_stays(url: str) -> None:
         kept = connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))
     engine.dispose()
     assert kept == (0 if url == pgbouncer() else 1)
+
+
+@needs("postgresql")
+async def test_no_verb_reads_a_whole_table_there() -> None:
+    """Before version 17 a question with a limit that is asked for each row of a join is no join, and has no index."""
+    await reads_no_whole_table(empty_postgresql("debian"))
 
 
 @needs("postgresql")

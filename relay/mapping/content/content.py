@@ -1,19 +1,19 @@
 """What a Telegram message holds, as values: words, files, a point on the map, a business card. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from relay.kit.limits import MediaKind
 from relay.mapping.content.campaigns import Touch
 from relay.mapping.text.file_names import renamed
-from relay.model import LARGEST_CONVERTED
+from relay.model import LARGEST_CONVERTED, value
 
 #: What Telegram's previews are.
 STILL: Final = "image/webp"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class File:
     """A file that lies at Telegram."""
 
@@ -47,7 +47,7 @@ class File:
         return self.size is not None and self.size > limit
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """A point on the map."""
 
@@ -56,7 +56,7 @@ class Place:
     address: str  #: Never blank: without an address, the coordinates.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Card:
     """A business card. Neither field is blank."""
 
@@ -64,7 +64,7 @@ class Card:
     number: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Content:
     """The words and the items of a message: at least one of them is there."""
 

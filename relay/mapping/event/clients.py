@@ -1,26 +1,27 @@
 """Who a customer is: the client id, where they are answered, and what Kit is told of them each time. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
+
+from telegram import Chat, User
 
 from relay.mapping.content.content import Content
 from relay.mapping.text.language import say
 from relay.mapping.text.people import language_of, name_of, phone_number
-from relay.model import Address, Client
+from relay.model import Address, Client, value
 
 
-class Sender(Protocol):
-    """Who wrote: a User, a Chat in its place, or what `plain` reads."""
+@value(frozen=True, slots=True)
+class Sender:
+    """Who wrote, as they show themselves."""
 
-    @property
-    def id(self) -> int: ...  # noqa: D102 - the names say it
-    @property
-    def first_name(self) -> str | None: ...  # noqa: D102
-    @property
-    def last_name(self) -> str | None: ...  # noqa: D102
-    @property
-    def username(self) -> str | None: ...  # noqa: D102
+    name: str  #: Never blank.
+    language: str  #: As Telegram names it; "" if it does not.
+
+
+def sender_of(somebody: User | Chat) -> Sender:
+    """A user, or the chat that stands in their place. Who has no name is named in the language that is spoken."""
+    return Sender(name_of(somebody) or say("nameless"), language_of(getattr(somebody, "language_code", None)))
 
 
 def meet(
@@ -28,21 +29,23 @@ def meet(
 ) -> Client:
     """The client as they are after they wrote: what they show now, and what they told before."""
     before = known or Client(client_id, address)
-    shown = _shown(sender, content)
-    language = shown.get("client_language", before.language)
     touch = content.touch if content is not None else {}
-    # The newest touch is told whole: the page of one campaign beside the source of another would be of neither.
-    kept = {name: value for name, value in before.profile.items() if not touch or name not in {"utm", "page"}}
-    return replace(
-        before,
-        address=address,
-        open=True,
-        unreachable=None,
-        language=language,
-        profile={**kept, **shown, **touch},
+    profile = {**before.profile}
+    if touch:  # it is told whole: the page of one campaign beside the source of another would be of neither
+        profile.pop("utm", None)
+        profile.pop("page", None)
+    profile |= _shown(sender, content)
+    profile |= touch
+    # Spelt out: to ask a dataclass for its fields, as `replace` does, costs six times as much.
+    return Client(
+        before.client_id,
+        address,
+        language=sender.language or before.language,
+        profile=profile,
         first_touch=before.first_touch or touch,
-        unreachable_told=False,
+        avatar=before.avatar,
         loss_told=before.loss_told and before.open,
+        flood_told=before.flood_told,
     )
 
 
@@ -53,9 +56,9 @@ def client_data(client: Client, public_url: str) -> dict[str, Any]:
 
 
 def _shown(sender: Sender, content: Content | None) -> Mapping[str, Any]:
-    data: dict[str, Any] = {"client_display_name": name_of(sender) or say("nameless")}
-    if spoken := language_of(getattr(sender, "language_code", None)):
-        data["client_language"] = spoken
+    data: dict[str, Any] = {"client_display_name": sender.name}
+    if sender.language:
+        data["client_language"] = sender.language
     if content is not None and content.phone:
         data["client_phone"] = phone_number(content.phone)
     if content is not None and (position := content.position) is not None:

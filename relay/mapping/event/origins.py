@@ -6,16 +6,15 @@ a topic of a channel's direct messages. What the account or the channel says the
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from telegram import Chat, MaybeInaccessibleMessage, Message, Update, User
 
-from relay.mapping.event.clients import Sender
+from relay.mapping.event.clients import sender_of
 from relay.mapping.event.events import Origin
 from relay.mapping.text.text import clean
-from relay.model import Address, Declined, is_id
+from relay.model import Address, Declined, is_id, value
 
 #: The user ids of the owners of Business accounts, by the ids of their connections.
 Owners = Mapping[str, int]
@@ -28,11 +27,11 @@ _NOT_KITS: Final = re.compile(r"[^A-Za-z0-9@$_+.-]")  #: What a client id may no
 _TELEGRAMS_OWN: Final = frozenset({333000, 777000})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """A chat with a customer."""
 
-    customer: Sender
+    customer: User | Chat
     client_id: str
     address: Address
 
@@ -58,7 +57,8 @@ def origin_of(update: Update, message: Message, owners: Owners) -> Origin | Decl
     own = sender.id != place.customer.id
     message_id = message.message_id or clean(str(message.api_kwargs.get("ephemeral_message_id", "")))
     written_at = time_of(message.edit_date or message.date)
-    return Origin(update.update_id, message_id, place.customer, place.client_id, place.address, own, written_at)
+    customer = sender_of(place.customer)
+    return Origin(update.update_id, message_id, customer, place.client_id, place.address, own, written_at)
 
 
 def time_of(date: object) -> float | None:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import uuid5
 
 import orjson
 
-from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
+from relay.mapping.event.events import KitContext, derived_id, make_body
 from relay.mapping.text.language import noun, say, speaking, to_customer
 from relay.model import Accepted, Client, Delivery, Draft, Note
 from relay.steps import SendText, dump_steps
@@ -56,7 +55,7 @@ def draft_loss(context: KitContext, client: Client, mark: str, what: str, at: fl
     `mark` sets it apart from all others of the channel.
     """
     message_id = f"{mark}{_LOST}"
-    event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:{message_id}"))
+    event_id = derived_id(f"{context.channel}:{message_id}")
     text = say("note.lost", what=what, time=_time(at), number=number)
     return Draft("to_kit", client.client_id, make_body(context, client, event_id, message_id, text, []))
 

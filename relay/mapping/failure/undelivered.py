@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 from urllib.parse import urlsplit
-from uuid import uuid5
 
 from relay.mapping.content.readers import EXCERPT
 from relay.mapping.content.remembered import words_of
-from relay.mapping.event.events import RELAY_NAMESPACE, KitContext, make_body
+from relay.mapping.event.events import KitContext, derived_id, make_body
 from relay.mapping.text.language import heading, say, speaking, to_customer
 from relay.mapping.text.text import clean, shorten, split
 from relay.model import Accepted, Client, Draft, Note
@@ -131,7 +130,7 @@ def draft_note(context: KitContext, client: Client, mark: str, words: str, reaso
 
 
 def _draft(context: KitContext, client: Client, mark: str, text: str) -> Draft:
-    event_id = str(uuid5(RELAY_NAMESPACE, f"{context.channel}:undelivered:{mark}"))
+    event_id = derived_id(f"{context.channel}:undelivered:{mark}")
     return Draft("to_kit", client.client_id, make_body(context, client, event_id, f"{mark}.note", text, []))
 
 

@@ -26,7 +26,7 @@ from relay.model import Accepted, Address, Client, Draft, Known, Outcome, Unread
 
 def tell_skipped(outcome: Outcome, event: Event, context: KitContext, known: Known) -> Outcome:
     """The outcome of an event, and a note if something in it is not shown to the customer."""
-    if not isinstance(event, SendMessageEvent):
+    if not isinstance(event, SendMessageEvent) or not event.items:
         return outcome
     with speaking(context.language):
         unusable = list(dict.fromkeys(_unusable(event)))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from itertools import accumulate
 from typing import Final
 
@@ -35,6 +34,8 @@ def changed_places(old: str, new: str) -> tuple[str, str]:
 
 def _changes(before: Sequence[str], after: Sequence[str]) -> list[tuple[_Span, _Span]]:
     """The places that differ, in both texts; those that nearly touch are one."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 - memory that a relay at rest need not spend
+
     changes: list[tuple[_Span, _Span]] = []
     start = _common(before, after)
     end = _common(before[start:][::-1], after[start:][::-1])

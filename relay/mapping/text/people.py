@@ -21,7 +21,9 @@ _DIGITS: Final = range(5, 16)  #: Of a number in international form, https://www
 
 def one_line(part: object) -> str:
     """What people wrote, in one line, without what deceives the eye; "" if nothing of it can be seen."""
-    if isinstance(part, str) and part.isascii() and part.isprintable():
+    if not isinstance(part, str):
+        return ""
+    if part.isascii() and part.isprintable():
         return " ".join(part.split())  # most names: nothing in them deceives, and all but the spaces can be seen
     line = _DROPPED.sub("", " ".join(clean(part).split())).strip()
     return _without_heaps(line) if any(map(is_visible, line)) else ""
@@ -55,8 +57,7 @@ def name_of(somebody: object) -> str:
 
 def shown_name(*parts: object) -> str:
     """The parts of a name in one line, as far as they can be seen; "" for what cannot be."""
-    fit = map(one_line, parts)
-    return " ".join(part for part in fit if part)[:LONGEST].rstrip()
+    return " ".join(filter(None, map(one_line, parts)))[:LONGEST].rstrip()
 
 
 def handle(username: object) -> str:

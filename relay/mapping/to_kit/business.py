@@ -8,6 +8,7 @@ from typing import Any
 from telegram import BusinessConnection as Told
 from telegram import BusinessMessagesDeleted, Update
 
+from relay.mapping.event.clients import sender_of
 from relay.mapping.event.events import KitContext, Origin
 from relay.mapping.event.notes import note
 from relay.mapping.event.origins import Owners, business_client
@@ -62,7 +63,7 @@ def map_deleted(update: Update, deleted: BusinessMessagesDeleted, context: KitCo
         return Declined("deleted in a chat in which no conversation is open")
     if not ids:
         return Declined("a deletion that names no message")
-    origin = Origin(update.update_id, ids[0], deleted.chat, client.client_id, client.address)
+    origin = Origin(update.update_id, ids[0], sender_of(deleted.chat), client.client_id, client.address)
     return map_deletion(origin, ids, context, known)
 
 

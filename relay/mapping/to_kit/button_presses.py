@@ -11,6 +11,7 @@ from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update
 from relay.mapping.content.content import Content
 from relay.mapping.content.loose import raw_of
 from relay.mapping.content.rich_text import DEEPEST, inline
+from relay.mapping.event.clients import sender_of
 from relay.mapping.event.events import KitContext, Origin, ids_of, make_event
 from relay.mapping.event.origins import Owners, place_of, why_not
 from relay.mapping.text.language import heading, say
@@ -47,7 +48,7 @@ def map_press(update: Update, query: CallbackQuery, context: KitContext, known: 
         return map_rating(query, rating, known)
     # An old message is named without its thread; the customer is answered where they were.
     address = place.address if message.is_accessible or known.client is None else known.client.address
-    origin = Origin(update.update_id, message.message_id, sender, place.client_id, address)
+    origin = Origin(update.update_id, message.message_id, sender_of(sender), place.client_id, address)
     return make_event(context, origin, Content(_words(query, message)), known, ids=ids_of(context, origin, "press"))
 
 

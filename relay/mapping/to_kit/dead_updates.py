@@ -36,10 +36,10 @@ def tell_dead(raw: Raw, context: KitContext, number: int, now: float, known: Kno
 
     It meets the customer, as the message itself would have: an agent can answer the note.
     """
-    origin = _origin(raw, context)
-    if origin is None or not (known.is_open or _opens(raw, origin)):
-        return None
     with speaking(context.language):
+        origin = _origin(raw, context)
+        if origin is None or not (known.is_open or _opens(raw, origin)):
+            return None
         client = meet(origin.client_id, origin.address, origin.sender, known.client)
         what = ", ".join(_parts(raw))
         draft = draft_loss(context, client, f"{number}.0", what, origin.written_at or now, number)

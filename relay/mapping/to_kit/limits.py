@@ -6,7 +6,7 @@ from typing import Final
 from relay.mapping.event.events import KitContext
 from relay.mapping.event.notes import note
 from relay.mapping.text.language import say, speaking, to_customer
-from relay.model import Accepted, Client, Declined, Draft, Known, Outcome, Reading
+from relay.model import Accepted, Client, Decide, Declined, Draft, Known, Outcome
 from relay.steps import SendText, dump_steps
 
 #: Deliveries of one customer that may wait for Kit.
@@ -15,15 +15,13 @@ MOST: Final = 1_000
 _OVER: Final = MOST // 2
 
 
-def limited(reading: Reading, update_id: object, context: KitContext) -> Reading:
-    """The same reading, as far as the customer may write."""
-    if reading.wants.client_id is None:
-        return reading
+def limited(decide: Decide, update_id: object, context: KitContext) -> Decide:
+    """The same decision, as far as the customer may write."""
 
-    def decide(known: Known) -> Outcome:
+    def decide_within_limits(known: Known) -> Outcome:
         if known.blocked:
             return Declined("the customer is blocked: relay customer block", counted="blocked")
-        outcome = reading.decide(known)
+        outcome = decide(known)
         if not isinstance(outcome, Accepted) or not context.limits_customers:
             return outcome
         flood_told = known.client is not None and known.client.flood_told
@@ -33,8 +31,7 @@ def limited(reading: Reading, update_id: object, context: KitContext) -> Reading
             return replace(outcome, client=replace(outcome.client, flood_told=False))
         return outcome
 
-    wants = replace(reading.wants, limits=True) if context.limits_customers else reading.wants
-    return replace(reading, decide=decide, wants=wants)
+    return decide_within_limits
 
 
 def _too_many(client: Client, update_id: object, context: KitContext) -> Declined:

@@ -8,6 +8,7 @@ from telegram import MessageReactionUpdated, ReactionType, Update
 from relay.mapping.content.content import Content
 from relay.mapping.content.readers import remind
 from relay.mapping.event.changes import change_key, make_change, take_back, waiting_change
+from relay.mapping.event.clients import sender_of
 from relay.mapping.event.events import KitContext, Origin
 from relay.mapping.event.origins import Owners, Place, time_of, why_not
 from relay.mapping.text.language import heading, say
@@ -35,7 +36,8 @@ def map_reaction(update: Update, reaction: MessageReactionUpdated, context: KitC
     if not known.is_open:
         return Declined("a reaction while no conversation is open")
     number, written_at = reaction.message_id, time_of(reaction.date)
-    origin = Origin(update.update_id, number, sender, place.client_id, address, written_at=written_at)
+    customer = sender_of(sender)
+    origin = Origin(update.update_id, number, customer, place.client_id, address, written_at=written_at)
     old, new = _raw(reaction.old_reaction), _raw(reaction.new_reaction)
     waiting = waiting_change(known)
     if waiting is not None:

@@ -115,7 +115,9 @@ def _steps(text: str, items: Sequence[IncomingItem], frame: Callable[[str], str]
     `frame` puts the agent's name to the text.
     """
     shown = [item for item in items if not isinstance(item, UnusableItem | KeyboardItem)]
-    captioned = bool(text.strip() and shown and isinstance(shown[0], FileItem)) and units(frame(text)) <= MAX_CAPTION
+    if not shown:
+        return _texts(text, frame)
+    captioned = bool(text.strip() and isinstance(shown[0], FileItem)) and units(frame(text)) <= MAX_CAPTION
     steps = [] if captioned else _texts(text, frame)
     for item in shown:
         steps += _steps_of(item, frame(text) if captioned and item is shown[0] else None)

@@ -1,5 +1,7 @@
 """A look-alike's HTTP server: on loopback, on a port that stays the same when it is stopped and started again."""
 
+import asyncio
+import socket
 from collections.abc import Callable
 from typing import Self
 
@@ -30,6 +32,7 @@ class Server:
     def __init__(self, application: Callable[[], web.Application], *, port: int = 0, host: str = "127.0.0.1") -> None:
         self._application = application
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket | None = None
         self.host = host
         self.port = port  #: 0 until the first start has found a free one.
 
@@ -47,21 +50,23 @@ class Server:
         """Open the listening socket. Raises OSError when the port is taken."""
         if self._runner is not None:
             return
+        self._listening = socket.create_server((self.host, self.port), backlog=1024)
+        self.port = self._listening.getsockname()[1]
         # A client that hangs up ends its request here too: an abandoned long poll must not linger.
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=GRACE, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self.host, self.port, backlog=1024).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=GRACE, handler_cancellation=True
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._listening, backlog=1024).start()
 
     async def stop(self) -> None:
         """Close the listening socket and every connection, long polls included."""
-        if self._runner is not None:
+        if self._runner is not None and self._listening is not None:
             runner, self._runner = self._runner, None
+            # Python 3.11 never closes a connection that it accepted just before its server was closed, and who asks
+            # by it would wait for an answer. So the last one has come when the server closes.
+            asyncio.get_running_loop().remove_reader(self._listening)
+            await asyncio.sleep(0)
             await runner.cleanup()
 
     async def __aenter__(self) -> Self:

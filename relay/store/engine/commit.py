@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 from relay.errors import StoreAway, StoreFull, StoreLost, StoreUnavailable
@@ -63,6 +64,9 @@ class _Job:
     def fail(self, error: BaseException) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+
+
+_IS_LATE = attrgetter("late")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ class Database:
 
     async def _commit_all(self, batch: list[_Job]) -> None:
         try:
-            results = await self._engine.transaction(partial(_run_verbs, now=self._now(), batch=batch))
+            done = await self._engine.transaction(partial(_run_verbs, now=self._now(), batch=batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
             meant = self._engine.translated(error)
             if isinstance(meant, StoreFull):
@@ -192,7 +196,7 @@ class Database:
             for job in batch:
                 await self._commit_all([job])
             return
-        for job, result in zip(batch, results, strict=True):
+        for job, result in done:
             job.resolve(result)
         if self._failure is not None and any(self._failure.ends_with(job.verb) for job in batch):
             self._failure = None
@@ -233,15 +237,13 @@ async def committing(engine: Engine, now: Callable[[], float]) -> AsyncIterator[
         await task
 
 
-def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[object]:
+def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[tuple[_Job, object]]:
     """Call each verb once with all its items, in the order in which the verbs were first asked for; late ones last."""
-    by_verb: dict[Verb[Any, Any], list[int]] = {}
-    for index in sorted(range(len(batch)), key=lambda index: batch[index].late):
-        by_verb.setdefault(batch[index].verb, []).append(index)
     connection.late = [job.item for job in batch if job.late]
-    results: list[object] = [None] * len(batch)
-    for verb, indexes in by_verb.items():
-        answers = verb(connection, now, [batch[index].item for index in indexes])
-        for index, answer in zip(indexes, answers, strict=True):
-            results[index] = answer
-    return results
+    by_verb: dict[Verb[Any, Any], list[_Job]] = {}
+    for job in sorted(batch, key=_IS_LATE):
+        by_verb.setdefault(job.verb, []).append(job)
+    done: list[tuple[_Job, object]] = []
+    for verb, jobs in by_verb.items():
+        done += zip(jobs, verb(connection, now, [job.item for job in jobs]), strict=True)
+    return done

@@ -7,13 +7,16 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard
 from weakref import ref
 
-from sqlalchemy import ColumnElement, Dialect, Executable, Insert
+from sqlalchemy import Boolean, ColumnElement, Dialect, Executable, Float, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 if TYPE_CHECKING:  # only a name
     from relay.model import Delivery
@@ -29,6 +32,9 @@ _ROW: Final = re.compile(r" VALUES (\((?:[^()]|\([^()]*\))*\))")
 #: A dictionary, which nearly all are, is found at once: to ask for a mapping in general takes longer.
 _MAPPING: Final = (dict, Mapping)
 _LIST: Final = (list, tuple, set)
+#: Truths for a database that does not know them.
+_TRUTHS: Final[Mapping[Any, int | None]] = {True: 1, False: 0, None: None}
+_NO_VALUES: Final[Values] = {}
 
 
 class Cursor(Protocol):
@@ -53,29 +59,20 @@ class Row(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
 
-class Rows:
+class Rows(list[Row]):
     """What a statement has answered."""
 
-    __slots__ = ("_rows", "rowcount")
+    __slots__ = ("rowcount",)
 
-    def __init__(self, rows: list[Row], rowcount: int) -> None:
-        self._rows = rows
-        self.rowcount = rowcount  #: How many rows it changed.
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows)
-
-    def all(self) -> list[Row]:
-        """All rows."""
-        return self._rows
+    rowcount: int  #: How many rows it changed.
 
     def first(self) -> Row | None:
         """The first row, if there is one."""
-        return self._rows[0] if self._rows else None
+        return self[0] if self else None
 
     def scalar(self) -> Any:  # noqa: ANN401 - as its column says
         """The first value of the first row; None when there is no row."""
-        return self._rows[0][0] if self._rows else None
+        return self[0][0] if self else None
 
 
 class Statements:
@@ -93,18 +90,22 @@ class Statements:
         self._kept: dict[int, _Kept] = {}  #: By what tells living statements apart.
 
     def one(self, statement: Executable, values: Values) -> "_Statement":
-        """The statement for these values: how long its lists are is a part of its text."""
-        kept, names = self._kept.get(id(statement)) or self._kept_of(statement), tuple(values)
-        found = kept.statements.get(names)
-        if found is not None:
-            return found  # one without lists
-        lists = kept.lists.get(names)
-        if lists is None:
-            lists = kept.lists[names] = tuple(name for name, value in values.items() if isinstance(value, _LIST))
-        key = (names, *[_longer(len(values[name])) for name in lists]) if lists else names
+        """The statement for these values: how long its lists are is a part of its text, and what an INSERT gets.
+
+        Any other takes values of the same names at each call.
+        """
+        kept = self._kept.get(id(statement)) or self._kept_of(statement)
+        if kept.only is not None:
+            return kept.only
+        if isinstance(statement, Insert):
+            key: tuple[Any, ...] = tuple(values)
+        else:
+            key = tuple([_longer(len(value)) for value in values.values() if isinstance(value, _LIST)])
         found = kept.statements.get(key)
         if found is None:
             found = kept.statements[key] = _compile(statement, self._dialect, values)
+            if not key and not isinstance(statement, Insert):
+                kept.only = found
         return found
 
     def insert(self, statement: Insert, names: tuple[str, ...]) -> "_Insert":
@@ -149,23 +150,23 @@ class Connection:
         self._cursor = cursor
         self._statements = statements
 
-    def execute(self, statement: Executable, values: Values | Sequence[Values] | None = None) -> Rows:
+    def execute(self, statement: Executable, values: Values | Sequence[Values] = _NO_VALUES) -> Rows:
         """Run a statement, once, or for each of many."""
-        if values is None or isinstance(values, _MAPPING):
-            one = values or {}
-        elif len(values) == 1:
-            one = values[0]
-        else:
-            return self._execute_many(statement, values)
-        prepared = self._statements.one(statement, one)
-        return self._run(prepared, prepared.arguments(one))
+        if not isinstance(values, _MAPPING):
+            if len(values) > 1:
+                return self._execute_many(statement, values)
+            [values] = values
+        prepared = self._statements.one(statement, values)
+        return self._run(prepared, prepared.text, prepared.arguments(values))
 
     def _execute_many(self, statement: Executable, values: Sequence[Values]) -> Rows:
         if self._statements.inserts_at_once(statement):
             return self._insert(statement, values)
         prepared = self._statements.one(statement, values[0])
         self._cursor.executemany(prepared.text, [prepared.arguments(each) for each in values])
-        return Rows([], self._cursor.rowcount)
+        rows = Rows()
+        rows.rowcount = self._cursor.rowcount
+        return rows
 
     def insert(self, statement: Insert, values: Values) -> int | None:
         """Insert one row; its id. None: it was left out, as the statement wants it in a conflict.
@@ -179,47 +180,47 @@ class Connection:
         self._cursor.execute(prepared.text, prepared.arguments(values))
         return int(self._cursor.lastrowid) if self._cursor.rowcount else None
 
-    def scalar(self, statement: Executable, values: Values | None = None) -> Any:  # noqa: ANN401 - as its column says
+    def scalar(self, statement: Executable, values: Values = _NO_VALUES) -> Any:  # noqa: ANN401 - as its column says
         """The first value of the first row; None when there is no row."""
         return self.execute(statement, values).scalar()
 
-    def scalars(self, statement: Executable, values: Values | None = None) -> list[Any]:
+    def scalars(self, statement: Executable, values: Values = _NO_VALUES) -> list[Any]:
         """The first value of each row."""
         return [row[0] for row in self.execute(statement, values)]
 
     def exec_driver_sql(self, text: str) -> Rows:
         """Run what only one engine understands."""
         self._cursor.execute(text, ())
-        rows = [] if self._cursor.description is None else list(self._cursor.fetchall())
-        return Rows(rows, self._cursor.rowcount)
+        return Rows([] if self._cursor.description is None else self._cursor.fetchall())
 
     def _insert(self, statement: Insert, values: Sequence[Values]) -> Rows:
-        prepared, found, changed, done = self._statements.insert(statement, tuple(values[0])), [], 0, 0
+        prepared, found, done = self._statements.insert(statement, tuple(values[0])), Rows(), 0
+        found.rowcount = 0
         while done < len(values):
             number = min(_ROWS, _shorter(len(values) - done))  # powers of two, so that there are few texts
-            text, arguments = prepared.text(number), prepared.arguments(values[done : done + number])
-            part = self._run(prepared.one, arguments, text)
-            found += part.all()
-            changed += part.rowcount
+            arguments = prepared.arguments(values[done : done + number])
+            part = self._run(prepared.one, prepared.text(number), arguments)
+            found += part
+            found.rowcount += part.rowcount
             done += number
-        return Rows(found, changed)
+        return found
 
-    def _run(self, prepared: "_Statement", arguments: Sequence[Any], text: str | None = None) -> Rows:
+    def _run(self, prepared: "_Statement", text: str, arguments: Sequence[Any]) -> Rows:
         cursor = self._cursor
-        cursor.execute(text or prepared.text, arguments)
-        if cursor.description is None:
-            return Rows([], cursor.rowcount)
-        rows = cursor.fetchall()
-        return Rows(prepared.read(rows, cursor.description), cursor.rowcount)
+        cursor.execute(text, arguments)
+        rows = Rows() if cursor.description is None else prepared.read(cursor)
+        rows.rowcount = cursor.rowcount
+        return rows
 
 
 @dataclass(slots=True)
 class _Kept:
-    """What was compiled of a statement, by the names of its values."""
+    """What was compiled of a statement."""
 
     of: ref[Executable]  #: Lets go of it when the statement goes.
-    lists: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  #: Which of them are lists.
-    statements: dict[tuple[Any, ...], "_Statement"] = field(default_factory=dict)  #: Also by how long their lists are.
+    only: "_Statement | None" = None  #: What it always is, if it has one text.
+    #: By how long its lists are; those of an INSERT by the names of its values.
+    statements: dict[tuple[Any, ...], "_Statement"] = field(default_factory=dict)
     inserts: dict[tuple[str, ...], "_Insert"] = field(default_factory=dict)
     answering: Insert | None = None
 
@@ -229,29 +230,17 @@ class _Statement:
     """A text, and how its places get their values."""
 
     text: str
-    take: Callable[[Values], Sequence[Any]]  #: The value for each place.
-    defaults: Values
-    converts: tuple[tuple[str, _Convert], ...]  #: From what Python has to what the driver takes.
-    lists: tuple["_List", ...]
+    arguments: Callable[[Values], Sequence[Any]]  #: The values in their places.
     columns: tuple[ColumnElement[Any], ...]  #: Of its answer.
     dialect: Dialect
     _reads: "_Reads | None" = None
 
-    def arguments(self, values: Values) -> Sequence[Any]:
-        """The values in their places."""
-        if self.defaults or self.converts or self.lists:
-            values = {**self.defaults, **values}
-            for each in self.lists:
-                values.update(each.spread(values[each.name]))
-            for name, convert in self.converts:
-                values[name] = convert(values[name])
-        return self.take(values)
-
-    def read(self, rows: Sequence[Any], description: Any) -> list[Row]:  # noqa: ANN401 - as drivers have it
+    def read(self, cursor: Cursor) -> Rows:
         """The driver's rows as ours."""
         if self._reads is None:
-            self._reads = _Reads.of(self.columns, description, self.dialect)
-        return [*map(self._reads.make, map(self._reads.converted, rows) if self._reads.converts else rows)]
+            self._reads = _Reads.of(self.columns, cursor.description, self.dialect)
+        reads, rows = self._reads, cursor.fetchall()
+        return Rows(map(reads.make, map(reads.converted, rows) if reads.converts else rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +250,7 @@ class _Insert:
     one: _Statement  #: Of one row.
     parts: tuple[str, str, str]  #: What stands before the row, the row, and what stands after it.
     take: Callable[[Values], Sequence[Any]]  #: A row's values in their places.
+    width: int  #: How many there are.
     converts: tuple[tuple[int, _Convert], ...]
     after: Sequence[Any]  #: The values that stand after all rows.
 
@@ -271,12 +261,10 @@ class _Insert:
 
     def arguments(self, rows: Sequence[Values]) -> Sequence[Any]:
         """The values of these rows in their places."""
-        values: list[Any] = []
-        for row in rows:
-            taken = [*self.take(row)]
-            for index, convert in self.converts:
-                taken[index] = convert(taken[index])
-            values += taken
+        values = [*chain.from_iterable(map(self.take, rows))]
+        for index, convert in self.converts:
+            column = slice(index, None, self.width)
+            values[column] = map(convert, values[column])
         values += self.after
         return values
 
@@ -304,7 +292,26 @@ class _Reads:
                 converts.append((index, convert))
         names = [str(said[0]) for said in description]
         row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024 - known only now
-        return cls(tuple(converts), row._make)
+        return cls(tuple(converts), partial(tuple.__new__, row))  # `_make` is the same with a look at the length
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """How the values get into the places of a statement that needs more than to have them taken."""
+
+    take: Callable[[Values], Sequence[Any]]
+    defaults: Values
+    converts: tuple[tuple[str, _Convert], ...]  #: From what Python has to what the driver takes.
+    lists: tuple["_List", ...]
+
+    def filled(self, values: Values) -> Sequence[Any]:
+        """The values in their places."""
+        values = {**self.defaults, **values}
+        for each in self.lists:
+            values.update(each.spread(values[each.name]))
+        for name, convert in self.converts:
+            values[name] = convert(values[name])
+        return self.take(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,19 +340,21 @@ def _compile(statement: Executable, dialect: Dialect, values: Values) -> _Statem
 
 def _compile_insert(statement: Insert, dialect: Dialect, names: tuple[str, ...]) -> _Insert:
     compiled = _compiled(statement, dialect, list(names))
-    one = _statement(statement, compiled, compiled.string, compiled.positiontup or [])
+    places = compiled.positiontup or []
+    one = _statement(statement, compiled, compiled.string, places)
     found = _ROW.search(one.text)
     if found is None:
         raise ValueError(f"an INSERT without a row: {one.text}")
     parts = one.text[: found.start(1)], found[1], one.text[found.end(1) :]
-    of_row, others = (compiled.positiontup or [])[: len(names)], (compiled.positiontup or [])[len(names) :]
-    converts = dict(one.converts)
+    of_row, others = places[: len(names)], places[len(names) :]
+    converts, defaults = dict(_converts(compiled, {})), _defaults(compiled)
     return _Insert(
         one,
         parts,
         _taking(of_row),
+        len(of_row),
         tuple((index, converts[name]) for index, name in enumerate(of_row) if name in converts),
-        [converts[name](one.defaults[name]) if name in converts else one.defaults[name] for name in others],
+        [converts[name](defaults[name]) if name in converts else defaults[name] for name in others],
     )
 
 
@@ -361,29 +370,41 @@ def _statement(
     places: Sequence[str],
     lists: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> _Statement:
-    return _Statement(
-        text,
-        _taking(places),
-        {name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required},
-        tuple(_converts(compiled, lists)),
-        tuple(_List(name, tuple(names)) for name, names in lists.items()),
-        tuple(getattr(statement, "exported_columns", ())),
-        compiled.dialect,
-    )
+    take, defaults, converts = _taking(places), _defaults(compiled), tuple(_converts(compiled, lists))
+    if defaults or converts or lists:
+        spread = tuple(_List(name, tuple(names)) for name, names in lists.items())
+        take = _Places(take, defaults, converts, spread).filled
+    return _Statement(text, take, tuple(getattr(statement, "exported_columns", ())), compiled.dialect)
+
+
+def _defaults(compiled: SQLCompiler) -> dict[str, Any]:
+    return {name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required}
 
 
 def _converts(compiled: SQLCompiler, lists: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, _Convert]]:
     for bind, name in compiled.bind_names.items():
-        convert = bind.type.dialect_impl(compiled.dialect).bind_processor(compiled.dialect)
+        convert = _convert(bind.type, compiled.dialect)
         if convert is not None:
             for each in lists.get(name, (name,)):
                 yield each, convert
 
 
+def _convert(of: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    """What a value needs before the driver takes it. SQLAlchemy would also look at each truth and each number."""
+    if isinstance(of, Float):
+        return None  # the database makes one of any number
+    if isinstance(of, Boolean):
+        return None if dialect.supports_native_boolean else _TRUTHS.__getitem__
+    return of.dialect_impl(dialect).bind_processor(dialect)
+
+
 def _taking(names: Sequence[str]) -> Callable[[Values], Sequence[Any]]:
     if len(names) > 1:
         return itemgetter(*names)
-    return lambda values: [values[name] for name in names]
+    if len(names) == 1:
+        [name] = names
+        return lambda values: (values[name],)
+    return lambda _: ()
 
 
 def _longer(length: int) -> int:

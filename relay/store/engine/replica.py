@@ -144,7 +144,7 @@ class Replica:
         with at_once(self._engine, self._statements) as connection:
             asked = time.monotonic()
             said = {"me": self.id, "term": TERM, "waiting": json.dumps(dict(self._waiting)), "names": self._wanted}
-            circle = connection.execute(_BEAT, said).all()
+            circle = connection.execute(_BEAT, said)
             took = time.monotonic() - asked
         me = next((each for each in circle if each.is_renewed), None)
         if me is None:

@@ -32,7 +32,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-__all__ = ["ByKey", "by_key", "insert", "keys", "leasable", "listed", "locked", "partial_index"]
+__all__ = ["ByKey", "among", "by_key", "insert", "keys", "leasable", "listed", "locked", "partial_index"]
 
 
 def partial_index(name: str, *columns: str, where: ColumnElement[bool]) -> Index:
@@ -51,6 +51,14 @@ def leasable(rows: Select[Any], of: Table) -> CTE:
 def locked(rows: Select[Any], of: Table) -> Select[Any]:
     """These rows, which nobody else changes until the transaction ends. Rows that refer to them may come and go."""
     return rows.with_for_update(of=of, key_share=True)
+
+
+def among(column: Column[int], found: Select[Any]) -> ColumnElement[bool]:
+    """Whether it is in what this question finds, which has a limit and is asked for each row of another table.
+
+    PostgreSQL reads the whole table of `column` for such an IN. With an array it looks each one up by its index.
+    """
+    return _Among(column, found.scalar_subquery())
 
 
 def listed(table: Table, *key: Column[str] | Column[int]) -> FromClause:
@@ -110,6 +118,24 @@ def _index_on_postgresql(element: Any, compiler: Any, **given: Any) -> str:  # n
     index = element.element
     index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
     return str(compiler.visit_create_index(element, **given))
+
+
+class _Among(FunctionElement[bool]):
+    """A column, and what is to hold it. Of no type: SQLite's compiler would say `= 1` behind a boolean."""
+
+    inherit_cache = True
+
+
+@compiles(_Among, "sqlite")
+def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - its interface
+    column, found = element.clauses
+    return f"{compiler.process(column, **given)} IN {compiler.process(found, **given)}"
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    column, found = element.clauses
+    return f"{compiler.process(column, **given)} = ANY (ARRAY{compiler.process(found, **given)})"
 
 
 class _JsonRows(FunctionElement[Any]):
