@@ -22,9 +22,9 @@ from relay.telegram.api import (
     ChatMoved,
     PolledElsewhere,
     TokenRefused,
+    Translated,
     call,
     open_bot,
-    Translated,
 )
 from relay.telegram.request import FloodWait
 
