@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -30,35 +29,41 @@ class Attempt:
         self.accepted_at = asyncio.get_running_loop().time() - age  #: On the loop's clock.
         self.said: tuple[Said, ...] = ()  #: What was said and is not remembered yet: written with the next progress.
         self.message_ids: tuple[int, ...] = ()  #: Of what it has sent, where the other side numbers that.
+        self.finished = False  #: All steps are done.
         self.late = 0  #: How many parts of it go on by themselves.
         self.lost: list[Lost] = []  #: What of it got no further, and is buried by itself.
         self.set_out_at = time.monotonic()  #: The last call.
-        self.on_its_way = False  #: The other side may have the last call, and has not answered it.
-        self._acquitted = False  #: The last call was out for so long that it is written down as innocent.
+        self._call: Call | None = None  #: The last one.
+        self._has_left = False  #: It may have its effect.
         self._store = store
         self._stopping = stopping
         self._calls = calls
 
-    @contextmanager
-    def calling(self, *, on_its_way: bool = True) -> Iterator[Call]:
-        """The other side is called meanwhile; `on_its_way`: from the beginning it may have its effect there.
+    def calling(self, *, on_its_way: bool = True) -> Call:
+        """The other side is called until the block ends; `on_its_way`: from the beginning it may have its effect there.
 
-        Whoever leaves by an error leaves the attempt as it was then. Raises StoreUnavailable when another relay may
-        have taken this one for dead, and go on with what it has in its hands.
+        Raises StoreUnavailable when another relay may have taken this one for dead, and go on with what it has in its
+        hands.
         """
         if not self._store.holds(self.delivery):
             raise StoreUnavailable("the database was not reached for so long that another relay may have this one")
-        with self._calls.out(self.delivery) as call:
-            self.set_out_at, self.on_its_way = time.monotonic(), on_its_way
-            try:
-                yield call
-            finally:
-                self._acquitted = call.innocent
-        self.on_its_way = False
+        self.set_out_at, self._has_left = time.monotonic(), on_its_way
+        self._call = self._calls.out(self.delivery)
+        return self._call
 
     def leave(self) -> None:
         """What was prepared is on its way now."""
-        self.on_its_way = True
+        self._has_left = True
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether the other side may have the last call, and has not answered it."""
+        return self._has_left and self._call is not None and not self._call.answered
+
+    @property
+    def _acquitted(self) -> bool:
+        """Whether the last call was out for so long that it is written down as innocent."""
+        return self._call is not None and self._call.innocent
 
     async def confirm(self, steps_done: int) -> bool:
         """Remember that so many steps are done. False: go no further, the rest is for a later attempt."""
@@ -80,7 +85,7 @@ class Attempt:
 
     def finish(self) -> None:
         """All steps are done. To settle the delivery will write it down."""
-        self.delivery = replace(self.delivery, steps_done=self.delivery.steps_done + 1)
+        self.finished = True
 
     async def rewrite(self, body: str, left: Lost | Late | None = None) -> bool:
         """Remember that the steps still due are others now, and what has `left` it of those before.

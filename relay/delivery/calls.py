@@ -1,11 +1,12 @@
 """The calls of a courier that are not answered yet. One that hangs holds up nobody, and is nobody's crime."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, takewhile
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 from relay.delivery.policy import INNOCENT_AFTER, SLOW_AFTER
 from relay.errors import RelayError
@@ -19,13 +20,22 @@ OVERTAKEN_BY: Final = 0.25
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A call that is out."""
+    """A call that is out until its block ends; without an error it was answered."""
 
     delivery: Delivery
     task: asyncio.Task[Any] | None  #: Who waits for its answer.
     since: float  #: On the loop's clock.
+    end: Callable[["Call"], None]  #: Told of its end.
     innocent: bool = False
     slow: bool = False
+    answered: bool = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: TracebackType | None) -> None:
+        self.answered = error is None
+        self.end(self)
 
 
 class Calls:
@@ -54,21 +64,22 @@ class Calls:
         """Call `tell` of each call that is out for so long that no process dies of it."""
         self._on_innocent.append(tell)
 
-    @contextmanager
-    def out(self, delivery: Delivery) -> Iterator[Call]:
-        """A call of this task is on its way meanwhile; without an error it was answered."""
-        call = Call(delivery, asyncio.current_task(), asyncio.get_running_loop().time())
+    def out(self, delivery: Delivery) -> Call:
+        """A call of this task, which sets out now."""
+        loop = asyncio.get_running_loop()
+        call = Call(delivery, asyncio.current_task(loop), loop.time(), self._ended)
         self._in_time[call] = None
         if self._timer is None:
             self._come_back(call.since + INNOCENT_AFTER)
-        try:
-            yield call
+        return call
+
+    def _ended(self, call: Call) -> None:
+        if call.answered:
             self._overtake(call.since)
-        finally:
-            self._in_time.pop(call, None)
-            if call.slow:
-                del self._slow[call]
-                self._look()  # there may be another one that hangs, for its place
+        self._in_time.pop(call, None)
+        if call.slow:
+            del self._slow[call]
+            self._look()  # there may be another one that hangs, for its place
 
     def question(self) -> None:
         """Somebody waits for calls that are not answered: find out whether it is the way, or whether they hang."""

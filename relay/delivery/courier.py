@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from relay.delivery.attempt import Attempt, Carry, Later, MakeNote, Name
 from relay.delivery.calls import Calls
@@ -23,6 +23,7 @@ from relay.delivery.side import Ask, Probe, Side, answers_always, cut_short
 from relay.delivery.suspects import Suspects
 from relay.errors import RelayError, StoreUnavailable, Unavailable, place_of
 from relay.model import Address, Bury, Delivered, Delivery, Direction, Result, Retry
+from relay.monitoring.log import FIELDS
 from relay.monitoring.metrics import ChannelMetrics
 from relay.store.claiming import Claimed
 from relay.store.hurrying import Hurry
@@ -58,10 +59,17 @@ class _Run:
 
     def as_known(self, claimed: Delivery) -> Delivery:
         """A delivery of it with what was found out since it was claimed."""
-        address = self.moved.get(claimed.address, claimed.address)
-        if address == claimed.address and self.unreachable == claimed.unreachable:
+        if not self.moved and self.unreachable == claimed.unreachable:
             return claimed
+        address = self.moved.get(claimed.address, claimed.address)
         return replace(claimed, unreachable=self.unreachable, address=address)
+
+    def note(self, claimed: Delivery, delivery: Delivery, result: Result) -> None:
+        """Take note of what was found out with one: where the chat is now, and that nobody is there."""
+        if delivery.address is not claimed.address:
+            self.moved[claimed.address] = delivery.address
+        if isinstance(result, Bury) and result.unreachable:
+            self.unreachable = result.reason
 
     def ends_with(self, delivery: Delivery, result: Result) -> bool:
         """Whether the lane is let go of after this one."""
@@ -186,7 +194,8 @@ class Courier:
         # Looked at before the claim: what ends while it runs has not been settled yet, and would seem to be nothing.
         is_trial, was_idle = not self.gate.is_open(now), not self._lanes
         try:
-            await self._tell_parked()
+            if self.side.returned:
+                await self._tell_parked()
             fresh, old = self._shares(room)
             claimed = await self._store.claim(self.channel, self.direction, room, _RUN, fresh=fresh, old=old)
         except Unavailable:
@@ -212,9 +221,8 @@ class Courier:
 
     async def _tell_parked(self) -> None:
         """Let go those that wait by themselves for a side that is back."""
-        if self.side.returned:
-            self.side.returned = False
-            await self._store.hurry(Hurry(self.channel, self.direction))
+        self.side.returned = False
+        await self._store.hurry(Hurry(self.channel, self.direction))
 
     async def _take_over(self) -> None:
         """What a past process parked knows nothing of how the other side is now: of Kit's 429 a trial finds out.
@@ -260,10 +268,7 @@ class Courier:
 
     def _start(self, run: list[Delivery]) -> None:
         self._lanes += 1
-        task = self._group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: self._suspect_is_back(run[0].lane_id))
+        self._tasks.add(self._group.create_task(self._carry_run(run), name=f"lane {run[0].lane_id}"))
 
     def _acquit_soon(self, delivery: Delivery) -> None:
         """A call is out for so long that no process dies of it: that is to be on disk before its answer comes.
@@ -310,22 +315,21 @@ class Courier:
     async def _carry_run(self, deliveries: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
         run = _Run(deliveries[-1], deliveries[0].unreachable)
-        for claimed in deliveries:
-            named = bind_contextvars(**self._name(claimed))
-            try:
+        try:
+            for claimed in deliveries:
+                FIELDS.set(partial(self._name, claimed))
                 if not await self._carry_one(claimed, run):
                     return
-            finally:
-                reset_contextvars(**named)
+        finally:
+            self._tasks.discard(asyncio.current_task())
+            self._suspect_is_back(run.last.lane_id)
 
     async def _carry_one(self, claimed: Delivery, run: _Run) -> bool:
         """Carry one delivery and settle it. False: the lane is let go of."""
         started = time.monotonic()
         # The rest of the run was claimed before it was known that nobody is there, or is somewhere else.
         delivery, result, sent = await self._try(run.as_known(claimed))
-        run.moved[claimed.address] = delivery.address
-        if isinstance(result, Bury) and result.unreachable:
-            run.unreachable = result.reason
+        run.note(claimed, delivery, result)
         took = time.monotonic() - started
         last = run.ends_with(claimed, result) or self._stopping.is_set()
         if last:
@@ -333,7 +337,7 @@ class Courier:
         settled = await self._settler.settle(delivery, result, last=last)
         if settled is not Settled.DONE:
             self._wake.set()  # something waits in the lane, or somebody else has freed it
-        if isinstance(result, Bury | Retry) and result.note is not None:
+        if not isinstance(result, Delivered) and result.note is not None:
             self._on_note()
         self._settler.report(delivery, result, took, sent)
         if not settled and not last:
@@ -358,7 +362,7 @@ class Courier:
         if delivery.unreachable is not None:
             # One call was enough; whether another note is due, the note itself knows.
             return delivery, self._with_note(delivery, Bury(delivery.unreachable, "unreachable")), ()
-        if await self._is_poison(delivery):
+        if delivery.crashes >= POISON_AFTER and await self._is_poison(delivery):
             reason = f"the relay died {delivery.crashes} times with this delivery in its hands"
             return delivery, self._with_note(delivery, Bury(reason, "bug")), ()
         age = self._now() - delivery.accepted_at
@@ -370,13 +374,12 @@ class Courier:
         for lost in attempt.lost:
             self._metrics.buried(lost.why)
             self._on_note()
-        result = self._with_note(attempt.delivery, result) if isinstance(result, Bury | Retry) else result
+        if not isinstance(result, Delivered):
+            result = self._with_note(attempt.delivery, result)
         return attempt.delivery, result, attempt.message_ids
 
     async def _is_poison(self, delivery: Delivery) -> bool:
         """Whether the relay has died of it often enough, while the other side took what others sent."""
-        if delivery.crashes < POISON_AFTER:
-            return False
         return delivery.crashes >= LONE_POISON_AFTER or await self._store.others_passed(delivery)
 
     def _with_note(self, delivery: Delivery, result: Bury | Retry) -> Bury | Retry:

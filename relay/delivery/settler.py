@@ -21,6 +21,7 @@ log = structlog.get_logger()
 #: Attempts of which it is remembered how long they took, and for how many seconds that is of interest.
 _REMEMBERED = 1000
 _MINUTE = 60.0
+_OUTCOMES = {Delivered: "delivered", Retry: "retried", Bury: "dead"}
 
 
 class Settler:
@@ -34,11 +35,11 @@ class Settler:
         now: Callable[[], float],
         wake: Callable[[], None],
     ) -> None:
-        self._direction = direction
         self._store = store
         self._metrics = metrics
         self._now = now
         self._wake = wake
+        self._log = log.bind(direction=direction)
         self._took: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)  #: Attempts: when they ended, seconds.
 
     def attempt_seconds(self) -> float | None:
@@ -63,12 +64,12 @@ class Settler:
                 result = bare
                 continue
             if not settled:
-                log.warning("delivery.lease_lost", delivery=delivery.id, direction=self._direction)
+                log.warning("delivery.lease_lost", delivery=delivery.id, direction=delivery.direction)
             return settled
 
     def report(self, delivery: Delivery, result: Result, took: float, message_ids: tuple[int, ...]) -> None:
         """Count an attempt that took so many seconds, and log it with the numbers of the messages that it has sent."""
-        outcome = {Delivered: "delivered", Retry: "retried", Bury: "dead"}[type(result)]
+        outcome = _OUTCOMES[type(result)]
         fields: dict[str, object] = {}
         if isinstance(result, Retry):
             if result.paced:
@@ -83,10 +84,9 @@ class Settler:
             fields["message_ids"] = message_ids
         self._took.append((time.monotonic(), took))
         self._metrics.attempted(outcome, took)
-        level = log.warning if isinstance(result, Bury) else log.info
+        level = self._log.warning if isinstance(result, Bury) else self._log.info
         level(
             "delivery.attempted",
-            direction=self._direction,
             delivery=delivery.id,
             client=delivery.client_id,
             attempt=delivery.attempts,

@@ -35,7 +35,7 @@ class Side:
     check_login: Ask | None = None  #: Of a side whose refusals must be proven: Kit's. Telegram's are its word.
     on_change: Callable[[], None] = lambda: None  #: Something may be due.
     on_return: Callable[[], None] = lambda: None  #: It is back.
-    on_state: Callable[[bool], None] = lambda _: None  #: Whether it is down, each time that this may have changed.
+    on_state: Callable[[bool], None] = lambda _: None  #: Whether it is down, each time that this has changed.
     now: Callable[[], float] = time.monotonic
     unix: Callable[[], float] = time.time  #: The store's clock.
     gate: Gate = field(default_factory=Gate)
@@ -129,7 +129,8 @@ class Side:
             self.returned = True
             self.on_return()
             self.on_change()
-        self.on_state(self.gate.down)
+        if self.gate.down != was_down:
+            self.on_state(self.gate.down)
         if self.gate.probes_at(self.now()) is not None:
             self._changed.set()
 

@@ -115,7 +115,7 @@ class _Carrier:
 
     async def carry(self, attempt: Attempt, address: Address) -> bool | Later:
         steps, moved = load_steps(attempt.delivery.body), False
-        while attempt.delivery.steps_done < len(steps):
+        while not attempt.finished and attempt.delivery.steps_done < len(steps):
             try:
                 sent = await self._do(attempt, address, steps[attempt.delivery.steps_done])
             except ChatMoved as error:

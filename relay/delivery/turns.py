@@ -29,7 +29,7 @@ def _all(_waiting: int) -> float:
     return 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     turn: asyncio.Future[None]
     since: float | None  #: Of who is urgent: since when somebody waits for it.
@@ -90,24 +90,23 @@ class Turns:
             self._timer.cancel()
             self._timer = None
         loop = asyncio.get_running_loop()
+        self._waiting = [each for each in self._waiting if not each.turn.done()]
         self._pace.take_part(self._part(len(self._waiting)))
-        while (chosen := self._choose()) is not None and not self._is_held_up():
-            wait = self._pace.delay(_ALL, loop.time(), keep=self._kept_from(chosen, loop.time()))
+        while self._waiting and not self._is_held_up():
+            chosen, now = self._choose(), loop.time()
+            wait = self._pace.delay(_ALL, now, keep=self._kept_from(chosen, now))
             if wait > 0:
                 self._timer = loop.call_later(wait, self._give)
                 return
             self._waiting.remove(chosen)
-            self._pace.reserve(_ALL, loop.time())
+            self._pace.reserve(_ALL, now)
             self._given += 1
             chosen.turn.set_result(None)
 
-    def _choose(self) -> _Waiting | None:
-        """Whose turn it is. None: nobody waits."""
-        self._waiting = [each for each in self._waiting if not each.turn.done()]
-        urgent = [each for each in self._waiting if each.since is not None]
-        if urgent and not self._is_share:
-            return max(urgent, key=lambda each: each.since or 0.0)
-        return self._waiting[0] if self._waiting else None
+    def _choose(self) -> _Waiting:
+        """Whose turn it is, of those who wait."""
+        urgent = [] if self._is_share else [each for each in self._waiting if each.since is not None]
+        return max(urgent, key=lambda each: each.since or 0.0) if urgent else self._waiting[0]
 
     def _kept_from(self, chosen: _Waiting, now: float) -> int:
         """How much of a burst is not for this one: who has just been answered need not wait behind a backlog."""

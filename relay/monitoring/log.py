@@ -10,7 +10,10 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 
@@ -29,6 +32,9 @@ _OFF: Final = ("aiohttp.access",)
 
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+,-")
+
+#: Tells the fields that the lines of a task have beside their own. It is asked only when one is written.
+FIELDS: Final[ContextVar[Callable[[], Mapping[str, object]]]] = ContextVar("FIELDS")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -67,19 +73,42 @@ def configure(
     _OUTPUT.stream = stream
     _PROCESSORS[:] = [
         structlog.contextvars.merge_contextvars,  # the channel, where there are several
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        _add_fields,
+        _add_traceback,
         _finish(render, redactor(secrets)),
     ]
     structlog.configure(
         processors=_PROCESSORS,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=_logger_class(level),
         logger_factory=lambda *_: _OUTPUT,
         cache_logger_on_first_use=True,
     )
     _take_over_logging(level.upper())
     _take_over_crashes()
+
+
+def _logger_class(level: str) -> type[structlog.typing.FilteringBoundLogger]:
+    """The one of structlog; but it gathers the fields of a line once, and not from hand to hand."""
+    least = logging.getLevelNamesMapping()[level.upper()]
+    methods = {
+        name: _method(name)
+        for name in ("debug", "info", "warning", "error", "critical")
+        if logging.getLevelNamesMapping()[name.upper()] >= least
+    }
+    return type("Logger", (structlog.make_filtering_bound_logger(level),), methods)
+
+
+def _method(name: str) -> Callable[..., None]:
+    def write(self: structlog.BoundLoggerBase, event: str, **fields: object) -> None:
+        line: Any = {**self._context, **fields, "event": event}
+        try:
+            for process in self._processors:
+                line = process(self._logger, name, line)
+        except structlog.DropEvent:
+            return
+        getattr(self._logger, name)(line)
+
+    return write
 
 
 def loop_exception_handler(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -123,25 +152,41 @@ def _not_raised(unraisable: "sys.UnraisableHookArgs") -> None:
     _log.error("exception.not_raised", exc_info=unraisable.exc_value)
 
 
+def _add_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
+    if (fields := FIELDS.get(None)) is not None:
+        for name, value in fields().items():
+            event.setdefault(name, value)
+    return event
+
+
+def _add_traceback(logger: object, method: str, event: EventDict) -> EventDict:
+    return structlog.processors.format_exc_info(logger, method, event) if "exc_info" in event else event
+
+
 def _finish(render: Callable[[EventDict], str], redact: Callable[[str], str]) -> Processor:
-    def finish(_logger: object, _method: str, event: EventDict) -> str:
-        return redact(render(event))
+    def finish(_logger: object, level: str, event: EventDict) -> str:
+        return redact(render({"timestamp": _timestamp(), "level": level, "event": event.pop("event"), **event}))
 
     return finish
 
 
+def _timestamp() -> str:
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_to_the_second(seconds)}.{microseconds:06}Z"
+
+
+@lru_cache(maxsize=1)
+def _to_the_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
 # Made once: `json.dumps` with arguments makes an encoder at each call.
-_ENCODE: Final = json.JSONEncoder(default=repr, skipkeys=True).encode
-
-
-def _json(event: EventDict) -> str:
-    head = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event")}
-    return _ENCODE({**head, **event})
+_json: Final = json.JSONEncoder(default=repr, skipkeys=True).encode
 
 
 def _coloured(event: EventDict) -> str:
-    level = f"\x1b[{_COLOURS[event['level']]}m{event['level']:<8}\x1b[0m"
-    return _console(event, level)
+    level = event["level"]
+    return _console(event, f"\x1b[{_COLOURS[level]}m{level:<8}\x1b[0m")
 
 
 def _plain(event: EventDict) -> str:

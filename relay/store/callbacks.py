@@ -67,8 +67,10 @@ def _find_one(tx: Connection, now: float, channel: str) -> Callbacks:
 
 
 def _known_clients(tx: Connection, seen: Sequence[CallbacksSeen]) -> set[tuple[str, str]]:
-    wanted = keys((each.channel, client_id) for each in seen for client_id in each.refused)
-    return {(channel, client_id) for channel, client_id in tx.execute(_CLIENTS, {"wanted": wanted})}
+    named = [(each.channel, client_id) for each in seen for client_id in each.refused]
+    if not named:
+        return set()
+    return {(channel, client_id) for channel, client_id in tx.execute(_CLIENTS, {"wanted": keys(named)})}
 
 
 def _refused_of_known(seen: CallbacksSeen, known: set[tuple[str, str]]) -> int:

@@ -258,9 +258,12 @@ class Store:
         """Totals and what waits, read in one transaction, so that they add up."""
         return await self._database.run(totals.count, channel)
 
-    async def note_callbacks(self, seen: CallbacksSeen) -> int:
-        """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known."""
-        return await self._database.run(callbacks.note_callbacks, seen)
+    async def note_callbacks(self, seen: CallbacksSeen, *, patience: float = 0.0) -> int:
+        """Note what came to a channel's callback. Returns how many of the refused ones name a client who is known.
+
+        With `patience` it waits so many seconds for a commit to share.
+        """
+        return await self._database.run(callbacks.note_callbacks, seen, patience=patience)
 
     async def find_callbacks(self, channel: str) -> Callbacks:
         """How Kit's callbacks to a channel have fared."""
@@ -456,7 +459,8 @@ async def open_store(
     no relay, and only looks in.
     `now` is Unix time: by default that of the start, and steady from then on, so that to set the clock parks and
     repeats nothing; on a PostgreSQL the server's, so that due times mean the same to every host.
-    Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds.
+    Raises StoreLockedError when another process holds it, and goes on doing so for `patience` seconds; StoreAway when
+    a server cannot be reached.
     """
     if isinstance(place, Path):
         opened = _opened_file(place, now or steady_clock(), patience)

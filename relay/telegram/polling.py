@@ -9,7 +9,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -17,6 +16,7 @@ from telegram import Bot
 from telegram.constants import UpdateType
 
 from relay.errors import CredentialsRefused, RelayError, StoreUnavailable, Throttled, Unavailable
+from relay.model import value
 from relay.telegram.api import PolledElsewhere, call
 
 BATCH: Final = 100
@@ -52,7 +52,7 @@ ALLOWED_UPDATES: Final = tuple(kind.value for kind in UpdateType if kind not in 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PollState:
     """How the polling is doing."""
 

@@ -1,7 +1,8 @@
 """Keeps a record of whether Kit gets through: a salt or token that is not Kit's makes every answer of every agent 401.
 
 Anybody can send requests that are refused, so each costs next to nothing and is forgotten but for a number: so many are
-looked at between two notes, and a note is at most one transaction a second.
+looked at between two notes, and a note is at most one transaction a second. That one was taken is noted with what
+becomes of it.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from relay.store.store import Store
 from relay.web.refusals import Refusals
 
 _PAUSE: Final = 1.0  #: Seconds between two notes.
+_PATIENCE: Final = 1.0  #: Seconds for which a note waits for a commit to share: alone it costs as much as a message.
 #: Refused requests that are looked at between two notes.
 _LOOKED_AT: Final = 100
 #: Bytes. What Kit sends of an agent's longest message, each character escaped, is smaller.
@@ -61,20 +63,20 @@ class CallbackRecord:
         try:
             while True:
                 await self._changed.wait()
-                await self._note()
+                await self._note(_PATIENCE)
                 await asyncio.sleep(_PAUSE)
         finally:
             if self._changed.is_set():
-                await self._note()
+                await self._note(0.0)
 
-    async def _note(self) -> None:
+    async def _note(self, patience: float) -> None:
         self._changed.clear()
         seen = CallbacksSeen(self._channel, self._accepted, dict(self._refused))
         if seen.accepted or seen.refused:
             self._accepted = False
             self._refused.clear()
             with suppress(Unavailable):  # a figure is not worth more than the messages that cannot be stored either
-                self._tell(await self._store.note_callbacks(seen))
+                self._tell(await self._store.note_callbacks(seen, patience=patience))
         self._left = _LOOKED_AT
 
     def _tell(self, refused: int) -> None:

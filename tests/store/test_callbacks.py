@@ -1,5 +1,6 @@
 """The record of Kit's callbacks: what is counted, for how long, and that it takes no room."""
 
+import asyncio
 from pathlib import Path
 
 from relay.store.callbacks import Callbacks, CallbacksSeen
@@ -34,6 +35,16 @@ async def test_they_count_for_an_hour_and_leave_no_rows(store: Store, clock: Clo
     assert await store.find_callbacks(CHANNEL) == Callbacks(first, first + 89 * 60, 0)
     await store.note_callbacks(refused(c7=1))
     assert (await store.find_callbacks(CHANNEL)).refused == 1
+
+
+async def test_a_note_with_patience_shares_a_commit(store: Store, clock: Clock) -> None:
+    """It needs none of its own when something else is written meanwhile, and gets one when its patience ends."""
+    noting = asyncio.create_task(store.note_callbacks(CallbacksSeen(CHANNEL, accepted=True), patience=3600.0))
+    await asyncio.sleep(0)
+    await store.accept(update(1, "7"))
+    assert await asyncio.wait_for(noting, 10.0) == 0
+    assert await store.note_callbacks(refused(c7=2), patience=0.01) == 2
+    assert await store.find_callbacks(CHANNEL) == Callbacks(clock.time, clock.time, 2)
 
 
 async def test_it_survives_a_restart(path: Path, clock: Clock) -> None:

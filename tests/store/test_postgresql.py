@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from relay.delivery.attempt import Attempt
 from relay.delivery.calls import Calls
-from relay.errors import StoreUnavailable
+from relay.errors import StoreAway, StoreUnavailable
 from relay.model import Delivered, Delivery, Draft, Retry
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
@@ -345,3 +345,18 @@ async def test_data_that_do_not_fit_are_no_outage(url: str, channel: str, number
         with pytest.raises(DataError):
             await database.run(unfit, None)
         assert database.failure is None
+
+
+async def test_a_start_without_the_server_says_what_is_wrong() -> None:
+    """Whether nobody answers, or a table is missing that the first beat needs: one kind of error, in a line."""
+    url = empty_postgresql()
+    with server_away(url), pytest.raises(StoreAway, match="No such file"):
+        async with open_store(url):
+            pytest.fail("opened")
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE duty"))
+    engine.dispose()
+    with pytest.raises(StoreAway, match=r"^relation \"duty\" does not exist$"):
+        async with open_store(url):
+            pytest.fail("opened")

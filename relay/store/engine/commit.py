@@ -94,18 +94,24 @@ class Database:
         self._failure: _Failure | None = None
         self._lost: asyncio.Future[StoreLost] = asyncio.get_running_loop().create_future()
 
-    async def run(self, verb: Verb[Item, Result], item: Item, *, late: bool = False, grows: bool = False) -> Result:
+    async def run(
+        self, verb: Verb[Item, Result], item: Item, *, late: bool = False, grows: bool = False, patience: float = 0.0
+    ) -> Result:
         """Run `verb` for `item`, together with whatever else waits. Returns after the commit.
 
         A `late` verb comes after the others of its transaction, so that it sees what was asked for before it. One that
         `grows` takes something new in: on a full disk it is refused, so that what is done can be written down.
+        One with `patience` waits so many seconds for the commit of another one to share.
         Raises StoreUnavailable when the database cannot commit; then nothing of `item` has happened.
         """
         if self._lost.done():
             raise self._lost.result()
         job = _Job(verb, item, late, grows)
         self._waiting.append(job)
-        self._wake.set()
+        if patience:
+            asyncio.get_running_loop().call_later(patience, self._wake.set)
+        else:
+            self._wake.set()
         result: Result = await job.done
         return result
 
@@ -118,6 +124,7 @@ class Database:
                 self._wake.clear()
             if batch:
                 await self._commit(batch)
+            if self._waiting or self._closing:
                 await asyncio.sleep(0)  # who has just been answered and asks for more shares the next transaction
             if self._closing:
                 if not self._waiting:

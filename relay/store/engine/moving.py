@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from relay.errors import StoreAway
 from relay.store.engine.copies import made_at_of, moment
 from relay.store.engine.lock import hold_lock
 from relay.store.engine.migrating import bring_up_to_date
@@ -56,7 +57,7 @@ def move(path: Path, url: str, tell: Tell) -> dict[str, int]:
             source.rename(path.with_name(path.name + MOVED))
             _end(engine, given)
             return counted
-    except (DBAPIError, sqlite3.Error) as error:
+    except (DBAPIError, StoreAway, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", error)).strip().partition("\n")[0][:300]
         raise MoveError(f"not everything is moved: {reason}. Run the same command again: it goes on") from None
     finally:

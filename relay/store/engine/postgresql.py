@@ -237,7 +237,7 @@ async def open_postgresql(
     """Be one of the relays on the database at `url`, of schema `head`, until the end of the block.
 
     Without `duties`, not even none, it is a visit and no relay. `now` is the server's clock unless it is given.
-    Raises StoreLockedError when it may not be, and sqlalchemy.exc.DBAPIError when the database cannot be reached.
+    Raises StoreLockedError when it may not be, and StoreAway when the database cannot be reached.
     """
     engine, beating = connect(url), connect(url, connections=1, seconds=_CONNECT_TO_BEAT)
     try:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection as Pooled
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from relay.errors import StoreAway
 from relay.model import Member
 from relay.store.engine.connection import Connection, Statements
 from relay.store.engine.lock import StoreLockedError
@@ -131,8 +132,7 @@ class Replica:
 
     def _note_failure(self, error: Exception) -> None:
         if self._is_heard:
-            reason = str(getattr(error, "orig", error)).strip().partition("\n")[0][:200]
-            log.warning("store.not_renewed", error=reason)
+            log.warning("store.not_renewed", error=_reason(error))
         self._is_heard = False
 
     def beat(self) -> None:
@@ -222,6 +222,10 @@ class Replica:
             log.warning("store.not_let_go", seconds=TERM)
 
 
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0][:200]
+
+
 def _parts(me: str, relays: Sequence[Any]) -> dict[str, float]:
     """Of the pace of each channel, by how many wait for it at each relay; who has nobody waiting keeps a little."""
     channels = {channel for each in relays for channel in each.waiting}
@@ -247,8 +251,9 @@ def joined(
     patience: float = 0.0,
     duties: Iterable[str] = (),
 ) -> Iterator[Replica]:
-    """Be one of the relays on a database until the end of the block. Raises StoreLockedError when that may not be.
+    """Be one of the relays on a database until the end of the block.
 
+    Raises StoreLockedError when that may not be, and StoreAway when it cannot be: nobody answers, or not as expected.
     The beat takes a connection of `engine` for each beat, and must not wait for one.
     """
     replica, until = Replica(engine, kind, duties), time.monotonic() + patience
@@ -260,6 +265,8 @@ def joined(
             if time.monotonic() >= until:
                 raise
             time.sleep(0.1)
+        except (psycopg.Error, SQLAlchemyError) as error:
+            raise StoreAway(_reason(error)) from None
     beating = threading.Thread(target=replica.beat_until_stopped, name="postgresql: beat", daemon=True)
     beating.start()
     try:
