@@ -26,7 +26,7 @@ MAX_PAUSE: Final = 6.0
 REFUSED_PAUSE: Final = 30.0
 ELSEWHERE_PAUSE: Final = 10.0
 #: Seconds between two looks whether the polling has become ours.
-_LOOK: Final = 0.2
+_LOOK: Final = 0.3
 
 #: Update kinds that nobody writes to us with, and why we don't ask for them. Every other kind is asked for.
 NOT_ASKED: Final[Mapping[UpdateType, str]] = {
