@@ -57,7 +57,7 @@ _HOUR, _DAY = 3600.0, 86400.0
 #: Seconds after which an erasure or retention goes on that could not be ended: the disk is full, or somebody reads.
 _SOON = 5.0
 #: Seconds between two looks for work of other relays.
-_GLANCE = 0.25
+_GLANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
-_LONGEST: Final = 9  #: Digits that are read: 30 years.
+#: Only so many characters of a number are read. That is at most 30 years; what is longer may be infinite to `float`.
+_LONGEST: Final = 9
 _NO_DATE: Final = (ValueError, TypeError, OverflowError, IndexError)
 
 

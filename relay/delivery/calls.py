@@ -25,7 +25,7 @@ class Call:
     delivery: Delivery
     task: asyncio.Task[Any] | None  #: Who waits for its answer.
     since: float  #: On the loop's clock.
-    end: Callable[["Call"], None]  #: Told of its end.
+    on_end: list[Callable[["Call"], None]]  #: Who is told of its end; whoever came last is told first.
     innocent: bool = False
     slow: bool = False
     answered: bool = False
@@ -35,7 +35,8 @@ class Call:
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: TracebackType | None) -> None:
         self.answered = error is None
-        self.end(self)
+        for tell in reversed(self.on_end):
+            tell(self)
 
 
 class Calls:
@@ -67,7 +68,7 @@ class Calls:
     def out(self, delivery: Delivery) -> Call:
         """A call of this task, which sets out now."""
         loop = asyncio.get_running_loop()
-        call = Call(delivery, asyncio.current_task(loop), loop.time(), self._ended)
+        call = Call(delivery, asyncio.current_task(loop), loop.time(), [self._ended])
         self._in_time[call] = None
         if self._timer is None:
             self._come_back(call.since + INNOCENT_AFTER)

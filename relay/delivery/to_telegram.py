@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -144,29 +143,35 @@ class _Carrier:
         if isinstance(step, MarkRead):
             with attempt.calling():
                 return await self.do_step(address, step, attempt.leave)  # no message, so no pace holds it up
-        of_file = isinstance(step, SendFile | SendAlbum)
         wait = self.chats.delay(address.chat_id, _messages(step), time.monotonic())
         if wait > _SOON:
             return Later(wait)
-        if of_file and self.files.locked():
+        if not isinstance(step, SendFile | SendAlbum):
+            return await self._do_in_turn(attempt, address, step, wait)
+        if self.files.locked():
             # Slow file servers must take neither all lanes nor the disk, and who waits for them takes nobody's turn.
             return Later(_AGAIN + self.again.reserve(_ALL, time.monotonic()))
-        async with self.files if of_file else nullcontext():
-            with self.chats.next_in(address.chat_id):
-                if not await attempt.pause(wait):
-                    return None
-                urgent = attempt.fresh and not of_file
-                if not await attempt.comes(self.turns.take(urgent_since=attempt.accepted_at if urgent else None)):
-                    return None
-                self.chats.left(address.chat_id, _messages(step), time.monotonic())
-            try:
-                with (
-                    attempt.calling(on_its_way=not of_file) as call,
-                    nullcontext() if of_file else self.turns.unanswered(call),
-                ):
-                    return await self.do_step(address, step, attempt.leave)
-            except OSError as error:
-                raise SourceUnavailable(f"the file could not be read ({cause_of(error)})") from None
+        async with self.files:
+            return await self._do_in_turn(attempt, address, step, wait, of_file=True)
+
+    async def _do_in_turn(
+        self, attempt: Attempt, address: Address, step: Step, wait: float, *, of_file: bool = False
+    ) -> tuple[int, ...] | Instead | None:
+        """Do a step so many seconds from now, when its turn comes. None: the relay is stopping."""
+        with self.chats.next_in(address.chat_id):
+            if not await attempt.pause(wait):
+                return None
+            urgent = attempt.fresh and not of_file
+            if not await attempt.comes(self.turns.take(urgent_since=attempt.accepted_at if urgent else None)):
+                return None
+            self.chats.left(address.chat_id, _messages(step), time.monotonic())
+        try:
+            with attempt.calling(on_its_way=not of_file) as call:
+                if not of_file:
+                    self.turns.unanswered(call)
+                return await self.do_step(address, step, attempt.leave)
+        except OSError as error:
+            raise SourceUnavailable(f"the file could not be read ({cause_of(error)})") from None
 
     async def _note(self, attempt: Attempt, steps: list[Step], sent: tuple[int, ...] | Instead) -> bool:
         """Remember what came of the step that was due. False: go no further."""

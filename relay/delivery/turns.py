@@ -2,8 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,18 +63,17 @@ class Turns:
         self._give()
         return turn
 
-    @contextmanager
-    def unanswered(self, call: Call) -> Iterator[None]:
-        """A call whose turn came is on its way meanwhile. Of those that are not answered so many hold up others.
+    def unanswered(self, call: Call) -> None:
+        """A call whose turn came is on its way until it ends. Of those that are not answered so many hold up others.
 
         One that hangs does not: its chat is to blame, and not the way.
         """
         self._out.add(call)
-        try:
-            yield
-        finally:
-            self._out.remove(call)
-            self._give()
+        call.on_end.append(self._ended)
+
+    def _ended(self, call: Call) -> None:
+        self._out.remove(call)
+        self._give()
 
     def _is_held_up(self) -> bool:
         """Whether too many calls are not answered that may be held up on their way. In good time it is found out."""

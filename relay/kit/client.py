@@ -134,10 +134,10 @@ class KitClient:
     ) -> Answer:
         """One request. Raises Down if it surely was not sent, Uncertain if its answer was lost."""
         try:
-            async with session.request(
+            response = await session.request(
                 method, url, data=body, headers=headers, timeout=limits, allow_redirects=False
-            ) as response:
-                return response.status, response.headers, await read_body(response)
+            )
+            return response.status, response.headers, await read_body(response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise Down(f"no connection to Kit ({cause_of(error)})") from None
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -146,12 +146,12 @@ class KitClient:
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
-    """An answer's body, of a longer one the first `ANSWER_LIMIT` bytes."""
-    data = b""
-    while len(data) <= ANSWER_LIMIT:
-        chunk = await response.content.readany()
-        if not chunk:
-            return data
-        data += chunk
-    response.close()
+    """An answer's body, of a longer one the first `ANSWER_LIMIT` bytes. Afterwards its connection is let go."""
+    content, data = response.content, b""
+    try:
+        while not content.at_eof() and len(data) <= ANSWER_LIMIT:
+            data += await content.readany()
+    finally:
+        if not content.is_eof():
+            response.close()
     return data[:ANSWER_LIMIT]

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from relay.model import Direction, Member
+from relay.monitoring.durations import Durations, DurationsByLabels
 from relay.store.totals import Counts
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -70,8 +71,8 @@ class CourierMetrics:
     """The series of one direction, looked up once: a courier notes thousands of attempts a second."""
 
     _attempts: dict[str, Counter]
-    _attempt_seconds: Histogram
-    _delivery_seconds: Histogram
+    _attempt_seconds: Durations
+    _delivery_seconds: Durations
     _down: Gauge
     _bury: Callable[[str], None]
 
@@ -168,12 +169,14 @@ class Metrics:
         self._stored = _Stored()
         registry.register(self._stored)
         self.attempts = Counter("relay_attempts", "Attempts to deliver.", (*_LANE_LABELS, "outcome"), registry=registry)
-        self.attempt_seconds = Histogram(
-            "relay_attempt_seconds", "How long an attempt took.", _LANE_LABELS, registry=registry, buckets=_SECONDS
+        self.attempt_seconds = DurationsByLabels(
+            "relay_attempt_seconds", "How long an attempt took.", _LANE_LABELS, _SECONDS
         )
-        self.delivery_seconds = Histogram(
-            "relay_delivery_seconds", "From acceptance to delivery.", _LANE_LABELS, registry=registry, buckets=_SECONDS
+        registry.register(self.attempt_seconds)
+        self.delivery_seconds = DurationsByLabels(
+            "relay_delivery_seconds", "From acceptance to delivery.", _LANE_LABELS, _SECONDS
         )
+        registry.register(self.delivery_seconds)
         self.callbacks = Counter(
             "relay_callbacks", "Requests to Kit's callback.", ("channel", "verdict"), registry=registry
         )

@@ -25,15 +25,15 @@ class Waiting(NamedTuple):
 
 
 def write_alone(tx: Connection, now: float, waiting: Waiting, client: Client | None) -> bool:
-    """Write a delivery that waits for nothing, and make its lane due or hand it over. False: nothing was written.
+    """Write a delivery, and hand it to a courier who asks for it; else its lane is due.
 
-    That is so where there is more to it: no lane yet, or one that is parked.
+    False: nothing was written, since there is more to it. It waits for others, or its lane does, or has to be made.
     """
     values, key, _ = waiting
     if values["not_before"] is not None or values["hasty"]:
         return False
     of = tx.execute(_LANE, {"of_channel": key[0], "of_direction": key[1], "of_client": key[2]}).first()
-    if of is None or (of.leased if of.due_at is None else of.due_at > now):
+    if of is None or not _is_open(of, now):
         return False
     takes = of.due_at is None and of.crashes < SUSPECT_AFTER and _is_awaited(tx, key, client)
     if takes:
@@ -47,6 +47,13 @@ def write_alone(tx: Connection, now: float, waiting: Waiting, client: Client | N
         tx.handed.append(_delivery(number, of, waiting, client, tx.holder))
         tx.leased.append((of.id, of.lease + 1))
     return True
+
+
+def _is_open(of: Row, now: float) -> bool:
+    """Whether the lane sleeps, or is due: behind what waits in it the delivery has its place."""
+    if of.due_at is None:
+        return not of.leased
+    return bool(of.due_at <= now)
 
 
 def _is_awaited(tx: Connection, key: tuple[str, str, str], client: Client | None) -> bool:

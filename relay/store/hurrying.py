@@ -19,7 +19,9 @@ class Hurry:
 
     channel: str
     direction: Direction | None = None
-    client: str | None = None  #: A client id, or a chat's. Only who is named goes that is held back after deaths.
+    #: A client id, or a chat's. Only who is named goes whose delivery was out at HELD_BACK_FROM deaths in a row, also
+    #: while it waits for something else: a person decides when it goes.
+    client: str | None = None
     told_to_wait: bool = False  #: Also those that the other side told to wait, or whose turn is later.
 
 

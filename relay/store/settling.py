@@ -6,7 +6,7 @@ Both check that the lease is still ours: a courier that outlived it changes noth
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from sqlalchemy import Boolean, Float, and_, bindparam, case, exists, false, func, literal_column, null, select, update
 
@@ -238,8 +238,7 @@ def _out_of_reach(delivery: Delivery, bury: Bury) -> dict[str, Any]:
     return {"of_channel": delivery.channel, "of_client": delivery.client_id, "why": bury.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class _How:
+class _How(NamedTuple):
     """How a lane is let go of."""
 
     after: float = 0.0  #: Seconds until it is due.
@@ -248,10 +247,13 @@ class _How:
     paced: bool | None = False  #: None: as it is, for as long as something waits.
 
 
+_DONE_WITH = _How(paced=None)
+
+
 def _how(settlement: Settlement) -> _How:
     result = settlement.result
     if not isinstance(result, Retry):
-        return _How(paced=None)
+        return _DONE_WITH
     paced = result.paced and settlement.delivery.direction == "to_kit"
     return _How(result.after, result.backs_off, result.tried and not result.paced, paced)
 

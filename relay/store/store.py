@@ -71,9 +71,6 @@ from relay.store.tracing import Trace, TraceWish
 
 log = structlog.get_logger()
 
-#: Seconds between two looks for relays that have died.
-_LOOK = 0.25
-
 
 class Circle(Protocol):
     """The relays that share a database, as one of them sees it."""
@@ -493,7 +490,7 @@ async def _opened_server(
 
         async def watch() -> None:
             while True:
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(replica.next_look)
                 if replica.somebody_died:
                     with suppress(Unavailable):
                         if released := await database.run(take_over, Inquest(lambda: replica.is_witness)):

@@ -6,8 +6,7 @@ success into a failure, and nobody reads the answers, while parsing them costs a
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -112,24 +111,27 @@ async def call(bot: Bot, method: str, parameters: Mapping[str, object], *, read_
     transport = bot.request
     if not isinstance(transport, AiohttpRequest):
         raise TypeError("a bot that `open_bot` has not made")
-    with translated():
+    with Translated():
         return await transport.call(f"{bot.base_url}/{method}", parameters, read_timeout)
 
 
 async def upload(bot: Bot, method: str, parameters: Mapping[str, object], *, write_timeout: float) -> Any:  # noqa: ANN401
     """The same with files among the parameters, which are PTB's objects. `write_timeout`: see AiohttpRequest."""
-    with translated():
+    with Translated():
         # PTB turns send_Photo into sendPhoto; spelt sendPhoto, it warns that the bot has such a method.
         return await bot.do_api_request(_CAPITAL.sub("_", method), dict(parameters), write_timeout=write_timeout)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class Translated:
     """PTB's errors, raised inside, leave as relay.errors, without cause or context: those may show the token."""
-    try:
-        yield
-    except TelegramError as error:
-        raise _translate(error) from None
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Raise in its place what it means."""
+        if isinstance(error, TelegramError):
+            raise _translate(error) from None
 
 
 def _translate(error: TelegramError) -> NotAccepted | Unavailable:  # noqa: C901, PLR0911, PLR0912 - one per kind of error

@@ -9,7 +9,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -17,6 +16,7 @@ from telegram import Bot
 from telegram.constants import UpdateType
 
 from relay.errors import CredentialsRefused, RelayError, StoreUnavailable, Throttled, Unavailable
+from relay.model import value
 from relay.telegram.api import PolledElsewhere, call
 
 BATCH: Final = 100
@@ -26,7 +26,7 @@ MAX_PAUSE: Final = 6.0
 REFUSED_PAUSE: Final = 30.0
 ELSEWHERE_PAUSE: Final = 10.0
 #: Seconds between two looks whether the polling has become ours.
-_LOOK: Final = 0.2
+_LOOK: Final = 0.3
 
 #: Update kinds that nobody writes to us with, and why we don't ask for them. Every other kind is asked for.
 NOT_ASKED: Final[Mapping[UpdateType, str]] = {
@@ -52,7 +52,7 @@ ALLOWED_UPDATES: Final = tuple(kind.value for kind in UpdateType if kind not in 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PollState:
     """How the polling is doing."""
 
@@ -197,10 +197,13 @@ class Poller:
         return batch
 
     def _break_off(self, _: object = None) -> None:
-        """Wait no longer for what is on its way. In this task, by its time limit: a task for each poll costs more."""
+        """End the poll that is on its way: its time limit is set to a moment that is over.
+
+        So it needs no task of its own that could be cancelled, and each poll costs less.
+        """
         out, self._out = self._out, None
         if out is not None:
-            out.reschedule(0.0)  # long ago
+            out.reschedule(0.0)  # the loop's clock is past that
 
     def _failed(self, error: RelayError) -> float:
         """Note the failure. Returns the seconds to wait."""

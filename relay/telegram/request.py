@@ -8,7 +8,6 @@ means "outcome unknown". No error text and no log line holds a URL, because a Bo
 import json
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -132,11 +131,11 @@ class AiohttpRequest(BaseRequest):
         connect = _seconds(connect_timeout, self._connect_timeout)
         answer = _seconds(read_timeout, self._read_timeout)
         total = None if uploads or connect is None or answer is None else connect + answer
-        upload = Upload(_seconds(write_timeout, self._write_timeout)) if uploads else None
-        data = _form(request_data) if request_data and uploads else _json(request_data)
-        headers = None if uploads else _JSON_HEADERS
         timeout = _limits(total, connect)
-        return await self._exchange(method, url, data, headers, timeout, upload)
+        if request_data is None or not uploads:
+            return await self._ask(method, url, _json(request_data), timeout)
+        upload = Upload(_seconds(write_timeout, self._write_timeout))
+        return await self._upload(method, url, _form(request_data), timeout, upload)
 
     async def call(self, url: str, parameters: Mapping[str, object], read_timeout: float | None = None) -> Any:  # noqa: ANN401 - whatever JSON the method answers
         """One call whose parameters are plain JSON, past PTB's objects for parameters. Those of None are left out."""
@@ -144,47 +143,51 @@ class AiohttpRequest(BaseRequest):
         body = _dumped({name: value for name, value in parameters.items() if value is not None})
         timeout = _limits(self._connect_timeout + answer, self._connect_timeout)
         try:
-            _, payload = await self._exchange("POST", url, body, _JSON_HEADERS, timeout, None)
+            _, payload = await self._ask("POST", url, body, timeout)
         except TelegramError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug of the transport is no fault of the message
             raise NetworkError(f"unknown error ({type(error).__name__})") from None
         return self.parse_json_payload(payload)["result"]
 
-    async def _exchange(
-        self,
-        method: str,
-        url: str,
-        data: bytes | aiohttp.FormData,
-        headers: Mapping[str, str] | None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's
-        upload: Upload | None,
+    async def _ask(self, method: str, url: str, body: bytes, limits: aiohttp.ClientTimeout) -> tuple[int, bytes]:
+        try:
+            response = await self._session.request(
+                method, self._url(url), data=body, headers=_JSON_HEADERS, timeout=limits, allow_redirects=False
+            )
+            return _accepted(response.status, await _read(response, self._largest_answer))
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(error) from None
+
+    async def _upload(
+        self, method: str, url: str, form: aiohttp.FormData, limits: aiohttp.ClientTimeout, upload: Upload
     ) -> tuple[int, bytes]:
         try:
             async with (
-                nullcontext() if upload is None else upload.watched(),
+                upload.watched(),
                 self._session.request(
                     method,
                     self._url(url),
-                    data=data,
-                    headers=headers,
-                    timeout=timeout,
+                    data=form,
+                    timeout=limits,
                     allow_redirects=False,
-                    upload_tracker=None if upload is None else upload.tracker,
+                    upload_tracker=upload.tracker,
                 ) as response,
             ):
-                status, payload = response.status, await _read(response, self._largest_answer)
-        except ProxyFailed as error:
-            raise NotReached(str(error)) from None
-        except _BEFORE_SENDING as error:
-            raise NotReached(f"Telegram could not be reached{way_of(self._session)} ({cause_of(error)})") from None
+                return _accepted(response.status, await _read(response, self._largest_answer))
         except (aiohttp.ClientError, OSError) as error:
-            if upload is not None and not upload.has_ended:
-                raise NetworkError(f"the upload broke off ({type(error).__name__})") from None
-            raise TimedOut(f"the answer was lost ({type(error).__name__})") from None
-        if 200 <= status < 300:
-            return status, payload
-        raise _refusal(status, payload)
+            failure = self._failure(error)
+            if upload.has_ended or isinstance(failure, NotReached):
+                raise failure from None
+            raise NetworkError(f"the upload broke off ({type(error).__name__})") from None
+
+    def _failure(self, error: aiohttp.ClientError | OSError) -> NotReached | TimedOut:
+        """What it means that no answer came: nothing was sent, or nobody knows."""
+        if isinstance(error, ProxyFailed):
+            return NotReached(str(error))
+        if isinstance(error, _BEFORE_SENDING):
+            return NotReached(f"Telegram could not be reached{way_of(self._session)} ({cause_of(error)})")
+        return TimedOut(f"the answer was lost ({type(error).__name__})")
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
@@ -231,13 +234,17 @@ def _form(request_data: RequestData) -> aiohttp.FormData:
 
 
 async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    """The answer's body. Afterwards its connection is let go."""
+    content = response.content
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > largest:
-            raise aiohttp.ClientPayloadError
-        chunks.append(chunk)
+    try:
+        while not content.at_eof():
+            chunks.append(await content.readany())
+            if content.total_bytes > largest:
+                raise aiohttp.ClientPayloadError
+    finally:
+        if not content.is_eof():
+            response.close()
     return b"".join(chunks)
 
 
@@ -262,6 +269,13 @@ def _dumped(parameters: Mapping[str, object]) -> bytes:
         return orjson.dumps(parameters)
     except TypeError:
         return json.dumps(parameters).encode()
+
+
+def _accepted(status: int, payload: bytes) -> tuple[int, bytes]:
+    """The answer, if Telegram has done what it was asked to; else raise what it means."""
+    if 200 <= status < 300:
+        return status, payload
+    raise _refusal(status, payload)
 
 
 def _refusal(status: int, payload: bytes) -> TelegramError:

@@ -111,8 +111,13 @@ async def _send(
 def _ids(sent: object) -> tuple[int, ...]:
     """The ids in Telegram's answer: a message, or the messages of an album. None for what is no id: it was sent."""
     messages = sent if isinstance(sent, list) else [sent]
-    ids = (message.get("message_id") for message in messages if isinstance(message, dict))
-    return tuple(number for number in ids if is_id(number))
+    return tuple(
+        [
+            message["message_id"]
+            for message in messages
+            if isinstance(message, dict) and is_id(message.get("message_id"))
+        ]
+    )
 
 
 async def _with_keyboard(address: Address, step: SendText | SendFile | _Card, send: _SendWith) -> object:

@@ -13,7 +13,7 @@ from relay.delivery.attempt import Attempt, Carry
 from relay.delivery.courier import Courier
 from relay.delivery.suspects import Suspects
 from relay.errors import Throttled, Uncertain
-from relay.model import Direction
+from relay.model import Delivery, Direction
 from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
 from tests.databases import new_database
@@ -29,7 +29,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 def courier(store: Store, carry: Carry, direction: Direction = "to_kit", suspects: Suspects | None = None) -> Courier:
     suspects = suspects or Suspects(head_start=0.05)
-    return Courier(CHANNEL, direction, store, carry, Metrics().of_channel(CHANNEL), suspects=suspects)
+    metrics = Metrics().of_channel(CHANNEL)
+    return Courier(CHANNEL, direction, store, carry, metrics, suspects=suspects, name=name)
+
+
+def name(delivery: Delivery) -> dict[str, object]:
+    """What the log calls a delivery."""
+    return {"update": delivery.source_id}
 
 
 @asynccontextmanager
@@ -181,7 +187,8 @@ async def test_a_suspect_that_hangs_is_innocent_after_three_seconds_and_the_next
     with structlog.testing.capture_logs() as log:
         async with running(courier(store, carry)):
             await eventually(_is(lambda: len(set_out) == 2))
-    assert [line["client"] for line in log if line["event"] == "delivery.slow"] == [set_out[0][1]]
+    client = set_out[0][1]
+    assert [(line["client"], line["update"]) for line in log if line["event"] == "delivery.slow"] == [(client, client)]
     assert 2.9 < set_out[1][0] - set_out[0][0] < 4
     await store.release_all()
     first, second = set_out[0][1], set_out[1][1]

@@ -150,7 +150,8 @@ def test_what_is_not_answered_holds_up_what_is_behind_it() -> None:
         async def one() -> None:
             await turns.take(urgent_since=None)
             left.append(loop.time() - began)
-            with calls.out(DELIVERY) as call, turns.unanswered(call):
+            with calls.out(DELIVERY) as call:
+                turns.unanswered(call)
                 await asyncio.sleep(5)
 
         await asyncio.gather(*(one() for _ in range(10)))
@@ -172,7 +173,8 @@ def test_after_five_seconds_a_call_holds_up_nobody() -> None:
         async def one() -> None:
             await turns.take(urgent_since=None)
             left.append(loop.time() - began)
-            with calls.out(DELIVERY) as call, turns.unanswered(call):
+            with calls.out(DELIVERY) as call:
+                turns.unanswered(call)
                 await asyncio.sleep(1000)
 
         hanging = [asyncio.create_task(one()) for _ in range(24)]
@@ -194,14 +196,16 @@ def test_who_is_overtaken_by_an_answer_holds_up_nobody() -> None:
 
         async def hanging() -> None:
             await turns.take(urgent_since=0.0)
-            with calls.out(DELIVERY) as call, turns.unanswered(call):
+            with calls.out(DELIVERY) as call:
+                turns.unanswered(call)
                 await asyncio.sleep(1000)
 
         async def answered() -> None:
             came = loop.time()
             await turns.take(urgent_since=came)
             waited.append((came, loop.time() - came))
-            with calls.out(DELIVERY) as call, turns.unanswered(call):
+            with calls.out(DELIVERY) as call:
+                turns.unanswered(call)
                 await asyncio.sleep(0.02)
 
         tasks = [asyncio.create_task(hanging()) for _ in range(200)]
@@ -234,7 +238,8 @@ def test_while_nobody_is_answered_the_way_is_asked(*, answers: bool) -> None:
 
         async def hanging() -> None:
             await turns.take(urgent_since=0.0)
-            with calls.out(DELIVERY) as call, turns.unanswered(call):
+            with calls.out(DELIVERY) as call:
+                turns.unanswered(call)
                 await asyncio.sleep(1000)
 
         tasks = [asyncio.create_task(hanging()) for _ in range(200)]

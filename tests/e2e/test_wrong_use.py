@@ -8,7 +8,7 @@ import pytest
 from relay.sandbox.kit.server import KitLookAlike
 from relay.sandbox.telegram.server import TelegramLookAlike
 from tests.databases import change
-from tests.e2e.process import command, relay_between
+from tests.e2e.process import RelayProcess, command, relay_between
 
 ANNA = "107804195"
 #: An argument that is no text in UTF-8, as a terminal of another alphabet makes it.
@@ -35,32 +35,28 @@ async def test_what_cannot_be_meant_is_said(telegram: TelegramLookAlike, kit: Ki
             assert (code, words in complained.splitlines()[-1]) == (expected, True), (arguments, complained)
 
 
-async def test_an_export_that_finds_no_place_is_said(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def annas(telegram: TelegramLookAlike, kit: KitLookAlike, relay: RelayProcess) -> RelayProcess:
+    """A relay to which Anna has written."""
+    telegram.customer(int(ANNA)).writes("hello")
+    await kit.wait_for(lambda: kit.messages(ANNA))
+    return relay
+
+
+async def test_an_export_that_finds_no_place_is_said(annas: RelayProcess, tmp_path: Path) -> None:
     """A directory that is not there, one where nobody can write: the line names the file, and none is left."""
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        telegram.customer(int(ANNA)).writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        for file in (tmp_path / "not there" / "anna.zip", Path("/proc/anna.zip")):
-            code, _, complained = await command(relay, "customer", "export", ANNA, str(file))
-            assert (code, complained.startswith(f"{file} cannot be written (")) == (1, True), complained
-            assert not file.exists()
+    for file in (tmp_path / "not there" / "anna.zip", Path("/proc/anna.zip")):
+        code, _, complained = await command(annas, "customer", "export", ANNA, str(file))
+        assert (code, complained.startswith(f"{file} cannot be written (")) == (1, True), complained
+        assert not file.exists()
 
 
-async def test_a_block_without_end_by_an_older_relay_is_listed(
-    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path
-) -> None:
+async def test_a_block_without_end_by_an_older_relay_is_listed(annas: RelayProcess, tmp_path: Path) -> None:
     """An end that no calendar has, as earlier versions took it, is for ever."""
-    async with relay_between(telegram, kit, tmp_path) as relay:
-        await relay.start()
-        telegram.customer(int(ANNA)).writes("hello")
-        await kit.wait_for(lambda: kit.messages(ANNA))
-        assert (await command(relay, "customer", "block", ANNA))[0] == 0
-        assert await relay.stop() == 0
-        change(tmp_path, "UPDATE client_link SET blocked_until = 1e12")
-        assert (await command(relay, "customer", "blocked"))[:2] == (0, f"{ANNA}  for ever\n")
+    assert (await command(annas, "customer", "block", ANNA))[0] == 0
+    assert await annas.stop() == 0
+    change(tmp_path, "UPDATE client_link SET blocked_until = 1e12")
+    assert (await command(annas, "customer", "blocked"))[:2] == (0, f"{ANNA}  for ever\n")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """What is PostgreSQL's alone: who holds the database, what an outage is, and what is somebody's own fault."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import pytest
 from psycopg import DataError
@@ -373,10 +373,20 @@ async def test_a_start_without_the_server_says_what_is_wrong() -> None:
     with server_away(url), pytest.raises(StoreAway, match="No such file"):
         async with open_store(url):
             pytest.fail("opened")
-    engine = connect(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE duty"))
-    engine.dispose()
-    with pytest.raises(StoreAway, match=r"^relation \"duty\" does not exist$"):
+    with renamed(url, "duty", "elsewhere"), pytest.raises(StoreAway, match=r"^relation \"duty\" does not exist$"):
         async with open_store(url):
             pytest.fail("opened")
+
+
+@contextmanager
+def renamed(url: str, table: str, name: str) -> Iterator[None]:
+    """While the block runs a table is not where it should be. Other tests have the same database after this one."""
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+    try:
+        yield
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {name} RENAME TO {table}"))
+        engine.dispose()

@@ -22,9 +22,9 @@ from relay.telegram.api import (
     ChatMoved,
     PolledElsewhere,
     TokenRefused,
+    Translated,
     call,
     open_bot,
-    translated,
 )
 from relay.telegram.request import FloodWait
 
@@ -49,7 +49,7 @@ from relay.telegram.request import FloodWait
 )
 def test_every_error_of_ptb_becomes_one_of_ours(error: TelegramError, expected: type[RelayError], words: str) -> None:
     """Errors are named by what the caller does next; a BadRequest, though a NetworkError, is not tried again."""
-    with pytest.raises(RelayError, match=words) as raised, translated():
+    with pytest.raises(RelayError, match=words) as raised, Translated():
         raise error
     assert type(raised.value) is expected
     assert raised.value.__cause__ is None
@@ -58,17 +58,17 @@ def test_every_error_of_ptb_becomes_one_of_ours(error: TelegramError, expected: 
 
 def test_details_survive_the_translation() -> None:
     """The seconds to wait and the chat's new id are kept as numbers."""
-    with pytest.raises(Throttled) as throttled, translated():
+    with pytest.raises(Throttled) as throttled, Translated():
         raise FloodWait(7)
     assert throttled.value.retry_after == 7
-    with pytest.raises(ChatMoved) as moved, translated():
+    with pytest.raises(ChatMoved) as moved, Translated():
         raise ChatMigrated(-100123)
     assert moved.value.new_chat_id == -100123
 
 
 def test_errors_that_are_not_telegrams_pass_untouched() -> None:
     """A bug stays a bug."""
-    with pytest.raises(ZeroDivisionError), translated():
+    with pytest.raises(ZeroDivisionError), Translated():
         raise ZeroDivisionError
 
 

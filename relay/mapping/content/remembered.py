@@ -43,7 +43,7 @@ def said_in_chat(message_id: object, content: Content, author: Author, forms: Ma
 
 def mark_of(content: Content) -> str:
     """What sets the files of a message apart from others, whatever its words are."""
-    return " ".join(item.unique_id for item in content.items if isinstance(item, File))
+    return " ".join([item.unique_id for item in content.items if isinstance(item, File)])
 
 
 def said_by_agent(step: Step, ids: Sequence[int], language: str) -> tuple[Said, ...]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
-_LONG: Final = 600  #: Characters of both texts together: so much can be read twice.
-#: Words before and behind a change, by which to find it; of those of one letter so many that these are characters.
+#: Characters: two texts that have no more together are shown whole.
+_LONG: Final = 600
+#: So many words, and at least so many characters, are shown before and behind a change: by them it is found.
 _AROUND: Final = 5
 _CHARACTERS_AROUND: Final = 10
 #: Alphabets in which no space stands between words: Thai, Lao, Burmese, Khmer, Japanese and Chinese, and their signs.

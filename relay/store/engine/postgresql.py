@@ -31,7 +31,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 #: Seconds between two looks whether this relay is cut off.
-_LOOK: Final = 0.25
+_LOOK: Final = 1.0
 #: How often a transaction is tried that another one stood in the way of.
 _TRIES: Final = 6
 #: What PostgreSQL says then: serialization_failure, deadlock_detected.

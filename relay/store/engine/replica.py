@@ -33,6 +33,8 @@ TERM: Final = 4.0
 BEAT: Final = 0.5
 #: Seconds before the end of its term from which on a replica does not trust itself any more.
 _MARGIN: Final = 1.0
+#: Seconds between two looks for somebody whose term is over, at least: by how much that can be noticed too late.
+_LOOK: Final = 0.25
 #: Seconds without a beat after which this one knows nothing of how long others were silent.
 _GAP: Final = 1.5
 #: Seconds by which two clocks may differ without a correction: it would only follow how busy the machines are.
@@ -119,6 +121,11 @@ class Replica:
     def somebody_died(self) -> bool:
         """Whether somebody's term is over, or they said goodbye."""
         return time.monotonic() >= self._next_death
+
+    @property
+    def next_look(self) -> float:
+        """Seconds after which to see whether somebody died: when the next term is over, and once for each beat."""
+        return min(max(_LOOK, self._next_death - time.monotonic()), BEAT)
 
     def beat_until_stopped(self) -> None:
         """Say again and again that this one lives. A beat that fails is no harm by itself."""
