@@ -155,6 +155,11 @@ def test_the_health_check_needs_no_shell() -> None:
     assert command == ["python", "-m", "relay.monitoring.healthcheck"]
 
 
+def test_a_health_check_compiles_nothing() -> None:
+    """The base image has no bytecode of Python's own library, and whom the relay runs as can write none."""
+    assert any("python -m compileall" in command for command in shipped()["RUN"])
+
+
 async def healthcheck(port: object, *arguments: str) -> tuple[int | None, str]:
     """Run the health check as the container does: exit status and output."""
     process = await asyncio.create_subprocess_exec(

@@ -191,7 +191,9 @@ class Connection:
     def exec_driver_sql(self, text: str) -> Rows:
         """Run what only one engine understands."""
         self._cursor.execute(text, ())
-        return Rows([] if self._cursor.description is None else self._cursor.fetchall())
+        rows = Rows([] if self._cursor.description is None else self._cursor.fetchall())
+        rows.rowcount = self._cursor.rowcount
+        return rows
 
     def _insert(self, statement: Insert, values: Sequence[Values]) -> Rows:
         prepared, found, done = self._statements.insert(statement, tuple(values[0])), Rows(), 0
