@@ -161,7 +161,7 @@ def _read_event_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller
 
 def _read_strict_json(body: bytes) -> Any:  # noqa: ANN401 -- whatever the caller sent
     try:
-        return _STRICT.decode(body.strip(_AROUND).decode("utf-8-sig"))
+        return _STRICT.decode(body.strip(_AROUND).removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
         raise BadEvent("the body is not JSON as RFC 8259 has it") from None
 

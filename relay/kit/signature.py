@@ -36,8 +36,8 @@ def form_of(authorization: bytes | None, salt: str, token: str, event_id: str) -
 
     Takes the header's raw bytes. An empty salt or token proves nothing, so it never matches.
     """
-    expected = (("plain", sign(salt, token, event_id)), ("spaced", _digest(f"{salt}: {token}: {event_id}")))
-    return _match(authorization, expected, known=bool(salt and token))
+    signed = (("plain", f"{salt}:{token}:{event_id}"), ("spaced", f"{salt}: {token}: {event_id}"))
+    return _match(authorization, signed, known=bool(salt and token))
 
 
 def is_shaped(authorization: bytes | None) -> bool:
@@ -47,8 +47,8 @@ def is_shaped(authorization: bytes | None) -> bool:
 
 def channel_test_form_of(authorization: bytes | None, salt: str, token: str) -> str | None:
     """Like `form_of`, for the request that tests a channel. Never authorises an event."""
-    expected = (("plain", sign_channel_test(salt, token)), ("spaced", _digest(f"{salt}: {token}")))
-    return _match(authorization, expected, known=bool(salt and token))
+    signed = (("plain", f"{salt}:{token}"), ("spaced", f"{salt}: {token}"))
+    return _match(authorization, signed, known=bool(salt and token))
 
 
 def _digest(text: str) -> str:
@@ -56,13 +56,14 @@ def _digest(text: str) -> str:
     return hashlib.md5(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
-def _match(authorization: bytes | None, expected: tuple[tuple[str, str], ...], *, known: bool) -> str | None:
+def _match(authorization: bytes | None, signed: tuple[tuple[str, str], ...], *, known: bool) -> str | None:
     spelling = _SPELLING.fullmatch((authorization or b"").strip(b" \t"))
     digest = spelling["digest"] if spelling else _NO_DIGEST
     matched = None
-    for form, right in expected:
-        if hmac.compare_digest(digest.lower(), right.encode()):
+    for form, text in signed:
+        if hmac.compare_digest(digest.lower(), _digest(text).encode()):
             matched = form
+            break  # who proves the secret may see how long that took; all refusals try every form
     if matched is None or spelling is None or not known:
         return None
     marks = (("scheme", spelling["scheme"] != b""), ("upper case", digest != digest.lower()))
