@@ -19,4 +19,8 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 def mend(text: str) -> str:
     """The text with each lone surrogate, which no UTF-8 can carry, visibly replaced."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _LONE_SURROGATE.sub("\ufffd", text)
+    return text

@@ -46,8 +46,12 @@ _MARKUPS: Final = ("inline_keyboard", "keyboard")
 
 def read_items(payload: object) -> tuple[IncomingItem, ...]:
     """The items of a message's payload, in their order, also of lists within it; what is empty is none."""
-    raws = [raw for each in as_list(payload) for raw in (each if isinstance(each, list) else [each])]
-    return tuple(item for raw in raws if not _is_nothing(raw) for item in _read_item(raw))
+    items: list[IncomingItem] = []
+    for each in as_list(payload):
+        for raw in each if isinstance(each, list) else [each]:
+            if not _is_nothing(raw):
+                items += _read_item(raw)
+    return tuple(items)
 
 
 def _is_nothing(raw: object) -> bool:

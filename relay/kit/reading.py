@@ -58,7 +58,8 @@ def _message(raw: dict[str, Any], event_id: str) -> SendMessageEvent:
         raise Misfit(f"the event's event_data.message.payload holds more than {MAX_ITEMS} items")
     if text is None:
         items = (UnusableItem("text"), *items)
-    return SendMessageEvent(event_id, client_id, text or "", items, _name_in(data), _is_by_agent(data))
+    sender = as_object(data.get("sender_data"))
+    return SendMessageEvent(event_id, client_id, text or "", items, _name_in(sender), _is_by_agent(sender))
 
 
 def _close(raw: dict[str, Any], event_id: str) -> CloseConversationEvent:
@@ -72,11 +73,10 @@ def _said(data: dict[str, Any]) -> dict[str, Any]:
     return as_object(message) or ({} if is_empty(message) else {"text": message})
 
 
-def _is_by_agent(data: dict[str, Any]) -> bool:
-    sender = as_object(data.get("sender_data"))
+def _is_by_agent(sender: dict[str, Any]) -> bool:
     return sender.get("sender_type") == "agent" and sender.get("is_bot") is not True
 
 
-def _name_in(data: dict[str, Any]) -> str:
-    name = as_object(data.get("sender_data")).get("sender_display_name")
+def _name_in(sender: dict[str, Any]) -> str:
+    name = sender.get("sender_display_name")
     return mend(name)[:MAX_LINE] if isinstance(name, str) else ""

@@ -18,6 +18,8 @@ _SPELLING = re.compile(
     rb"(?P<scheme>(?:[A-Za-z][A-Za-z0-9_-]{0,31}(?:[ \t]{0,8}[:=][ \t]{0,8}|[ \t]{1,8})){0,2}"
     rb"(?:[A-Za-z0-9]{0,16}[(\[{<\"'])?)(?P<digest>[0-9A-Fa-f]{32})[)\]}>\"']?[,;.]?"
 )
+#: What stands between the parts that are signed.
+_FORMS = (("plain", ":"), ("spaced", ": "))
 _NO_DIGEST = b"\0" * 32  #: Equal to no hex digest; compared when there is none, so that all refusals cost the same.
 
 
@@ -26,18 +28,12 @@ def sign(salt: str, token: str, event_id: str) -> str:
     return _digest(f"{salt}:{token}:{event_id}")
 
 
-def sign_channel_test(salt: str, token: str) -> str:
-    """The signature of the request that Kit makes when a channel is created, as 32 lower-case hex digits."""
-    return _digest(f"{salt}:{token}")
-
-
 def form_of(authorization: bytes | None, salt: str, token: str, event_id: str) -> str | None:
     """The form in which the header proves the secret for this event, e.g. `plain` or `spaced, scheme`; else None.
 
     Takes the header's raw bytes. An empty salt or token proves nothing, so it never matches.
     """
-    signed = (("plain", f"{salt}:{token}:{event_id}"), ("spaced", f"{salt}: {token}: {event_id}"))
-    return _match(authorization, signed, known=bool(salt and token))
+    return _match(authorization, (salt, token, event_id), known=bool(salt and token))
 
 
 def is_shaped(authorization: bytes | None) -> bool:
@@ -47,8 +43,7 @@ def is_shaped(authorization: bytes | None) -> bool:
 
 def channel_test_form_of(authorization: bytes | None, salt: str, token: str) -> str | None:
     """Like `form_of`, for the request that tests a channel. Never authorises an event."""
-    signed = (("plain", f"{salt}:{token}"), ("spaced", f"{salt}: {token}"))
-    return _match(authorization, signed, known=bool(salt and token))
+    return _match(authorization, (salt, token), known=bool(salt and token))
 
 
 def _digest(text: str) -> str:
@@ -56,15 +51,12 @@ def _digest(text: str) -> str:
     return hashlib.md5(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
-def _match(authorization: bytes | None, signed: tuple[tuple[str, str], ...], *, known: bool) -> str | None:
+def _match(authorization: bytes | None, signed: tuple[str, ...], *, known: bool) -> str | None:
     spelling = _SPELLING.fullmatch((authorization or b"").strip(b" \t"))
     digest = spelling["digest"] if spelling else _NO_DIGEST
-    matched = None
-    for form, text in signed:
-        if hmac.compare_digest(digest.lower(), _digest(text).encode()):
-            matched = form
-            break  # who proves the secret may see how long that took; all refusals try every form
-    if matched is None or spelling is None or not known:
-        return None
-    marks = (("scheme", spelling["scheme"] != b""), ("upper case", digest != digest.lower()))
-    return ", ".join([matched, *(mark for mark, seen in marks if seen)])
+    lower = digest.lower()
+    for form, separator in _FORMS:  # a refused digest was compared with each of them: all refusals cost the same
+        if hmac.compare_digest(lower, _digest(separator.join(signed)).encode()) and spelling is not None and known:
+            scheme = ", scheme" if spelling["scheme"] else ""
+            return form + scheme + (", upper case" if digest != lower else "")
+    return None

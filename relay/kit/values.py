@@ -45,6 +45,8 @@ def _parsed(value: object) -> object:
 
 def as_object(value: object) -> dict[str, Any]:
     """An object's fields, also of one alone in a list; none for what is no object."""
+    if isinstance(value, dict):
+        return value
     value = opened(value)
     if isinstance(value, list) and len(value) == 1:
         value = opened(value[0])
