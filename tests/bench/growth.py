@@ -169,20 +169,20 @@ async def _delays(name: Name, home: Path, engine: Engine, rows: int) -> dict[str
 _LETTERS: Final = """
 WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :rows)
 INSERT INTO inbox (id, channel, source, source_id, body, body_sha256, received_at, client_id)
-SELECT :clients + n, channel, source, 'old ' || n, body, body_sha256, :then, client_id
-FROM counted JOIN inbox ON id = 1 + n % :clients
+SELECT :clients + n, channel, source, 'old ' || n, body, body_sha256, :then + n / 10000.0, client_id
+FROM counted JOIN inbox ON id = 1 + n % :clients ORDER BY n
 """
 _DELIVERIES: Final = """
 WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :rows)
 INSERT INTO outbox (channel, direction, lane_id, letter_id, body, status, attempts, accepted_at, settled_at)
-SELECT channel, direction, lane_id, :clients + n, body, 'delivered', 1, :then, :then
-FROM counted JOIN outbox ON id = 1 + n % :clients
+SELECT channel, direction, lane_id, :clients + n, body, 'delivered', 1, :then + n / 10000.0, :then + n / 10000.0
+FROM counted JOIN outbox ON id = 1 + n % :clients ORDER BY n
 """
 _WORDS: Final = """
 WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :rows)
 INSERT INTO message (channel, client_id, message_id, author, text, mark, said_at)
-SELECT channel, client_id, 10000000 + n, 'customer', 'old ' || n, '', :then
-FROM counted JOIN client_link ON chat_id = :first + n % :clients
+SELECT channel, client_id, 10000000 + n, 'customer', 'old ' || n, '', :then + n / 10000.0
+FROM counted JOIN client_link ON chat_id = :first + n % :clients ORDER BY n
 """
 _LANES: Final = """
 WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :chats)
