@@ -23,6 +23,7 @@ _NEVER_USED: Final = (
     "lzma",
     "aiohttp._websocket.mask",  # nobody speaks WebSocket here: as the next one
     "aiohttp._websocket.reader_c",
+    "frozenlist._frozenlist",  # brings C++'s library along; without it the package does the same in Python
 )
 
 
@@ -52,7 +53,7 @@ def _leave_on_signals() -> None:
 def _leave_out_what_is_never_used() -> None:
     """Let structlog believe that there is no rich, SQLAlchemy that there is no greenlet, and so on.
 
-    They would load what a relay never uses, and keep it for as long as the process lives: 22 MiB. The relay speaks to
+    They would load what a relay never uses, and keep it for as long as the process lives: 24 MiB. The relay speaks to
     its database from a thread, and gives each Bot a transport of its own (`telegram/request.py`). What
     python-telegram-bot would do with cryptography, reading passports, it never does.
     """
