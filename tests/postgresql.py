@@ -177,16 +177,32 @@ def all_connections_taken(url: str) -> Iterator[None]:
             connection.close()
 
 
+def another_postgresql(like: str | None = None) -> str:
+    """The URL of another database on the same server: like the one at that URL, which nobody may use; else empty."""
+    url, name = server(), f"made_{next(_numbers)}"
+    template = make_url(like).database if like else "template1"
+    _alone(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_postgresql(url: str) -> None:
+    """Take another database away."""
+    _alone(server(), f"DROP DATABASE {make_url(url).database}")
+
+
 def new_postgresql(schema: str) -> str:
     """The URL of another database on the same server, which these statements have made."""
-    url, name = server(), f"made_{next(_numbers)}"
-    engine = connect(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    made = make_url(url).set(database=name).render_as_string(hide_password=False)
+    made = another_postgresql()
     engine = connect(made)
     with engine.begin() as connection:
         connection.exec_driver_sql(schema)
     engine.dispose()
     return made
+
+
+def _alone(url: str, statement: str) -> None:
+    """Run a statement that may be in no transaction."""
+    engine = connect(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -19,6 +19,7 @@ import click
 from tests.bench import docs, growth, mapping, postgresql, scenarios
 from tests.bench.before import checkout
 from tests.bench.contender import NAMES, Name
+from tests.bench.place import ENGINES
 from tests.bench.scenarios import Outcome
 from tests.bench.table import broken, render
 
@@ -51,7 +52,9 @@ class Plan:
         return replace(plan, settle=0.2, light=1.0, writes_docs=False)
 
     def for_docs(self) -> "Plan":
-        """The same for the page: each run short, so that all of it takes some eight minutes."""
+        """The same for the page: each run short. All takes some eight minutes, growth and postgresql five each."""
+        if self.only in ("growth", "postgresql"):
+            return replace(self, runs=min(self.runs, _SHORT), updates=6_000, writes_docs=True)
         return replace(self, updates=4_000, callbacks=800, light=3.0, settle=1.0, writes_docs=True)
 
     def runs_of(self, scenario: "Scenario", name: Name) -> int:
@@ -216,26 +219,26 @@ def _postgresql(plan: Plan) -> Iterator[Scenario]:
 
 
 def _growth(plan: Plan) -> Iterator[Scenario]:
-    updates = min(plan.updates, 6_000)
-    yield Scenario(
-        "growth",
-        f"{plan.rows:,} delivered messages beside an empty store, {updates:,} updates wait",
-        partial(growth.delivered, runs=plan.runs, rows=plan.rows, updates=updates),
-        ours_alone=True,
-    )
-    chats = max(1_000, plan.rows // 10)
-    yield Scenario(
-        "growth",
-        f"{chats:,} chats that wait beside 100",
-        partial(growth.waiting, runs=plan.runs, chats=chats),
-        ours_alone=True,
-    )
-    yield Scenario(
-        "growth",
-        f"Retention of {plan.rows:,} messages beside {growth.RATE} messages a second",
-        partial(growth.retention, rows=plan.rows),
-        ours_alone=True,
-    )
+    updates, chats = min(plan.updates, 6_000), max(1_000, plan.rows // 10)
+    for engine in ENGINES:
+        yield Scenario(
+            "growth",
+            f"{engine}: {plan.rows:,} delivered messages beside an empty store, {updates:,} updates wait",
+            partial(growth.delivered, engine=engine, runs=plan.runs, rows=plan.rows, updates=updates),
+            ours_alone=True,
+        )
+        yield Scenario(
+            "growth",
+            f"{engine}: {chats:,} chats that wait beside 100",
+            partial(growth.waiting, engine=engine, runs=plan.runs, chats=chats),
+            ours_alone=True,
+        )
+        yield Scenario(
+            "growth",
+            f"{engine}: retention of {plan.rows:,} messages beside {growth.RATE} messages a second",
+            partial(growth.retention, engine=engine, rows=plan.rows),
+            ours_alone=True,
+        )
 
 
 if __name__ == "__main__":

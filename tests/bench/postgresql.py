@@ -13,8 +13,9 @@ from typing import Any, Final
 from sqlalchemy import create_engine, text
 
 from tests.bench.contender import Contender, Name, running
-from tests.bench.growth import deliver_before, first_messages
+from tests.bench.growth import deliver_before, installed
 from tests.bench.machine import Cores, Look
+from tests.bench.place import Place
 from tests.bench.quota import quota
 from tests.bench.sandbox import open_sandbox
 from tests.bench.scenarios import CLIENTS, CONCURRENCY, Outcome, arrived
@@ -100,15 +101,16 @@ async def replicas(name: Name, home: Path, runs: int, callbacks: int) -> Outcome
 
 async def moving(name: Name, home: Path, rows: int) -> Outcome:
     """An installation of so many letters moves from a file; it breaks off once, and goes on."""
-    port, place = free_port(), home / "moving"
-    async with open_sandbox(port) as sandbox:
-        await first_messages(name, sandbox, port, place)
-    await asyncio.to_thread(deliver_before, place, rows, 3600.0)
+    async with installed(name, "SQLite", home / "moving") as relay:
+        await asyncio.to_thread(deliver_before, relay.place, rows, 3600.0)
+        return await _move(relay.place, rows)
+
+
+async def _move(place: Place, rows: int) -> Outcome:
     url = empty_postgresql()
-    source = f"sqlite:///{place}/relay.db"
-    command = (sys.executable, "-m", "relay", "migrate", "--from", source, "--to", url)
+    command = (sys.executable, "-m", "relay", "migrate", "--from", place.url, "--to", url)
     began = time.monotonic()
-    first = await asyncio.create_subprocess_exec(*command, cwd=place, stdout=-3, stderr=-3)
+    first = await asyncio.create_subprocess_exec(*command, cwd=place.home, stdout=-3, stderr=-3)
     while first.returncode is None and _count(url, "inbox") < rows // 2:
         with suppress(TimeoutError):
             await asyncio.wait_for(first.wait(), 0.2)
@@ -116,7 +118,7 @@ async def moving(name: Name, home: Path, rows: int) -> Outcome:
         first.kill()
     await first.wait()
     broke_off_at = _count(url, "inbox") + _count(url, "outbox") + _count(url, "message")
-    second = await asyncio.create_subprocess_exec(*command, cwd=place, stdout=-3, stderr=-3)
+    second = await asyncio.create_subprocess_exec(*command, cwd=place.home, stdout=-3, stderr=-3)
     code = await second.wait()
     seconds = time.monotonic() - began
     there = {table: _count(url, table) for table in ("inbox", "outbox", "message")}

@@ -13,7 +13,7 @@ def delays(arrivals: Iterable[tuple[object, float]]) -> dict[str, float | None]:
     def percentile(share: float) -> float | None:
         return round(took[min(len(took) - 1, int(len(took) * share))], 2) if took else None
 
-    return {"p50": percentile(0.5), "p95": percentile(0.95), "p99": percentile(0.99)}
+    return {"p50": percentile(0.5), "p95": percentile(0.95), "p99": percentile(0.99), "max": percentile(1.0)}
 
 
 def _written(text: object) -> float | None:
