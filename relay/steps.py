@@ -5,16 +5,17 @@ goes on after the last one. Bodies wait in databases while the relay is updated:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
+
+from relay.model import value
 
 #: `any`: nobody said what it is. Its bytes decide alone.
 FileKind = Literal["photo", "video", "audio", "document", "any"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendText:
     """One plain text of at most 4096 UTF-16 units, and perhaps a keyboard."""
 
@@ -23,7 +24,7 @@ class SendText:
     step: Literal["send_text"] = "send_text"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendFile:
     """One file, to be fetched from `url` and uploaded as bytes."""
 
@@ -40,7 +41,7 @@ class SendFile:
     step: Literal["send_file"] = "send_file"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendAlbum:
     """Two to ten files that arrive together: photos and videos, or only audio, or only documents.
 
@@ -51,7 +52,7 @@ class SendAlbum:
     step: Literal["send_album"] = "send_album"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendLocation:
     """A point on the map: -90 to 90 and -180 to 180 degrees."""
 
@@ -61,7 +62,7 @@ class SendLocation:
     step: Literal["send_location"] = "send_location"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendVenue:
     """A point on the map under a title and an address, neither of them blank."""
 
@@ -73,7 +74,7 @@ class SendVenue:
     step: Literal["send_venue"] = "send_venue"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendContact:
     """A business card. The number is digits, perhaps with a plus before them; the first name is not blank."""
 
@@ -84,7 +85,7 @@ class SendContact:
     step: Literal["send_contact"] = "send_contact"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MarkRead:
     """In a Business account's chat: show the customer that their messages up to this one were read."""
 
@@ -92,7 +93,7 @@ class MarkRead:
     step: Literal["mark_read"] = "mark_read"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LeaveChat:
     """Leave a group or channel, perhaps with a word to those whom the bot leaves."""
 
@@ -100,7 +101,7 @@ class LeaveChat:
     step: Literal["leave_chat"] = "leave_chat"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EditText:
     """Another text for a message of the bot's own, whose keyboard goes."""
 
@@ -124,7 +125,7 @@ def load_steps(body: str) -> list[Step]:
     return _STEPS.validate_json(body)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Instead:
     """Nothing was sent: these steps are to be done in the step's place."""
 

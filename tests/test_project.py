@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     # The vocabulary.
     "model": set(),
     "errors": set(),
-    "steps": set(),
+    "steps": {"model"},
     "linux": set(),
     "retry_after": set(),
     "words": set(),
@@ -48,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
     "store.engine": {"errors", "linux", "model"},
     "store": {"errors", "model", "store.engine"},
     # The two sides, and files.
-    "kit": {"errors", "retry_after"},
+    "kit": {"errors", "model", "retry_after"},
     "media.types": set(),
     "media.confinement": {"linux"},
     "media": {"errors", "media.confinement", "media.types", "steps"},

@@ -7,13 +7,14 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NoReturn, TypeGuard
 
 from relay.errors import RelayError
 from relay.kit.events import Event
 from relay.kit.reading import Misfit, client_in, read_fields, words_in
 from relay.kit.signature import channel_test_form_of, form_of
+from relay.model import value
 
 #: The type of the sample event with which `relay check` tries the callback.
 CHECK_EVENT: Final = "relay_check"
@@ -43,7 +44,7 @@ class BadEvent(RelayError):
     """The body is not an event that anybody could read."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SignedEvent:
     """A callback that Kit signed."""
 
@@ -51,7 +52,7 @@ class SignedEvent:
     form: str  #: The signature's form, for the log (see `relay.kit.signature.form_of`).
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UnfitEvent:
     """A callback that Kit signed and that is not what its documentation says: to be kept as a dead letter."""
 
@@ -62,7 +63,7 @@ class UnfitEvent:
     said: str = field(default="", repr=False)  #: Its words, if they can be read.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ChannelTest:
     """The request that Kit makes when a channel is created: to be answered 200, and nothing else."""
 

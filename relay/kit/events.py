@@ -1,10 +1,11 @@
 """What Kit says, as the relay understands it: frozen values, whatever JSON `relay.kit.reading` found them in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, Literal
 
 from relay.kit.limits import MediaKind
+from relay.model import value
 
 KeyboardKind = Literal[
     "telegram_inline_keyboard_markup", "telegram_reply_keyboard_markup", "telegram_reply_keyboard_remove"
@@ -20,7 +21,7 @@ FOR_OTHERS: Final = BUTTONS_FOR_OTHERS | {"properties", "cmd", "custom_data"}
 UNTYPED: Final = "untyped"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FileItem:
     """A file that the relay fetches from `url`."""
 
@@ -29,7 +30,7 @@ class FileItem:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PlaceItem:
     """A point on the map, in degrees."""
 
@@ -38,7 +39,7 @@ class PlaceItem:
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CardItem:
     """A business card: at least one of the two is there."""
 
@@ -46,14 +47,14 @@ class CardItem:
     number: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WordsItem:
     """Words of their own, such as a place's address of which the point is missing."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class KeyboardItem:
     """Buttons that a function of Kit's attaches for Telegram.
 
@@ -65,7 +66,7 @@ class KeyboardItem:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UnusableItem:
     """A payload item of which nothing can be made: of an unknown type, or without the data that its type needs."""
 
@@ -75,7 +76,7 @@ class UnusableItem:
 IncomingItem = FileItem | PlaceItem | CardItem | WordsItem | KeyboardItem | UnusableItem
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendMessageEvent:
     """An agent, a bot or a Kit function says something to the customer. Text and items may both be missing."""
 
@@ -88,7 +89,7 @@ class SendMessageEvent:
     by_agent: bool = False  #: A person wrote it, not a bot, a function or an automatic reply.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CloseConversationEvent:
     """The conversation was closed; `reason` says by whom, in capitals."""
 
@@ -98,7 +99,7 @@ class CloseConversationEvent:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OtherEvent:
     """An event of a type that the relay doesn't know. It is stored, counted and otherwise ignored."""
 
