@@ -317,6 +317,6 @@ async def _look_for_work(store: Store, opened: Sequence[OpenChannel]) -> None:
         await asyncio.sleep(_GLANCE)
         idle = [courier for courier in couriers if courier.looked_at < time.monotonic() - _GLANCE / 2]
         with suppress(Unavailable):
-            if idle and store.others and await store.is_work_left(channels):
+            if idle and store.has_company and await store.is_work_left(channels):
                 for courier in idle:  # together, in one transaction; who is busy looks often enough by itself
                     courier.glance(_GLANCE / 2)

@@ -275,18 +275,19 @@ class Courier:
 
         And it may be the other side that hangs.
         """
-        names = self._name(delivery)  # it is told by whoever called first, or has just come back
-        log.info("delivery.slow", direction=self.direction, delivery=delivery.id, client=delivery.client_id, **names)
         self.side.suspect("hangs")
         task = self._group.create_task(self._acquit(delivery), name=f"acquit {delivery.lane_id}")
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
     async def _acquit(self, delivery: Delivery) -> None:
+        # The task was made by whoever called first, or has just come back, and has that one's names.
+        FIELDS.set(partial(self._name, delivery))
+        log.info("delivery.slow", direction=self.direction, delivery=delivery.id, client=delivery.client_id)
         with suppress(Unavailable):
             await self._store.acquit(delivery)
             if delivery.is_suspect:
-                log.info("delivery.innocent", direction=self.direction, delivery=delivery.id, **self._name(delivery))
+                log.info("delivery.innocent", direction=self.direction, delivery=delivery.id)
                 self._suspect_is_back(delivery.lane_id)
 
     def _shares(self, room: int) -> tuple[int, int]:

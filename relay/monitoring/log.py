@@ -73,7 +73,7 @@ def configure(
     _OUTPUT.stream = stream
     _PROCESSORS[:] = [
         structlog.contextvars.merge_contextvars,  # the channel, where there are several
-        _add_fields,
+        add_fields,
         _add_traceback,
         _finish(render, redactor(secrets)),
     ]
@@ -152,7 +152,8 @@ def _not_raised(unraisable: "sys.UnraisableHookArgs") -> None:
     _log.error("exception.not_raised", exc_info=unraisable.exc_value)
 
 
-def _add_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
+def add_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """A processor of structlog's: adds what `FIELDS` says, where the line does not say it itself."""
     if (fields := FIELDS.get(None)) is not None:
         for name, value in fields().items():
             event.setdefault(name, value)

@@ -80,6 +80,10 @@ class Circle(Protocol):
         """How many others there are."""
 
     @property
+    def has_company(self) -> bool:
+        """Whether there are others, or were some a moment ago."""
+
+    @property
     def members(self) -> tuple[Member, ...]:
         """All of them."""
 
@@ -97,6 +101,7 @@ class Alone:
     """Who has its database for itself."""
 
     others: Final = 0
+    has_company: Final = False
     members: Final = ()
 
     def holds(self, _holder: str | None) -> bool:
@@ -147,6 +152,11 @@ class Store:
     def others(self) -> int:
         """How many other relays share the database."""
         return self._circle.others
+
+    @property
+    def has_company(self) -> bool:
+        """Whether other relays share the database, or did a moment ago: for what they leave nobody here is woken."""
+        return self._circle.has_company
 
     async def is_work_left(self, channels: Sequence[str]) -> bool:
         """Whether something of these channels is due that no relay has in its hands. Only a hint, of a moment ago."""

@@ -1,8 +1,8 @@
 """Keeps a record of whether Kit gets through: a salt or token that is not Kit's makes every answer of every agent 401.
 
 Anybody can send requests that are refused, so each costs next to nothing and is forgotten but for a number: so many are
-looked at between two notes, and a note is at most one transaction a second. That one was taken is noted with what
-becomes of it.
+looked at between two notes, and a note is at most one transaction a second. It waits up to a second for another's
+commit: most often that of what becomes of the callback.
 """
 
 import asyncio
@@ -59,25 +59,34 @@ class CallbackRecord:
             self._refused[client_id] += 1
 
     async def run(self) -> None:
-        """Note what came, at most once a second, until cancelled; then once more."""
+        """Note what came, at most once a second, until cancelled; then once more, at once."""
+        noting: asyncio.Task[None] | None = None
         try:
             while True:
                 await self._changed.wait()
-                await self._note(_PATIENCE)
+                seen = self._take()
+                if seen.accepted or seen.refused:
+                    noting = asyncio.create_task(self._note(seen, _PATIENCE), name="callback note")
+                    await asyncio.shield(noting)
                 await asyncio.sleep(_PAUSE)
         finally:
-            if self._changed.is_set():
-                await self._note(0.0)
+            if noting is not None or self._changed.is_set():
+                await self._note(self._take(), 0.0)  # and the one that waits for company has it
+            if noting is not None:
+                await noting
 
-    async def _note(self, patience: float) -> None:
-        self._changed.clear()
+    def _take(self) -> CallbacksSeen:
+        """What came since the last note."""
         seen = CallbacksSeen(self._channel, self._accepted, dict(self._refused))
-        if seen.accepted or seen.refused:
-            self._accepted = False
-            self._refused.clear()
-            with suppress(Unavailable):  # a figure is not worth more than the messages that cannot be stored either
-                self._tell(await self._store.note_callbacks(seen, patience=patience))
+        self._changed.clear()
+        self._accepted = False
+        self._refused.clear()
         self._left = _LOOKED_AT
+        return seen
+
+    async def _note(self, seen: CallbacksSeen, patience: float) -> None:
+        with suppress(Unavailable):  # a figure is not worth more than the messages that cannot be stored either
+            self._tell(await self._store.note_callbacks(seen, patience=patience))
 
     def _tell(self, refused: int) -> None:
         if refused:

@@ -57,10 +57,14 @@ def new_place(engine: Engine, home: Path, like: Place | None = None) -> Iterator
         home.mkdir()
     else:
         shutil.copytree(like.home, home)
-    if engine == "SQLite":
-        yield Place(home, f"sqlite:///{home}/relay.db")
-    else:
+    try:
+        if engine == "SQLite":
+            yield Place(home, f"sqlite:///{home}/relay.db")
+            return
         url = another_postgresql(None if like is None else like.url)
-        yield Place(home, url)
-        drop_postgresql(url)
-    shutil.rmtree(home)
+        try:
+            yield Place(home, url)
+        finally:
+            drop_postgresql(url)
+    finally:
+        shutil.rmtree(home)

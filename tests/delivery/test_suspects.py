@@ -14,6 +14,7 @@ from relay.delivery.courier import Courier
 from relay.delivery.suspects import Suspects
 from relay.errors import Throttled, Uncertain
 from relay.model import Delivery, Direction
+from relay.monitoring.log import add_fields
 from relay.monitoring.metrics import Metrics
 from relay.store.store import Store, open_store
 from tests.databases import new_database
@@ -184,7 +185,7 @@ async def test_a_suspect_that_hangs_is_innocent_after_three_seconds_and_the_next
             await asyncio.sleep(100)
         return True
 
-    with structlog.testing.capture_logs() as log:
+    with structlog.testing.capture_logs([add_fields]) as log:
         async with running(courier(store, carry)):
             await eventually(_is(lambda: len(set_out) == 2))
     client = set_out[0][1]

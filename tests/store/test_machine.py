@@ -231,6 +231,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.take(relay, claimed.lanes, direction, run)
         assert len(claimed.lanes) == min(2, len(due))
         if slept and fresh and due == [before]:
+            # SQLite's statements; PostgreSQL's are not listened to.
             assert not any("FROM outbox" in statement for statement in relay.said), "it was not handed over"
         left = self.model.parked(direction)
         assert claimed.next_due_at == min((each.due_at for each in left if each.due_at is not None), default=None)

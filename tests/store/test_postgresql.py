@@ -332,6 +332,12 @@ async def test_a_duty_is_one_relays_until_it_goes(url: str) -> None:
 
             await eventually(is_seen)
         assert one.has_duty("poll 1")
+
+        async def is_alone() -> bool:
+            return one.others == 0
+
+        await eventually(is_alone)
+        assert one.has_company, "what the other one left is looked for still"
     async with open_store(url, duties=["poll 1"]) as third:
         assert third.has_duty("poll 1")
 

@@ -151,7 +151,7 @@ class Connection:
         self._statements = statements
 
     def execute(self, statement: Executable, values: Values | Sequence[Values] = _NO_VALUES) -> Rows:
-        """Run a statement, once, or for each of many."""
+        """Run a statement, once, or for each of some: of one at least."""
         if not isinstance(values, _MAPPING):
             if len(values) > 1:
                 return self._execute_many(statement, values)
@@ -394,7 +394,7 @@ def _converts(compiled: SQLCompiler, lists: Mapping[str, Sequence[str]]) -> Iter
 def _convert(of: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     """What a value needs before the driver takes it. SQLAlchemy would also look at each truth and each number."""
     if isinstance(of, Float):
-        return None  # the database makes one of any number
+        return None  # a column holds any number as one; only what SQLite's RETURNING answers is as it was given
     if isinstance(of, Boolean):
         return None if dialect.supports_native_boolean else _TRUTHS.__getitem__
     return of.dialect_impl(dialect).bind_processor(dialect)

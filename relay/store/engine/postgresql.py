@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar, cast
 
@@ -46,6 +46,8 @@ _IDLE: Final = "25P03"
 _PATIENCE: Final = 2.0
 _PAUSE: Final = 0.1
 _SAY_AGAIN: Final = 30.0
+#: Seconds after which a VACUUM that is to break off is told so again.
+_TELL_AGAIN: Final = 0.05
 #: Seconds that a connection may take, and that of the beat, which must come twice in a term.
 _CONNECT: Final = 5
 _CONNECT_TO_BEAT: Final = 2
@@ -90,7 +92,9 @@ class PostgreSQL:
         self._head = head
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="postgresql")
         self._vacuuming = ThreadPoolExecutor(1, thread_name_prefix="vacuum")
-        self._vacuums: psycopg.Connection[Any] | None = None
+        self._vacuum: Future[None] | None = None  #: The last one.
+        self._vacuums: psycopg.Connection[Any] | None = None  #: Where it runs now.
+        self._closing = False
         self._in_hand: set[tuple[int, int]] = set()  #: Lanes that were leased, each with its lease.
         self._is_in_doubt = False  #: A commit may have happened whose answer was lost.
         self._away_since: float | None = None
@@ -174,13 +178,15 @@ class PostgreSQL:
 
         Where there are many this takes minutes: it goes beside all transactions, and breaks off at the end.
         """
-        await asyncio.get_running_loop().run_in_executor(self._vacuuming, self._vacuum)
+        self._vacuum = self._vacuuming.submit(self._run_vacuum)
+        await asyncio.wrap_future(self._vacuum)
 
-    def _vacuum(self) -> None:
+    def _run_vacuum(self) -> None:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             self._vacuums = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
             try:
-                connection.execute(text("VACUUM"))
+                if not self._closing:
+                    connection.execute(text("VACUUM"))
             finally:
                 self._vacuums = None
 
@@ -214,9 +220,12 @@ class PostgreSQL:
 
     def close(self) -> None:
         """End the threads; no transaction may be in hand."""
-        if (vacuums := self._vacuums) is not None:
-            vacuums.cancel()
-        self._vacuuming.shutdown(cancel_futures=True)
+        self._closing = True
+        while self._vacuum is not None and not self._vacuum.done():
+            if (vacuums := self._vacuums) is not None:
+                vacuums.cancel()  # one that the server has not begun yet does not notice: it is told again
+            wait([self._vacuum], _TELL_AGAIN)
+        self._vacuuming.shutdown()
         self._thread.shutdown()
 
 

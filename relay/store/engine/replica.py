@@ -78,6 +78,7 @@ class Replica:
         self._parts: dict[str, float] = {}  #: Of each channel's pace, as of the last beat.
         self._parts_before: dict[str, float] = {}
         self._next_death = math.inf  #: When somebody's term is over, on the monotonic clock.
+        self._company_until = -math.inf  #: On the monotonic clock: see `has_company`.
 
     def has_duty(self, name: str) -> bool:
         """Whether this one does what only one may do, and asked for when it joined."""
@@ -101,6 +102,11 @@ class Replica:
     def others(self) -> int:
         """How many other relays live, as far as the last beat knew."""
         return sum(not each.is_me for each in self.members)
+
+    @property
+    def has_company(self) -> bool:
+        """Whether others live, or lived so short a time ago that what they had in their hands may be free only now."""
+        return time.monotonic() < self._company_until
 
     @property
     def trusts_itself(self) -> bool:
@@ -165,6 +171,8 @@ class Replica:
         relays = [each for each in circle if each.kind == "relay" and (each is me or each.until > each.at)]
         self._parts_before, self._parts = self._parts, _parts(self.id, relays)
         self.members = tuple(Member(each.name, tuple(each.duties), each is me) for each in relays)
+        if self.others:
+            self._company_until = at + 2 * TERM
         self._heard_at, self._duties = at, frozenset(me.duties)
         if not self._is_heard:
             self._is_heard = True
