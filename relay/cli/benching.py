@@ -37,8 +37,8 @@ def bench(*, env_file: Path, config: Path, as_json: bool) -> None:
         for finding in findings:
             click.echo(f"{finding.title}: {finding.line}", err=True)
         fail("Mend the settings first: relay check", code=2)
-    # As Ctrl-C, which lets it take away what it wrote.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # As Ctrl-C, which lets it take away what it wrote; also where a shell in the background has it ignored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         measured = measure(subjects[0])
     except (OSError, sqlite3.Error, Unavailable) as error:
