@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 #: Seconds for all short forms together.
-BUDGET: Final = 300.0
+BUDGET: Final = 420.0
 
 
 @dataclass(frozen=True, slots=True)
