@@ -120,56 +120,49 @@ def _index_on_postgresql(element: Any, compiler: Any, **given: Any) -> str:  # n
     return str(compiler.visit_create_index(element, **given))
 
 
-class _Among(FunctionElement[bool]):
-    """A column, and what is to hold it. Of no type: SQLite's compiler would say `= 1` behind a boolean."""
+class _InItsWords(FunctionElement[Any]):
+    """What each engine says in words of its own, with the arguments in their places.
+
+    Of no type: of a truth SQLite's compiler would ask whether it is 1.
+    """
 
     inherit_cache = True
+    sqlite: str
+    postgresql: str
 
 
-@compiles(_Among, "sqlite")
-def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - its interface
-    column, found = element.clauses
-    return f"{compiler.process(column, **given)} IN {compiler.process(found, **given)}"
+@compiles(_InItsWords, "sqlite")
+def _said_on_sqlite(element: _InItsWords, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - its interface
+    return element.sqlite.format(*[compiler.process(each, **given) for each in element.clauses])
 
 
-@compiles(_Among, "postgresql")
-def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
-    column, found = element.clauses
-    return f"{compiler.process(column, **given)} = ANY (ARRAY{compiler.process(found, **given)})"
+@compiles(_InItsWords, "postgresql")
+def _said_on_postgresql(element: _InItsWords, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    return element.postgresql.format(*[compiler.process(each, **given) for each in element.clauses])
 
 
-class _JsonRows(FunctionElement[Any]):
+class _Among(_InItsWords):
+    """A column, and what is to hold it."""
+
+    inherit_cache = True
+    sqlite = "{} IN {}"
+    postgresql = "{} = ANY (ARRAY{})"
+
+
+class _JsonRows(_InItsWords):
     """A JSON array as rows, whose column is called `value`."""
 
     inherit_cache = True
+    sqlite = "json_each({})"
+    postgresql = "jsonb_array_elements(CAST({} AS jsonb))"
 
 
-@compiles(_JsonRows, "sqlite")
-def _rows_on_sqlite(element: _JsonRows, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401 - its interface
-    return f"json_each({compiler.process(element.clauses, **given)})"
-
-
-@compiles(_JsonRows, "postgresql")
-def _rows_on_postgresql(element: _JsonRows, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
-    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **given)} AS jsonb))"
-
-
-class _JsonPart(FunctionElement[Any]):
+class _JsonPart(_InItsWords):
     """One element of a JSON array."""
 
     inherit_cache = True
-
-
-@compiles(_JsonPart, "sqlite")
-def _part_on_sqlite(element: _JsonPart, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
-    value, index = element.clauses
-    return f"json_extract({compiler.process(value, **given)}, '$[{compiler.process(index, **given)}]')"
-
-
-@compiles(_JsonPart, "postgresql")
-def _part_on_postgresql(element: _JsonPart, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
-    value, index = element.clauses
-    return f"({compiler.process(value, **given)} ->> {compiler.process(index, **given)})"
+    sqlite = "json_extract({}, '$[{}]')"
+    postgresql = "({} ->> {})"
 
 
 def _part(value: ColumnElement[Any], index: int, column: Column[Any]) -> ColumnElement[Any]:
