@@ -34,7 +34,7 @@ from relay.monitoring.metrics import Metrics
 from relay.monitoring.outlets import outlets_of
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
-from relay.store.engine.copies import drop_copies
+from relay.store.engine.copies import old_copies
 from relay.store.engine.erased import ErasedListError, list_of
 from relay.store.engine.migrating import PATIENCE
 from relay.store.store import Store, open_store
@@ -275,13 +275,26 @@ async def _forget(store: Store, cache: Cache, settings: Settings) -> None:
 
 
 async def _forget_files(store: Store, cache: Cache, settings: Settings, before: float) -> int:
-    """Remove files that are older than that by this machine's clock, and those without a link; how many."""
+    """Remove files that are older than that by this machine's clock, and those without a link; how many.
+
+    One that cannot go holds up neither the others nor the rows, and everybody's messages go on.
+    """
+    removed, reasons = 0, []
+    unlinked = await _unlinked(store, cache)
     try:
-        dropped = cache.drop_unused(before) + drop_copies(settings.database, before)
-        return dropped + await _drop_unlinked(store, cache)
-    except OSError as error:  # the rows can go all the same, and everybody's messages go on
-        log.error("retention.file_stays", reason=str(error))  # noqa: TRY400 - the reason says all
-        return 0
+        removals = [partial(cache.drop, key) for key in {*unlinked, *cache.unused(before)}]
+        removals += [partial(copy.unlink, missing_ok=True) for copy in old_copies(settings.database, before)]
+    except OSError as error:
+        removals, reasons = [], [str(error)]
+    for remove in removals:
+        try:
+            remove()
+            removed += 1
+        except OSError as error:
+            reasons.append(str(error))
+    if reasons:
+        log.error("retention.file_stays", reason=reasons[0], files=len(reasons))
+    return removed
 
 
 async def _gently(part: Awaitable[Result]) -> Result:
@@ -292,8 +305,8 @@ async def _gently(part: Awaitable[Result]) -> Result:
     return result
 
 
-async def _drop_unlinked(store: Store, cache: Cache) -> int:
-    """Remove converted files to which no link leads any more; how many.
+async def _unlinked(store: Store, cache: Cache) -> set[str]:
+    """Converted files to which no link leads any more, and that nobody uses.
 
     Each of several relays has files of its own, and another one may have erased the customer or ended the link.
     """
@@ -303,7 +316,7 @@ async def _drop_unlinked(store: Store, cache: Cache) -> int:
         links = await _gently(store.all_links(last))
         unlinked -= {cache_key(link.file_id, link.source_type) for link in links if link.source_type is not None}
         last = links[-1].id if links else None
-    return cache.drop(unlinked)
+    return unlinked & cache.keys()
 
 
 async def _look_for_work(store: Store, opened: Sequence[OpenChannel]) -> None:

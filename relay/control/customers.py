@@ -1,7 +1,7 @@
 """The operations on one customer: what is kept about them, all of it as it is stored, and its end."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from relay.media.conversion.converter import cache_key
 from relay.settings.channels import Channel
 from relay.settings.schema import Settings
 from relay.store.customers import Page, Past, Whose
-from relay.store.engine.copies import force_to_disk
+from relay.store.engine.copies import copies_of, force_to_disk
 from relay.store.engine.erased import Erased, ErasedListError, enter, list_of, read_list, take_in
 from relay.store.limits import FOREVER, Block
 from relay.store.store import Store
@@ -109,14 +109,18 @@ async def erase(store: Store, settings: Settings, whose: Whose) -> list[str]:
     """Erase a customer who is marked: files, rows part by part, and the bytes. Returns the files that were removed.
 
     The mark goes last, so that after a crash a start does what is still to be done. The rows say which files there are,
-    so these go first; and again, since a browser may have had one converted meanwhile.
+    so these go first; and again, since a browser may have had one converted meanwhile. Copies of the whole database
+    from before upgrades hold everybody's words: they go when nobody's rows wait for them any more. Raises OSError for
+    what cannot be removed.
     """
-    files = [cache_key(*file) for file in await store.converted_files(whose)]
-    removed = _remove_files(settings, files)
+    cache = settings.relay_data_dir / "media-cache"
+    converted = [cache / cache_key(*file) for file in await store.converted_files(whose)]
+    removed = _remove(converted)
     while await store.erase_part(whose):
         pass
-    removed += _remove_files(settings, files)
+    removed += _remove(converted)
     await store.remove_bytes()
+    removed += _remove(copies_of(settings.database))
     await store.end_erasure(whose)
     return removed
 
@@ -129,14 +133,11 @@ def _whose(context: OperationContext, parameters: Mapping[str, Any]) -> tuple[Ch
     return channel, Whose(channel.key, client)
 
 
-def _remove_files(settings: Settings, converted: list[str]) -> list[str]:
-    """Converted files, and whole copies of the database from before upgrades, which hold everybody's words."""
-    paths = [settings.relay_data_dir / "media-cache" / key for key in converted]
-    if isinstance(settings.database, Path):
-        paths += settings.database.parent.glob(f"{settings.database.name}.before-*")
-    there = [path for path in paths if path.is_file()]
-    for path in there:
-        path.unlink()
-    for directory in {path.parent for path in there}:
+def _remove(files: Iterable[Path]) -> list[str]:
+    """Remove those that are there, for good; which."""
+    there = [file for file in files if file.is_file()]
+    for file in there:
+        file.unlink()
+    for directory in {file.parent for file in there}:
         force_to_disk(directory)
-    return [str(path) for path in there]
+    return [str(file) for file in there]

@@ -195,13 +195,49 @@ async def test_a_file_that_cannot_be_removed_stops_nobody(
             await kit.wait_for(lambda: kit.texts("42") == ["I go on"])
 
 
+async def test_a_copy_that_cannot_be_removed_keeps_nobodys_rows(
+    telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds everybody's words, so nobody's erasure is over; but of all of them nothing is left in the database."""
+    copy = tmp_path / "relay.db.before-0001"
+    unlink = Path.unlink
+
+    def unlink_all_but_it(path: Path, *, missing_ok: bool = False) -> None:
+        if path == copy:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    async with relay_inside(telegram, kit, tmp_path) as relay:
+        for client in (ANNA, "43"):
+            telegram.customer(int(client)).writes("words")
+        await kit.wait_for(lambda: kit.messages(ANNA) and kit.messages("43"))
+        [channel] = relay.relay.channels
+        all_of_them = [Whose(channel.channel.key, client) for client in (ANNA, "43")]
+        for whose in all_of_them:
+            await relay.relay.store.ask_erasure(whose)
+    await asyncio.to_thread(copy.write_bytes, b"words")
+    monkeypatch.setattr(Path, "unlink", unlink_all_but_it)
+    with structlog.testing.capture_logs() as log:
+        async with relay_inside(telegram, kit, tmp_path) as relay:
+            store = relay.relay.store
+
+            async def says_which() -> bool:
+                return any(str(copy) in line["reason"] for line in log if line["event"] == "customer.not_erased")
+
+            await eventually(says_which)
+            assert await store.marked_for_erasure() == all_of_them
+            for whose in all_of_them:
+                assert set((await store.count_customer(whose)).values()) <= {0}
+
+
 async def test_a_converted_file_that_cannot_be_removed_stops_nobody(
     telegram: TelegramLookAlike, kit: KitLookAlike, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No link leads to it, and it cannot go: the log says which file it is, the rows go, and messages come."""
-    file = tmp_path / "media-cache" / ("0" * 64)
+    """No link leads to it, and it cannot go: the log says which file it is, all else goes, and messages come."""
+    file, *others = (tmp_path / "media-cache" / (digit * 64) for digit in "01234")
     file.parent.mkdir(parents=True)
-    await asyncio.to_thread(file.touch)
+    for each in (file, *others):
+        await asyncio.to_thread(each.touch)
     unlink = Path.unlink
 
     def unlink_all_but_it(path: Path, *, missing_ok: bool = False) -> None:
@@ -220,6 +256,7 @@ async def test_a_converted_file_that_cannot_be_removed_stops_nobody(
                 ]
 
             await eventually(says_both)
+            assert await asyncio.to_thread(lambda: [each for each in others if each.exists()]) == []
             telegram.customer(42).writes("I go on")
             await kit.wait_for(lambda: kit.texts("42") == ["I go on"])
 

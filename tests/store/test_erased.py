@@ -10,7 +10,7 @@ from relay.control.customers import mark_again
 from relay.model import Bury, Media
 from relay.store.customers import Page
 from relay.store.dead_letters import DeadWish
-from relay.store.engine.copies import drop_copies
+from relay.store.engine.copies import copies_of, old_copies
 from relay.store.engine.erased import ErasedListError, beside, enter, list_of, merge, read_list
 from relay.store.store import Store
 from tests.store.conftest import Clock
@@ -113,10 +113,10 @@ async def test_links_end(store: Store, clock: Clock) -> None:
 
 def test_copies_from_before_upgrades_have_an_end(tmp_path: Path) -> None:
     """Only those, only beside this database, and only when they are old enough."""
-    names = ("relay.db.before-0001", "relay.db.before-0002", "relay.db", "other.db.before-0001")
+    names = ["relay.db.before-0001", "relay.db.before-0002", "relay.db", "other.db.before-0001"]
     for name in names:
         (tmp_path / name).write_text("words")
         os.utime(tmp_path / name, (1000.0, 3000.0 if name.endswith("2") else 1000.0))
-    assert drop_copies(tmp_path / "relay.db", 2000.0) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
-    assert drop_copies("postgresql://host/relay", 2000.0) == 0
+    assert [path.name for path in old_copies(tmp_path / "relay.db", 2000.0)] == names[:1]
+    assert sorted(path.name for path in copies_of(tmp_path / "relay.db")) == names[:2]
+    assert copies_of("postgresql://host/relay") == []

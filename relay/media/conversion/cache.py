@@ -4,7 +4,6 @@ import os
 import shutil
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,41 +68,34 @@ class Cache:
         self.total += size
         self._trim()
 
-    def drop_unused(self, since: float) -> int:
-        """Remove what nobody has opened since a Unix time; how many files that were."""
-        dropped = 0
-        for key in list(self._sizes):
+    def unused(self, since: float) -> list[str]:
+        """What nobody has opened since a Unix time, and nobody uses."""
+        found = []
+        for key in self._sizes:
             try:
                 if (self.directory / key).stat().st_mtime >= since:
                     break  # all others were opened later
             except FileNotFoundError:
                 pass
             if key not in self._in_use:
-                self._drop(key)
-                dropped += 1
-        return dropped
+                found.append(key)
+        return found
 
     def keys(self) -> set[str]:
-        """Those of all files that are there."""
-        return set(self._sizes)
+        """Those of all files that are there and that nobody uses."""
+        return set(self._sizes) - self._in_use.keys()
 
-    def drop(self, keys: AbstractSet[str]) -> int:
-        """Remove these files, but for those in use; how many that were."""
-        unused = [key for key in keys if key in self._sizes and key not in self._in_use]
-        for key in unused:
-            self._drop(key)
-        return len(unused)
+    def drop(self, key: str) -> None:
+        """Remove a file. Raises OSError when it cannot go."""
+        (self.directory / key).unlink(missing_ok=True)
+        self._forget(key)
 
     def _trim(self) -> None:
         for key in list(self._sizes):
             if self.total <= self._limit:
                 return
             if key not in self._in_use:
-                self._drop(key)
-
-    def _drop(self, key: str) -> None:
-        (self.directory / key).unlink(missing_ok=True)
-        self._forget(key)
+                self.drop(key)
 
     def _forget(self, key: str) -> None:
         self.total -= self._sizes.pop(key, 0)

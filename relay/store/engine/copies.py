@@ -55,14 +55,14 @@ def copy_database(source: Path, target: Path, *, gently: bool = False, made_at: 
         raise CopyError(words) from error
 
 
-def drop_copies(database: Path | str, before: float) -> int:
-    """Delete the copies that upgrades kept beside a database before a Unix time: all words are in them. How many."""
-    if not isinstance(database, Path):
-        return 0
-    old = [copy for copy in database.parent.glob(f"{database.name}.before-*") if copy.stat().st_mtime < before]
-    for copy in old:
-        copy.unlink()
-    return len(old)
+def copies_of(database: Path | str) -> list[Path]:
+    """The copies that upgrades kept beside a database: all words are in them. A server's has none."""
+    return list(database.parent.glob(f"{database.name}.before-*")) if isinstance(database, Path) else []
+
+
+def old_copies(database: Path | str, before: float) -> list[Path]:
+    """Such copies that were made before a Unix time."""
+    return [copy for copy in copies_of(database) if copy.stat().st_mtime < before]
 
 
 def fault_of(path: Path) -> str | None:
