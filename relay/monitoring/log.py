@@ -166,7 +166,10 @@ def _add_traceback(logger: object, method: str, event: EventDict) -> EventDict:
 
 def _finish(render: Callable[[EventDict], str], redact: Callable[[str], str]) -> Processor:
     def finish(_logger: object, level: str, event: EventDict) -> str:
-        return redact(render({"timestamp": _timestamp(), "level": level, "event": event.pop("event"), **event}))
+        head = {"timestamp": _timestamp(), "level": level, "event": event.pop("event")}
+        return redact(
+            render({**head, **event, **head})
+        )  # first, and no field takes their place
 
     return finish
 

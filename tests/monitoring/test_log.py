@@ -77,10 +77,11 @@ def fail() -> None:
 def test_our_events_and_a_librarys_have_one_form() -> None:
     """Time in UTC, level and event come first; a library's line adds the name of its logger."""
     stream = started()
-    structlog.get_logger().info("delivery.attempted", delivery=7)
+    structlog.get_logger().info("delivery.attempted", delivery=7, level="loud")
     logging.getLogger("some.library").warning("took %d ms", 12)
     ours, theirs = events(stream)
     assert list(ours) == ["timestamp", "level", "event", "delivery"]
+    assert ours["level"] == "info"
     assert datetime.fromisoformat(str(ours["timestamp"])).utcoffset() == timedelta(0)
     assert list(theirs)[:3] == ["timestamp", "level", "event"]
     assert (theirs["level"], theirs["event"], theirs["logger"]) == ("warning", "took 12 ms", "some.library")
