@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import pytest
-from psycopg import DataError
+from psycopg import Connection as Driver
+from psycopg import DataError, OperationalError
 from sqlalchemy import text
 
 from relay.delivery.attempt import Attempt
@@ -114,6 +115,29 @@ async def test_a_vacuum_holds_up_nobody_and_ends_with_the_relay(url: str) -> Non
                 assert await store.accept(update(1)) == ["accepted"]
                 removing.cancel()
             assert not await vacuum_waits()
+    engine.dispose()
+
+
+async def test_a_vacuum_that_cannot_be_broken_off_is_waited_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way to the server may be gone just then: whoever ends does so without an error."""
+    engine = connect(url)
+    waiting = "SELECT pid FROM pg_stat_activity WHERE query = 'VACUUM' AND wait_event_type = 'Lock'"
+
+    async def vacuum_waits() -> bool:
+        return bool(found(url, waiting))
+
+    with engine.connect() as somebody:
+        somebody.execute(text("LOCK TABLE unknown_client IN SHARE UPDATE EXCLUSIVE MODE"))
+
+        def fail(_connection: object) -> None:
+            somebody.rollback()
+            raise OperationalError("no route to host")
+
+        monkeypatch.setattr(Driver, "cancel", fail)
+        async with asyncio.timeout(90), open_store(url) as store:
+            removing = asyncio.create_task(store.remove_bytes())
+            await eventually(vacuum_waits)
+    await removing
     engine.dispose()
 
 

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
@@ -223,7 +223,8 @@ class PostgreSQL:
         self._closing = True
         while self._vacuum is not None and not self._vacuum.done():
             if (vacuums := self._vacuums) is not None:
-                vacuums.cancel()  # one that the server has not begun yet does not notice: it is told again
+                with suppress(psycopg.Error):  # a server that cannot be told is gone, and its connection ends by itself
+                    vacuums.cancel()  # one that the server has not begun yet does not notice: it is told again
             wait([self._vacuum], _TELL_AGAIN)
         self._vacuuming.shutdown()
         self._thread.shutdown()
