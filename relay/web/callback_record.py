@@ -70,8 +70,9 @@ class CallbackRecord:
                     await asyncio.shield(noting)
                 await asyncio.sleep(_PAUSE)
         finally:
-            if noting is not None or self._changed.is_set():
-                await self._note(self._take(), 0.0)  # and the one that waits for company has it
+            waits = noting is not None and not noting.done()
+            if waits or self._changed.is_set():
+                await self._note(self._take(), 0.0)  # the commit of this one takes along a note that still waits
             if noting is not None:
                 await noting
 
