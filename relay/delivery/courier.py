@@ -49,6 +49,22 @@ _PACED = "it is not its turn yet"
 
 
 @dataclass(slots=True)
+class _Carried:
+    """The delivery that a task carries now, as the log names it.
+
+    Connections that the task has opened keep its context for as long as they are open, and so they keep this: a
+    customer's words are let go of.
+    """
+
+    name: Name
+    delivery: Delivery | None = None
+
+    def names(self) -> dict[str, object]:
+        """Its names; none when nothing is carried any more."""
+        return {} if self.delivery is None else self.name(self.delivery)
+
+
+@dataclass(slots=True)
 class _Run:
     """Deliveries of one lane on their way, one after the other, and what is known by now of all of them."""
 
@@ -317,12 +333,15 @@ class Courier:
     async def _carry_run(self, deliveries: list[Delivery]) -> None:
         """Carry deliveries of one lane, one after the other, until one must wait or there are no more."""
         run = _Run(deliveries[-1], deliveries[0].unreachable)
+        carried = _Carried(self._name)
+        FIELDS.set(carried.names)
         try:
             for claimed in deliveries:
-                FIELDS.set(partial(self._name, claimed))
+                carried.delivery = claimed
                 if not await self._carry_one(claimed, run):
                     return
         finally:
+            carried.delivery = None
             self._tasks.discard(asyncio.current_task())
             self._suspect_is_back(run.last.lane_id)
 
