@@ -48,7 +48,8 @@ def read_update(raw: dict[str, Any], context: KitContext) -> Reading:
         return Reading(lambda _: refused)
     reading = _read_update(raw, context)
     decide = limited(reading.decide, raw["update_id"], context)
-    return Reading(decide, reading.wants, reading.in_part, tell_dead=partial(tell_dead, raw, context))
+    wants = replace(reading.wants, limits=True) if context.limits_customers else reading.wants
+    return replace(reading, decide=decide, wants=wants, tell_dead=partial(tell_dead, raw, context))
 
 
 def _read_update(raw: dict[str, Any], context: KitContext) -> Reading:

@@ -16,7 +16,7 @@ _OVER: Final = MOST // 2
 
 
 def limited(decide: Decide, update_id: object, context: KitContext) -> Decide:
-    """The same decision, as far as the customer may write: how much of theirs waits, `Wants.limits` must ask."""
+    """The same decision, as far as the customer may write. It is to be told what `Wants.limits` asks for."""
 
     def decide_within_limits(known: Known) -> Outcome:
         if known.blocked:

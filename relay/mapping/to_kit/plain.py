@@ -41,7 +41,7 @@ def read_plain_text(raw: Mapping[str, Any], context: KitContext) -> Reading | No
     origin = Origin(update_id, message_id, sender, str(person["id"]), address, written_at=written_at)
     content = Content(text)
     said = said_in_chat(message_id, content, "customer", context.forms)
-    wants = Wants(origin.client_id, limits=context.limits_customers)
+    wants = Wants(origin.client_id)
     return Reading(lambda known: make_event(context, origin, content, known, said=said), wants)
 
 

@@ -4,7 +4,7 @@ Never raises for an update that python-telegram-bot has parsed, and never makes 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from telegram import Update
@@ -47,8 +47,7 @@ MAPPERS: Final[Mapping[str, Mapper]] = {
 
 def read(update: Update, context: KitContext) -> Reading:
     """The reading of an update."""
-    wants = replace(wants_of(update, context.owners), limits=context.limits_customers)
-    return Reading(lambda known: map_update(update, context, known), wants)
+    return Reading(lambda known: map_update(update, context, known), wants_of(update, context.owners))
 
 
 def wants_of(update: Update, owners: Owners = NOBODY) -> Wants:
