@@ -40,6 +40,9 @@ def meet(
     return Client(
         before.client_id,
         address,
+        open=True,
+        unreachable=None,
+        unreachable_told=False,
         language=sender.language or before.language,
         profile=profile,
         first_touch=before.first_touch or touch,
