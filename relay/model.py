@@ -204,6 +204,11 @@ class Wants:
     told_unknown: bool = False  #: Whether agents know already that nobody with this client id has written.
     limits: bool = False  #: How many of the client's deliveries to Kit wait.
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether it wants what most letters do not: earlier messages, a link, a rating."""
+        return bool(self.messages) or not (self.album is self.link is self.rating is None)
+
 
 @value(frozen=True, slots=True)
 class Album:

@@ -34,7 +34,7 @@ def recall(tx: Connection, now: float, wanted: Sequence[tuple[str, Wants]]) -> M
         memory.clients |= {(row.channel, row.client_id): _client(row) for row in clients_of(tx, owners)}
     if asked:
         _recall_clients(tx, asked, memory)
-    if more := [each for each in asked if each[2].messages or each[2].album or each[2].link or each[2].rating]:
+    if more := [each for each in asked if each[2].is_rare]:
         _recall_more(tx, more, memory)
     _recall_accounts(tx, owners, asked, memory)
     return memory
