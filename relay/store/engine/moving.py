@@ -20,7 +20,7 @@ from relay.store.engine.lock import hold_lock
 from relay.store.engine.migrating import bring_up_to_date
 from relay.store.engine.place import MOVED, MOVING
 from relay.store.engine.postgresql import connect
-from relay.store.engine.replica import TERM, UNFINISHED, is_in, joined, source_of_move
+from relay.store.engine.replica import TERM, UNFINISHED, is_in, joined, reason_of, source_of_move
 from relay.store.engine.tables import metadata
 
 #: Rows of one transaction.
@@ -58,7 +58,7 @@ def move(path: Path, url: str, tell: Tell) -> dict[str, int]:
             _end(engine, given)
             return counted
     except (DBAPIError, StoreAway, sqlite3.Error) as error:
-        reason = str(getattr(error, "orig", error)).strip().partition("\n")[0][:300]
+        reason = reason_of(error)
         raise MoveError(f"not everything is moved: {reason}. Run the same command again: it goes on") from None
     finally:
         engine.dispose()

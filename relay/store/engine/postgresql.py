@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from relay.errors import StoreAway, StoreFull, StoreLost, StoreUnavailable
 from relay.store.engine.commit import Database, committing
 from relay.store.engine.connection import Connection, Statements
-from relay.store.engine.replica import MIGRATING, TABLES, Kind, Replica, at_once, is_in, joined
+from relay.store.engine.replica import MIGRATING, TABLES, Kind, Replica, at_once, is_in, joined, reason_of
 from relay.store.engine.sql import keys
 from relay.store.engine.tables import metadata
 
@@ -195,7 +195,7 @@ class PostgreSQL:
         if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
             return error
         if isinstance(error, psycopg.Error | DBAPIError):
-            reason = str(_original(error)).strip().partition("\n")[0][:200]
+            reason = reason_of(error)
             if _is_away(error):
                 self._say_away(reason)
                 return StoreAway(f"out of reach: {reason}")

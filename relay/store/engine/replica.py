@@ -145,7 +145,7 @@ class Replica:
 
     def _note_failure(self, error: Exception) -> None:
         if self._is_heard:
-            log.warning("store.not_renewed", error=_reason(error))
+            log.warning("store.not_renewed", error=reason_of(error))
         self._is_heard = False
 
     def beat(self) -> None:
@@ -237,7 +237,8 @@ class Replica:
             log.warning("store.not_let_go", seconds=TERM)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What the driver says of an error, in its first line, as far as a log takes it."""
     return str(getattr(error, "orig", error)).strip().partition("\n")[0][:200]
 
 
@@ -281,7 +282,7 @@ def joined(
                 raise
             time.sleep(0.1)
         except (psycopg.Error, SQLAlchemyError) as error:
-            raise StoreAway(_reason(error)) from None
+            raise StoreAway(reason_of(error)) from None
     beating = threading.Thread(target=replica.beat_until_stopped, name="postgresql: beat", daemon=True)
     beating.start()
     try:
