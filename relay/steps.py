@@ -117,7 +117,7 @@ _STEPS: TypeAdapter[list[Step]] = TypeAdapter(list[Annotated[Step, Discriminator
 
 def dump_steps(steps: Sequence[Step]) -> str:
     """Steps as the JSON that the outbox holds."""
-    return _STEPS.serializer.to_json(list(steps), exclude_none=True).decode()
+    return _STEPS.dump_json(list(steps), exclude_none=True).decode()
 
 
 def load_steps(body: str) -> list[Step]:

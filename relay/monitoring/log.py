@@ -167,9 +167,7 @@ def _add_traceback(logger: object, method: str, event: EventDict) -> EventDict:
 def _finish(render: Callable[[EventDict], str], redact: Callable[[str], str]) -> Processor:
     def finish(_logger: object, level: str, event: EventDict) -> str:
         head = {"timestamp": _timestamp(), "level": level, "event": event.pop("event")}
-        return redact(
-            render({**head, **event, **head})
-        )  # first, and no field takes their place
+        return redact(render({**head, **event, **head}))  # first, and no field takes their place
 
     return finish
 

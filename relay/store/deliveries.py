@@ -80,7 +80,7 @@ class Deliveries:
     """The deliveries of one transaction: collected first, then written with a statement for each kind of change."""
 
     def __init__(self, now: float, memory: Memory) -> None:
-        self.totals = Totals(int)
+        self.totals = Totals()
         self._now = now
         self._memory = memory
         self._waiting: list[Waiting] = []

@@ -268,7 +268,7 @@ def _released(settlements: list[Settlement]) -> dict[_How, list[int]]:
 
 
 def _tallied(settlements: list[Settlement]) -> Totals:
-    totals = Totals(int)
+    totals = Totals()
     for settlement in settlements:
         delivery = settlement.delivery
         match settlement.result:

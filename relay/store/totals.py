@@ -3,7 +3,7 @@
 A dead letter that is retried is counted as revived and waits again; totals themselves never go down.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,8 +14,8 @@ from relay.store.engine.connection import Connection
 from relay.store.engine.sql import insert
 from relay.store.engine.tables import LATE_FILES, lane, outbox, tally, waits
 
-#: What is to be counted, by channel, direction and outcome. A Counter says the same with a call for each new one.
-Totals = defaultdict[tuple[str, str, str], int]
+#: What is to be counted, by channel, direction and outcome.
+Totals = Counter[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,6 @@ class _Job:
             self.done.set_exception(error)
 
 
-_IS_LATE = attrgetter("late")
-
-
 @dataclass(frozen=True, slots=True)
 class _Failure:
     reason: str
@@ -248,7 +245,7 @@ def _run_verbs(connection: Connection, now: float, batch: list[_Job]) -> list[tu
     """Call each verb once with all its items, in the order in which the verbs were first asked for; late ones last."""
     connection.late = [job.item for job in batch if job.late]
     by_verb: dict[Verb[Any, Any], list[_Job]] = {}
-    for job in sorted(batch, key=_IS_LATE):
+    for job in sorted(batch, key=attrgetter("late")):
         by_verb.setdefault(job.verb, []).append(job)
     done: list[tuple[_Job, object]] = []
     for verb, jobs in by_verb.items():
