@@ -18,7 +18,7 @@ from relay.control.operation import OperationContext
 from relay.control.operations import OPERATIONS
 from relay.control.overview import overview
 from relay.control.server import serve_control
-from relay.delivery.courier import GRACE
+from relay.delivery.courier import GRACE, Courier
 from relay.delivery.suspects import Suspects
 from relay.errors import Unavailable
 from relay.intake.backfill import keep_filling
@@ -102,7 +102,8 @@ class Relay:
             forgetting = tasks.create_task(_forget(self.store, self.cache, settings), name="retention")
             watching = tasks.create_task(self._end_with_the_store(), name="store")
             alerting = tasks.create_task(self.alerts.run(), name="alerts")
-            glancing = tasks.create_task(_look_for_work(self.store, self.channels), name="work of others")
+            couriers = [courier for each in self.channels for courier in each.couriers.values()]
+            glancing = tasks.create_task(look_for_work(self.store, couriers), name="work of others")
             erasing = tasks.create_task(_go_on_erasing(self.store, settings), name="erasing")
             filling = tasks.create_task(keep_filling(self.store, self._readers), name="backfill")
             labels = [each.channel.label for each in self.channels]
@@ -319,13 +320,12 @@ async def _unlinked(store: Store, cache: Cache) -> set[str]:
     return unlinked & cache.keys()
 
 
-async def _look_for_work(store: Store, opened: Sequence[OpenChannel]) -> None:
+async def look_for_work(store: Store, couriers: Sequence[Courier]) -> None:
     """What another relay has accepted, or let go of, nobody in this process is woken for.
 
     To see that there is nothing costs an eighth of a claim that finds nothing.
     """
-    couriers = [courier for each in opened for courier in each.couriers.values()]
-    channels = [each.channel.key for each in opened]
+    channels = sorted({courier.channel for courier in couriers})
     while store.is_shared:
         await asyncio.sleep(_GLANCE)
         idle = [courier for courier in couriers if courier.looked_at < time.monotonic() - _GLANCE / 2]

@@ -9,10 +9,15 @@ from psycopg import Connection as Driver
 from psycopg import DataError, OperationalError
 from sqlalchemy import text
 
+import relay.delivery.courier
+from relay.app import look_for_work
 from relay.delivery.attempt import Attempt
 from relay.delivery.calls import Calls
+from relay.delivery.courier import Courier
+from relay.delivery.suspects import Suspects
 from relay.errors import StoreAway, StoreUnavailable
 from relay.model import Delivered, Delivery, Draft, Retry
+from relay.monitoring.metrics import Metrics
 from relay.store.away import Notices
 from relay.store.callbacks import CallbacksSeen
 from relay.store.claiming import Claim, Claimed, claim
@@ -364,6 +369,40 @@ async def test_a_duty_is_one_relays_until_it_goes(url: str) -> None:
         assert one.has_company, "what the other one left is looked for still"
     async with open_store(url, duties=["poll 1"]) as third:
         assert third.has_duty("poll 1")
+
+
+async def test_the_last_of_two_looks_for_what_the_other_one_left(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody wakes its courier for that, whose own looks are rare; here there are none."""
+    monkeypatch.setattr(relay.delivery.courier, "_LOOK", 3600.0)
+    came, stop = asyncio.Event(), asyncio.Event()
+
+    async def carry(_attempt: Attempt) -> bool:
+        came.set()
+        return True
+
+    async with open_store(url) as one, asyncio.TaskGroup() as tasks:
+        suspects = Suspects(head_start=3600.0)  # nor does it look for those
+        last = Courier(CHANNEL, "to_kit", one, carry, Metrics().of_channel(CHANNEL), suspects=suspects)
+        tasks.create_task(last.run(stop))
+        async with open_store(url) as other:
+            await other.accept(update(1))
+            assert (await other.claim(CHANNEL, "to_kit", 1)).deliveries
+
+            async def knows_the_other() -> bool:
+                return one.others == 1
+
+            await eventually(knows_the_other)
+
+        async def is_alone() -> bool:
+            return one.others == 0
+
+        await eventually(is_alone)
+        assert not came.is_set()
+        looking = tasks.create_task(look_for_work(one, [last]))
+        async with asyncio.timeout(30):
+            await came.wait()
+        looking.cancel()
+        stop.set()
 
 
 async def test_a_lost_connection_is_an_outage_that_ends(url: str) -> None:
